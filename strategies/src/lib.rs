@@ -1,0 +1,1 @@
+//! Apple, Pear, and the host.

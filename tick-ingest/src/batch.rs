@@ -1,0 +1,173 @@
+//! What a reader hands on: ticks, the symbols they name first, and what was left out.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tick_sdk::Tick;
+
+/// Some ticks of one source, in its order, and what the reader learned meanwhile.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The ticks; `instrument` counts the source's own symbols from 0 in order of first appearance.
+    pub ticks: Vec<Tick>,
+    /// Symbols that appear in this batch for the first time; their ids go on from the last batch's.
+    pub new_symbols: Vec<NamedSymbol>,
+    /// Ticks with a `ts_recv` below one that came before them.
+    pub late: Vec<LateTick>,
+    /// Counted while this batch was read.
+    pub counts: Counts,
+    line: u64,
+    high: u64,
+}
+
+/// A symbol of a source, and the market it is of where the source tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedSymbol {
+    /// As the source writes it.
+    pub symbol: String,
+    /// Tells two markets apart that use the same symbol: `binance-spot`, `GLBX.MDP3`.
+    pub market: Option<String>,
+}
+
+/// A tick that is out of order in its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LateTick {
+    /// Its place in [`Batch::ticks`].
+    pub index: usize,
+    /// Its line, or its record's number; both count from 1.
+    pub line: u64,
+    /// The highest `ts_recv` before it.
+    pub high: u64,
+}
+
+/// What a reader counts beside ticks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Lines or records read.
+    pub lines: u64,
+    /// Decompressed bytes read.
+    pub bytes: u64,
+    /// Malformed lines that `--on-bad-line skip` left out.
+    pub bad_lines: u64,
+    /// The first few of them, with file, line, field and text.
+    pub bad_line_examples: Vec<String>,
+    /// Sizes above what a tick can hold, kept as [`u64::MAX`].
+    pub saturated_sizes: u64,
+    /// Well-formed events that are no ticks, by name.
+    pub skipped: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    const EXAMPLES: usize = 5;
+
+    /// Adds what another reader, or a later batch, counted.
+    pub fn add(&mut self, other: &Self) {
+        self.lines += other.lines;
+        self.bytes += other.bytes;
+        self.bad_lines += other.bad_lines;
+        let room = Self::EXAMPLES.saturating_sub(self.bad_line_examples.len());
+        self.bad_line_examples.extend(other.bad_line_examples.iter().take(room).cloned());
+        self.saturated_sizes += other.saturated_sizes;
+        for (name, count) in &other.skipped {
+            self.skip(name, *count);
+        }
+    }
+
+    /// Counts `count` well-formed events called `name` that are no ticks.
+    pub fn skip(&mut self, name: &str, count: u64) {
+        // A hostile file can name an event anew on every line: what is kept has a bound.
+        const NAMES: usize = 64;
+        const LENGTH: usize = 64;
+        let known = self.skipped.contains_key(name);
+        let name = if known || (self.skipped.len() < NAMES && name.len() <= LENGTH) { name } else { "others" };
+        *self.skipped.entry(name.to_owned()).or_default() += count;
+    }
+}
+
+impl Batch {
+    /// About how many ticks a reader puts into one batch.
+    pub const TICKS: usize = 4096;
+
+    /// Empties it for the next read; the order of `ts_recv` is watched across batches.
+    pub fn clear(&mut self) {
+        self.ticks.clear();
+        self.new_symbols.clear();
+        self.late.clear();
+        self.counts = Counts::default();
+    }
+
+    /// Says which line, or record, the next ticks come from, counted from 1.
+    #[inline]
+    pub fn at_line(&mut self, line: u64) {
+        self.line = line;
+    }
+
+    /// Appends a tick of the line given last.
+    #[inline]
+    pub fn push(&mut self, tick: Tick) {
+        if tick.ts_recv < self.high {
+            self.push_late(&tick);
+        } else {
+            self.high = tick.ts_recv;
+        }
+        self.ticks.push(tick);
+    }
+
+    #[cold]
+    fn push_late(&mut self, _tick: &Tick) {
+        self.late.push(LateTick { index: self.ticks.len(), line: self.line, high: self.high });
+    }
+
+    /// Whether a reader should hand this batch on.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.ticks.len() >= Self::TICKS
+    }
+
+    /// Carries the watch over the order of `ts_recv` on from the batch before, where two alternate.
+    pub fn continue_from(&mut self, before: &Self) {
+        (self.line, self.high) = (before.line, before.high);
+    }
+}
+
+/// The ids of one source's symbols, in order of first appearance.
+#[derive(Debug, Default)]
+pub struct SymbolIds {
+    ids: HashMap<Vec<u8>, u32>,
+    last: Option<(Vec<u8>, u32)>,
+}
+
+impl SymbolIds {
+    /// The id of `symbol`; one that is new is added to `out`, with the market it is of.
+    ///
+    /// # Errors
+    /// The symbol is not UTF-8, is empty, or is one too many.
+    #[inline]
+    pub fn id(&mut self, symbol: &[u8], market: Option<&str>, out: &mut Batch) -> Result<u32, &'static str> {
+        match &self.last {
+            Some((last, id)) if last == symbol => Ok(*id),
+            _ => self.look_up(symbol, market, out),
+        }
+    }
+
+    fn look_up(&mut self, symbol: &[u8], market: Option<&str>, out: &mut Batch) -> Result<u32, &'static str> {
+        /// A tick file's table and a shard's dictionary are held in memory.
+        const SYMBOLS: usize = 10_000_000;
+        const LENGTH: usize = 256;
+        let id = match self.ids.get(symbol) {
+            Some(id) => *id,
+            None if symbol.is_empty() => return Err("is empty"),
+            None if symbol.len() > LENGTH => return Err("is longer than 256 bytes"),
+            None if self.ids.len() == SYMBOLS => return Err("is one more than 10 million"),
+            None => {
+                let name = std::str::from_utf8(symbol).map_err(|_| "is not UTF-8")?;
+                let named = NamedSymbol { symbol: name.to_owned(), market: market.map(str::to_owned) };
+                out.new_symbols.push(named);
+                let id = self.ids.len() as u32;
+                self.ids.insert(symbol.to_owned(), id);
+                id
+            }
+        };
+        self.last = Some((symbol.to_owned(), id));
+        Ok(id)
+    }
+}

@@ -1,0 +1,93 @@
+//! What can go wrong between a file and its ticks, always with the place and what to do.
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+/// A source could not be turned into ticks.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// The operating system or the decompressor refused.
+    #[error("{file}: {doing}: {source}")]
+    Io {
+        /// The file as the user named it; `standard input` for `-`.
+        file: String,
+        /// What was being done.
+        doing: &'static str,
+        /// Its own words.
+        source: std::io::Error,
+    },
+    /// A line or record that is not what its format says.
+    #[error("{file}:{line}: {field} {problem}, in: {text}\n  correct the line, or leave such lines out with --on-bad-line skip")]
+    BadLine {
+        /// The file as the user named it.
+        file: String,
+        /// Counted from 1.
+        line: u64,
+        /// The field's name in that format.
+        field: Cow<'static, str>,
+        /// What is wrong with it, completing the sentence.
+        problem: Cow<'static, str>,
+        /// The start of the line, made printable.
+        text: String,
+    },
+    /// The content is none of the formats known.
+    #[error("{file}: {problem}\n  {advice}")]
+    Format {
+        /// The file as the user named it.
+        file: String,
+        /// What was found.
+        problem: String,
+        /// What would be read instead, or which option is missing.
+        advice: String,
+    },
+    /// The file is out of order beyond the allowed window.
+    #[error(
+        "{file}:{line}: ts_recv {ts_recv} is {late_ns} ns earlier than a tick before it\n  allow a window with --reorder, for example --reorder {suggestion}"
+    )]
+    OutOfOrder {
+        /// The file as the user named it.
+        file: String,
+        /// The line or record, counted from 1.
+        line: u64,
+        /// The late tick's receive time.
+        ts_recv: u64,
+        /// How late it is.
+        late_ns: u64,
+        /// A window that would have been large enough.
+        suggestion: String,
+    },
+    /// Two sources name one symbol of two markets.
+    #[error(
+        "{symbol} is of market {first_market} in {first_file} and of market {second_market} in {second_file}\n  give each file a prefix of its own with --prefix"
+    )]
+    SymbolOfTwoMarkets {
+        /// The symbol in question.
+        symbol: String,
+        /// The file that named it first.
+        first_file: String,
+        /// Its market there.
+        first_market: String,
+        /// The file that named it second.
+        second_file: String,
+        /// Its market there.
+        second_market: String,
+    },
+}
+
+/// A field of one line that is not what its format says; the driver adds file, line and text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadField {
+    /// The field's name in that format.
+    pub field: Cow<'static, str>,
+    /// What is wrong with it, completing "field …".
+    pub problem: Cow<'static, str>,
+}
+
+impl BadField {
+    /// `field problem`, as in "price is not a decimal number".
+    #[cold]
+    pub fn new(field: impl Into<Cow<'static, str>>, problem: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: field.into(), problem: problem.into() }
+    }
+}

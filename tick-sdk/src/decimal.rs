@@ -1,0 +1,235 @@
+//! Decimal text to and from 1e-9 fixed point, exactly, never through f64.
+
+use thiserror::Error;
+
+const DECIMALS: usize = 9;
+const ONE: u128 = 1_000_000_000;
+
+/// Why a text is not a price or a size.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum DecimalError {
+    /// Not digits with at most one point and an optional exponent.
+    #[error("is not a decimal number")]
+    NotANumber,
+    /// A digit other than 0 stands behind the ninth decimal.
+    #[error("is finer than 1e-9, which a tick cannot hold exactly")]
+    TooFine,
+    /// The value does not fit 64 bits in units of 1e-9.
+    #[error("is outside the range of a tick (about ±9.2e9)")]
+    OutOfRange,
+    /// A size below zero.
+    #[error("is negative")]
+    Negative,
+}
+
+/// Parses a price: `61800.10`, `-0.25`, `1e-7`; the result is in units of 1e-9.
+///
+/// # Errors
+/// Whatever is not exactly such a number, see [`DecimalError`]; also [`i64::MAX`] itself, which
+/// means "undefined" in a tick.
+#[inline]
+pub fn parse_price(text: &[u8]) -> Result<i64, DecimalError> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    let magnitude = parse_magnitude(digits)?;
+    let limit = i64::MAX as u128 - 1;
+    if magnitude > limit {
+        return Err(DecimalError::OutOfRange);
+    }
+    let magnitude = magnitude as i64;
+    Ok(if negative { -magnitude } else { magnitude })
+}
+
+/// Parses a size: a price's text without sign; larger than a tick can hold is [`u64::MAX`].
+///
+/// # Errors
+/// Whatever is not exactly such a number, see [`DecimalError`].
+#[inline]
+pub fn parse_size(text: &[u8]) -> Result<u64, DecimalError> {
+    if let [b'-', rest @ ..] = text {
+        return match parse_magnitude(rest) {
+            Ok(0) => Ok(0),
+            Ok(_) | Err(DecimalError::OutOfRange) => Err(DecimalError::Negative),
+            Err(error) => Err(error),
+        };
+    }
+    match parse_magnitude(text) {
+        Ok(magnitude) => Ok(u64::try_from(magnitude).unwrap_or(u64::MAX)),
+        Err(DecimalError::OutOfRange) => Ok(u64::MAX),
+        Err(error) => Err(error),
+    }
+}
+
+/// Digits, a point, digits: the text of nearly every field, without a branch on its length.
+#[inline]
+fn parse_magnitude(text: &[u8]) -> Result<u128, DecimalError> {
+    // 18 digits cannot overflow the sum; whatever is longer or odd takes the slow path.
+    if text.is_empty() || text.len() > 19 {
+        return parse_long(text);
+    }
+    let mut value: u64 = 0;
+    let mut point = usize::MAX;
+    for (i, &byte) in text.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        } else if byte == b'.' && point == usize::MAX {
+            point = i;
+        } else {
+            return parse_long(text);
+        }
+    }
+    let decimals = if point == usize::MAX { 0 } else { text.len() - 1 - point };
+    let digits = text.len() - usize::from(point != usize::MAX);
+    if digits == 0 || digits > 18 || decimals > DECIMALS {
+        return parse_long(text);
+    }
+    const SCALE: [u64; DECIMALS + 1] =
+        [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+    Ok(u128::from(value) * u128::from(SCALE[decimals]))
+}
+
+/// Any length and exponents, still exact.
+#[cold]
+fn parse_long(text: &[u8]) -> Result<u128, DecimalError> {
+    let (mantissa, exponent) = match text.iter().position(|b| matches!(b, b'e' | b'E')) {
+        Some(at) => (&text[..at], parse_exponent(&text[at + 1..])?),
+        None => (text, 0),
+    };
+    let point = mantissa.iter().position(|&b| b == b'.').unwrap_or(mantissa.len());
+    let mut digits = mantissa.iter().enumerate().filter(|&(i, _)| i != point).map(|(_, b)| *b);
+    if digits.clone().next().is_none() || !digits.clone().all(|b| b.is_ascii_digit()) {
+        return Err(DecimalError::NotANumber);
+    }
+    // The power of ten of the first digit, in units of 1e-9.
+    let mut power = point as i64 - 1 + exponent + DECIMALS as i64;
+    let mut value: u128 = 0;
+    let overflow = DecimalError::OutOfRange;
+    for byte in digits.by_ref() {
+        let digit = u128::from(byte - b'0');
+        if power < 0 {
+            if digit != 0 {
+                return Err(DecimalError::TooFine);
+            }
+        } else if digit != 0 {
+            let scale = u32::try_from(power).ok().and_then(|p| 10u128.checked_pow(p)).ok_or(overflow)?;
+            value = digit.checked_mul(scale).and_then(|v| value.checked_add(v)).ok_or(overflow)?;
+        }
+        power -= 1;
+    }
+    Ok(value)
+}
+
+fn parse_exponent(text: &[u8]) -> Result<i64, DecimalError> {
+    let (sign, digits) = match text {
+        [b'-', rest @ ..] => (-1, rest),
+        [b'+', rest @ ..] => (1, rest),
+        _ => (1, text),
+    };
+    if digits.is_empty() || digits.len() > 6 || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(DecimalError::NotANumber);
+    }
+    Ok(sign * digits.iter().fold(0i64, |sum, b| sum * 10 + i64::from(b - b'0')))
+}
+
+/// Appends `raw` × 1e-9 as exact decimal text without trailing zeros: `61800.1`, `-0.000000001`, `3`.
+pub fn write_decimal(raw: i128, out: &mut Vec<u8>) {
+    use std::io::Write;
+    if raw < 0 {
+        out.push(b'-');
+    }
+    let magnitude = raw.unsigned_abs();
+    let (whole, fraction) = ((magnitude / ONE) as u64, (magnitude % ONE) as u32);
+    write!(out, "{whole}").expect("writing to a Vec cannot fail");
+    if fraction != 0 {
+        write!(out, ".{fraction:09}").expect("writing to a Vec cannot fail");
+        while out.last() == Some(&b'0') {
+            out.pop();
+        }
+    }
+}
+
+/// `raw` × 1e-9 as exact decimal text, see [`write_decimal`].
+pub fn format_decimal(raw: impl Into<i128>) -> String {
+    let mut out = Vec::new();
+    write_decimal(raw.into(), &mut out);
+    String::from_utf8(out).expect("digits are UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reads_what_venues_write() {
+        for (text, raw) in [
+            ("61800.10", 61_800_100_000_000),
+            ("0.000000001", 1),
+            ("-0.25", -250_000_000),
+            ("5", 5_000_000_000),
+            (".5", 500_000_000),
+            ("5.", 5_000_000_000),
+            ("1e-7", 100),
+            ("1.5E3", 1_500_000_000_000),
+            ("0.10000000000000000000000000000", 100_000_000),
+            ("000000000000000000000000000001.0", 1_000_000_000),
+            ("9223372036.854775806", i64::MAX - 1),
+        ] {
+            assert_eq!(parse_price(text.as_bytes()), Ok(raw), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_a_tick_cannot_hold() {
+        use DecimalError::*;
+        for (text, error) in [
+            ("", NotANumber),
+            (".", NotANumber),
+            ("-", NotANumber),
+            ("NaN", NotANumber),
+            ("inf", NotANumber),
+            ("1.2.3", NotANumber),
+            ("+1", NotANumber),
+            ("--1", NotANumber),
+            ("1e", NotANumber),
+            ("1e9999999", NotANumber),
+            ("0.0000000001", TooFine),
+            ("1e-10", TooFine),
+            ("9223372036.854775807", OutOfRange),
+            ("123456789012345678901234567890", OutOfRange),
+            ("1e999999", OutOfRange),
+        ] {
+            assert_eq!(parse_price(text.as_bytes()), Err(error), "{text}");
+        }
+        assert_eq!(parse_size(b"-1"), Err(Negative));
+        assert_eq!(parse_size(b"-0"), Ok(0));
+        assert_eq!(parse_size(b"1e30"), Ok(u64::MAX));
+        assert_eq!(parse_size(b"18446744073.709551615"), Ok(u64::MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn text_and_back_is_the_same(raw in (-i64::MAX + 1)..i64::MAX) {
+            prop_assert_eq!(parse_price(format_decimal(raw).as_bytes()), Ok(raw));
+        }
+
+        #[test]
+        fn sizes_come_back(raw in any::<u64>()) {
+            prop_assert_eq!(parse_size(format_decimal(raw).as_bytes()), Ok(raw));
+        }
+
+        #[test]
+        fn both_paths_agree(text in "[0-9]{0,12}(\\.[0-9]{0,12})?") {
+            prop_assert_eq!(parse_magnitude(text.as_bytes()), parse_long(text.as_bytes()));
+        }
+
+        #[test]
+        fn never_panics(text in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let _ = (parse_price(&text), parse_size(&text));
+        }
+    }
+}
