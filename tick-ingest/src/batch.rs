@@ -78,7 +78,8 @@ impl Counts {
         const NAMES: usize = 64;
         const LENGTH: usize = 64;
         let known = self.skipped.contains_key(name);
-        let name = if known || (self.skipped.len() < NAMES && name.len() <= LENGTH) { name } else { "others" };
+        let name =
+            if known || (self.skipped.len() < NAMES && name.len() <= LENGTH) { name } else { "others" };
         *self.skipped.entry(name.to_owned()).or_default() += count;
     }
 }

@@ -18,7 +18,9 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// A line or record that is not what its format says.
-    #[error("{file}:{line}: {field} {problem}, in: {text}\n  correct the line, or leave such lines out with --on-bad-line skip")]
+    #[error(
+        "{file}:{line}: {field} {problem}, in: {text}\n  correct the line, or leave such lines out with --on-bad-line skip"
+    )]
     BadLine {
         /// The file as the user named it.
         file: String,

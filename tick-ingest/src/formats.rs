@@ -1,1 +1,2 @@
 //! One file a format.
+pub mod mapped_csv;

@@ -7,9 +7,11 @@ pub mod batch;
 pub mod error;
 pub mod formats;
 pub mod lines;
+pub mod options;
 
 pub use batch::{Batch, Counts, LateTick, NamedSymbol, SymbolIds};
 pub use error::{BadField, ReadError};
+pub use options::{BadLines, ReadOptions};
 
 /// One source, decoded to ticks in its own order, with ids of its own.
 pub trait Reader: Send {

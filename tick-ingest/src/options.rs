@@ -1,0 +1,24 @@
+//! How a source is to be read.
+
+use crate::formats::mapped_csv::Mapping;
+
+/// What a user can say about one source.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// The symbol of a file that does not name one in its lines.
+    pub symbol: Option<String>,
+    /// What to do with a malformed line.
+    pub bad_lines: BadLines,
+    /// Which columns of a CSV of no known kind are what.
+    pub mapping: Option<Mapping>,
+}
+
+/// What to do with a malformed line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BadLines {
+    /// Stop with an error that names file, line and field.
+    #[default]
+    Stop,
+    /// Leave it out, count it, keep the first few for the report.
+    Skip,
+}
