@@ -1,6 +1,23 @@
 //! The Tick SDK: everything one needs to write a strategy or to feed one.
+//!
+//! A strategy author reads [`Strategy`]; a source of ticks reads [`Tick`], [`Frame`] and
+//! [`ticks_file`]; a host reads [`Lane`], [`Cursor`] and [`transport`].
 
+pub mod cursor;
 pub mod decimal;
+pub mod run;
+pub mod signal;
+pub mod strategy;
 pub mod tick;
 
+pub use cursor::{Cursor, Verdict};
+pub use run::{Groups, RunId, shard_of};
+pub use signal::{Signal, Wanted};
+pub use strategy::params::NoParams;
+pub use strategy::{
+    Configured, Context, Key, Lane, LaneError, ParamError, ParamInfo, Params, Registration, Scope, Strategy,
+};
 pub use tick::{Flags, Kind, Side, Tick, UNDEFINED_PRICE, UNITS_PER_ONE};
+
+#[doc(hidden)]
+pub use inventory;
