@@ -5,12 +5,17 @@
 
 pub mod cursor;
 pub mod decimal;
+pub mod frame;
 pub mod run;
 pub mod signal;
 pub mod strategy;
+pub mod test_kit;
 pub mod tick;
+pub mod ticks_file;
+pub mod transport;
 
 pub use cursor::{Cursor, Verdict};
+pub use frame::{Frame, FrameFlags, FrameHeader, NewInstrument};
 pub use run::{Groups, RunId, shard_of};
 pub use signal::{Signal, Wanted};
 pub use strategy::params::NoParams;

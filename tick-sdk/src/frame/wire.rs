@@ -1,0 +1,279 @@
+//! A frame as bytes: a prefix of 80 bytes, then one rkyv archive.
+//!
+//! | offset | type | field |
+//! |---:|---|---|
+//! | 0 | `[u8; 4]` | magic `ORFR` |
+//! | 4 | u32 | wire version, 1 |
+//! | 8 | u32 | total length in bytes |
+//! | 12 | u32 | crc32c of everything from offset 16 |
+//! | 16 | `[u8; 16]` | run |
+//! | 32 | u64 | `first_seq` |
+//! | 40 | u64 | `published_at` |
+//! | 48 | u64 | `watermark` |
+//! | 56 | u32 | ticks |
+//! | 60 | u32 | attempt |
+//! | 64 | u16 | shard |
+//! | 66 | u16 | shards |
+//! | 68 | u32 | flags |
+//! | 72 | u64 | 0 |
+//! | 80 | archive | `{ new_instruments: [(id, symbol, key)], dictionary_len, ticks }` |
+//!
+//! Everything is little-endian. Length, version, CRC and the archive's bounds are checked once,
+//! where the bytes enter the process; then ticks are read in place.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytemuck::{Pod, Zeroable};
+use rkyv::rancor::Panic;
+use rkyv::util::AlignedVec;
+use rkyv::with::InlineAsBox;
+use rkyv::{Archive, Serialize};
+use thiserror::Error;
+
+use super::{Frame, FrameFlags, FrameHeader, NewInstrument, TickBuffer};
+use crate::{RunId, Tick};
+
+/// The wire version that this crate writes and reads.
+pub const WIRE_VERSION: u32 = 1;
+/// The first bytes of every frame.
+pub const MAGIC: [u8; 4] = *b"ORFR";
+/// The largest frame that is accepted: 64 MiB.
+pub const MAX_FRAME_BYTES: usize = 64 << 20;
+
+const PREFIX_BYTES: usize = size_of::<Prefix>();
+const CRC_FROM: usize = 16;
+
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+struct Prefix {
+    magic: [u8; 4],
+    version: u32,
+    total_bytes: u32,
+    crc: u32,
+    run: [u8; 16],
+    first_seq: u64,
+    published_at: u64,
+    watermark: u64,
+    ticks: u32,
+    attempt: u32,
+    shard: u16,
+    shards: u16,
+    flags: u32,
+    reserved: u64,
+}
+
+const _: () = assert!(PREFIX_BYTES == 80 && PREFIX_BYTES.is_multiple_of(align_of::<Tick>()));
+
+#[derive(Archive, Serialize)]
+struct Body<'a> {
+    #[rkyv(with = InlineAsBox)]
+    new_instruments: &'a [NewInstrument],
+    dictionary_len: u32,
+    #[rkyv(with = InlineAsBox)]
+    ticks: &'a [Tick],
+}
+
+/// Bytes that are no frame of this version.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum FrameError {
+    /// The bytes do not begin as a frame does.
+    #[error("it does not begin with the magic of a frame: it is something else's message")]
+    Magic,
+    /// A frame, but of another version.
+    #[error(
+        "its wire version is {found}, and this program reads {WIRE_VERSION}: use matching versions on both ends"
+    )]
+    Version {
+        /// The version it claims.
+        found: u32,
+    },
+    /// Cut off, or with something behind it.
+    #[error("its length is {found} bytes, and its prefix says {expected}")]
+    Length {
+        /// What arrived.
+        found: usize,
+        /// What the prefix says; the prefix itself where not even that arrived.
+        expected: usize,
+    },
+    /// The bytes were changed on the way.
+    #[error("its crc32c is {found:08x}, and its prefix says {expected:08x}")]
+    Crc {
+        /// Computed from the bytes.
+        found: u32,
+        /// As the prefix says.
+        expected: u32,
+    },
+    /// The archive's own references do not hold, or contradict the prefix.
+    #[error("its archive is not valid: {0}")]
+    Archive(String),
+}
+
+/// Ticks in place in a received body.
+#[derive(Clone, Debug)]
+pub(super) struct ReceivedTicks {
+    body: Arc<ReceivedBody>,
+    /// Where they are in the body; checked to be whole ticks at a tick's alignment.
+    bytes: Range<usize>,
+}
+
+#[derive(Debug)]
+enum ReceivedBody {
+    AsItCame(Vec<u8>),
+    Aligned(AlignedVec),
+}
+
+impl ReceivedBody {
+    /// Keeps the buffer where it is aligned for ticks, and copies it once where it is not.
+    fn new(bytes: Vec<u8>) -> Self {
+        if bytes.as_ptr().addr().is_multiple_of(ALIGNMENT) {
+            return Self::AsItCame(bytes);
+        }
+        let mut aligned = AlignedVec::with_capacity(bytes.len());
+        aligned.extend_from_slice(&bytes);
+        Self::Aligned(aligned)
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::AsItCame(bytes) => bytes,
+            Self::Aligned(bytes) => bytes,
+        }
+    }
+}
+
+const ALIGNMENT: usize = align_of::<Tick>();
+
+impl ReceivedTicks {
+    #[inline]
+    pub(super) fn as_slice(&self) -> &[Tick] {
+        bytemuck::cast_slice(&self.body.as_slice()[self.bytes.clone()])
+    }
+}
+
+impl Frame {
+    /// Writes the frame as one body, replacing what `out` held.
+    ///
+    /// # Errors
+    /// The body would be larger than [`MAX_FRAME_BYTES`].
+    pub fn encode(&self, out: &mut AlignedVec) -> Result<(), FrameError> {
+        out.clear();
+        out.extend_from_slice(&[0; PREFIX_BYTES]);
+        let body = Body {
+            new_instruments: &self.new_instruments,
+            dictionary_len: self.dictionary_len,
+            ticks: self.ticks(),
+        };
+        let taken = std::mem::take(out);
+        *out = rkyv::api::high::to_bytes_in::<_, Panic>(&body, taken).expect("writing to memory cannot fail");
+        if out.len() > MAX_FRAME_BYTES {
+            return Err(FrameError::Length { found: out.len(), expected: MAX_FRAME_BYTES });
+        }
+        let header = &self.header;
+        let mut prefix = Prefix {
+            magic: MAGIC,
+            version: WIRE_VERSION,
+            total_bytes: out.len() as u32,
+            crc: 0,
+            run: header.run.0,
+            first_seq: header.first_seq,
+            published_at: header.published_at,
+            watermark: header.watermark,
+            ticks: self.ticks().len() as u32,
+            attempt: header.attempt,
+            shard: header.shard,
+            shards: header.shards,
+            flags: header.flags.0,
+            reserved: 0,
+        };
+        out[..PREFIX_BYTES].copy_from_slice(bytemuck::bytes_of(&prefix));
+        prefix.crc = crc32c(&out[CRC_FROM..]);
+        out[..PREFIX_BYTES].copy_from_slice(bytemuck::bytes_of(&prefix));
+        Ok(())
+    }
+
+    /// Checks a received body once and takes it over; its ticks are then read in place. A buffer
+    /// that is not aligned to 8 bytes is copied once.
+    ///
+    /// # Errors
+    /// Whatever was changed, cut off or is not a frame of this version, see [`FrameError`].
+    pub fn decode(bytes: Vec<u8>) -> Result<Self, FrameError> {
+        let prefix = check_prefix(&bytes)?;
+        let body = ReceivedBody::new(bytes);
+        let (new_instruments, dictionary_len, ticks) = check_archive(body.as_slice(), &prefix)?;
+        let header = FrameHeader {
+            run: RunId(prefix.run),
+            shard: prefix.shard,
+            shards: prefix.shards,
+            attempt: prefix.attempt,
+            first_seq: prefix.first_seq,
+            published_at: prefix.published_at,
+            watermark: prefix.watermark,
+            flags: FrameFlags(prefix.flags),
+        };
+        let ticks = TickBuffer::Received(ReceivedTicks { body: Arc::new(body), bytes: ticks });
+        Ok(Self { header, new_instruments, dictionary_len, ticks })
+    }
+}
+
+fn check_prefix(bytes: &[u8]) -> Result<Prefix, FrameError> {
+    if bytes.get(..MAGIC.len()) != Some(&MAGIC) {
+        return Err(FrameError::Magic);
+    }
+    let Some(prefix) = bytes.get(..PREFIX_BYTES) else {
+        return Err(FrameError::Length { found: bytes.len(), expected: PREFIX_BYTES });
+    };
+    let prefix: Prefix = bytemuck::pod_read_unaligned(prefix);
+    if prefix.version != WIRE_VERSION {
+        return Err(FrameError::Version { found: prefix.version });
+    }
+    let expected = prefix.total_bytes as usize;
+    if bytes.len() != expected || bytes.len() > MAX_FRAME_BYTES {
+        return Err(FrameError::Length { found: bytes.len(), expected: expected.min(MAX_FRAME_BYTES) });
+    }
+    let found = crc32c(&bytes[CRC_FROM..]);
+    if found != prefix.crc {
+        return Err(FrameError::Crc { found, expected: prefix.crc });
+    }
+    Ok(prefix)
+}
+
+type Checked = (Vec<NewInstrument>, u32, Range<usize>);
+
+fn check_archive(bytes: &[u8], prefix: &Prefix) -> Result<Checked, FrameError> {
+    let invalid = |problem: String| FrameError::Archive(problem);
+    let archive = &bytes[PREFIX_BYTES..];
+    let body = rkyv::access::<ArchivedBody<'_>, rkyv::rancor::Error>(archive)
+        .map_err(|error| invalid(error.to_string()))?;
+    let ticks = body.ticks.get();
+    if ticks.len() != prefix.ticks as usize {
+        return Err(invalid(format!("it holds {} ticks, and its prefix says {}", ticks.len(), prefix.ticks)));
+    }
+    if prefix.first_seq.checked_add(ticks.len() as u64).is_none() {
+        return Err(invalid(format!("its first_seq {} leaves no room for its ticks", prefix.first_seq)));
+    }
+    if prefix.shard >= prefix.shards {
+        return Err(invalid(format!("shard {} is not below {} shards", prefix.shard, prefix.shards)));
+    }
+    let start = ticks.as_ptr().addr() - bytes.as_ptr().addr();
+    let new_instruments = body
+        .new_instruments
+        .get()
+        .iter()
+        .map(|new| NewInstrument {
+            id: new.id.to_native(),
+            symbol: new.symbol.as_str().to_owned(),
+            key: new.key.as_str().to_owned(),
+        })
+        .collect();
+    Ok((new_instruments, body.dictionary_len.to_native(), start..start + size_of_val(ticks)))
+}
+
+/// CRC-32C (Castagnoli) of `bytes`, by the processor's own instructions.
+#[inline]
+pub fn crc32c(bytes: &[u8]) -> u32 {
+    crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes) as u32
+}
+
+#[cfg(test)]
+mod tests;
