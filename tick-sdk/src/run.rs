@@ -1,6 +1,6 @@
 //! A run: one pass over one source, and the groups it puts instruments into.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use bytemuck::{Pod, Zeroable};
 use thiserror::Error;
 
 /// Names one run: 16 random bytes, written as 32 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
 #[repr(transparent)]
 pub struct RunId(pub [u8; 16]);
 
@@ -52,6 +52,69 @@ impl FromStr for RunId {
         let number = u128::from_str_radix(text, 16).map_err(|_| wrong())?;
         Ok(Self(number.to_be_bytes()))
     }
+}
+
+/// What decides which ticks a run has and in which order: sources with sizes and hashes, and
+/// options. Fixed at the run's start; resuming compares it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    entries: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// Of named values.
+    pub fn new<N: Into<String>, V: Into<String>>(entries: impl IntoIterator<Item = (N, V)>) -> Self {
+        Self { entries: entries.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+    }
+
+    /// The first difference in words, as in "shards was 1, and is now 3".
+    pub fn difference(&self, now: &Self) -> Option<String> {
+        let names: BTreeSet<_> = self.entries.keys().chain(now.entries.keys()).collect();
+        let value = |manifest: &Self, name| {
+            manifest.entries.get(name).cloned().unwrap_or_else(|| "absent".to_owned())
+        };
+        names.into_iter().find_map(|name| {
+            let (before, now) = (value(self, name), value(now, name));
+            (before != now).then(|| format!("{name} was {before}, and is now {now}"))
+        })
+    }
+}
+
+impl fmt::Display for Manifest {
+    /// One `name=value` a line; a line break within either is written `\n`, a backslash `\\`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let escape = |text: &str| text.replace('\\', "\\\\").replace('\n', "\\n").replace('=', "\\e");
+        self.entries.iter().try_for_each(|(name, value)| writeln!(f, "{}={}", escape(name), escape(value)))
+    }
+}
+
+impl FromStr for Manifest {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let entry = |line: &str| {
+            let (name, value) = line.split_once('=').ok_or(())?;
+            Ok((unescape(name)?, unescape(value)?))
+        };
+        Ok(Self { entries: text.lines().map(entry).collect::<Result<_, ()>>()? })
+    }
+}
+
+fn unescape(text: &str) -> Result<String, ()> {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        out.push(match char {
+            '\\' => match chars.next() {
+                Some('\\') => '\\',
+                Some('n') => '\n',
+                Some('e') => '=',
+                _ => return Err(()),
+            },
+            other => other,
+        });
+    }
+    Ok(out)
 }
 
 /// The shard of a key: FNV-1a-64 of its UTF-8 bytes, modulo the number of shards.
@@ -163,6 +226,15 @@ mod tests {
         assert_eq!(id.to_string().parse(), Ok(id));
         assert!("xyz".parse::<RunId>().is_err());
         assert_ne!(RunId::random(), id);
+    }
+
+    #[test]
+    fn manifests_are_text_and_back_and_differ_by_name() {
+        let manifest = Manifest::new([("source 1", "a=b\\c\nd"), ("shards", "1")]);
+        assert_eq!(manifest.to_string().parse(), Ok(manifest.clone()));
+        let other = Manifest::new([("source 1", "a=b\\c\nd"), ("loop", "2"), ("shards", "1")]);
+        assert_eq!(manifest.difference(&other).unwrap(), "loop was absent, and is now 2");
+        assert_eq!(manifest.difference(&manifest), None);
     }
 
     #[test]
