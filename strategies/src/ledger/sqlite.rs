@@ -169,7 +169,7 @@ impl Ledger for SqliteLedger {
             let rows = statement.query_map(key, |row| {
                 Ok(StoredBatch { from_seq: row.get::<_, i64>(0)? as u64, signals: row.get(1)? })
             })?;
-            rows.collect()
+            rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(self.failed())
     }
