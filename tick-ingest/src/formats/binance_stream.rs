@@ -38,8 +38,8 @@ pub struct BinanceStream {
 
 impl LineParser for BinanceStream {
     fn line(&mut self, line: &[u8], out: &mut Batch) -> Result<(), BadField> {
-        if u32::try_from(line.len()).is_err() {
-            return Err(BadField::new("line", "is longer than 4 GiB"));
+        if line.len() >= json::LONGEST {
+            return Err(BadField::new("line", "is longer than 1 GiB"));
         }
         let (ts_recv, json) = receive_time(line)?;
         match self.fields.find(line, json)? {
@@ -163,7 +163,7 @@ impl<'a> Values<'a> {
         };
         let text = value.text(self.line);
         let bad = |problem| BadField::new(field.key(), problem);
-        let time = match value.kind {
+        let time = match value.kind() {
             Kind::Digits => whole_number(text),
             Kind::Number => unusual_number(text),
             _ => Err("is not a number"),
@@ -176,9 +176,11 @@ impl<'a> Values<'a> {
     #[inline]
     fn symbol(&self) -> Result<Cow<'a, [u8]>, BadField> {
         let value = self.needed(Field::Symbol)?;
-        match value.kind {
+        match value.kind() {
             Kind::Text => Ok(Cow::Borrowed(value.text(self.line))),
-            Kind::EscapedText => unescape(value.text(self.line)).map_err(bad_symbol),
+            Kind::EscapedText => {
+                unescape(value.text(self.line)).map_err(|broken| bad_symbol(broken.message()))
+            }
             _ => Err(bad_symbol("is not a string")),
         }
     }
@@ -209,16 +211,18 @@ impl<'a> Values<'a> {
     fn decimal(&self, field: Field) -> Result<Cow<'a, [u8]>, BadField> {
         let value = self.needed(field)?;
         let text = value.text(self.line);
-        match value.kind {
+        match value.kind() {
             Kind::Text | Kind::Digits | Kind::Number => Ok(Cow::Borrowed(text)),
-            Kind::EscapedText => unescape(text).map_err(|problem| BadField::new(field.key(), problem)),
+            Kind::EscapedText => {
+                unescape(text).map_err(|broken| BadField::new(field.key(), broken.message()))
+            }
             _ => Err(BadField::new(field.key(), "is not a decimal number")),
         }
     }
 
     #[inline]
     fn aggressor(&self) -> Result<Side, BadField> {
-        match self.needed(Field::BuyerIsMaker)?.kind {
+        match self.needed(Field::BuyerIsMaker)?.kind() {
             Kind::True => Ok(Side::SELL),
             Kind::False => Ok(Side::BUY),
             _ => Err(BadField::new("m", "is neither true nor false")),

@@ -99,7 +99,8 @@ pub(super) struct Fields {
     event: Option<EventKind>,
 }
 
-/// Why the scan of an object ended before its closing brace.
+/// Why the scan of an object ended before its closing brace; boxed, for what is seldom must not
+/// make the usual result large.
 enum Stop<'a> {
     /// The event is no tick; this is its name.
     Skip(Cow<'a, str>),
@@ -107,9 +108,9 @@ enum Stop<'a> {
     Broken(Broken),
 }
 
-impl From<Broken> for Stop<'_> {
+impl From<Broken> for Box<Stop<'_>> {
     fn from(broken: Broken) -> Self {
-        Self::Broken(broken)
+        Self::new(Stop::Broken(broken))
     }
 }
 
@@ -134,9 +135,11 @@ impl Fields {
         let mut scan = Scanner::new(line, start);
         match self.object(line, &mut scan, true).and_then(|()| Ok(scan.end()?)) {
             Ok(()) => {}
-            Err(Stop::Skip(name)) => return skipped(line, name),
-            Err(Stop::Bad(bad)) => return Err(bad),
-            Err(Stop::Broken(broken)) => return Err(broken_at(scan.at, broken)),
+            Err(stop) => match *stop {
+                Stop::Skip(name) => return skipped(line, name),
+                Stop::Bad(bad) => return Err(bad),
+                Stop::Broken(broken) => return Err(broken_at(scan.at, broken.message())),
+            },
         }
         match self.event {
             Some(event) => Ok(Found::Event(event)),
@@ -151,8 +154,8 @@ impl Fields {
         line: &'a [u8],
         scan: &mut Scanner<'a>,
         outermost: bool,
-    ) -> Result<(), Stop<'a>> {
-        scan.expect(b'{', "there is no opening brace")?;
+    ) -> Result<(), Box<Stop<'a>>> {
+        scan.expect(b'{', Broken::NoBrace)?;
         if scan.peek() == b'}' {
             scan.at += 1;
             return Ok(());
@@ -170,14 +173,19 @@ impl Fields {
     }
 
     /// Remembers where the value of `field` lies; `e` decides whether the event is a tick.
-    #[inline]
-    fn value<'a>(&mut self, field: Field, line: &'a [u8], scan: &mut Scanner<'a>) -> Result<(), Stop<'a>> {
+    #[inline(always)]
+    fn value<'a>(
+        &mut self,
+        field: Field,
+        line: &'a [u8],
+        scan: &mut Scanner<'a>,
+    ) -> Result<(), Box<Stop<'a>>> {
         let value = scan.value()?;
         if field == Field::Other {
             return Ok(());
         }
         if self.has(field) {
-            return Err(Stop::Bad(BadField::new(field.key(), "stands twice in the line")));
+            return Err(twice(field));
         }
         self.values[field as usize] = value;
         self.seen |= field.bit();
@@ -192,16 +200,17 @@ impl Fields {
         Ok(())
     }
 
+    #[inline(never)]
     /// A key that is longer than a letter or is written in an unusual way, and its value.
     fn other_key<'a>(
         &mut self,
         line: &'a [u8],
         scan: &mut Scanner<'a>,
         outermost: bool,
-    ) -> Result<(), Stop<'a>> {
+    ) -> Result<(), Box<Stop<'a>>> {
         let key = scan.key()?;
         let resolved;
-        let key = if key.kind == Kind::EscapedText {
+        let key = if key.kind() == Kind::EscapedText {
             resolved = unescape(key.text(line))?;
             &*resolved
         } else {
@@ -213,22 +222,22 @@ impl Fields {
             b"stream" if outermost => self.value(Field::Stream, line, scan),
             b"ps" => self.value(Field::Pair, line, scan),
             b"data" if outermost => self.wrapped(line, scan),
-            b"lastUpdateId" if no_event => Err(Stop::Skip(Cow::Borrowed("depthSnapshot"))),
-            b"result" if outermost && no_event => Err(Stop::Skip(Cow::Borrowed("response"))),
+            b"lastUpdateId" if no_event => Err(skip("depthSnapshot")),
+            b"result" if outermost && no_event => Err(skip("response")),
             _ => Ok(scan.value().map(drop)?),
         }
     }
 
     /// The event within its wrapper, which has no keys of an event itself.
-    fn wrapped<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>) -> Result<(), Stop<'a>> {
+    fn wrapped<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>) -> Result<(), Box<Stop<'a>>> {
         let beside = |seen: u32| match seen & !Field::Stream.bit() {
             0 => Ok(()),
-            _ => Err(Stop::Bad(BadField::new("data", "stands beside the keys of an event"))),
+            _ => Err(bad("data", "stands beside the keys of an event")),
         };
         beside(self.seen)?;
         match scan.peek() {
             b'{' => self.object(line, scan, false)?,
-            b'[' => return Err(Stop::Skip(self.stream_name(line))),
+            b'[' => return Err(skip(self.stream_name(line))),
             _ => return Ok(scan.value().map(drop)?),
         }
         let inside = self.seen;
@@ -248,29 +257,41 @@ impl Fields {
     /// A wrapped list of events is known by its stream's name.
     fn stream_name<'a>(&self, line: &'a [u8]) -> Cow<'a, str> {
         match self.get(Field::Stream) {
-            Some(Value { kind: Kind::Text, .. }) => {
-                String::from_utf8_lossy(self.values[Field::Stream as usize].text(line))
-            }
+            Some(value) if value.kind() == Kind::Text => String::from_utf8_lossy(value.text(line)),
             _ => Cow::Borrowed("list of events"),
         }
     }
 }
 
+#[cold]
+fn skip<'a>(name: impl Into<Cow<'a, str>>) -> Box<Stop<'a>> {
+    Box::new(Stop::Skip(name.into()))
+}
+
+#[cold]
+fn bad<'a>(field: &'static str, problem: &'static str) -> Box<Stop<'a>> {
+    Box::new(Stop::Bad(BadField::new(field, problem)))
+}
+
+#[cold]
+fn twice<'a>(field: Field) -> Box<Stop<'a>> {
+    bad(field.key(), "stands twice in the line")
+}
+
 /// A name with escapes, or of an event that is no tick.
 #[cold]
-fn unusual_event(value: Value, line: &[u8]) -> Result<EventKind, Stop<'_>> {
+fn unusual_event(value: Value, line: &[u8]) -> Result<EventKind, Box<Stop<'_>>> {
     let text = value.text(line);
-    let bad = |problem| Stop::Bad(BadField::new("e", problem));
-    let name = match value.kind {
+    let name = match value.kind() {
         Kind::Text => Cow::Borrowed(text),
-        Kind::EscapedText => unescape(text).map_err(bad)?,
-        _ => return Err(bad("is not a string")),
+        Kind::EscapedText => unescape(text).map_err(|broken| bad("e", broken.message()))?,
+        _ => return Err(bad("e", "is not a string")),
     };
     match &*name {
         b"bookTicker" => Ok(EventKind::BookTicker),
         b"trade" => Ok(EventKind::Trade),
         b"aggTrade" => Ok(EventKind::AggTrade),
-        other => Err(Stop::Skip(Cow::Owned(String::from_utf8_lossy(other).into_owned()))),
+        other => Err(skip(String::from_utf8_lossy(other).into_owned())),
     }
 }
 
@@ -283,6 +304,6 @@ fn skipped<'a>(line: &[u8], name: Cow<'a, str>) -> Result<Found<'a>, BadField> {
 }
 
 #[cold]
-fn broken_at(at: usize, broken: Broken) -> BadField {
+fn broken_at(at: usize, broken: &str) -> BadField {
     BadField::new("JSON", format!("is broken at byte {} of the line: {broken}", at + 1))
 }
