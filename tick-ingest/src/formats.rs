@@ -1,2 +1,5 @@
 //! One file a format.
+
+pub mod binance_stream;
+pub mod csv;
 pub mod mapped_csv;

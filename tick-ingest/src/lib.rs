@@ -4,8 +4,10 @@
 //! it batch by batch in file order; nothing here holds a whole file.
 
 pub mod batch;
+pub mod detect;
 pub mod error;
 pub mod formats;
+pub mod input;
 pub mod lines;
 pub mod options;
 

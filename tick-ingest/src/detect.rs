@@ -1,0 +1,171 @@
+//! Finds a source's format by its content.
+
+use std::fmt;
+use std::io::Read;
+
+use memchr::memmem;
+
+use crate::formats::binance_stream::BinanceStream;
+use crate::formats::csv;
+use crate::input::{Compression, Input};
+use crate::lines::{BYTE_ORDER_MARK, LineParser, TextReader, excerpt};
+use crate::{ReadError, ReadOptions, Reader};
+
+/// A source of known format.
+pub struct Opened {
+    /// What it holds.
+    pub format: Format,
+    /// How that is packed.
+    pub compression: Compression,
+    /// Decodes it.
+    pub reader: Box<dyn Reader>,
+}
+
+/// A text format found, and the parser of its lines.
+pub type TextFormat = (Format, Box<dyn LineParser>);
+
+/// The formats that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Lines of Binance's market streams.
+    BinanceStream,
+    /// Binance's historical trades.
+    BinanceTrades,
+    /// Binance's historical aggregate trades.
+    BinanceAggTrades,
+    /// Binance's historical book tickers.
+    BinanceBookTicker,
+    /// Tardis trades.
+    TardisTrades,
+    /// Tardis quotes.
+    TardisQuotes,
+    /// The CSV that `orchard convert` writes.
+    OrchardCsv,
+    /// A CSV by the mapping given.
+    MappedCsv,
+    /// Databento binary encoding.
+    Dbn,
+    /// Orchard's own tick file.
+    Ticks,
+}
+
+impl Format {
+    /// What people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BinanceStream => "Binance stream capture",
+            Self::BinanceTrades => "Binance trades CSV",
+            Self::BinanceAggTrades => "Binance aggTrades CSV",
+            Self::BinanceBookTicker => "Binance bookTicker CSV",
+            Self::TardisTrades => "Tardis trades CSV",
+            Self::TardisQuotes => "Tardis quotes CSV",
+            Self::OrchardCsv => "Orchard CSV",
+            Self::MappedCsv => "CSV by mapping",
+            Self::Dbn => "DBN",
+            Self::Ticks => ".ticks",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The first bytes of a tick file.
+pub const TICKS_MAGIC: &[u8; 8] = b"ORCHTIKS";
+
+/// Opens a file, or standard input when `name` is `-`, as whatever its content is.
+///
+/// # Errors
+/// It cannot be read, is empty or of no known format, or an option that its format needs is missing.
+pub fn open(name: &str, options: &ReadOptions) -> Result<Opened, ReadError> {
+    open_input(Input::open(name)?, options)
+}
+
+/// Opens the bytes of any reader; `name` is what errors call it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_reader(
+    name: &str,
+    reader: Box<dyn Read + Send>,
+    options: &ReadOptions,
+) -> Result<Opened, ReadError> {
+    open_input(Input::from_reader(name, reader)?, options)
+}
+
+fn open_input(mut input: Input, options: &ReadOptions) -> Result<Opened, ReadError> {
+    let name = input.name().to_owned();
+    let compression = input.compression();
+    let head = input.head()?;
+    let opened = |format, reader| Ok(Opened { format, compression, reader });
+    match head {
+        [b'D', b'B', b'N', version, ..] if *version < b' ' => {
+            // The DBN reader goes here: DbnReader::open(&name, Box::new(input), options).
+            return Err(not_yet(&name, Format::Dbn));
+        }
+        _ if head.starts_with(TICKS_MAGIC) => {
+            // The reader of tick files goes here.
+            return Err(not_yet(&name, Format::Ticks));
+        }
+        _ => {}
+    }
+    let text = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
+    if is_binance_stream(text) {
+        let reader = TextReader::new(input, BinanceStream::default(), options);
+        return opened(Format::BinanceStream, Box::new(reader));
+    }
+    match csv::detect(&name, text, options)? {
+        Some((format, parser)) => opened(format, Box::new(TextReader::new(input, parser, options))),
+        None => Err(unknown(&name, head, compression)),
+    }
+}
+
+/// Whether the first line that is not empty begins like a capture's, and somewhere in the head
+/// stands a key that Binance's streams have.
+fn is_binance_stream(head: &[u8]) -> bool {
+    let line = head.trim_ascii_start();
+    let line = line.strip_prefix(b"-").unwrap_or(line);
+    let digits = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let json = line[digits..].trim_ascii_start();
+    let apart = digits == 0 || json.len() < line.len() - digits;
+    let has = |key: &[u8]| memmem::find(head, key).is_some();
+    let known = [&b"\"e\""[..], b"\"lastUpdateId\"", b"\"stream\"", b"\"result\""];
+    let book = [&b"\"b\""[..], b"\"B\"", b"\"a\"", b"\"A\""];
+    json.first() == Some(&b'{') && apart && (known.into_iter().any(has) || book.into_iter().all(has))
+}
+
+fn not_yet(name: &str, format: Format) -> ReadError {
+    ReadError::Format {
+        file: name.to_owned(),
+        problem: format!("is {format}, which this version does not read"),
+        advice: "convert it to CSV".to_owned(),
+    }
+}
+
+fn unknown(name: &str, head: &[u8], compression: Compression) -> ReadError {
+    const FORMATS: &str = "read are captures of Binance's streams, CSV of Binance and Tardis, DBN and .ticks, \
+         each plain, gzip or zstd; any other CSV with a mapping of its columns, see --map";
+    let packed = if compression == Compression::Plain { "" } else { " behind its compression" };
+    let start = head.trim_ascii_start();
+    let problem = match start {
+        [] if head.is_empty() => format!("is empty{packed}"),
+        [] => format!("holds only blanks{packed}"),
+        [b'P', b'K', 3 | 5, ..] => "is a zip archive; unpack it first".to_owned(),
+        [b'B', b'Z', b'h', ..] | [0xfd, b'7', b'z', b'X', b'Z', ..] | [0x04, 0x22, 0x4d, 0x18, ..] => {
+            "is packed with bzip2, xz or lz4; unpack it first, or pack it with gzip or zstd".to_owned()
+        }
+        [b'P', b'A', b'R', b'1', ..] => "is Parquet; write it out as CSV first".to_owned(),
+        [b'{' | b'[', ..] => {
+            format!("is JSON{packed}, but none of Binance's streams; it begins with: {}", first_line(start))
+        }
+        _ => format!("is of no known format; it begins{packed} with: {}", first_line(start)),
+    };
+    ReadError::Format { file: name.to_owned(), problem, advice: FORMATS.to_owned() }
+}
+
+fn first_line(head: &[u8]) -> String {
+    excerpt(head.split(|byte| *byte == b'\n').next().unwrap_or_default())
+}

@@ -1,0 +1,309 @@
+//! Finds the values that matter in the JSON of one line, whatever the order of its keys.
+
+use std::borrow::Cow;
+
+use super::json::{Broken, Kind, Scanner, Value, unescape};
+use crate::BadField;
+
+/// The events that yield ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EventKind {
+    Trade,
+    AggTrade,
+    BookTicker,
+}
+
+/// What the JSON of a line is.
+pub(super) enum Found<'a> {
+    Event(EventKind),
+    /// The name of an event that is no tick.
+    Skipped(Cow<'a, str>),
+}
+
+/// The keys that matter, as places in [`Fields::values`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Field {
+    /// All other keys: their values are checked and forgotten.
+    Other,
+    Event,
+    EventTime,
+    TransactTime,
+    Symbol,
+    Price,
+    Quantity,
+    BuyerIsMaker,
+    Bid,
+    BidQuantity,
+    Ask,
+    AskQuantity,
+    /// `X`, which trades of futures have.
+    ExecutionType,
+    /// `M`, which trades and aggregate trades of spot have.
+    BestMatch,
+    /// `ps`, which coin-margined futures have.
+    Pair,
+    /// `stream` of the wrapper.
+    Stream,
+}
+
+/// Every field beside [`Field::Other`] with its key.
+const KEYS: [(Field, &str); 15] = [
+    (Field::Event, "e"),
+    (Field::EventTime, "E"),
+    (Field::TransactTime, "T"),
+    (Field::Symbol, "s"),
+    (Field::Price, "p"),
+    (Field::Quantity, "q"),
+    (Field::BuyerIsMaker, "m"),
+    (Field::Bid, "b"),
+    (Field::BidQuantity, "B"),
+    (Field::Ask, "a"),
+    (Field::AskQuantity, "A"),
+    (Field::ExecutionType, "X"),
+    (Field::BestMatch, "M"),
+    (Field::Pair, "ps"),
+    (Field::Stream, "stream"),
+];
+
+/// The fields of keys of one letter.
+const LETTERS: [Field; 256] = {
+    let mut letters = [Field::Other; 256];
+    let mut i = 0;
+    while i < KEYS.len() {
+        let (field, key) = KEYS[i];
+        if key.len() == 1 {
+            letters[key.as_bytes()[0] as usize] = field;
+        }
+        i += 1;
+    }
+    letters
+};
+
+impl Field {
+    pub(super) fn key(self) -> &'static str {
+        KEYS.iter().find(|(field, _)| *field == self).map_or("key", |(_, key)| key)
+    }
+
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// Where the wanted values of one line lie.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    values: [Value; KEYS.len() + 1],
+    /// A bit for each field whose place holds this line's value, not an earlier line's.
+    seen: u32,
+    event: Option<EventKind>,
+}
+
+/// Why the scan of an object ended before its closing brace; boxed, for what is seldom must not
+/// make the usual result large.
+enum Stop<'a> {
+    /// The event is no tick; this is its name.
+    Skip(Cow<'a, str>),
+    Bad(BadField),
+    Broken(Broken),
+}
+
+impl From<Broken> for Box<Stop<'_>> {
+    fn from(broken: Broken) -> Self {
+        Self::new(Stop::Broken(broken))
+    }
+}
+
+/// Of these an object without `e` must have one to be taken for spot's book ticker.
+const BOOK: u32 = Field::Bid.bit() | Field::BidQuantity.bit() | Field::Ask.bit() | Field::AskQuantity.bit();
+
+impl Fields {
+    #[inline]
+    pub(super) fn has(&self, field: Field) -> bool {
+        self.seen & field.bit() != 0
+    }
+
+    #[inline]
+    pub(super) fn get(&self, field: Field) -> Option<Value> {
+        self.has(field).then(|| self.values[field as usize])
+    }
+
+    /// Scans the JSON that begins at `start`: the whole line, unless its event is to be skipped.
+    #[inline]
+    pub(super) fn find<'a>(&mut self, line: &'a [u8], start: usize) -> Result<Found<'a>, BadField> {
+        (self.seen, self.event) = (0, None);
+        let mut scan = Scanner::new(line, start);
+        match self.object(line, &mut scan, true).and_then(|()| Ok(scan.end()?)) {
+            Ok(()) => {}
+            Err(stop) => match *stop {
+                Stop::Skip(name) => return skipped(line, name),
+                Stop::Bad(bad) => return Err(bad),
+                Stop::Broken(broken) => return Err(broken_at(scan.at, broken.message())),
+            },
+        }
+        match self.event {
+            Some(event) => Ok(Found::Event(event)),
+            None if self.seen & BOOK != 0 => Ok(Found::Event(EventKind::BookTicker)),
+            None => Ok(Found::Skipped(Cow::Borrowed("unnamed event"))),
+        }
+    }
+
+    /// Scans an object from its opening brace, which is due, to its closing one.
+    fn object<'a>(
+        &mut self,
+        line: &'a [u8],
+        scan: &mut Scanner<'a>,
+        outermost: bool,
+    ) -> Result<(), Box<Stop<'a>>> {
+        scan.expect(b'{', Broken::NoBrace)?;
+        if scan.peek() == b'}' {
+            scan.at += 1;
+            return Ok(());
+        }
+        loop {
+            scan.peek();
+            match scan.letter_key() {
+                Some(letter) => self.value(LETTERS[usize::from(letter)], line, scan)?,
+                None => self.other_key(line, scan, outermost)?,
+            }
+            if !scan.another(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Remembers where the value of `field` lies; `e` decides whether the event is a tick.
+    #[inline(always)]
+    fn value<'a>(
+        &mut self,
+        field: Field,
+        line: &'a [u8],
+        scan: &mut Scanner<'a>,
+    ) -> Result<(), Box<Stop<'a>>> {
+        let value = scan.value()?;
+        if field == Field::Other {
+            return Ok(());
+        }
+        if self.has(field) {
+            return Err(twice(field));
+        }
+        self.values[field as usize] = value;
+        self.seen |= field.bit();
+        if field == Field::Event {
+            self.event = Some(match value.text(line) {
+                b"bookTicker" => EventKind::BookTicker,
+                b"trade" => EventKind::Trade,
+                b"aggTrade" => EventKind::AggTrade,
+                _ => unusual_event(value, line)?,
+            });
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    /// A key that is longer than a letter or is written in an unusual way, and its value.
+    fn other_key<'a>(
+        &mut self,
+        line: &'a [u8],
+        scan: &mut Scanner<'a>,
+        outermost: bool,
+    ) -> Result<(), Box<Stop<'a>>> {
+        let key = scan.key()?;
+        let resolved;
+        let key = if key.kind() == Kind::EscapedText {
+            resolved = unescape(key.text(line))?;
+            &*resolved
+        } else {
+            key.text(line)
+        };
+        let no_event = self.event.is_none();
+        match key {
+            [letter] => self.value(LETTERS[usize::from(*letter)], line, scan),
+            b"stream" if outermost => self.value(Field::Stream, line, scan),
+            b"ps" => self.value(Field::Pair, line, scan),
+            b"data" if outermost => self.wrapped(line, scan),
+            b"lastUpdateId" if no_event => Err(skip("depthSnapshot")),
+            b"result" if outermost && no_event => Err(skip("response")),
+            _ => Ok(scan.value().map(drop)?),
+        }
+    }
+
+    /// The event within its wrapper, which has no keys of an event itself.
+    fn wrapped<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>) -> Result<(), Box<Stop<'a>>> {
+        let beside = |seen: u32| match seen & !Field::Stream.bit() {
+            0 => Ok(()),
+            _ => Err(bad("data", "stands beside the keys of an event")),
+        };
+        beside(self.seen)?;
+        match scan.peek() {
+            b'{' => self.object(line, scan, false)?,
+            b'[' => return Err(skip(self.stream_name(line))),
+            _ => return Ok(scan.value().map(drop)?),
+        }
+        let inside = self.seen;
+        while scan.another(b'}')? {
+            let stream = Field::Stream.bit() & self.seen;
+            self.seen = stream;
+            scan.peek();
+            self.other_key(line, scan, true)?;
+            beside(self.seen)?;
+        }
+        // The closing brace is the caller's to find.
+        scan.at -= 1;
+        self.seen |= inside;
+        Ok(())
+    }
+
+    /// A wrapped list of events is known by its stream's name.
+    fn stream_name<'a>(&self, line: &'a [u8]) -> Cow<'a, str> {
+        match self.get(Field::Stream) {
+            Some(value) if value.kind() == Kind::Text => String::from_utf8_lossy(value.text(line)),
+            _ => Cow::Borrowed("list of events"),
+        }
+    }
+}
+
+#[cold]
+fn skip<'a>(name: impl Into<Cow<'a, str>>) -> Box<Stop<'a>> {
+    Box::new(Stop::Skip(name.into()))
+}
+
+#[cold]
+fn bad<'a>(field: &'static str, problem: &'static str) -> Box<Stop<'a>> {
+    Box::new(Stop::Bad(BadField::new(field, problem)))
+}
+
+#[cold]
+fn twice<'a>(field: Field) -> Box<Stop<'a>> {
+    bad(field.key(), "stands twice in the line")
+}
+
+/// A name with escapes, or of an event that is no tick.
+#[cold]
+fn unusual_event(value: Value, line: &[u8]) -> Result<EventKind, Box<Stop<'_>>> {
+    let text = value.text(line);
+    let name = match value.kind() {
+        Kind::Text => Cow::Borrowed(text),
+        Kind::EscapedText => unescape(text).map_err(|broken| bad("e", broken.message()))?,
+        _ => return Err(bad("e", "is not a string")),
+    };
+    match &*name {
+        b"bookTicker" => Ok(EventKind::BookTicker),
+        b"trade" => Ok(EventKind::Trade),
+        b"aggTrade" => Ok(EventKind::AggTrade),
+        other => Err(skip(String::from_utf8_lossy(other).into_owned())),
+    }
+}
+
+/// An event that is no tick is looked at only as far as to tell a line that was cut off.
+fn skipped<'a>(line: &[u8], name: Cow<'a, str>) -> Result<Found<'a>, BadField> {
+    match line.trim_ascii_end().last() {
+        Some(b'}') => Ok(Found::Skipped(name)),
+        _ => Err(broken_at(line.len(), "it does not end with a closing brace")),
+    }
+}
+
+#[cold]
+fn broken_at(at: usize, broken: &str) -> BadField {
+    BadField::new("JSON", format!("is broken at byte {} of the line: {broken}", at + 1))
+}
