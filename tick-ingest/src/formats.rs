@@ -1,2 +1,3 @@
 //! One file a format.
+pub mod dbn;
 pub mod mapped_csv;
