@@ -362,7 +362,7 @@ fn a_file_cut_anywhere_in_a_record_is_an_error_after_its_whole_records() {
         let records = cut.saturating_sub(header) / record;
         assert_eq!(read.ticks.len(), records, "cut at {cut}");
         match error {
-            None => assert!(cut >= header && (cut - header) % record == 0, "cut at {cut}"),
+            None => assert!(cut >= header && (cut - header).is_multiple_of(record), "cut at {cut}"),
             Some(error) if cut < header => assert!(error.to_string().starts_with("some.dbn: "), "{error}"),
             Some(error) => {
                 let number = format!("some.dbn: record {} ends after ", records + 1);
