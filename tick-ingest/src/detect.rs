@@ -7,7 +7,9 @@ use memchr::memmem;
 
 use crate::formats::binance_stream::BinanceStream;
 use crate::formats::csv;
-use crate::input::{Compression, Input};
+use crate::formats::dbn::DbnReader;
+use crate::formats::ticks::TicksReader;
+use crate::input::{Compression, Input, STANDARD_INPUT};
 use crate::lines::{BYTE_ORDER_MARK, LineParser, TextReader, excerpt};
 use crate::{ReadError, ReadOptions, Reader};
 
@@ -103,12 +105,16 @@ fn open_input(mut input: Input, options: &ReadOptions) -> Result<Opened, ReadErr
     let opened = |format, reader| Ok(Opened { format, compression, reader });
     match head {
         [b'D', b'B', b'N', version, ..] if *version < b' ' => {
-            // The DBN reader goes here: DbnReader::open(&name, Box::new(input), options).
-            return Err(not_yet(&name, Format::Dbn));
+            let reader = DbnReader::open(&name, Box::new(input), options)?;
+            return opened(Format::Dbn, Box::new(reader));
         }
         _ if head.starts_with(TICKS_MAGIC) => {
-            // The reader of tick files goes here.
-            return Err(not_yet(&name, Format::Ticks));
+            return match compression {
+                Compression::Plain if name != STANDARD_INPUT => {
+                    opened(Format::Ticks, Box::new(TicksReader::open(&name)?))
+                }
+                _ => Err(not_mappable(&name)),
+            };
         }
         _ => {}
     }
@@ -137,11 +143,11 @@ fn is_binance_stream(head: &[u8]) -> bool {
     json.first() == Some(&b'{') && apart && (known.into_iter().any(has) || book.into_iter().all(has))
 }
 
-fn not_yet(name: &str, format: Format) -> ReadError {
+fn not_mappable(name: &str) -> ReadError {
     ReadError::Format {
         file: name.to_owned(),
-        problem: format!("is {format}, which this version does not read"),
-        advice: "convert it to CSV".to_owned(),
+        problem: "is a .ticks file that cannot be mapped into memory, as it is packed or a stream".to_owned(),
+        advice: "unpack it into a file".to_owned(),
     }
 }
 

@@ -8,6 +8,9 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::ReadError;
 
+/// What standard input is called in errors and reports.
+pub const STANDARD_INPUT: &str = "standard input";
+
 /// The decompressed bytes of one source.
 ///
 /// Gzip (any number of members) and zstd (any number of frames) are known by their first bytes,
@@ -87,7 +90,7 @@ impl Input {
     /// The file cannot be opened, or its first bytes cannot be read.
     pub fn open(name: &str) -> Result<Self, ReadError> {
         if name == "-" {
-            return Self::from_reader("standard input", Box::new(io::stdin()));
+            return Self::from_reader(STANDARD_INPUT, Box::new(io::stdin()));
         }
         let file = File::open(name).map_err(|source| ReadError::Io {
             file: name.to_owned(),

@@ -6,7 +6,9 @@
 pub mod batch;
 pub mod detect;
 pub mod error;
+pub mod feed;
 pub mod formats;
+pub mod generate;
 pub mod input;
 pub mod lines;
 pub mod options;

@@ -1,0 +1,203 @@
+//! A feed: sources → one order in time → filters → pace → sharded frames.
+//!
+//! What a run's ticks are, and in which order, follows from the [`FeedPlan`] alone, never from how
+//! frames are cut or how fast they go.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use thiserror::Error;
+use tick_sdk::transport::{FrameSender, TransportError};
+use tick_sdk::{Groups, RunId};
+
+use crate::formats::ticks;
+use crate::generate::GenerateOptions;
+use crate::{Counts, ReadError, ReadOptions};
+
+mod control;
+mod cut;
+mod merge;
+mod ordered;
+mod pace;
+mod source;
+
+pub use control::FeedControl;
+pub use merge::Merged;
+pub use pace::{Pace, Speed};
+
+use cut::Cutter;
+
+/// How ticks outside the filters are left out, and how the rest is repeated.
+#[derive(Clone, Debug, Default)]
+pub struct TickSelection {
+    /// Only these symbols, as they are after prefixing.
+    pub symbols: Option<HashSet<String>>,
+    /// Only ticks with at least this `ts_recv`.
+    pub from: Option<u64>,
+    /// Only ticks with a `ts_recv` below this.
+    pub to: Option<u64>,
+    /// How often the sources are played, with times that go on; 0 and 1 are once.
+    pub repeats: u64,
+    /// How far, in ns of `ts_recv`, a source may be out of order.
+    pub reorder_ns: u64,
+}
+
+/// Where ticks come from.
+#[derive(Clone, Debug)]
+pub enum SourceSpec {
+    /// A file, or standard input for `-`, and what its symbols are prefixed with.
+    File {
+        /// Its path.
+        name: String,
+        /// Put before each of its symbols; empty for nothing.
+        prefix: String,
+    },
+    /// A generated market.
+    Generated(GenerateOptions),
+}
+
+/// Everything that decides which frames a run has.
+#[derive(Clone, Debug)]
+pub struct FeedPlan {
+    /// The run.
+    pub run: RunId,
+    /// In the order in which equal times are taken.
+    pub sources: Vec<SourceSpec>,
+    /// How each is read.
+    pub read: ReadOptions,
+    /// Which ticks are taken.
+    pub selection: TickSelection,
+    /// How fast.
+    pub pace: Pace,
+    /// How many shards.
+    pub shards: u16,
+    /// At most so many ticks a frame.
+    pub frame_ticks: usize,
+    /// Groups of instruments.
+    pub groups: Arc<Groups>,
+}
+
+/// What a feed did.
+#[derive(Clone, Debug, Default)]
+pub struct FeedReport {
+    /// Ticks sent.
+    pub ticks: u64,
+    /// Frames sent, those without ticks included.
+    pub frames: u64,
+    /// Instruments with at least one tick.
+    pub instruments: u64,
+    /// First and last `ts_recv` sent, in ns since the UNIX epoch.
+    pub span: Option<(u64, u64)>,
+    /// What the readers counted.
+    pub counts: Counts,
+    /// Whether it was stopped before the end.
+    pub interrupted: bool,
+}
+
+/// A feed that cannot go on.
+#[derive(Debug, Error)]
+pub enum FeedError {
+    /// A source cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Nobody takes the frames.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}
+
+/// Sends the whole run, or until `control` says stop.
+///
+/// # Errors
+/// A source cannot be read, or nobody takes the frames.
+pub fn run(
+    plan: &FeedPlan,
+    sender: &impl FrameSender,
+    control: &FeedControl,
+) -> Result<FeedReport, FeedError> {
+    let cutter = Cutter::new(plan, sender);
+    match mappable(plan)? {
+        Some(name) => run_mapped(&name, plan, cutter, control),
+        None => run_merged(plan, cutter, control),
+    }
+}
+
+/// The `.ticks` file that can be handed on as it is: the only source, all of it, as one shard.
+fn mappable(plan: &FeedPlan) -> Result<Option<String>, ReadError> {
+    let TickSelection { symbols: None, from: None, to: None, repeats: 0 | 1, reorder_ns: _ } =
+        &plan.selection
+    else {
+        return Ok(None);
+    };
+    match &plan.sources[..] {
+        [SourceSpec::File { name, prefix }]
+            if plan.shards == 1 && plan.pace.is_max() && prefix.is_empty() =>
+        {
+            Ok(source::is_ticks_file(name)?.then(|| name.clone()))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn run_mapped(
+    name: &str,
+    plan: &FeedPlan,
+    mut cutter: Cutter<'_, impl FrameSender>,
+    control: &FeedControl,
+) -> Result<FeedReport, FeedError> {
+    let file = ticks::map(name)?;
+    let mut report = FeedReport::default();
+    for index in 0..file.blocks() {
+        if control.is_stopped() {
+            report.interrupted = true;
+            break;
+        }
+        let (block, known) = file.block(index).map_err(|error| ticks::refused(name, error))?;
+        let named = cutter.instruments() as usize;
+        let new = &file.symbols()[named..(known as usize).max(named)];
+        let ticks = block.as_slice().len();
+        cutter.send_mapped(&block, new, plan.frame_ticks)?;
+        control.sent(ticks as u64);
+        report.counts.lines += ticks as u64;
+        report.counts.bytes += size_of_val(block.as_slice()) as u64;
+    }
+    report.span = (file.ticks() > 0).then(|| file.span());
+    Ok(cutter.finish(report)?)
+}
+
+fn run_merged(
+    plan: &FeedPlan,
+    mut cutter: Cutter<'_, impl FrameSender>,
+    control: &FeedControl,
+) -> Result<FeedReport, FeedError> {
+    let mut merged = Merged::open(&plan.sources, &plan.read, &plan.selection)?;
+    let mut pace = plan.pace.start();
+    let mut report = FeedReport::default();
+    let mut ticks = Vec::new();
+    let mut more = true;
+    while more && !report.interrupted {
+        ticks.clear();
+        more = merged.read(&mut ticks)?;
+        cutter.name(merged.symbols());
+        let mut rest = &ticks[..];
+        while let Some(first) = rest.first() {
+            if control.is_stopped() {
+                report.interrupted = true;
+                break;
+            }
+            let span = report.span.get_or_insert((first.ts_recv, first.ts_recv));
+            let due = pace.due(rest);
+            if due == 0 {
+                cutter.flush()?;
+                control.wait(pace.time_to(first));
+                continue;
+            }
+            let (now, later) = rest.split_at(due);
+            span.1 = now.last().map_or(span.1, |tick| tick.ts_recv);
+            cutter.send(now)?;
+            control.sent(due as u64);
+            rest = later;
+        }
+    }
+    report.counts = merged.counts();
+    Ok(cutter.finish(report)?)
+}

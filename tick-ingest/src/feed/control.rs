@@ -1,0 +1,48 @@
+//! Watching a feed, and stopping it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+/// Shared between a feed and whoever watches it.
+#[derive(Debug, Default)]
+pub struct FeedControl {
+    stopped: AtomicBool,
+    ticks: AtomicU64,
+    waiting: Mutex<()>,
+    wake: Condvar,
+}
+
+impl FeedControl {
+    /// Ends the feed after the frame it is at.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        let _guard = self.waiting.lock();
+        self.wake.notify_all();
+    }
+
+    /// Whether somebody said stop.
+    #[inline]
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Ticks sent so far.
+    pub fn ticks(&self) -> u64 {
+        self.ticks.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn sent(&self, ticks: u64) {
+        self.ticks.fetch_add(ticks, Ordering::Relaxed);
+    }
+
+    /// Waits so long, or until somebody says stop.
+    pub(super) fn wait(&self, time: Duration) {
+        let Ok(guard) = self.waiting.lock() else { return };
+        if !self.is_stopped() {
+            // Woken early or not, the caller looks at the clock again.
+            let _ = self.wake.wait_timeout(guard, time);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Cuts one stream of ticks into frames: one sequence a shard, dense ids, names at first appearance.
+
+use std::sync::Arc;
+
+use tick_sdk::ticks_file::MappedTicks;
+use tick_sdk::transport::{FrameSender, TransportError};
+use tick_sdk::{Frame, FrameFlags, FrameHeader, Groups, NewInstrument, RunId, Tick, shard_of};
+
+use super::{FeedPlan, FeedReport};
+
+/// Every shard says how far the run is after at most so many ticks of the whole run, even one that
+/// has none itself: signals of the others wait for it.
+const TICKS_BETWEEN_FLUSHES: usize = 1 << 16;
+
+pub(super) struct Cutter<'a, S: FrameSender> {
+    sender: &'a S,
+    run: RunId,
+    groups: &'a Groups,
+    frame_ticks: usize,
+    shards: Vec<Shard>,
+    symbols: Vec<String>,
+    /// Where each of the run's instruments goes; the local id is [`u32::MAX`] before its first tick.
+    places: Vec<(u16, u32)>,
+    since_flush: usize,
+    watermark: u64,
+    ticks: u64,
+    frames: u64,
+}
+
+#[derive(Default)]
+struct Shard {
+    ticks: Vec<Tick>,
+    new_instruments: Vec<NewInstrument>,
+    dictionary_len: u32,
+    next_seq: u64,
+    /// The watermark that was sent last.
+    told: u64,
+}
+
+impl<'a, S: FrameSender> Cutter<'a, S> {
+    pub(super) fn new(plan: &'a FeedPlan, sender: &'a S) -> Self {
+        Self {
+            sender,
+            run: plan.run,
+            groups: &plan.groups,
+            frame_ticks: plan.frame_ticks.max(1),
+            shards: (0..plan.shards.max(1)).map(|_| Shard::default()).collect(),
+            symbols: Vec::new(),
+            places: Vec::new(),
+            since_flush: 0,
+            watermark: 0,
+            ticks: 0,
+            frames: 0,
+        }
+    }
+
+    /// Makes the run's symbols known, of which those before are unchanged.
+    pub(super) fn name(&mut self, symbols: &[String]) {
+        for symbol in &symbols[self.symbols.len()..] {
+            let shard = shard_of(self.groups.key_of(symbol), self.shards.len() as u16);
+            self.places.push((shard, u32::MAX));
+            self.symbols.push(symbol.clone());
+        }
+    }
+
+    /// How many instruments have appeared, in all shards.
+    pub(super) fn instruments(&self) -> u64 {
+        self.shards.iter().map(|shard| u64::from(shard.dictionary_len)).sum()
+    }
+
+    /// Sends ticks with the run's ids on, each to its shard; what does not fill a frame is kept.
+    pub(super) fn send(&mut self, ticks: &[Tick]) -> Result<(), TransportError> {
+        for part in ticks.chunks(TICKS_BETWEEN_FLUSHES) {
+            for tick in part {
+                let (shard, mut local) = self.places[tick.instrument as usize];
+                if local == u32::MAX {
+                    local = self.appear(tick.instrument);
+                }
+                let ticks = &mut self.shards[usize::from(shard)].ticks;
+                ticks.push(tick.of(local));
+                if ticks.len() == self.frame_ticks {
+                    self.watermark = tick.ts_recv;
+                    self.send_frame(usize::from(shard), FrameFlags::TICKS)?;
+                }
+            }
+            self.ticks += part.len() as u64;
+            self.watermark = part.last().map_or(self.watermark, |tick| tick.ts_recv);
+            self.since_flush += part.len();
+            if self.since_flush >= TICKS_BETWEEN_FLUSHES {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends every shard what it has, and how far the run is.
+    pub(super) fn flush(&mut self) -> Result<(), TransportError> {
+        self.since_flush = 0;
+        for shard in 0..self.shards.len() {
+            if !self.shards[shard].ticks.is_empty() {
+                self.send_frame(shard, FrameFlags::TICKS)?;
+            } else if self.shards[shard].told < self.watermark {
+                self.send_frame(shard, FrameFlags::HEARTBEAT)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a mapped block of the only shard as it is; its ids are the shard's own.
+    pub(super) fn send_mapped(
+        &mut self,
+        block: &MappedTicks,
+        new_symbols: &[String],
+        frame_ticks: usize,
+    ) -> Result<(), TransportError> {
+        for symbol in new_symbols {
+            self.symbols.push(symbol.clone());
+            self.places.push((0, u32::MAX));
+            self.appear(self.symbols.len() as u32 - 1);
+        }
+        let len = block.as_slice().len();
+        for start in (0..len).step_by(frame_ticks.max(1)) {
+            let part = block.slice(start..len.min(start + frame_ticks));
+            let ticks = part.as_slice().len() as u64;
+            self.watermark = part.as_slice().last().map_or(self.watermark, |tick| tick.ts_recv);
+            let shard = &mut self.shards[0];
+            let header = header(self.run, 0, 1, shard.next_seq, self.watermark, FrameFlags::TICKS);
+            let new = std::mem::take(&mut shard.new_instruments);
+            let frame = Frame::mapped(header, part).naming(new, shard.dictionary_len);
+            shard.next_seq += ticks;
+            self.ticks += ticks;
+            self.frames += 1;
+            self.sender.send(Arc::new(frame))?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is left, then each shard the end, unless the feed was interrupted.
+    pub(super) fn finish(mut self, mut report: FeedReport) -> Result<FeedReport, TransportError> {
+        self.flush()?;
+        if !report.interrupted {
+            for shard in 0..self.shards.len() {
+                self.send_frame(shard, FrameFlags::END_OF_RUN)?;
+            }
+        }
+        report.ticks = self.ticks;
+        report.frames = self.frames;
+        report.instruments = self.instruments();
+        Ok(report)
+    }
+
+    fn send_frame(&mut self, index: usize, flags: FrameFlags) -> Result<(), TransportError> {
+        let shards = self.shards.len() as u16;
+        let shard = &mut self.shards[index];
+        let room = if shard.ticks.is_empty() { 0 } else { self.frame_ticks.min(shard.ticks.len()) };
+        let ticks = std::mem::replace(&mut shard.ticks, Vec::with_capacity(room));
+        let header = header(self.run, index as u16, shards, shard.next_seq, self.watermark, flags);
+        shard.next_seq += ticks.len() as u64;
+        shard.told = self.watermark;
+        let new = std::mem::take(&mut shard.new_instruments);
+        let frame = Frame::owned(header, ticks).naming(new, shard.dictionary_len);
+        self.frames += 1;
+        self.sender.send(Arc::new(frame))
+    }
+
+    /// Gives an instrument its id in its shard.
+    #[cold]
+    fn appear(&mut self, instrument: u32) -> u32 {
+        let (shard, local) = &mut self.places[instrument as usize];
+        let shard = &mut self.shards[usize::from(*shard)];
+        *local = shard.dictionary_len;
+        shard.dictionary_len += 1;
+        let symbol = self.symbols[instrument as usize].clone();
+        let key = self.groups.key_of(&symbol).to_owned();
+        shard.new_instruments.push(NewInstrument { id: *local, symbol, key });
+        *local
+    }
+}
+
+fn header(
+    run: RunId,
+    shard: u16,
+    shards: u16,
+    first_seq: u64,
+    watermark: u64,
+    flags: FrameFlags,
+) -> FrameHeader {
+    FrameHeader { run, shard, shards, attempt: 0, first_seq, published_at: 0, watermark, flags }
+}

@@ -1,0 +1,218 @@
+//! Several sources as one, in order of `ts_recv`; equal times in the order of the sources.
+
+use std::collections::{HashMap, HashSet};
+
+use tick_sdk::Tick;
+
+use super::ordered::Ordered;
+use super::source::SOURCES_WITH_THREADS;
+use super::{SourceSpec, TickSelection};
+use crate::{Batch, Counts, NamedSymbol, ReadError, ReadOptions};
+
+/// The sources of a run as one stream of ticks, selected and repeated.
+pub struct Merged {
+    sources: Vec<Ordered>,
+    symbols: Symbols,
+    specs: Vec<SourceSpec>,
+    read: ReadOptions,
+    selection: TickSelection,
+    counts: Counts,
+    /// Passes still to come after this one.
+    repeats_left: u64,
+    shift_ns: u64,
+    /// First and last selected `ts_recv` of this pass, unshifted.
+    pass: Option<(u64, u64)>,
+}
+
+/// Between the last tick of a pass and the first of the next one.
+const BETWEEN_PASSES_NS: u64 = 1_000_000;
+
+impl Merged {
+    /// Opens every source.
+    ///
+    /// # Errors
+    /// One cannot be opened, or is of no known format.
+    pub fn open(
+        specs: &[SourceSpec],
+        read: &ReadOptions,
+        selection: &TickSelection,
+    ) -> Result<Self, ReadError> {
+        let mut merged = Self {
+            sources: Vec::new(),
+            symbols: Symbols { only: selection.symbols.clone(), ..Symbols::default() },
+            specs: specs.to_vec(),
+            read: read.clone(),
+            selection: selection.clone(),
+            counts: Counts::default(),
+            repeats_left: selection.repeats.saturating_sub(1),
+            shift_ns: 0,
+            pass: None,
+        };
+        merged.open_sources()?;
+        Ok(merged)
+    }
+
+    fn open_sources(&mut self) -> Result<(), ReadError> {
+        let on_thread = self.specs.len() <= SOURCES_WITH_THREADS;
+        let window = self.selection.reorder_ns;
+        let open = |spec| Ordered::open(spec, &self.read, window, on_thread);
+        self.sources = self.specs.iter().map(open).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// The symbols named so far, by the run's id. One that is named need not have a tick.
+    pub fn symbols(&self) -> &[String] {
+        &self.symbols.names
+    }
+
+    /// What the readers counted so far.
+    pub fn counts(&self) -> Counts {
+        let mut counts = self.counts.clone();
+        self.sources.iter().for_each(|source| counts.add(&source.counts));
+        counts
+    }
+
+    /// Appends some ticks in order to `out`; `false` when all sources have ended.
+    ///
+    /// # Errors
+    /// A source cannot be read on, or is out of order.
+    pub fn read(&mut self, out: &mut Vec<Tick>) -> Result<bool, ReadError> {
+        while out.is_empty() {
+            if !self.read_pass(out)? && !self.begin_next_pass()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Appends the ticks that come next in this pass; `false` when it has ended.
+    fn read_pass(&mut self, out: &mut Vec<Tick>) -> Result<bool, ReadError> {
+        while out.len() < Batch::TICKS {
+            let Some((source, limit)) = self.next_source()? else { break };
+            let ticks = self.sources[source].current();
+            let run = limit.run_length(source, ticks).min(Batch::TICKS);
+            let past_the_end = self.append_selected(source, run, out);
+            self.sources[source].take(run);
+            if past_the_end {
+                self.sources.iter().for_each(|source| self.counts.add(&source.counts));
+                self.sources.clear();
+            }
+        }
+        Ok(!out.is_empty())
+    }
+
+    /// The source with the earliest tick, and up to where its ticks come before the others'.
+    fn next_source(&mut self) -> Result<Option<(usize, Limit)>, ReadError> {
+        let mut first: Option<(u64, usize)> = None;
+        let mut second: Option<(u64, usize)> = None;
+        for (place, source) in self.sources.iter_mut().enumerate() {
+            let Some(tick) = source.ready(&mut self.symbols)?.first() else { continue };
+            let key = (tick.ts_recv, place);
+            if first.is_none_or(|first| key < first) {
+                second = first.replace(key);
+            } else if second.is_none_or(|second| key < second) {
+                second = Some(key);
+            }
+        }
+        Ok(first.map(|(_, place)| (place, Limit(second))))
+    }
+
+    /// Copies the selected ones of the source's next `run` ticks; whether the selection has ended.
+    fn append_selected(&mut self, source: usize, run: usize, out: &mut Vec<Tick>) -> bool {
+        let ticks = &self.sources[source].current()[..run];
+        let start = self.selection.from.map_or(0, |from| ticks.partition_point(|tick| tick.ts_recv < from));
+        let end = self.selection.to.map_or(run, |to| ticks.partition_point(|tick| tick.ts_recv < to));
+        let selected = &ticks[start.min(end)..end];
+        if let (Some(first), Some(last)) = (selected.first(), selected.last()) {
+            let span = self.pass.get_or_insert((first.ts_recv, last.ts_recv));
+            span.1 = last.ts_recv;
+        }
+        match self.shift_ns {
+            0 => out.extend_from_slice(selected),
+            shift => out.extend(selected.iter().map(|tick| Tick {
+                ts_event: tick.ts_event.saturating_add(shift),
+                ts_recv: tick.ts_recv.saturating_add(shift),
+                ..*tick
+            })),
+        }
+        end < run
+    }
+
+    /// Opens the sources again with times that go on; `false` if this was the last pass.
+    fn begin_next_pass(&mut self) -> Result<bool, ReadError> {
+        let Some((first, last)) = self.pass.take().filter(|_| self.repeats_left > 0) else {
+            return Ok(false);
+        };
+        self.repeats_left -= 1;
+        self.shift_ns = self.shift_ns.saturating_add(last - first + BETWEEN_PASSES_NS);
+        self.sources.iter().for_each(|source| self.counts.add(&source.counts));
+        self.open_sources()?;
+        Ok(true)
+    }
+}
+
+/// The earliest tick of the other sources: its time and its source.
+struct Limit(Option<(u64, usize)>);
+
+impl Limit {
+    fn run_length(&self, source: usize, ticks: &[Tick]) -> usize {
+        match self.0 {
+            None => ticks.len(),
+            Some((time, other)) if source < other => ticks.partition_point(|tick| tick.ts_recv <= time),
+            Some((time, _)) => ticks.partition_point(|tick| tick.ts_recv < time),
+        }
+    }
+}
+
+/// The run's instruments, by prefixed symbol.
+#[derive(Default)]
+pub(super) struct Symbols {
+    names: Vec<String>,
+    known: HashMap<String, Known>,
+    only: Option<HashSet<String>>,
+}
+
+struct Known {
+    id: u32,
+    market: Option<String>,
+    file: String,
+}
+
+impl Symbols {
+    /// The run's id of a source's symbol, `None` for one that is not selected.
+    pub(super) fn id(
+        &mut self,
+        prefix: &str,
+        named: &NamedSymbol,
+        file: &str,
+    ) -> Result<Option<u32>, ReadError> {
+        let symbol = format!("{prefix}{}", named.symbol);
+        if self.only.as_ref().is_some_and(|only| !only.contains(&symbol)) {
+            return Ok(None);
+        }
+        if let Some(known) = self.known.get_mut(&symbol) {
+            return match (&known.market, &named.market) {
+                (Some(first), Some(second)) if first != second => Err(ReadError::SymbolOfTwoMarkets {
+                    symbol,
+                    first_file: known.file.clone(),
+                    first_market: first.clone(),
+                    second_file: file.to_owned(),
+                    second_market: second.clone(),
+                }),
+                (None, Some(market)) => {
+                    (known.market, known.file) = (Some(market.clone()), file.to_owned());
+                    Ok(Some(known.id))
+                }
+                _ => Ok(Some(known.id)),
+            };
+        }
+        let id = self.names.len() as u32;
+        let known = Known { id, market: named.market.clone(), file: file.to_owned() };
+        self.known.insert(symbol.clone(), known);
+        self.names.push(symbol);
+        Ok(Some(id))
+    }
+}
+
+#[cfg(test)]
+mod tests;
