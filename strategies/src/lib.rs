@@ -1,1 +1,3 @@
 //! Apple, Pear, and the host.
+pub mod market;
+pub mod paper;
