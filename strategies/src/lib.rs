@@ -4,4 +4,5 @@ pub mod apple;
 pub mod host;
 pub mod ledger;
 pub mod market;
+pub mod paper;
 pub mod pear;
