@@ -4,12 +4,14 @@
 //! it batch by batch in file order; nothing here holds a whole file.
 
 pub mod batch;
+pub mod detect;
 pub mod error;
 pub mod formats;
 pub mod lines;
 pub mod options;
 
 pub use batch::{Batch, Counts, LateTick, NamedSymbol, SymbolIds};
+pub use detect::Format;
 pub use error::{BadField, ReadError};
 pub use options::{BadLines, ReadOptions};
 

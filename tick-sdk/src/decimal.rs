@@ -62,6 +62,14 @@ pub fn parse_size(text: &[u8]) -> Result<u64, DecimalError> {
     }
 }
 
+/// Whether a size is larger than a tick can hold, so that [`parse_size`] gives [`u64::MAX`] for it.
+pub fn exceeds_size(text: &[u8]) -> bool {
+    match parse_magnitude(text) {
+        Ok(magnitude) => magnitude > u128::from(u64::MAX),
+        Err(error) => error == DecimalError::OutOfRange,
+    }
+}
+
 /// Digits, a point, digits: the text of nearly every field, without a branch on its length.
 #[inline]
 fn parse_magnitude(text: &[u8]) -> Result<u128, DecimalError> {
@@ -136,19 +144,55 @@ fn parse_exponent(text: &[u8]) -> Result<i64, DecimalError> {
 
 /// Appends `raw` × 1e-9 as exact decimal text without trailing zeros: `61800.1`, `-0.000000001`, `3`.
 pub fn write_decimal(raw: i128, out: &mut Vec<u8>) {
-    use std::io::Write;
     if raw < 0 {
         out.push(b'-');
     }
     let magnitude = raw.unsigned_abs();
-    let (whole, fraction) = ((magnitude / ONE) as u64, (magnitude % ONE) as u32);
-    write!(out, "{whole}").expect("writing to a Vec cannot fail");
+    let (whole, fraction) = match u64::try_from(magnitude) {
+        Ok(magnitude) => (magnitude / ONE as u64, magnitude % ONE as u64),
+        Err(_) => ((magnitude / ONE) as u64, (magnitude % ONE) as u64),
+    };
+    write_digits(whole, out);
     if fraction != 0 {
-        write!(out, ".{fraction:09}").expect("writing to a Vec cannot fail");
-        while out.last() == Some(&b'0') {
-            out.pop();
-        }
+        // The leading 1 keeps the zeros behind the point.
+        let mut digits = [0; 20];
+        let digits = digits_of(fraction + ONE as u64, &mut digits);
+        let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
+        out.push(b'.');
+        out.extend_from_slice(&digits[1..digits.len() - zeros]);
     }
+}
+
+/// Appends `value` in decimal digits.
+#[inline]
+pub fn write_digits(value: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    out.extend_from_slice(digits_of(value, &mut digits));
+}
+
+/// Two digits a division: half as many as one digit a time.
+#[inline]
+fn digits_of(mut value: u64, buffer: &mut [u8; 20]) -> &[u8] {
+    let mut at = buffer.len();
+    while value >= 100 {
+        let pair = value % 100;
+        value /= 100;
+        at -= 2;
+        buffer[at..at + 2].copy_from_slice(&pair_of_digits(pair));
+    }
+    if value >= 10 {
+        at -= 2;
+        buffer[at..at + 2].copy_from_slice(&pair_of_digits(value));
+    } else {
+        at -= 1;
+        buffer[at] = b'0' + value as u8;
+    }
+    &buffer[at..]
+}
+
+#[inline]
+fn pair_of_digits(pair: u64) -> [u8; 2] {
+    [b'0' + (pair / 10) as u8, b'0' + (pair % 10) as u8]
 }
 
 /// `raw` × 1e-9 as exact decimal text, see [`write_decimal`].
@@ -209,6 +253,9 @@ mod tests {
         assert_eq!(parse_size(b"-0"), Ok(0));
         assert_eq!(parse_size(b"1e30"), Ok(u64::MAX));
         assert_eq!(parse_size(b"18446744073.709551615"), Ok(u64::MAX));
+        assert!(!exceeds_size(b"18446744073.709551615"));
+        assert!(exceeds_size(b"18446744073.709551616"));
+        assert!(exceeds_size(b"1e300"));
     }
 
     proptest! {
@@ -220,6 +267,13 @@ mod tests {
         #[test]
         fn sizes_come_back(raw in any::<u64>()) {
             prop_assert_eq!(parse_size(format_decimal(raw).as_bytes()), Ok(raw));
+        }
+
+        #[test]
+        fn digits_are_those_of_the_standard_library(raw in any::<u64>(), shift in 0u32..64) {
+            let mut out = Vec::new();
+            write_digits(raw >> shift, &mut out);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), (raw >> shift).to_string());
         }
 
         #[test]
