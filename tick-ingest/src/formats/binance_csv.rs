@@ -1,12 +1,13 @@
 //! Binance's historical CSV (data.binance.vision): `trades`, `aggTrades` and `bookTicker` files of
 //! spot and futures, with header or without.
 //!
-//! These have one time, the venue's: ts_recv = ts_event. It is in milliseconds, or in microseconds
+//! These have one time, the venue's: `ts_recv` is `ts_event`. It is in milliseconds, or in microseconds
 //! (spot from 2025 on); a number below 10^14 is taken for milliseconds, so that the two cannot be
 //! confused between the years 1973 and 5138. A buyer who is the maker means that the seller took.
 
 use tick_sdk::Side;
 
+use super::csv::Detected;
 use super::csv::fields::{self, Fields, Splitter};
 use super::csv::header::Header;
 use super::csv::row::{Level, Row};
@@ -24,7 +25,7 @@ pub(crate) fn detect(
     name: &str,
     first: &Header,
     options: &ReadOptions,
-) -> Result<Option<(Format, Box<dyn LineParser>)>, ReadError> {
+) -> Result<Option<Detected>, ReadError> {
     let by_name = kind_in_name(name);
     let (columns, has_header) = match columns_of_header(first) {
         Some(columns) => (columns, true),

@@ -13,6 +13,9 @@ pub(crate) mod row;
 
 use header::Header;
 
+/// A format, and the parser of its lines.
+pub type Detected = (Format, Box<dyn LineParser>);
+
 /// The format of the CSV `name` that begins with `head`, and the parser of its lines, header line
 /// included; `None` where it is no CSV.
 ///
@@ -21,11 +24,7 @@ use header::Header;
 /// # Errors
 /// A CSV of no known format, with the `--map` that would probably read it; a mapping that does not
 /// fit; a file whose symbol is named nowhere.
-pub fn detect(
-    name: &str,
-    head: &[u8],
-    options: &ReadOptions,
-) -> Result<Option<(Format, Box<dyn LineParser>)>, ReadError> {
+pub fn detect(name: &str, head: &[u8], options: &ReadOptions) -> Result<Option<Detected>, ReadError> {
     let first = header::first_lines(head).next();
     if let Some(mapping) = &options.mapping {
         let first = first.ok_or_else(|| empty(name))?;

@@ -1,6 +1,6 @@
 //! Tardis CSV: `trades` and `quotes`, with times in microseconds.
 //!
-//! `timestamp` is ts_event, `local_timestamp` is ts_recv, `exchange` is the symbols' market. Columns
+//! `timestamp` is `ts_event`, `local_timestamp` is `ts_recv`, `exchange` is the symbols' market. Columns
 //! are found by their names, in any order. A quote is a bid tick, then an ask tick with LAST; a side
 //! without a price is empty, and its size 0.
 

@@ -1,5 +1,6 @@
 //! The fields of one CSV line, and the numbers in them.
 
+pub(crate) use tick_sdk::decimal::parse_digits;
 use tick_sdk::decimal::{DecimalError, exceeds_size, parse_price, parse_size};
 
 use crate::formats::time_text::{TimeError, TimeFormat};
@@ -275,59 +276,6 @@ fn bad_decimal(text: &[u8], field: &'static str, error: DecimalError) -> BadFiel
     if text.is_empty() { BadField::new(field, "is empty") } else { BadField::new(field, error.to_string()) }
 }
 
-/// Digits and nothing else, at most [`u64::MAX`].
-#[inline]
-pub(crate) fn parse_digits(text: &[u8]) -> Option<u64> {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const POWERS: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
-    if text.len() < 8 || text.len() > 19 {
-        return parse_odd_length(text);
-    }
-    let (words, rest) = text.as_chunks::<8>();
-    let mut value: u64 = 0;
-    let mut bad = 0;
-    for word in words {
-        let digits = u64::from_le_bytes(*word) ^ (ONES * 0x30);
-        bad |= not_digits(digits);
-        value = value.wrapping_mul(100_000_000).wrapping_add(eight_digits(digits));
-    }
-    if let (false, Some(last)) = (rest.is_empty(), text.last_chunk::<8>()) {
-        // The last eight bytes again, with a zero for each digit that is already counted.
-        let digits = (u64::from_le_bytes(*last) ^ (ONES * 0x30)) & (u64::MAX << (64 - 8 * rest.len()));
-        bad |= not_digits(digits);
-        value = value.wrapping_mul(POWERS[rest.len() & 7]).wrapping_add(eight_digits(digits));
-    }
-    (bad == 0).then_some(value)
-}
-
-fn parse_odd_length(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
-        return None;
-    }
-    text.iter().try_fold(0u64, |value, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 { None } else { value.checked_mul(10)?.checked_add(u64::from(digit)) }
-    })
-}
-
-/// Nonzero where one of eight bytes is above 9.
-#[inline]
-fn not_digits(digits: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    (digits.wrapping_add(ONES * 0x76) | digits) & (ONES * 0x80)
-}
-
-/// Eight digits, the first in the lowest byte, as a number: neighbours are joined to pairs, pairs to
-/// fours, fours to eight.
-#[inline]
-fn eight_digits(digits: u64) -> u64 {
-    const PAIRS: u64 = 0x0000_00ff_0000_00ff;
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-    let odd = (pairs & PAIRS).wrapping_mul(100 + (1_000_000 << 32));
-    let even = ((pairs >> 16) & PAIRS).wrapping_mul(1 + (10_000 << 32));
-    odd.wrapping_add(even) >> 32
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -367,17 +315,6 @@ mod tests {
             let line: Vec<String> = fields.iter().map(|f| format!("\"{}\"", f.replace('"', "\"\""))).collect();
             let expected: Vec<Vec<u8>> = fields.iter().map(|f| f.clone().into_bytes()).collect();
             prop_assert_eq!(split(line.join(",").as_bytes(), fields.len()).unwrap(), expected);
-        }
-
-        #[test]
-        fn digits_are_what_they_say(value in any::<u64>(), zeros in 0usize..4) {
-            let text = format!("{}{value}", "0".repeat(zeros));
-            prop_assert_eq!(parse_digits(text.as_bytes()), Some(value));
-        }
-
-        #[test]
-        fn digits_agree_with_the_standard_library(text in "[0-9:/a-]{0,21}|[0-9]{0,22}") {
-            prop_assert_eq!(parse_digits(text.as_bytes()), text.parse().ok());
         }
 
         #[test]
