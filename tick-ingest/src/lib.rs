@@ -14,6 +14,7 @@ pub mod lines;
 pub mod options;
 
 pub use batch::{Batch, Counts, LateTick, NamedSymbol, SymbolIds};
+pub use detect::Format;
 pub use error::{BadField, ReadError};
 pub use options::{BadLines, ReadOptions};
 

@@ -2,6 +2,11 @@
 
 use thiserror::Error;
 
+mod digits;
+
+use digits::digits_of;
+pub use digits::{parse_digits, write_digits};
+
 const DECIMALS: usize = 9;
 const ONE: u128 = 1_000_000_000;
 
@@ -62,33 +67,66 @@ pub fn parse_size(text: &[u8]) -> Result<u64, DecimalError> {
     }
 }
 
-/// Digits, a point, digits: the text of nearly every field, without a branch on its length.
+/// Whether a size is larger than a tick can hold, so that [`parse_size`] gives [`u64::MAX`] for it.
+pub fn exceeds_size(text: &[u8]) -> bool {
+    match parse_magnitude(text) {
+        Ok(magnitude) => magnitude > u128::from(u64::MAX),
+        Err(error) => error == DecimalError::OutOfRange,
+    }
+}
+
+/// Digits, a point, digits: the text of nearly every field, in registers.
 #[inline]
 fn parse_magnitude(text: &[u8]) -> Result<u128, DecimalError> {
-    // 18 digits cannot overflow the sum; whatever is longer or odd takes the slow path.
-    if text.is_empty() || text.len() > 19 {
-        return parse_long(text);
+    let short = match text.len() {
+        1..=8 => parse_eight(text),
+        9..=16 => parse_sixteen(text),
+        _ => None,
+    };
+    match short {
+        Some(magnitude) => Ok(magnitude),
+        None => parse_long(text),
     }
-    let mut value: u64 = 0;
-    let mut point = usize::MAX;
-    for (i, &byte) in text.iter().enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit < 10 {
-            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-        } else if byte == b'.' && point == usize::MAX {
-            point = i;
-        } else {
-            return parse_long(text);
-        }
+}
+
+/// What a number with so many decimals is to be multiplied with.
+const SCALE: [u64; DECIMALS + 1] =
+    [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+
+/// One to eight bytes; `None` for what is odd.
+#[inline]
+fn parse_eight(text: &[u8]) -> Option<u128> {
+    let word = digits::load(text);
+    let (digits, decimals) = match digits::find_point(word) {
+        None => (word, 0),
+        Some(_) if text.len() == 1 => return None,
+        Some(at) => (digits::without(word, at), 7 - at),
+    };
+    if digits::not_digits(digits) != 0 {
+        return None;
     }
-    let decimals = if point == usize::MAX { 0 } else { text.len() - 1 - point };
-    let digits = text.len() - usize::from(point != usize::MAX);
-    if digits == 0 || digits > 18 || decimals > DECIMALS {
-        return parse_long(text);
+    Some(u128::from(digits::eight_digits(digits) * SCALE[decimals]))
+}
+
+/// Nine to sixteen bytes; `None` for what is odd.
+#[inline]
+fn parse_sixteen(text: &[u8]) -> Option<u128> {
+    let (head, tail) = text.split_at_checked(text.len().checked_sub(8)?)?;
+    let (mut high, mut low) = (digits::load(tail), digits::load(head));
+    let mut decimals = 0;
+    if let Some(at) = digits::find_point(high) {
+        high = digits::without(high, at) | low >> 56;
+        low <<= 8;
+        decimals = 7 - at;
+    } else if let Some(at) = digits::find_point(low) {
+        low = digits::without(low, at);
+        decimals = 15 - at;
     }
-    const SCALE: [u64; DECIMALS + 1] =
-        [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
-    Ok(u128::from(value) * u128::from(SCALE[decimals]))
+    if digits::not_digits(high) | digits::not_digits(low) != 0 {
+        return None;
+    }
+    let value = digits::eight_digits(low) * 100_000_000 + digits::eight_digits(high);
+    Some(u128::from(value) * u128::from(*SCALE.get(decimals)?))
 }
 
 /// Any length and exponents, still exact.
@@ -136,18 +174,22 @@ fn parse_exponent(text: &[u8]) -> Result<i64, DecimalError> {
 
 /// Appends `raw` × 1e-9 as exact decimal text without trailing zeros: `61800.1`, `-0.000000001`, `3`.
 pub fn write_decimal(raw: i128, out: &mut Vec<u8>) {
-    use std::io::Write;
     if raw < 0 {
         out.push(b'-');
     }
     let magnitude = raw.unsigned_abs();
-    let (whole, fraction) = ((magnitude / ONE) as u64, (magnitude % ONE) as u32);
-    write!(out, "{whole}").expect("writing to a Vec cannot fail");
+    let (whole, fraction) = match u64::try_from(magnitude) {
+        Ok(magnitude) => (magnitude / ONE as u64, magnitude % ONE as u64),
+        Err(_) => ((magnitude / ONE) as u64, (magnitude % ONE) as u64),
+    };
+    write_digits(whole, out);
     if fraction != 0 {
-        write!(out, ".{fraction:09}").expect("writing to a Vec cannot fail");
-        while out.last() == Some(&b'0') {
-            out.pop();
-        }
+        // The leading 1 keeps the zeros behind the point.
+        let mut digits = [0; 20];
+        let digits = digits_of(fraction + ONE as u64, &mut digits);
+        let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
+        out.push(b'.');
+        out.extend_from_slice(&digits[1..digits.len() - zeros]);
     }
 }
 
@@ -209,6 +251,21 @@ mod tests {
         assert_eq!(parse_size(b"-0"), Ok(0));
         assert_eq!(parse_size(b"1e30"), Ok(u64::MAX));
         assert_eq!(parse_size(b"18446744073.709551615"), Ok(u64::MAX));
+        assert!(!exceeds_size(b"18446744073.709551615"));
+        assert!(exceeds_size(b"18446744073.709551616"));
+        assert!(exceeds_size(b"1e300"));
+    }
+
+    #[test]
+    fn short_texts_take_the_short_path() {
+        for text in ["1", "0.1", "12.5", "0.005", "61800.1", "61800.10", "12345678"] {
+            assert_eq!(parse_eight(text.as_bytes()), parse_long(text.as_bytes()).ok(), "{text}");
+        }
+        for text in
+            ["123456789", "61800.123", "0.12345678", "12345678.9", "1723161258.36", "123456.012345678"]
+        {
+            assert_eq!(parse_sixteen(text.as_bytes()), parse_long(text.as_bytes()).ok(), "{text}");
+        }
     }
 
     proptest! {
@@ -223,7 +280,7 @@ mod tests {
         }
 
         #[test]
-        fn both_paths_agree(text in "[0-9]{0,12}(\\.[0-9]{0,12})?") {
+        fn both_paths_agree(text in "[0-9]{0,12}(\\.[0-9]{0,12})?|[0-9./:]{0,17}") {
             prop_assert_eq!(parse_magnitude(text.as_bytes()), parse_long(text.as_bytes()));
         }
 

@@ -1,0 +1,151 @@
+//! Tardis CSV: `trades` and `quotes`, with times in microseconds.
+//!
+//! `timestamp` is `ts_event`, `local_timestamp` is `ts_recv`, `exchange` is the symbols' market. Columns
+//! are found by their names, in any order. A quote is a bid tick, then an ask tick with LAST; a side
+//! without a price is empty, and its size 0.
+
+use tick_sdk::Side;
+
+use super::csv::fields::{self, Fields, Splitter};
+use super::csv::header::Header;
+use super::csv::row::{Level, Row};
+use super::time_text::TimeFormat;
+use crate::lines::LineParser;
+use crate::{BadField, Batch, Format, SymbolIds};
+
+const COMMON: [&str; 4] = ["exchange", "symbol", "timestamp", "local_timestamp"];
+const TRADES: [&str; 4] = ["id", "side", "price", "amount"];
+const QUOTES: [&str; 4] = ["bid_price", "bid_amount", "ask_price", "ask_amount"];
+
+/// What a header says about a Tardis file.
+pub(crate) enum Tardis {
+    /// Another format altogether.
+    No,
+    /// Tardis, but neither trades nor quotes.
+    OtherSchema,
+    /// One that is read.
+    Read(Format, Box<dyn LineParser>),
+}
+
+/// Finds the columns of a Tardis file by its header.
+pub(crate) fn detect(header: &Header) -> Tardis {
+    let Some(common) = header.columns(&COMMON) else { return Tardis::No };
+    let parser = |format, rows| {
+        let reader = TardisCsv {
+            splitter: Splitter::new(b',', header.names.len()),
+            header: header.line.clone(),
+            common,
+            rows,
+            exchange: Vec::new(),
+            market: String::new(),
+            symbols: SymbolIds::default(),
+        };
+        Tardis::Read(format, Box::new(reader))
+    };
+    // Liquidations and book changes have the columns of trades and more, and are none.
+    if header.names.len() != COMMON.len() + TRADES.len() {
+        return Tardis::OtherSchema;
+    }
+    if let Some([_, side, price, amount]) = header.columns(&TRADES) {
+        return parser(Format::TardisTrades, Rows::Trades { side, price, amount });
+    }
+    match header.columns(&QUOTES) {
+        Some([bid, bid_amount, ask, ask_amount]) => {
+            parser(Format::TardisQuotes, Rows::Quotes { bid, bid_amount, ask, ask_amount })
+        }
+        None => Tardis::OtherSchema,
+    }
+}
+
+struct TardisCsv {
+    splitter: Splitter,
+    header: Vec<u8>,
+    common: [usize; 4],
+    rows: Rows,
+    exchange: Vec<u8>,
+    market: String,
+    symbols: SymbolIds,
+}
+
+#[derive(Clone, Copy)]
+enum Rows {
+    Trades { side: usize, price: usize, amount: usize },
+    Quotes { bid: usize, bid_amount: usize, ask: usize, ask_amount: usize },
+}
+
+impl LineParser for TardisCsv {
+    fn line(&mut self, line: &[u8], out: &mut Batch) -> Result<(), BadField> {
+        match self.row(line, out) {
+            // Files that were joined have a header in their middle, too.
+            Err(_) if line == self.header => Ok(()),
+            result => result,
+        }
+    }
+}
+
+impl TardisCsv {
+    #[inline]
+    fn row(&mut self, line: &[u8], out: &mut Batch) -> Result<(), BadField> {
+        let fields = self.splitter.split(line)?;
+        let [exchange, symbol, timestamp, local_timestamp] = self.common.map(|column| fields.get(column));
+        let ts_event = fields::time(&TimeFormat::Micros, timestamp, "timestamp")?;
+        let ts_recv = fields::time(&TimeFormat::Micros, local_timestamp, "local_timestamp")?;
+        let row = match self.rows {
+            Rows::Trades { side, price, amount } => {
+                let level = Level::parse(fields.get(price), "price", fields.get(amount), "amount")?;
+                Row::Trade(level, aggressor(fields.get(side))?)
+            }
+            Rows::Quotes { bid, bid_amount, ask, ask_amount } => Row::Quote {
+                bid: side_of_book(&fields, bid, bid_amount, ["bid_price", "bid_amount"])?,
+                ask: side_of_book(&fields, ask, ask_amount, ["ask_price", "ask_amount"])?,
+            },
+        };
+        if exchange != self.exchange {
+            set_exchange(exchange, &mut self.exchange, &mut self.market)?;
+        }
+        let id = self.symbols.id(symbol, Some(&self.market), out);
+        let id = id.map_err(|problem| BadField::new("symbol", problem))?;
+        row.push(ts_event, ts_recv, id, out);
+        Ok(())
+    }
+}
+
+/// One exchange a file: the same symbol of two exchanges would become one instrument.
+#[cold]
+fn set_exchange(exchange: &[u8], known: &mut Vec<u8>, market: &mut String) -> Result<(), BadField> {
+    const LENGTH: usize = 256;
+    let name = std::str::from_utf8(exchange).map_err(|_| BadField::new("exchange", "is not UTF-8"))?;
+    if name.is_empty() || name.len() > LENGTH {
+        return Err(BadField::new("exchange", "is empty or longer than 256 bytes"));
+    }
+    if !known.is_empty() {
+        let problem = format!("is {name}, and {market} before; give each exchange a file of its own");
+        return Err(BadField::new("exchange", problem));
+    }
+    known.extend_from_slice(exchange);
+    name.clone_into(market);
+    Ok(())
+}
+
+#[inline]
+fn aggressor(text: &[u8]) -> Result<Side, BadField> {
+    match text {
+        b"buy" => Ok(Side::BUY),
+        b"sell" => Ok(Side::SELL),
+        b"unknown" | b"" => Ok(Side::NONE),
+        _ => Err(BadField::new("side", "is not buy, sell or unknown")),
+    }
+}
+
+#[inline]
+fn side_of_book<'a>(
+    fields: &Fields<'a>,
+    price: usize,
+    amount: usize,
+    [price_name, amount_name]: [&'static str; 2],
+) -> Result<Level<'a>, BadField> {
+    match fields.get(price) {
+        b"" => Ok(Level::EMPTY),
+        price => Level::parse(price, price_name, fields.get(amount), amount_name),
+    }
+}
