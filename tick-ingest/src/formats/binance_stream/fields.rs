@@ -164,6 +164,9 @@ impl Fields {
             scan.peek();
             match scan.letter_key() {
                 Some(letter) => self.value(LETTERS[usize::from(letter)], line, scan)?,
+                // The wrapper's keys as Binance writes them.
+                None if outermost && scan.took(b"\"stream\":") => self.value(Field::Stream, line, scan)?,
+                None if outermost && scan.took(b"\"data\":") => self.wrapped(line, scan)?,
                 None => self.other_key(line, scan, outermost)?,
             }
             if !scan.another(b'}')? {

@@ -164,6 +164,14 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Consumes exactly these bytes if they come next.
+    #[inline(always)]
+    pub(super) fn took(&mut self, bytes: &[u8]) -> bool {
+        let next = self.line.get(self.at..).is_some_and(|rest| rest.starts_with(bytes));
+        self.at += if next { bytes.len() } else { 0 };
+        next
+    }
+
     /// Any key with its colon.
     pub(super) fn key(&mut self) -> Result<Value, Broken> {
         self.expect(b'"', Broken::NoKey)?;
@@ -408,6 +416,18 @@ fn special_bytes(word: u64) -> u64 {
 fn bytes_not_digits(word: u64) -> u64 {
     let digit = word ^ (ONES * b'0' as u64);
     (digit.wrapping_add(ONES * (0x80 - 10)) | digit) & HIGH
+}
+
+/// The number that eight digits write, the first of them in the lowest byte.
+#[inline]
+pub(super) fn eight_digits(word: u64) -> Option<u64> {
+    if bytes_not_digits(word) != 0 {
+        return None;
+    }
+    // Neighbours are joined to pairs, pairs to fours, fours to the eight.
+    let pairs = (word & (ONES * 0x0f)).wrapping_mul((10 << 8) + 1) >> 8;
+    let fours = (pairs & 0x00ff_00ff_00ff_00ff).wrapping_mul((100 << 16) + 1) >> 16;
+    Some((fours & 0x0000_ffff_0000_ffff).wrapping_mul((10_000 << 32) + 1) >> 32)
 }
 
 /// The string between the quotes with its escapes resolved.
