@@ -1,5 +1,6 @@
 //! DBN files to ticks: the same counts as the `dbn` crate, the order promised, and errors that name the place.
 
+use std::ffi::c_char;
 use std::io::Read;
 
 use dbn::decode::DecodeRecordRef;
@@ -335,6 +336,32 @@ fn a_mapping_record_changes_the_symbol_from_then_on() {
 }
 
 #[test]
+fn mappings_that_make_no_sense_are_errors() {
+    let mappings = vec![mapping("ESH1", MONDAY, "seven")];
+    let header = File::new(&metadata(Some(Schema::Trades), mappings));
+    let error = read(&header.bytes()).unwrap_err().to_string();
+    assert!(error.starts_with("some.dbn: has a DBN header") && error.contains("seven"), "{error}");
+
+    let of = |symbol, start, end| {
+        SymbolMappingMsg::new(7, MONDAY, SType::RawSymbol, "ES", SType::RawSymbol, symbol, start, end)
+            .unwrap()
+    };
+    let mut endless = of("ESH1", MONDAY, TUESDAY);
+    endless.stype_out_symbol.fill(b'E' as c_char);
+    for damaged in [endless, of("ESH1", TUESDAY, MONDAY)] {
+        let file = file(None).with(&trade(MONDAY, 'A', 1)).with(&damaged);
+        let (read, error) = read_all(&file.bytes(), usize::MAX);
+        assert_eq!(read.ticks.len(), 1);
+        let error = error.unwrap().to_string();
+        assert!(error.starts_with("some.dbn: record 2 maps no symbol: "), "{error}");
+    }
+
+    let nameless = file(None).with(&of("", MONDAY, TUESDAY)).with(&trade(MONDAY, 'A', 1));
+    let error = read(&nameless.bytes()).unwrap_err().to_string();
+    assert!(error.starts_with("some.dbn: record 2 has an instrument_id 7 whose symbol is empty"), "{error}");
+}
+
+#[test]
 fn more_instruments_than_are_remembered_keep_their_symbols() {
     // Numbers that share their low bits displace each other in what was resolved last.
     let mut file = file(Schema::Trades);
@@ -440,9 +467,10 @@ const FIXTURES: [&str; 11] = [
 ];
 
 #[test]
-fn no_flipped_bit_of_any_fixture_is_a_panic() {
-    for name in FIXTURES {
-        let whole = fixture(name);
+fn no_flipped_bit_is_a_panic() {
+    // One of each version's header, and one of each type of record.
+    for name in ["mbp-1.dbn", "mbp-1.v1.dbn.zst", "mbp-1.v3.dbn.zst", "tbbo.dbn", "bbo-1s.dbn", "mbo.dbn"] {
+        let whole = fixture(&format!("test_data.{name}"));
         for bit in 0..whole.len() * 8 {
             let mut bytes = whole.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
@@ -653,8 +681,8 @@ fn trade(at: u64, side: char, size: u32) -> TradeMsg {
         hd: RecordHeader::new::<TradeMsg>(rtype::MBP_0, 1, 7, at.wrapping_sub(7)),
         price: 100,
         size,
-        action: b'T' as i8,
-        side: side as i8,
+        action: b'T' as c_char,
+        side: side as c_char,
         ts_recv: at,
         ..TradeMsg::default()
     }
@@ -665,7 +693,7 @@ fn mbo(at: u64, action: char) -> MboMsg {
         hd: RecordHeader::new::<MboMsg>(rtype::MBO, 1, 7, at - 7),
         price: 100,
         size: 1,
-        action: action as i8,
+        action: action as c_char,
         ts_recv: at,
         ..MboMsg::default()
     }
@@ -678,7 +706,7 @@ fn mbp1(at: u64, action: char, [bid_px, bid_sz, ask_px, ask_sz]: [i64; 4]) -> Mb
         hd: RecordHeader::new::<Mbp1Msg>(rtype::MBP_1, 1, 7, at - 7),
         price: 100,
         size: 1,
-        action: action as i8,
+        action: action as c_char,
         ts_recv: at,
         levels: [BidAskPair { bid_px, bid_sz, ask_px, ask_sz, ..BidAskPair::default() }],
         ..Mbp1Msg::default()
@@ -691,7 +719,7 @@ fn cmbp1(rtype: u8, at: u64, action: char, [bid_px, bid_sz, ask_px, ask_sz]: [i6
         hd: RecordHeader::new::<Cmbp1Msg>(rtype, 1, 7, at - 7),
         price: 100,
         size: 1,
-        action: action as i8,
+        action: action as c_char,
         ts_recv: at,
         levels: [ConsolidatedBidAskPair { bid_px, bid_sz, ask_px, ask_sz, ..Default::default() }],
         ..Cmbp1Msg::default_for_schema(Schema::Cmbp1)

@@ -73,7 +73,7 @@ pub struct DbnReader {
 }
 
 /// How many bytes are read and decoded at once: few enough to stay in a core's cache.
-const BUFFER: usize = 128 << 10;
+const BUFFER: usize = 64 << 10;
 
 /// How many records are decoded between two looks at the batch.
 const GROUP: usize = 64;
@@ -213,13 +213,19 @@ impl Reader for DbnReader {
 fn whole_records(bytes: &[u8]) -> (usize, Option<String>) {
     const WORD: usize = 4;
     const HEADER: usize = size_of::<::dbn::RecordHeader>();
-    let (mut count, mut at) = (0, 0);
+    let (mut count, mut at, mut usual) = (0, 0, HEADER);
     while let Some(&words) = bytes.get(at) {
         let length = usize::from(words) * WORD;
-        if length < HEADER || !length.is_multiple_of(8) {
+        // Most records are as long as the one before. Going on by that length, which is known and was
+        // checked, instead of the one just read lets the processor look at several records at once.
+        if length == usual {
+            at += usual;
+        } else if length < HEADER || !length.is_multiple_of(8) {
             return (count, Some(format!("says that it is {length} bytes long, which no record is")));
+        } else {
+            usual = length;
+            at += length;
         }
-        at += length;
         if at > bytes.len() {
             break;
         }

@@ -1,6 +1,6 @@
 //! What a DBN file says before its first record.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 
 use ::dbn::decode::dbn::fsm::{DbnFsm, ProcessResult};
 use ::dbn::{Metadata, VersionUpgradePolicy};
@@ -16,9 +16,14 @@ const HEADER: usize = 512 << 20;
 /// The versions that are read; the fourth is still being designed.
 const VERSIONS: std::ops::RangeInclusive<u8> = 1..=3;
 
+const FETCH_AGAIN: &str = "it is damaged or was cut: fetch it again";
+
 /// The header, and how many bytes it took.
 pub(super) fn read(file: &str, input: &mut dyn Read) -> Result<(Metadata, u64), ReadError> {
-    let io = |source| ReadError::Io { file: file.to_owned(), doing: "reading the header of DBN", source };
+    let io = |source: io::Error| match source.kind() {
+        ErrorKind::UnexpectedEof => format_error(file, "ends within its DBN header", FETCH_AGAIN),
+        _ => ReadError::Io { file: file.to_owned(), doing: "reading the header of DBN", source },
+    };
     let mut prelude = [0; PRELUDE];
     input.read_exact(&mut prelude).map_err(io)?;
     let [b'D', b'B', b'N', version, length @ ..] = prelude else {
@@ -61,7 +66,7 @@ fn copy(input: &mut dyn Read, length: usize, decoder: &mut DbnFsm) -> io::Result
 
 /// A header that cannot be understood.
 pub(super) fn damaged(file: &str, error: &dyn std::fmt::Display) -> ReadError {
-    format_error(file, &format!("has a DBN header that cannot be read: {error}"), "fetch the file again")
+    format_error(file, &format!("has a DBN header that cannot be read: {error}"), FETCH_AGAIN)
 }
 
 /// An error about the file as a whole.

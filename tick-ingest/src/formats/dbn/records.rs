@@ -4,7 +4,7 @@ use ::dbn::{
     Action, BboMsg, Cmbp1Msg, HasRType, MboMsg, Mbp1Msg, Metadata, RecordRef, TradeMsg, UNDEF_ORDER_SIZE,
     UNDEF_PRICE, UNDEF_TIMESTAMP,
 };
-use tick_sdk::{Kind, Side, Tick, UNDEFINED_PRICE, UNITS_PER_ONE};
+use tick_sdk::{Flags, Kind, Side, Tick, UNDEFINED_PRICE, UNITS_PER_ONE};
 
 use super::header::{damaged, format_error};
 use super::plan::{Plan, plan_of};
@@ -35,13 +35,13 @@ struct Event {
     side: u8,
 }
 
-/// Best bid and best ask; an empty side has the undefined price and size 0.
+/// Best bid and best ask in a tick's units; an empty side has the undefined price and size 0.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Quote {
     bid_price: i64,
     ask_price: i64,
-    bid_size: u32,
-    ask_size: u32,
+    bid_size: u64,
+    ask_size: u64,
 }
 
 /// Whether a record tells the book before its trade, or after it.
@@ -179,7 +179,7 @@ impl Records {
         out.push(Tick::trade(event.ts_event, event.ts_recv, event.price, size(event.size), side).of(id));
     }
 
-    #[inline]
+    #[inline(always)]
     fn quote(&mut self, event: &Event, quote: Quote, id: u32, out: &mut Batch) {
         let place = id as usize;
         if place >= self.quotes.len() {
@@ -192,14 +192,16 @@ impl Records {
         // A side that stays empty is not told again.
         let bid = quote.bid_price != UNDEF_PRICE || told.is_none_or(|told| told.bid_price != UNDEF_PRICE);
         let ask = quote.ask_price != UNDEF_PRICE || told.is_none_or(|told| told.ask_price != UNDEF_PRICE);
-        let tick =
-            |kind, price, size_| Tick::quote(kind, event.ts_event, event.ts_recv, price, size(size_)).of(id);
+        let tick = |kind, price, size, flags| Tick {
+            flags,
+            ..Tick::quote(kind, event.ts_event, event.ts_recv, price, size).of(id)
+        };
         if bid {
-            let tick = tick(Kind::BID, quote.bid_price, quote.bid_size);
-            out.push(if ask { tick } else { tick.last() });
+            let flags = if ask { Flags::NONE } else { Flags::LAST };
+            out.push(tick(Kind::BID, quote.bid_price, quote.bid_size, flags));
         }
         if ask {
-            out.push(tick(Kind::ASK, quote.ask_price, quote.ask_size).last());
+            out.push(tick(Kind::ASK, quote.ask_price, quote.ask_size, Flags::LAST));
         }
     }
 }
@@ -251,8 +253,8 @@ macro_rules! quote_of {
                 Self {
                     bid_price: top.bid_px,
                     ask_price: top.ask_px,
-                    bid_size: if top.bid_px == UNDEF_PRICE { 0 } else { top.bid_sz },
-                    ask_size: if top.ask_px == UNDEF_PRICE { 0 } else { top.ask_sz },
+                    bid_size: if top.bid_px == UNDEF_PRICE { 0 } else { size(top.bid_sz) },
+                    ask_size: if top.ask_px == UNDEF_PRICE { 0 } else { size(top.ask_sz) },
                 }
             }
         }
