@@ -1,1 +1,19 @@
-//! The `orchard` program.
+//! The `orchard` program. A strategy author's own program is this one with their strategy in it:
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     orchard::main()
+//! }
+//! ```
+
+mod cli;
+mod convert;
+mod duration;
+mod generate;
+mod info;
+mod new;
+mod replay;
+mod sources;
+mod strategy_list;
+
+pub use cli::main;

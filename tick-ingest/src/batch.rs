@@ -106,7 +106,7 @@ impl Batch {
     #[inline]
     pub fn push(&mut self, tick: Tick) {
         if tick.ts_recv < self.high {
-            self.push_late(&tick);
+            self.push_late();
         } else {
             self.high = tick.ts_recv;
         }
@@ -114,7 +114,7 @@ impl Batch {
     }
 
     #[cold]
-    fn push_late(&mut self, _tick: &Tick) {
+    fn push_late(&mut self) {
         self.late.push(LateTick { index: self.ticks.len(), line: self.line, high: self.high });
     }
 

@@ -1,0 +1,82 @@
+//! The command line: subcommands, and how each ends.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{convert, generate, info, new, replay, strategy_list};
+
+/// Replay market captures through strategies, exactly and at memory speed.
+#[derive(Debug, Parser)]
+#[command(name = "orchard", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  orchard replay                                  a generated market, to see what comes out
+  orchard replay capture.gz --signals out.csv     a capture through Apple and Pear
+  orchard info capture.gz                         what is in a file
+  orchard strategies                              what can be run, with parameters
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted after a clean shutdown.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play files through strategies and report what they did
+    Replay(replay::ReplayArgs),
+    /// Write sources as one .ticks or .csv file
+    Convert(convert::ConvertArgs),
+    /// Say what is in a file: format, instruments, time span, first ticks
+    Info(info::InfoArgs),
+    /// Write a generated market to a .ticks or .csv file
+    Generate(generate::GenerateArgs),
+    /// List the strategies with their parameters and defaults
+    Strategies(strategy_list::StrategiesArgs),
+    /// Write a crate for a strategy of your own
+    New(new::NewArgs),
+}
+
+/// How a command ended, if it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It did what was asked.
+    Done,
+    /// Somebody pressed Ctrl-C; what was done until then is whole.
+    Interrupted,
+}
+
+/// What a user got wrong on the command line: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub(crate) String);
+
+/// The whole program: reads the command line, runs the command, and gives the exit code: 0 done,
+/// 1 failed, 2 wrong usage, 130 interrupted after a clean shutdown.
+pub fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::Replay(args) => replay::run(args),
+        Command::Convert(args) => convert::run(args),
+        Command::Info(args) => info::run(args),
+        Command::Generate(args) => generate::run(args),
+        Command::Strategies(args) => strategy_list::run(args),
+        Command::New(args) => new::run(args),
+    };
+    match ended {
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::Interrupted) => ExitCode::from(130),
+        // Whoever reads the results has closed them: `orchard … | head` is no failure.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+}
