@@ -8,9 +8,11 @@ use tick_sdk::run::Manifest;
 use tick_sdk::{NewInstrument, RunId};
 
 mod memory;
+mod ordered;
 mod sqlite;
 
 pub use memory::MemoryLedger;
+pub use ordered::{NamedSignal, OrderedSignals, compare_signals};
 pub use sqlite::SqliteLedger;
 
 /// Where signals, cursors and state are kept. SQLite serves one machine; memory serves tests, and

@@ -1,0 +1,52 @@
+//! What a replay's ticks follow from, for its ledger to compare on resume.
+
+use std::fs::File;
+use std::io::Read;
+
+use anyhow::{Context, Result};
+use tick_ingest::feed::SourceSpec;
+use tick_sdk::run::Manifest;
+
+use super::ReplayArgs;
+use crate::cli::UsageError;
+
+/// Describes the sources, each with size and hash, and every option that decides which ticks there
+/// are and in which shard.
+pub(super) fn describe(args: &ReplayArgs, sources: &[SourceSpec], groups: &str) -> Result<Manifest> {
+    let mut entries = args.sources.manifest();
+    entries.extend(args.selection.manifest());
+    entries.push(("--shards".to_owned(), args.shards.to_string()));
+    entries.push(("--groups".to_owned(), groups.to_owned()));
+    entries.push(("wire version".to_owned(), tick_sdk::frame::wire::WIRE_VERSION.to_string()));
+    for (place, source) in sources.iter().enumerate() {
+        let description = match source {
+            SourceSpec::File { name, .. } if name == "-" => {
+                let problem = "standard input cannot be read twice, so a run of it cannot be resumed: \
+                    convert it to a .ticks file first, or leave --state out";
+                return Err(UsageError(problem.to_owned()).into());
+            }
+            SourceSpec::File { name, .. } => fingerprint(name).with_context(|| name.clone())?,
+            SourceSpec::Generated(options) => format!("{options:?}"),
+        };
+        entries.push((format!("source {}", place + 1), description));
+    }
+    Ok(Manifest::new(entries))
+}
+
+/// A file's name, size and hash; not its folder, so that a capture may be moved.
+fn fingerprint(name: &str) -> std::io::Result<String> {
+    let mut file = File::open(name)?;
+    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
+    let mut buffer = vec![0; 1 << 20];
+    let mut bytes = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        digest.update(&buffer[..read]);
+        bytes += read as u64;
+    }
+    let base = std::path::Path::new(name).file_name().unwrap_or_default().to_string_lossy();
+    Ok(format!("{base}, {bytes} bytes, crc64 {:016x}", digest.finalize()))
+}

@@ -1,0 +1,94 @@
+//! `--strategy`: which strategies, with which parameters, under which names.
+
+use anyhow::Result;
+use strategies::host::Instance;
+use tick_sdk::Registration;
+
+use crate::cli::UsageError;
+
+/// Reads every `--strategy`: `apple,pear`, or one with parameters, `NAME=apple:fast=8,slow=20`.
+pub(super) fn parse(texts: &[String]) -> Result<Vec<Instance>> {
+    let mut instances: Vec<Instance> = Vec::new();
+    for text in texts {
+        // A colon begins parameters, whose commas are their own.
+        let specs: Vec<&str> = match text.contains(':') {
+            true => vec![text],
+            false => text.split(',').collect(),
+        };
+        for spec in specs {
+            let instance = parse_one(spec.trim()).map_err(|problem| usage(spec, &problem))?;
+            if instances.iter().any(|other| other.name == instance.name) {
+                return Err(usage(spec, "its name is there twice: put another name before it, NAME=").into());
+            }
+            instances.push(instance);
+        }
+    }
+    Ok(instances)
+}
+
+fn usage(spec: &str, problem: &str) -> UsageError {
+    UsageError(format!("--strategy {spec}: {problem}"))
+}
+
+fn parse_one(spec: &str) -> Result<Instance, String> {
+    let (head, params) = spec.split_once(':').unwrap_or((spec, ""));
+    let (name, strategy) = head.split_once('=').unwrap_or((head, head));
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || !name.chars().all(fits) {
+        return Err("a name has letters, digits, '-', '_' and '.'".to_owned());
+    }
+    let registration = Registration::find(strategy).ok_or_else(|| {
+        let known: Vec<_> = Registration::all().iter().map(|registration| registration.name).collect();
+        format!("there is no strategy '{strategy}'; there are: {}", known.join(", "))
+    })?;
+    let params = params.split(',').filter(|param| !param.trim().is_empty());
+    let params = params.map(|param| match param.split_once('=') {
+        Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        None => Err(format!("'{param}' is no parameter: write NAME=VALUE")),
+    });
+    let params = params.collect::<Result<Vec<_>, _>>()?;
+    let configured = registration.configure(&params).map_err(|error| error.to_string())?;
+    Ok(Instance { name: name.to_owned(), configured })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(texts: &[&str]) -> Result<Vec<String>, String> {
+        let texts: Vec<_> = texts.iter().map(|text| (*text).to_owned()).collect();
+        let describe = |instance: &Instance| {
+            let params: Vec<_> =
+                instance.configured.params().iter().map(|(name, value)| format!("{name}={value}")).collect();
+            format!("{} {} {}", instance.name, instance.configured.registration().name, params.join(","))
+        };
+        parse(&texts)
+            .map(|instances| instances.iter().map(describe).collect())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn lists_names_and_parameters() {
+        assert_eq!(
+            read(&["apple,pear", "fast=apple:fast=8,slow=20"]).unwrap(),
+            ["apple apple fast=12,slow=26", "pear pear window=200,entry=2", "fast apple fast=8,slow=20"]
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (texts, problem) in [
+            (&["plum"][..], "there is no strategy 'plum'; there are: apple, pear"),
+            (&["apple", "apple"], "there twice"),
+            (&["apple:fast"], "'fast' is no parameter"),
+            (&["apple:fast=x"], "fast = 'x' is no u32"),
+            (&["apple:window=3"], "there is no parameter 'window'; there are: fast, slow"),
+            (&["apple:fast=0"], "at least 1"),
+            (&["a b=apple"], "a name has letters"),
+            (&[""], "a name has letters"),
+        ] {
+            let error = read(texts).unwrap_err();
+            assert!(error.contains(problem), "{texts:?}: {error}");
+        }
+    }
+}
