@@ -1,1 +1,2 @@
 //! The `orchard` program.
+pub mod report;
