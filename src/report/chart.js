@@ -96,7 +96,7 @@ function frame(host, { label, height, x, y }) {
   const toX = value => box.left + (value - x.low) / (x.high - x.low || 1) * (box.right - box.left);
   const toY = value => box.bottom - (value - y.low) / (y.high - y.low || 1) * (box.bottom - box.top);
   yTicks.at.forEach((value, i) => {
-    svg(root, "line", { class: value === 0 && y.low < 0 ? "zero" : "grid", x1: box.left, x2: box.right, y1: toY(value), y2: toY(value) });
+    svg(root, "line", { class: value === 0 && !y.text ? "zero" : "grid", x1: box.left, x2: box.right, y1: toY(value), y2: toY(value) });
     svg(root, "text", { x: box.left - 8, y: toY(value) + 4, "text-anchor": "end" }, texts[i]);
   });
   const xTicks = x.ticks || timeSteps(x.low, x.high, Math.max(2, Math.floor((box.right - box.left) / 110)));

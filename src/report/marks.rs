@@ -5,15 +5,16 @@ use std::collections::HashMap;
 use serde::Serialize;
 use tick_sdk::{Signal, UNDEFINED_PRICE, Wanted};
 
-/// The most marks kept of one instrument, all strategies together. With more than fifty strategies it
-/// is eight of each.
-pub const MARKS_PER_INSTRUMENT: usize = 400;
+/// The most marks kept of one instrument, all strategies together: what a chart can show at once. With
+/// hundreds of strategies it is eight of each.
+pub const MARKS_PER_INSTRUMENT: usize = 1600;
 
-/// The most marks kept of all; instruments by the thousand share them.
+/// The most marks kept of all, 400 each of 500 instruments: some 2.5 MB of a page.
 const MARKS: usize = 200_000;
 
 /// First, last, lowest and highest are kept beside the sample.
 const ALWAYS_KEPT: usize = 4;
+const MOST_PER_LANE: usize = 800;
 const LEAST_PER_LANE: usize = 8;
 
 /// A signal in a chart.
@@ -115,7 +116,7 @@ impl MarksSample {
     /// How many marks a lane may hold; halved rather than reduced step by step, so that thinning all
     /// lanes stays rare.
     fn room(&self) -> usize {
-        let mut room = MARKS_PER_INSTRUMENT / self.strategies.max(1);
+        let mut room = (MARKS_PER_INSTRUMENT / self.strategies.max(1)).min(MOST_PER_LANE);
         while room > LEAST_PER_LANE && room * self.lanes.len() > MARKS {
             room /= 2;
         }
@@ -200,7 +201,7 @@ mod tests {
         let marks = sample.finish().pop().unwrap();
         assert_eq!((marks.strategy, marks.signals), (1, 1_000_000));
         let kept = &marks.marks;
-        assert!((80..=200).contains(&kept.len()), "{}", kept.len());
+        assert!((300..=800).contains(&kept.len()), "{}", kept.len());
         assert_eq!((kept[0].ts_recv, kept[kept.len() - 1].ts_recv), (0, 999_999));
         assert!(kept.iter().any(|mark| mark.price == -9) && kept.iter().any(|mark| mark.price == 1_000));
         let buys = kept.iter().filter(|mark| mark.side == Wanted::Buy).count();

@@ -83,7 +83,8 @@ function legend() {
       };
     }
   });
-  html(part("marks"), "span", { class: "key" }, "▲ buy   ▼ sell   ● flat; outlined in the strategy's colour");
+  const several = page.strategies.length > 1 ? "; the first strategy shown is solid, others are hollow" : "";
+  html(part("marks"), "span", { class: "key" }, `▲ buy  ▼ sell  ● flat${several}`);
 }
 
 function lines(host, field, label, height) {
@@ -136,11 +137,11 @@ function priceChart(host, one) {
   const edge = [...chart.high.map((v, i) => [xs[i], toY(v)]), ...chart.low.map((v, i) => [xs[i], toY(v)]).reverse()];
   svg(root, "path", { d: path(edge) + "Z", style: "fill:var(--band);stroke:var(--band)" });
   svg(root, "path", { d: path(chart.last.map((v, i) => [xs[i], toY(v)])), fill: "none", "stroke-width": 1.3, "stroke-linejoin": "round", style: "stroke:var(--price)" });
-  const many = page.strategies.length > 1;
+  const solid = page.strategies.findIndex((_, i) => !hidden.has(i));
   for (const mark of marks) {
     svg(root, "path", {
-      class: `mark ${mark.side}`, d: SHAPES[mark.side], transform: `translate(${toX(mark.time).toFixed(1)},${toY(mark.price).toFixed(1)})`,
-      ...(many ? { style: `stroke:${colour(mark.strategy)}` } : {}),
+      class: `mark ${mark.side}${mark.strategy === solid ? "" : " hollow"}`, d: SHAPES[mark.side],
+      transform: `translate(${toX(mark.time).toFixed(1)},${toY(mark.price).toFixed(1)})`,
     });
   }
   marks.sort((a, b) => a.time - b.time);
@@ -183,7 +184,7 @@ function latencyChart(host, latency, unit) {
     x: centres[i],
     lines: [[`up to ${nanoseconds(bars[i][0])}`], ["samples", count(bars[i][1])], ["share", `${(bars[i][1] / total * 100).toPrecision(3)} %`]],
   }));
-  html(host, "p", { class: "note" }, marks.map(([name, value]) => `${name} ${nanoseconds(value)}`).join("   ") + `   of ${count(total)} samples`);
+  html(host, "p", { class: "note" }, marks.map(([name, value]) => `${name} ${nanoseconds(value)}`).join(" · ") + ` · ${count(total)} samples`);
 }
 
 // The instrument whose chart is shown, and the list to choose it from.

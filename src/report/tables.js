@@ -98,12 +98,12 @@ function instrumentTable(host, page, choose) {
   function accountOf(one) {
     const which = +strategy.value;
     if (which >= 0) return one.a[which];
-    const sum = [0, 0, 0, 0, 0, 0, 0, null, null], given = one.a.filter(a => a);
+    const sum = Array(NET + 1).fill(0), given = one.a.filter(a => a);
     for (const a of given) for (let i = 0; i <= NET; i++) sum[i] += a[i];
-    return given.length === 1 ? given[0] : given.length ? sum : null;
+    return page.strategies.length === 1 ? given[0] : given.length ? sum : null;
   }
   const change = one => one.p[0] ? one.p[1] / one.p[0] - 1 : null;
-  const columns = [
+  const every = [
     { name: "Instrument", value: one => one.s },
     { name: "Ticks", value: one => one.n[0] + one.n[1] + one.n[2] + one.n[3], text: count },
     { name: "Trades", value: one => one.n[0], text: count },
@@ -114,8 +114,8 @@ function instrumentTable(host, page, choose) {
     { name: "Round trips", value: (_, a) => a && a[TRIPS], text: count },
     { name: "Hit rate", value: (_, a) => a && hitRate(a), text: percent },
     { name: "Net profit", value: (_, a) => a && a[NET], text: signed, colour: true, title: "Realised + open − fees" },
-    { name: "Max drawdown", value: (_, a) => a && a[DRAWDOWN], text: money },
-    { name: "Exposure", value: (_, a) => a && a[EXPOSURE], text: percent },
+    { name: "Max drawdown", value: (_, a) => a && a[DRAWDOWN], text: money, single: true },
+    { name: "Exposure", value: (_, a) => a && a[EXPOSURE], text: percent, single: true },
   ];
   function compare(x, y) {
     if (typeof x === "string") return x < y ? -1 : x > y ? 1 : 0;
@@ -123,6 +123,9 @@ function instrumentTable(host, page, choose) {
   }
   function draw() {
     const wanted = text.value.trim().toLowerCase();
+    // Drawdown and exposure of several strategies do not add up.
+    const columns = every.filter(one => !one.single || +strategy.value >= 0 || page.strategies.length === 1);
+    if (!columns.some(one => one.name === sortBy)) sortBy = "Signals";
     const column = columns.find(one => one.name === sortBy);
     const known = value => value !== null && value !== undefined;
     const rows = [];
