@@ -13,7 +13,9 @@ mod generate;
 mod info;
 mod new;
 mod replay;
+pub mod report;
 mod sources;
 mod strategy_list;
+mod text;
 
 pub use cli::main;

@@ -1,14 +1,399 @@
-//! `orchard replay`.
+//! `orchard replay`: files through strategies in one process, exactly.
 
-use anyhow::Result;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
 use clap::Args;
+use strategies::host::{CommitObserver, HostPlan, HostReport, Instance, RunningHost};
+use strategies::ledger::{Ledger, OpenedRun, OrderedSignals, SqliteLedger};
+use strategies::paper::{BasisPoints, Fill, PaperRules};
+use tick_ingest::feed::{self, FeedControl, FeedPlan, FeedReport, Pace, SourceSpec, Speed};
+use tick_ingest::generate::GenerateOptions;
+use tick_sdk::Groups;
 
 use crate::cli::Ended;
+use crate::duration::parse_duration_ns;
+use crate::sources::{SelectionArgs, SourceArgs, on_interrupt};
 
-/// Options.
+mod manifest;
+mod outcome;
+mod progress;
+mod signals;
+mod strategy_spec;
+mod stream;
+mod summary;
+
+use outcome::Outcome;
+use progress::{Progress, Total};
+use signals::{SignalFile, SignalsTarget};
+use stream::{SharedError, SignalStream};
+
+/// Options of `orchard replay`.
 #[derive(Debug, Args)]
-pub(crate) struct ReplayArgs {}
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    sources: SourceArgs,
+    /// Strategies, with parameters after a colon; repeat for several
+    #[arg(long, value_name = "[NAME=]STRATEGY[:PARAM=VALUE,…]", default_value = "apple,pear")]
+    strategy: Vec<String>,
+    /// Write every signal: OUT.csv, OUT.jsonl, or - to stream CSV to standard output
+    #[arg(long, value_name = "OUT")]
+    signals: Option<String>,
+    /// Write a page with charts, accounts and timings
+    #[arg(long, value_name = "OUT.html")]
+    report: Option<PathBuf>,
+    /// Keep the ledger here, so that an interrupted run is resumed by the same command
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    clock: ClockArgs,
+    #[command(flatten)]
+    account: AccountArgs,
+    #[command(flatten)]
+    market: GeneratedArgs,
+    /// Shards to split instruments over; the signals do not depend on it
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Machine")]
+    shards: u16,
+    /// Ticks a frame, at most; the signals do not depend on it
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_536), help_heading = "Machine")]
+    frame_ticks: u32,
+    /// Threads that run strategies [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Machine")]
+    threads: Option<u16>,
+    /// Groups of instruments for strategies that trade them together, one `NAME = A B` a line
+    #[arg(long, value_name = "FILE")]
+    groups: Option<PathBuf>,
+    /// Results as one JSON object
+    #[arg(long)]
+    json: bool,
+    /// No progress
+    #[arg(long)]
+    quiet: bool,
+}
 
-pub(crate) fn run(_: ReplayArgs) -> Result<Ended> {
-    anyhow::bail!("to be written")
+const AFTER_HELP: &str = "\
+Examples:
+  orchard replay capture.gz
+  orchard replay capture.gz --signals out.csv --report out.html
+  orchard replay day1.gz day2.gz --strategy fast=apple:fast=8,slow=20 --strategy apple,pear
+  orchard replay capture.gz --state run1           resumes where it was, after Ctrl-C or kill -9
+  orchard replay capture.gz --speed 10x --signals - | head
+  zcat capture.gz | orchard replay -
+  orchard replay --ticks 10000000 --instruments 100   a generated market
+
+Signals have the columns run, strategy, instrument, shard, seq, ts_event (ns since 1970), side
+(buy, sell or flat: the wanted position) and price.";
+
+/// The replay's clock.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Clock")]
+struct ClockArgs {
+    /// max, or so many times as fast as received: 1x, 10x, 0.5x
+    #[arg(long, default_value = "max")]
+    speed: Speed,
+    /// Ticks a second, whatever their times
+    #[arg(long, value_name = "N", conflicts_with = "speed", value_parser = parse_rate)]
+    rate: Option<f64>,
+    /// Shorten longer pauses to this, as 5s
+    #[arg(long, value_name = "TIME", value_parser = parse_duration_ns)]
+    max_gap: Option<u64>,
+}
+
+/// The paper account.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Paper account")]
+struct AccountArgs {
+    /// Fill at the signal's price, or across the book: buy at the ask, sell at the bid
+    #[arg(long, value_name = "signal|cross", default_value = "signal", value_parser = parse_fill)]
+    fill: Fill,
+    /// How much worse than that, in basis points
+    #[arg(long, value_name = "BP", default_value = "0", allow_negative_numbers = true)]
+    slippage: BasisPoints,
+    /// The cost of each fill, in basis points of its price
+    #[arg(long, value_name = "BP", default_value = "0", allow_negative_numbers = true)]
+    fee: BasisPoints,
+}
+
+/// The generated market, which is played when there are no files.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Generated market, without files")]
+struct GeneratedArgs {
+    /// How many ticks
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    ticks: u64,
+    /// How many instruments
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    instruments: u32,
+    /// Another seed is another market
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+fn parse_fill(text: &str) -> Result<Fill, String> {
+    [Fill::Signal, Fill::Cross]
+        .into_iter()
+        .find(|fill| fill.name() == text)
+        .ok_or_else(|| "write signal or cross".to_owned())
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("write a number of ticks a second above 0".to_owned()),
+    }
+}
+
+pub(crate) fn run(args: ReplayArgs) -> Result<Ended> {
+    let instances = strategy_spec::parse(&args.strategy)?;
+    let names: Vec<String> = instances.iter().map(|instance| instance.name.clone()).collect();
+    let groups_text = match &args.groups {
+        Some(path) => std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
+        None => String::new(),
+    };
+    let groups: Groups = groups_text.parse().with_context(|| {
+        args.groups.as_deref().map_or_else(String::new, |path| path.display().to_string())
+    })?;
+    let groups = Arc::new(groups);
+    let sources = sources(&args)?;
+    let mut ledger = open_ledger(&args)?;
+    let manifest = match &args.state {
+        Some(_) => manifest::describe(&args, &sources, &groups_text)?,
+        None => tick_sdk::run::Manifest::default(),
+    };
+    let opened = ledger.ledger.open_run(&manifest)?;
+    say_beginning(&args, &sources, opened);
+
+    let control = Arc::new(FeedControl::default());
+    let stop = control.clone();
+    on_interrupt(move || stop.stop())?;
+    let stream_error = SharedError::default();
+    let observer = stream(&args, opened, &names, &stream_error)?;
+    let streamed = observer.is_some();
+    let read_bytes = Arc::new(AtomicU64::new(0));
+    let plan = plan(&args, opened, sources, groups.clone(), read_bytes.clone())?;
+    let total = total(&plan)?;
+    let started = Instant::now();
+    let progress = Progress::start(control.clone(), read_bytes, total, args.quiet);
+    let host = host_plan(&args, instances, groups, observer);
+    let played = play(&plan, host, ledger.ledger, &control);
+    let elapsed = started.elapsed();
+    let peak_anonymous = progress.finish();
+    let (feed, host) = played?;
+    take_error(&stream_error)?;
+
+    let outcome = Outcome::collect(&args, opened, names, feed, host, elapsed, peak_anonymous, |signals| {
+        write_signals(&args, opened, streamed, signals)
+    })?;
+    say_results(&args, &outcome)?;
+    Ok(if outcome.feed.interrupted { Ended::Interrupted } else { Ended::Done })
+}
+
+fn sources(args: &ReplayArgs) -> Result<Vec<SourceSpec>> {
+    let specs = args.sources.specs()?;
+    if !specs.is_empty() {
+        return Ok(specs);
+    }
+    let GeneratedArgs { ticks, instruments, seed } = args.market;
+    let options = GenerateOptions { ticks, instruments, seed, ..GenerateOptions::default() };
+    Ok(vec![SourceSpec::Generated(options)])
+}
+
+/// A ledger, and the folder that goes with it when nobody asked to keep it.
+struct OpenLedger {
+    ledger: Box<dyn Ledger>,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+fn open_ledger(args: &ReplayArgs) -> Result<OpenLedger> {
+    let (folder, temporary) = match &args.state {
+        Some(folder) => (folder.clone(), None),
+        None => {
+            let folder = tempfile::tempdir().context("making a temporary folder for the ledger")?;
+            (folder.path().to_owned(), Some(folder))
+        }
+    };
+    Ok(OpenLedger { ledger: Box::new(SqliteLedger::open(&folder)?), _temporary: temporary })
+}
+
+fn say_beginning(args: &ReplayArgs, sources: &[SourceSpec], opened: OpenedRun) {
+    if args.quiet {
+        return;
+    }
+    if let [SourceSpec::Generated(options)] = sources {
+        eprintln!(
+            "No files given: playing a generated market of {} ticks and {} instruments, seed {}.",
+            options.ticks, options.instruments, options.seed
+        );
+    }
+    if opened.resumed {
+        eprintln!("Resuming run {} where its last commit was.", opened.run);
+    }
+}
+
+/// The stream to standard output, if it is asked for and the run begins here: a resumed one's
+/// signals are written whole at the end.
+fn stream(
+    args: &ReplayArgs,
+    opened: OpenedRun,
+    names: &[String],
+    error: &SharedError,
+) -> Result<Option<Box<dyn CommitObserver>>> {
+    if opened.resumed || args.signals.as_deref().map(SignalsTarget::from) != Some(SignalsTarget::Stdout) {
+        return Ok(None);
+    }
+    let stream = SignalStream::to_stdout(opened.run, names, args.shards, error.clone());
+    Ok(Some(Box::new(stream.context("writing to standard output")?)))
+}
+
+fn plan(
+    args: &ReplayArgs,
+    opened: OpenedRun,
+    sources: Vec<SourceSpec>,
+    groups: Arc<Groups>,
+    read_bytes: Arc<AtomicU64>,
+) -> Result<FeedPlan> {
+    let mut read = args.sources.read_options();
+    read.read_bytes = read_bytes;
+    let speed = args.clock.rate.map_or(args.clock.speed, Speed::Rate);
+    Ok(FeedPlan {
+        run: opened.run,
+        sources,
+        read,
+        selection: args.selection.selection()?,
+        pace: Pace { speed, max_gap_ns: args.clock.max_gap },
+        shards: args.shards,
+        frame_ticks: args.frame_ticks as usize,
+        groups,
+    })
+}
+
+/// How much there is to do: ticks where they are known, else bytes of files.
+fn total(plan: &FeedPlan) -> Result<Total> {
+    if let [SourceSpec::Generated(options)] = &plan.sources[..] {
+        return Ok(Total::Ticks(options.ticks * plan.selection.repeats));
+    }
+    let mut bytes = 0;
+    for source in &plan.sources {
+        match source {
+            SourceSpec::File { name, .. } if name != "-" => {
+                bytes += std::fs::metadata(name).with_context(|| name.clone())?.len();
+            }
+            _ => return Ok(Total::Unknown),
+        }
+    }
+    Ok(Total::Bytes(bytes * plan.selection.repeats))
+}
+
+fn host_plan(
+    args: &ReplayArgs,
+    instances: Vec<Instance>,
+    groups: Arc<Groups>,
+    observer: Option<Box<dyn CommitObserver>>,
+) -> HostPlan {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // About 1.3 MB of ticks wait for a thread: enough that neither side sleeps at every frame, and
+    // still in the cache that cores share.
+    let queued_frames = (32_768 / args.frame_ticks as usize).clamp(4, 4096);
+    HostPlan {
+        instances,
+        shards: args.shards,
+        threads: args.threads.map_or(cores, usize::from),
+        groups,
+        queued_frames,
+        record_market: true,
+        observer,
+    }
+}
+
+fn play(
+    plan: &FeedPlan,
+    host: HostPlan,
+    ledger: Box<dyn Ledger>,
+    control: &FeedControl,
+) -> Result<(FeedReport, HostReport)> {
+    let host = RunningHost::start(ledger, plan.run, host)?;
+    let frames = host.frames();
+    let feed = feed::run(plan, &frames, control);
+    drop(frames);
+    // A host that failed is why the feed could not go on: its error comes first.
+    let host = host.finish()?;
+    Ok((feed?, host))
+}
+
+fn take_error(error: &Mutex<Option<std::io::Error>>) -> Result<()> {
+    match error.lock().expect("nobody panics holding it").take() {
+        Some(error) => Err(error).context("writing signals to standard output"),
+        None => Ok(()),
+    }
+}
+
+/// Writes the whole run's signals from the ledger where they are asked for, and hands each to `see`.
+fn write_signals(
+    args: &ReplayArgs,
+    opened: OpenedRun,
+    streamed: bool,
+    visit: outcome::Visit<'_>,
+) -> Result<()> {
+    let outcome::Visit { ledger, names, mut see } = visit;
+    let mut ordered = OrderedSignals::new(ledger, opened.run, names, args.shards)?;
+    let target = args.signals.as_deref().map(SignalsTarget::from);
+    let mut file = match &target {
+        Some(SignalsTarget::File(path)) => Some(SignalFile::create(path, opened.run, names.to_vec())?),
+        _ => None,
+    };
+    let mut stdout = match target {
+        Some(SignalsTarget::Stdout) if !streamed => {
+            let out = std::io::BufWriter::new(std::io::stdout());
+            Some(signals::SignalWriter::new(out, opened.run, names.to_vec(), false)?)
+        }
+        _ => None,
+    };
+    while let Some(signal) = ordered.next()? {
+        if let Some(file) = &mut file {
+            file.write(&signal)?;
+        }
+        if let Some(stdout) = &mut stdout {
+            stdout.write(&signal)?;
+        }
+        see(&signal)?;
+    }
+    if let Some(stdout) = stdout {
+        stdout.finish()?;
+    }
+    file.map_or(Ok(()), SignalFile::finish)
+}
+
+fn say_results(args: &ReplayArgs, outcome: &Outcome) -> Result<()> {
+    if let Some(path) = &args.report {
+        write_report(path, outcome)?;
+    }
+    let text = if args.json { summary::json(outcome)? } else { summary::text(outcome) };
+    // Standard output is the signals' where they stream.
+    match args.signals.as_deref().map(SignalsTarget::from) {
+        Some(SignalsTarget::Stdout) => eprint!("{text}"),
+        _ => std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?,
+    }
+    Ok(())
+}
+
+fn write_report(path: &Path, outcome: &Outcome) -> Result<()> {
+    let page = crate::report::render(&outcome.report_data());
+    std::fs::write(path, page).with_context(|| format!("writing {}", path.display()))
+}
+
+impl ReplayArgs {
+    fn rules(&self) -> PaperRules {
+        PaperRules { fill: self.account.fill, slippage_bp: self.account.slippage, fee_bp: self.account.fee }
+    }
+}
+
+/// What a run took, as a rate.
+fn per_second(count: u64, elapsed: Duration) -> u64 {
+    (count as f64 / elapsed.as_secs_f64().max(1e-9)) as u64
 }

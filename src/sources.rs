@@ -77,7 +77,12 @@ impl SourceArgs {
 
     /// How each file is read.
     pub(crate) fn read_options(&self) -> ReadOptions {
-        ReadOptions { symbol: self.symbol.clone(), bad_lines: self.on_bad_line, mapping: self.map.clone() }
+        ReadOptions {
+            symbol: self.symbol.clone(),
+            bad_lines: self.on_bad_line,
+            mapping: self.map.clone(),
+            ..ReadOptions::default()
+        }
     }
 
     /// The options that decide which ticks exist, by name, for a run's manifest.

@@ -50,10 +50,8 @@ impl Progress {
             let started = Instant::now();
             let mut last_line = started;
             loop {
-                let ended = !matches!(
-                    stopped.recv_timeout(LOOK),
-                    Err(crossbeam_channel::RecvTimeoutError::Timeout)
-                );
+                let ended =
+                    !matches!(stopped.recv_timeout(LOOK), Err(crossbeam_channel::RecvTimeoutError::Timeout));
                 peak.fetch_max(anonymous_bytes(), Ordering::Relaxed);
                 if ended {
                     return view.end();

@@ -61,13 +61,7 @@ impl SignalStream<BufWriter<Stdout>> {
 }
 
 impl<W: Write> SignalStream<W> {
-    fn new(
-        out: W,
-        run: RunId,
-        names: &[String],
-        shards: u16,
-        error: SharedError,
-    ) -> std::io::Result<Self> {
+    fn new(out: W, run: RunId, names: &[String], shards: u16, error: SharedError) -> std::io::Result<Self> {
         let lanes = (0..shards)
             .flat_map(|shard| names.iter().map(move |name| LaneId { run, strategy: name.clone(), shard }));
         Ok(Self {

@@ -83,7 +83,7 @@ pub const TICKS_MAGIC: &[u8; 8] = b"ORCHTIKS";
 /// # Errors
 /// It cannot be read, is empty or of no known format, or an option that its format needs is missing.
 pub fn open(name: &str, options: &ReadOptions) -> Result<Opened, ReadError> {
-    open_input(Input::open(name)?, options)
+    open_input(Input::open_counted(name, options.read_bytes.clone())?, options)
 }
 
 /// Opens the bytes of any reader; `name` is what errors call it.

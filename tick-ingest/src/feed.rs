@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use thiserror::Error;
 use tick_sdk::transport::{FrameSender, TransportError};
@@ -158,7 +159,9 @@ fn run_mapped(
         cutter.send_mapped(&block, new, plan.frame_ticks)?;
         control.sent(ticks as u64);
         report.counts.lines += ticks as u64;
-        report.counts.bytes += size_of_val(block.as_slice()) as u64;
+        let bytes = size_of_val(block.as_slice()) as u64;
+        report.counts.bytes += bytes;
+        plan.read.read_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
     report.span = (file.ticks() > 0).then(|| file.span());
     Ok(cutter.finish(report)?)

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -57,6 +59,28 @@ impl Compression {
     }
 }
 
+fn open_file(name: &str) -> Result<File, ReadError> {
+    File::open(name).map_err(|source| ReadError::Io {
+        file: name.to_owned(),
+        doing: "opening the file",
+        source,
+    })
+}
+
+/// A file, and how much of it was read.
+struct Counted {
+    file: File,
+    read_bytes: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.read_bytes.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
 /// Bytes of which the first `len` are filled.
 struct Buffer {
     bytes: Box<[u8]>,
@@ -92,12 +116,20 @@ impl Input {
         if name == "-" {
             return Self::from_reader(STANDARD_INPUT, Box::new(io::stdin()));
         }
-        let file = File::open(name).map_err(|source| ReadError::Io {
-            file: name.to_owned(),
-            doing: "opening the file",
-            source,
-        })?;
+        let file = open_file(name)?;
         Self::from_reader(name, Box::new(file))
+    }
+
+    /// As [`Input::open`], counting what is read of the file in `read_bytes`.
+    ///
+    /// # Errors
+    /// As [`Input::open`].
+    pub fn open_counted(name: &str, read_bytes: Arc<AtomicU64>) -> Result<Self, ReadError> {
+        if name == "-" {
+            return Self::open(name);
+        }
+        let file = open_file(name)?;
+        Self::from_reader(name, Box::new(Counted { file, read_bytes }))
     }
 
     /// The bytes of any reader; `name` is what errors call it.

@@ -1,5 +1,8 @@
 //! How a source is to be read.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
 use crate::formats::mapped_csv::Mapping;
 
 /// What a user can say about one source.
@@ -11,6 +14,8 @@ pub struct ReadOptions {
     pub bad_lines: BadLines,
     /// Which columns of a CSV of no known kind are what.
     pub mapping: Option<Mapping>,
+    /// Counts the bytes read of files, as they are on disk, for whoever shows progress.
+    pub read_bytes: Arc<AtomicU64>,
 }
 
 /// What to do with a malformed line.

@@ -1,0 +1,195 @@
+//! The results on standard output: for people, or as JSON.
+
+use serde_json::{Value, json};
+use strategies::paper::Figures;
+use tick_sdk::decimal::format_decimal;
+
+use super::outcome::Outcome;
+use super::per_second;
+use crate::duration::{format_duration, format_time};
+use crate::report::Latency;
+use crate::text::{table, thousands};
+
+/// The summary for people.
+pub(super) fn text(outcome: &Outcome) -> String {
+    let mut text = table_of_facts(outcome);
+    text.push('\n');
+    text.push_str(&table_of_accounts(outcome));
+    text.push('\n');
+    text.push_str(&table_of_times(outcome));
+    let counts = &outcome.feed.counts;
+    for example in &counts.bad_line_examples {
+        text.push_str(&format!("left out: {example}\n"));
+    }
+    text
+}
+
+fn table_of_facts(outcome: &Outcome) -> String {
+    let feed = &outcome.feed;
+    let mut lines = Vec::new();
+    let mut line = |name: &str, value: String| lines.push(format!("{name:<13}{value}\n"));
+    let state =
+        if feed.interrupted { "interrupted; the same command with its --state resumes it" } else { "done" };
+    line("Run", format!("{}, {state}", outcome.opened.run));
+    line("Sources", outcome.sources.join(", "));
+    let kinds = outcome.ticks_by_kind();
+    let kinds: Vec<_> = kinds
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, n)| format!("{} {name}", thousands(*n)))
+        .collect();
+    line("Ticks", format!("{} ({})", thousands(feed.ticks), kinds.join(", ")));
+    line("Instruments", thousands(feed.instruments));
+    if let Some((first, last)) = feed.span {
+        let span = format_duration(last - first);
+        line("Time span", format!("{} to {} UTC ({span})", format_time(first), format_time(last)));
+    }
+    let skipped: Vec<_> =
+        feed.counts.skipped.iter().map(|(name, n)| format!("{} {name}", thousands(*n))).collect();
+    line("Skipped", if skipped.is_empty() { "nothing".to_owned() } else { skipped.join(", ") });
+    line("Bad lines", thousands(feed.counts.bad_lines));
+    if feed.counts.saturated_sizes > 0 {
+        line("Sizes", format!("{} above what a tick can hold", thousands(feed.counts.saturated_sizes)));
+    }
+    let rate = per_second(feed.ticks, outcome.elapsed);
+    let seconds = outcome.elapsed.as_secs_f64();
+    line(
+        "Speed",
+        format!("{} ticks/s ({seconds:.3} s, {} commits)", thousands(rate), thousands(outcome.commits)),
+    );
+    line("Exactness", format!("{} duplicates, 0 gaps", thousands(outcome.duplicates())));
+    if outcome.peak_anonymous > 0 {
+        line("Memory", format!("{:.1} MB at most, mapped files aside", outcome.peak_anonymous as f64 * 1e-6));
+    }
+    lines.concat()
+}
+
+fn table_of_accounts(outcome: &Outcome) -> String {
+    let titles =
+        ["Strategy", "signals", "trades", "hit rate", "realised", "open", "fees", "drawdown", "exposure"];
+    let mut rows = vec![titles.map(str::to_owned).to_vec()];
+    for strategy in &outcome.account.strategies {
+        rows.push(account_row(&strategy.strategy, &strategy.total));
+        // With one instrument the total says it all; with many the report lists them.
+        let shown = if strategy.instruments.len() > 1 { strategy.instruments.len().min(10) } else { 0 };
+        for instrument in &strategy.instruments[..shown] {
+            rows.push(account_row(&format!("  {}", instrument.symbol), &instrument.figures));
+        }
+        if strategy.instruments.len() > shown && shown > 0 {
+            rows.push(vec![format!("  and {} more, in --report", strategy.instruments.len() - shown)]);
+        }
+    }
+    table(&rows)
+}
+
+fn account_row(name: &str, figures: &Figures) -> Vec<String> {
+    let money = |raw: i128| money(raw);
+    vec![
+        name.to_owned(),
+        thousands(figures.signals),
+        thousands(figures.trades),
+        figures.hit_rate().map_or_else(|| "-".to_owned(), |rate| format!("{:.1} %", rate * 100.0)),
+        money(figures.realised),
+        money(figures.open),
+        money(figures.fees),
+        money(figures.max_drawdown),
+        format!("{:.1} %", figures.exposure * 100.0),
+    ]
+}
+
+/// Money to the cent, halves away from zero.
+fn money(raw: i128) -> String {
+    let cents = (raw + raw.signum() * 5_000_000) / 10_000_000;
+    let text = format_decimal(cents * 10_000_000);
+    match text.split_once('.') {
+        None => format!("{text}.00"),
+        Some((_, decimals)) if decimals.len() == 1 => format!("{text}0"),
+        Some(_) => text,
+    }
+}
+
+fn table_of_times(outcome: &Outcome) -> String {
+    let titles = ["Time", "p50", "p90", "p99", "p99.9", "max"];
+    let mut rows = vec![titles.map(str::to_owned).to_vec()];
+    for (name, latency) in [("per tick", outcome.time_per_tick()), ("per frame", outcome.time_per_frame())] {
+        let values = [latency.p50, latency.p90, latency.p99, latency.p999, latency.max];
+        rows.push(std::iter::once(name.to_owned()).chain(values.map(time)).collect());
+    }
+    table(&rows)
+}
+
+fn time(ns: f64) -> String {
+    match ns {
+        ns if ns >= 1e6 => format!("{:.1} ms", ns * 1e-6),
+        ns if ns >= 1e3 => format!("{:.1} us", ns * 1e-3),
+        ns => format!("{ns:.1} ns"),
+    }
+}
+
+/// The summary for machines: one object on one line. Times are in ns, money in decimal text.
+pub(super) fn json(outcome: &Outcome) -> serde_json::Result<String> {
+    let feed = &outcome.feed;
+    let strategies: Vec<_> = outcome
+        .account
+        .strategies
+        .iter()
+        .map(|strategy| {
+            let instruments: Vec<_> = strategy
+                .instruments
+                .iter()
+                .map(|instrument| figures(("instrument", &instrument.symbol), &instrument.figures))
+                .collect();
+            let mut value = figures(("strategy", &strategy.strategy), &strategy.total);
+            value["instruments"] = instruments.into();
+            value
+        })
+        .collect();
+    let value = json!({
+        "run": outcome.opened.run.to_string(),
+        "resumed": outcome.opened.resumed,
+        "interrupted": feed.interrupted,
+        "sources": outcome.sources,
+        "ticks": feed.ticks,
+        "ticks_by_kind": outcome.ticks_by_kind().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        "instruments": feed.instruments,
+        "first_ts_recv": feed.span.map(|span| span.0),
+        "last_ts_recv": feed.span.map(|span| span.1),
+        "skipped": feed.counts.skipped,
+        "bad_lines": feed.counts.bad_lines,
+        "saturated_sizes": feed.counts.saturated_sizes,
+        "elapsed_seconds": outcome.elapsed.as_secs_f64(),
+        "ticks_per_second": per_second(feed.ticks, outcome.elapsed),
+        "frames": feed.frames,
+        "commits": outcome.commits,
+        "duplicates": outcome.duplicates(),
+        "gaps": 0,
+        "peak_anonymous_bytes": outcome.peak_anonymous,
+        "time_per_tick_ns": quantiles(&outcome.time_per_tick()),
+        "time_per_frame_ns": quantiles(&outcome.time_per_frame()),
+        "strategies": strategies,
+    });
+    Ok(serde_json::to_string(&value)? + "\n")
+}
+
+fn figures((kind, name): (&str, &str), figures: &Figures) -> Value {
+    let money = |raw: i128| format_decimal(raw);
+    json!({
+        kind: name,
+        "signals": figures.signals,
+        "trades": figures.trades,
+        "wins": figures.wins,
+        "hit_rate": figures.hit_rate(),
+        "realised": money(figures.realised),
+        "open": money(figures.open),
+        "fees": money(figures.fees),
+        "equity": money(figures.equity()),
+        "max_drawdown": money(figures.max_drawdown),
+        "exposure": figures.exposure,
+    })
+}
+
+fn quantiles(latency: &Latency) -> Value {
+    json!({
+        "p50": latency.p50, "p90": latency.p90, "p99": latency.p99, "p99.9": latency.p999, "max": latency.max,
+    })
+}
