@@ -237,11 +237,11 @@ fn csv_readers(criterion: &mut Criterion) {
         let options = ReadOptions { mapping, ..ReadOptions::default() };
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function(*name, |bencher| {
-            let mut batch = Batch::default();
             bencher.iter(|| {
                 let head = &text.as_bytes()[..1 << 16];
                 let (_, mut parser) =
                     formats::csv::detect(file, head, &options).expect("a format").expect("a format");
+                let mut batch = Batch::default();
                 let mut number = 0;
                 each_line(text.as_bytes(), |line| {
                     number += 1;

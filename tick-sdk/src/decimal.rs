@@ -34,6 +34,13 @@ pub enum DecimalError {
 /// means "undefined" in a tick.
 #[inline]
 pub fn parse_price(text: &[u8]) -> Result<i64, DecimalError> {
+    match parse_short(text) {
+        Some(price) if price < i64::MAX as u64 => Ok(price as i64),
+        _ => parse_long_price(text),
+    }
+}
+
+fn parse_long_price(text: &[u8]) -> Result<i64, DecimalError> {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, text),
@@ -53,6 +60,10 @@ pub fn parse_price(text: &[u8]) -> Result<i64, DecimalError> {
 /// Whatever is not exactly such a number, see [`DecimalError`].
 #[inline]
 pub fn parse_size(text: &[u8]) -> Result<u64, DecimalError> {
+    parse_short(text).map_or_else(|| parse_long_size(text), Ok)
+}
+
+fn parse_long_size(text: &[u8]) -> Result<u64, DecimalError> {
     if let [b'-', rest @ ..] = text {
         return match parse_magnitude(rest) {
             Ok(0) => Ok(0),
@@ -75,17 +86,19 @@ pub fn exceeds_size(text: &[u8]) -> bool {
     }
 }
 
-/// Digits, a point, digits: the text of nearly every field, in registers.
-#[inline]
+/// Any text, see [`parse_short`].
 fn parse_magnitude(text: &[u8]) -> Result<u128, DecimalError> {
-    let short = match text.len() {
+    parse_short(text).map_or_else(|| parse_long(text), |magnitude| Ok(magnitude.into()))
+}
+
+/// Digits, a point, digits: the text of nearly every field, in registers; `None` for what is longer,
+/// odd or too large.
+#[inline]
+fn parse_short(text: &[u8]) -> Option<u64> {
+    match text.len() {
         1..=8 => parse_eight(text),
         9..=16 => parse_sixteen(text),
         _ => None,
-    };
-    match short {
-        Some(magnitude) => Ok(magnitude),
-        None => parse_long(text),
     }
 }
 
@@ -95,7 +108,7 @@ const SCALE: [u64; DECIMALS + 1] =
 
 /// One to eight bytes; `None` for what is odd.
 #[inline]
-fn parse_eight(text: &[u8]) -> Option<u128> {
+fn parse_eight(text: &[u8]) -> Option<u64> {
     let word = digits::load(text);
     let (digits, decimals) = match digits::find_point(word) {
         None => (word, 0),
@@ -105,12 +118,12 @@ fn parse_eight(text: &[u8]) -> Option<u128> {
     if digits::not_digits(digits) != 0 {
         return None;
     }
-    Some(u128::from(digits::eight_digits(digits) * SCALE[decimals]))
+    Some(digits::eight_digits(digits) * SCALE[decimals])
 }
 
 /// Nine to sixteen bytes; `None` for what is odd.
 #[inline]
-fn parse_sixteen(text: &[u8]) -> Option<u128> {
+fn parse_sixteen(text: &[u8]) -> Option<u64> {
     let (head, tail) = text.split_at_checked(text.len().checked_sub(8)?)?;
     let (mut high, mut low) = (digits::load(tail), digits::load(head));
     let mut decimals = 0;
@@ -126,7 +139,7 @@ fn parse_sixteen(text: &[u8]) -> Option<u128> {
         return None;
     }
     let value = digits::eight_digits(low) * 100_000_000 + digits::eight_digits(high);
-    Some(u128::from(value) * u128::from(*SCALE.get(decimals)?))
+    value.checked_mul(*SCALE.get(decimals)?)
 }
 
 /// Any length and exponents, still exact.
@@ -259,12 +272,20 @@ mod tests {
     #[test]
     fn short_texts_take_the_short_path() {
         for text in ["1", "0.1", "12.5", "0.005", "61800.1", "61800.10", "12345678"] {
-            assert_eq!(parse_eight(text.as_bytes()), parse_long(text.as_bytes()).ok(), "{text}");
+            assert_eq!(
+                parse_eight(text.as_bytes()).map(u128::from),
+                parse_long(text.as_bytes()).ok(),
+                "{text}"
+            );
         }
         for text in
             ["123456789", "61800.123", "0.12345678", "12345678.9", "1723161258.36", "123456.012345678"]
         {
-            assert_eq!(parse_sixteen(text.as_bytes()), parse_long(text.as_bytes()).ok(), "{text}");
+            assert_eq!(
+                parse_sixteen(text.as_bytes()).map(u128::from),
+                parse_long(text.as_bytes()).ok(),
+                "{text}"
+            );
         }
     }
 

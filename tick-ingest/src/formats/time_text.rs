@@ -5,11 +5,14 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::TimeZone;
 use thiserror::Error;
 
 use super::csv::fields::parse_digits;
+
+mod pattern;
+
+pub use pattern::Pattern;
 
 /// How a column writes its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub enum TimeFormat {
     /// `2024-08-08T23:54:18.362Z`, with `T` or a blank, any offset; without an offset it is UTC.
     Rfc3339,
     /// A strftime pattern such as `%d.%m.%Y %H:%M:%S%.f`; without an offset it is UTC.
-    Pattern(String),
+    Pattern(Pattern),
 }
 
 /// Why a text is not a time.
@@ -62,22 +65,22 @@ impl TimeFormat {
     #[inline]
     pub fn parse(&self, text: &[u8]) -> Result<u64, TimeError> {
         match self {
-            Self::Seconds => parse_units(text, 9, "seconds"),
-            Self::Millis => parse_units(text, 6, "milliseconds"),
-            Self::Micros => parse_units(text, 3, "microseconds"),
-            Self::Nanos => parse_units(text, 0, "nanoseconds"),
+            Self::Seconds => parse_units::<9>(text, "seconds"),
+            Self::Millis => parse_units::<6>(text, "milliseconds"),
+            Self::Micros => parse_units::<3>(text, "microseconds"),
+            Self::Nanos => parse_units::<0>(text, "nanoseconds"),
             Self::Rfc3339 => parse_rfc3339(text),
-            Self::Pattern(pattern) => parse_pattern(pattern, text),
+            Self::Pattern(pattern) => pattern.parse(text),
         }
     }
 }
 
 /// Digits, and as many decimals as make a whole number of nanoseconds.
 #[inline]
-fn parse_units(text: &[u8], decimals: u32, unit: &'static str) -> Result<u64, TimeError> {
+fn parse_units<const DECIMALS: u32>(text: &[u8], unit: &'static str) -> Result<u64, TimeError> {
     match parse_digits(text) {
-        Some(value) => value.checked_mul(10u64.pow(decimals)).ok_or(TimeError::After2554),
-        None => parse_decimal_units(text, decimals, unit),
+        Some(value) => value.checked_mul(const { 10u64.pow(DECIMALS) }).ok_or(TimeError::After2554),
+        None => parse_decimal_units(text, DECIMALS, unit),
     }
 }
 
@@ -123,12 +126,10 @@ fn parse_usual_rfc3339(text: &[u8]) -> Option<u64> {
     let year = two_digits(head, 0)? * 100 + two_digits(head, 2)?;
     let (month, day) = (two_digits(head, 5)?, two_digits(head, 8)?);
     let (hour, minute, second) = (two_digits(head, 11)?, two_digits(head, 14)?, two_digits(head, 17)?);
-    let calendar = (1970..2554).contains(&year) && matches!(month, 1..=12) && day >= 1;
-    if !separators || !calendar || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 59
-    {
+    if !separators {
         return None;
     }
-    let seconds = days_since_1970(year, month, day) * 86_400 + u64::from(hour * 3600 + minute * 60 + second);
+    let seconds = seconds_since_1970([year, month, day], [hour, minute, second])?;
     let (fraction, zone) = parse_fraction(rest)?;
     let local = seconds * 1_000_000_000 + fraction;
     match zone {
@@ -145,6 +146,16 @@ fn parse_usual_rfc3339(text: &[u8]) -> Option<u64> {
         }
         _ => None,
     }
+}
+
+/// `None` for what is no date or time of day, or is near the ends of what a tick can hold.
+#[inline]
+fn seconds_since_1970([year, month, day]: [u32; 3], [hour, minute, second]: [u32; 3]) -> Option<u64> {
+    let date = (1970..2554).contains(&year) && matches!(month, 1..=12) && day >= 1;
+    if !date || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    Some(days_since_1970(year, month, day) * 86_400 + u64::from(hour * 3600 + minute * 60 + second))
 }
 
 #[inline]
@@ -212,18 +223,6 @@ fn parse_any_rfc3339(text: &[u8]) -> Result<u64, TimeError> {
     utc(local).ok_or(TimeError::NotRfc3339).and_then(nanoseconds)
 }
 
-fn parse_pattern(pattern: &str, text: &[u8]) -> Result<u64, TimeError> {
-    if text.is_empty() {
-        return Err(TimeError::Empty);
-    }
-    let broken = BrokenDownTime::parse(pattern, text).map_err(|_| TimeError::NotOfPattern)?;
-    let time = broken.to_timestamp().ok().or_else(|| match broken.offset() {
-        None => broken.to_datetime().ok().and_then(utc),
-        Some(_) => None,
-    });
-    time.ok_or(TimeError::NotOfPattern).and_then(nanoseconds)
-}
-
 fn utc(local: DateTime) -> Option<Timestamp> {
     TimeZone::UTC.to_timestamp(local).ok()
 }
@@ -241,7 +240,7 @@ impl fmt::Display for TimeFormat {
             Self::Micros => "us",
             Self::Nanos => "ns",
             Self::Rfc3339 => "rfc3339",
-            Self::Pattern(pattern) => pattern,
+            Self::Pattern(pattern) => pattern.text(),
         })
     }
 }
@@ -256,11 +255,7 @@ impl FromStr for TimeFormat {
             "us" | "µs" => Self::Micros,
             "ns" => Self::Nanos,
             "rfc3339" => Self::Rfc3339,
-            pattern if pattern.contains('%') => {
-                let epoch = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
-                strtime::format(pattern, &epoch).map_err(|error| format!("pattern {pattern}: {error}"))?;
-                Self::Pattern(pattern.to_owned())
-            }
+            pattern if pattern.contains('%') => Self::Pattern(pattern.parse()?),
             other => {
                 return Err(format!(
                     "{other:?} is no time unit: use s, ms, us, ns, rfc3339 or a strftime pattern"

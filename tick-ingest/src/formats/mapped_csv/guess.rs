@@ -314,7 +314,7 @@ fn time_format(text: &str) -> Option<TimeFormat> {
             return by_magnitude;
         }
     }
-    let patterns = PATTERNS.iter().map(|pattern| TimeFormat::Pattern((*pattern).to_owned()));
+    let patterns = PATTERNS.iter().filter_map(|pattern| pattern.parse().ok());
     let plausible = |ns: u64| (300_000_000_000_000_000..10_000_000_000_000_000_000).contains(&ns);
     // A date alone is RFC 3339's and no number.
     let rfc3339 = std::iter::once(TimeFormat::Rfc3339).filter(|_| text.contains('-'));
