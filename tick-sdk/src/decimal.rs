@@ -32,7 +32,7 @@ pub enum DecimalError {
 /// # Errors
 /// Whatever is not exactly such a number, see [`DecimalError`]; also [`i64::MAX`] itself, which
 /// means "undefined" in a tick.
-#[inline]
+#[inline(always)]
 pub fn parse_price(text: &[u8]) -> Result<i64, DecimalError> {
     match parse_short(text) {
         Some(price) if price < i64::MAX as u64 => Ok(price as i64),
@@ -58,7 +58,7 @@ fn parse_long_price(text: &[u8]) -> Result<i64, DecimalError> {
 ///
 /// # Errors
 /// Whatever is not exactly such a number, see [`DecimalError`].
-#[inline]
+#[inline(always)]
 pub fn parse_size(text: &[u8]) -> Result<u64, DecimalError> {
     parse_short(text).map_or_else(|| parse_long_size(text), Ok)
 }

@@ -254,7 +254,7 @@ fn maker(text: &[u8]) -> Result<Side, BadField> {
 }
 
 /// An empty side is written as price 0 and size 0.
-#[inline]
+#[inline(always)]
 fn side_of_book<'a>(
     fields: &Fields<'a>,
     price: usize,

@@ -137,7 +137,7 @@ fn aggressor(text: &[u8]) -> Result<Side, BadField> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn side_of_book<'a>(
     fields: &Fields<'a>,
     price: usize,

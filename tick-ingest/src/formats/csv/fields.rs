@@ -240,7 +240,7 @@ impl<'a> Iterator for QuotedFields<'a> {
 ///
 /// # Errors
 /// Whatever is not exactly a price.
-#[inline]
+#[inline(always)]
 pub(crate) fn price(text: &[u8], field: &'static str) -> Result<i64, BadField> {
     parse_price(text).map_err(|error| bad_decimal(text, field, error))
 }
@@ -249,7 +249,7 @@ pub(crate) fn price(text: &[u8], field: &'static str) -> Result<i64, BadField> {
 ///
 /// # Errors
 /// Whatever is not exactly a size.
-#[inline]
+#[inline(always)]
 pub(crate) fn size(text: &[u8], field: &'static str) -> Result<u64, BadField> {
     parse_size(text).map_err(|error| bad_decimal(text, field, error))
 }

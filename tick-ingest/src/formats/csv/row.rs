@@ -21,7 +21,7 @@ impl<'a> Level<'a> {
     ///
     /// # Errors
     /// One of them is not exactly a number; the error carries its name.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn parse(
         price: &[u8],
         price_name: &'static str,
