@@ -1,0 +1,359 @@
+//! The main job against its limit: `.ticks` → Apple and Pear → signals committed, beside a plain
+//! loop over the same mapped ticks on as many threads.
+//!
+//! `cargo bench --bench replay` takes 100 million generated ticks of 64 instruments (4 GB in the
+//! temporary folder); `TICKS=10000000` another number. Rows are run in turn, five times, and each
+//! row's median is printed; ratios are of medians of one run.
+
+use std::fs::File;
+use std::hint::black_box;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use strategies::host::{HostPlan, Instance, RunningHost};
+use strategies::ledger::{
+    Claim, Commit, Identity, LaneId, Ledger, LedgerError, MemoryLedger, OpenedRun, SqliteLedger, StoredBatch,
+};
+use tick_ingest::feed::{self, FeedControl, FeedPlan, Pace, SourceSpec, TickSelection};
+use tick_ingest::generate::{GenerateOptions, Generator};
+use tick_ingest::{Batch, ReadOptions, Reader};
+use tick_sdk::run::Manifest;
+use tick_sdk::ticks_file::{TicksFile, TicksWriter};
+use tick_sdk::{Groups, Kind, NewInstrument, Registration, RunId, Tick, UNDEFINED_PRICE};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const INSTRUMENTS: u32 = 64;
+
+fn main() {
+    // `cargo test --benches` wants to see it run, not to wait for it.
+    let is_test = !std::env::args().any(|arg| arg == "--bench");
+    let default = if is_test { 200_000 } else { 100_000_000 };
+    let ticks = std::env::var("TICKS").map_or(default, |text| text.parse().expect("TICKS is a number"));
+    let rounds = if is_test { 1 } else { 5 };
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("bench.ticks");
+    generate(&path, ticks);
+
+    let mut rows = rows(&path, folder.path());
+    for _ in 0..rounds {
+        for row in &mut rows {
+            let started = Instant::now();
+            let signals = (row.work)();
+            row.seconds.push(started.elapsed().as_secs_f64());
+            row.signals = signals;
+        }
+    }
+    print(&mut rows, ticks);
+}
+
+struct Row<'a> {
+    name: &'static str,
+    work: Box<dyn FnMut() -> u64 + 'a>,
+    seconds: Vec<f64>,
+    signals: u64,
+}
+
+fn rows<'a>(path: &'a Path, folder: &'a Path) -> Vec<Row<'a>> {
+    let row = |name, work| Row { name, work, seconds: Vec::new(), signals: 0 };
+    let disk = move |market| {
+        let ledger = tempfile::tempdir_in(folder).expect("a temporary folder can be made");
+        host(path, Box::new(SqliteLedger::open(ledger.path()).expect("a ledger can be made")), market)
+    };
+    vec![
+        row("read the ticks only, 1 thread", Box::new(move || sum(path))),
+        row("entry check only (CRC, bounds), 1 thread", Box::new(move || check(path))),
+        row("plain loop, Apple, 1 thread", Box::new(move || plain(path, |ticks| apple(ticks, |_| true)))),
+        row("plain loop, Pear, 1 thread", Box::new(move || plain(path, |ticks| pear(ticks, |_| true)))),
+        row("plain loop, both, 1 thread", Box::new(move || plain(path, both))),
+        row("plain loop, 2 threads, a strategy each", Box::new(move || plain_by_strategy(path))),
+        row("plain loop, 2 threads, half the instruments each", Box::new(move || plain_by_instrument(path))),
+        row("orchard, no ledger", Box::new(move || host(path, Box::new(NoLedger), false))),
+        row("orchard, ledger in memory", Box::new(move || host(path, Box::<MemoryLedger>::default(), false))),
+        row("orchard, ledger on disk", Box::new(move || disk(false))),
+        row("orchard, ledger on disk, market recorded", Box::new(move || disk(true))),
+    ]
+}
+
+fn print(rows: &mut [Row<'_>], ticks: u64) {
+    let median = |row: &Row<'_>| {
+        let mut seconds = row.seconds.clone();
+        seconds.sort_by(f64::total_cmp);
+        seconds[seconds.len() / 2]
+    };
+    let rate = |row: &Row<'_>| ticks as f64 / median(row) / 1e6;
+    let limit = rows.iter().filter(|row| row.name.contains("2 threads")).map(rate).fold(0.0, f64::max);
+    println!(
+        "{ticks} ticks, {INSTRUMENTS} instruments; million ticks/s, median of {}",
+        rows[0].seconds.len()
+    );
+    println!("{:<52} {:>8} {:>8} {:>10} {:>10}", "", "M/s", "GB/s", "of limit", "signals");
+    for row in rows.iter() {
+        let (rate, gb) = (rate(row), rate(row) * 40.0 / 1e3);
+        println!("{:<52} {rate:>8.1} {gb:>8.2} {:>10.2} {:>10}", row.name, rate / limit, row.signals);
+    }
+}
+
+fn generate(path: &Path, ticks: u64) {
+    let options = GenerateOptions {
+        ticks,
+        instruments: INSTRUMENTS,
+        mean_gap_ns: 10_000,
+        ..GenerateOptions::default()
+    };
+    let mut generator = Generator::new(options);
+    let file = BufWriter::with_capacity(1 << 20, File::create(path).expect("the file can be made"));
+    let mut writer = TicksWriter::new(file).expect("the file can be written");
+    let mut batch = Batch::default();
+    let mut more = true;
+    while more {
+        batch.clear();
+        more = generator.read(&mut batch).expect("a generator does not fail");
+        for symbol in &batch.new_symbols {
+            writer.add_symbol(&symbol.symbol).expect("the symbol fits");
+        }
+        writer.write(&batch.ticks).expect("the file can be written");
+    }
+    writer.finish().expect("the file can be written").flush().expect("the file can be written");
+}
+
+/// Every block's ticks through `work`, on this thread, straight from the map: nothing is checked.
+fn for_blocks(path: &Path, mut work: impl FnMut(&[Tick])) {
+    let file = TicksFile::open(path).expect("the file is whole");
+    for index in 0..file.blocks() {
+        work(file.block_unchecked(index).as_slice());
+    }
+}
+
+fn sum(path: &Path) -> u64 {
+    let mut sum = 0u64;
+    for_blocks(path, |ticks| {
+        for tick in ticks {
+            sum = sum.wrapping_add(tick.price as u64 ^ tick.ts_recv);
+        }
+    });
+    black_box(sum);
+    0
+}
+
+fn check(path: &Path) -> u64 {
+    let file = TicksFile::open(path).expect("the file is whole");
+    for index in 0..file.blocks() {
+        black_box(file.block(index).expect("the block is whole"));
+    }
+    0
+}
+
+fn plain(path: &Path, make: impl FnOnce(&mut dyn FnMut(&mut dyn FnMut(&[Tick]))) -> u64) -> u64 {
+    make(&mut |work: &mut dyn FnMut(&[Tick])| for_blocks(path, |ticks| work(ticks)))
+}
+
+type Blocks<'a> = dyn FnMut(&mut dyn FnMut(&[Tick])) + 'a;
+
+fn plain_by_strategy(path: &Path) -> u64 {
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| plain(path, |ticks| apple(ticks, |_| true)));
+        let second = plain(path, |ticks| pear(ticks, |_| true));
+        first.join().expect("the loop ends") + second
+    })
+}
+
+fn plain_by_instrument(path: &Path) -> u64 {
+    let half = |rest: u32| {
+        plain(path, move |blocks| {
+            let (mut apples, mut pears) = (apple_state(), pear_state());
+            let mut signals = 0;
+            blocks(&mut |ticks| {
+                for tick in ticks.iter().filter(|tick| tick.instrument % 2 == rest) {
+                    signals += apple_tick(&mut apples[tick.instrument as usize], tick);
+                    signals += pear_tick(&mut pears[tick.instrument as usize], tick);
+                }
+            });
+            signals
+        })
+    };
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| half(0));
+        let second = half(1);
+        first.join().expect("the loop ends") + second
+    })
+}
+
+fn apple(blocks: &mut Blocks<'_>, keep: impl Fn(&Tick) -> bool) -> u64 {
+    let mut states = apple_state();
+    let mut signals = 0;
+    blocks(&mut |ticks| {
+        for tick in ticks.iter().filter(|tick| keep(tick)) {
+            signals += apple_tick(&mut states[tick.instrument as usize], tick);
+        }
+    });
+    signals
+}
+
+fn pear(blocks: &mut Blocks<'_>, keep: impl Fn(&Tick) -> bool) -> u64 {
+    let mut states = pear_state();
+    let mut signals = 0;
+    blocks(&mut |ticks| {
+        for tick in ticks.iter().filter(|tick| keep(tick)) {
+            signals += pear_tick(&mut states[tick.instrument as usize], tick);
+        }
+    });
+    signals
+}
+
+fn both(blocks: &mut Blocks<'_>) -> u64 {
+    let (mut apples, mut pears) = (apple_state(), pear_state());
+    let mut signals = 0;
+    blocks(&mut |ticks| {
+        for tick in ticks {
+            signals += apple_tick(&mut apples[tick.instrument as usize], tick);
+            signals += pear_tick(&mut pears[tick.instrument as usize], tick);
+        }
+    });
+    signals
+}
+
+#[derive(Clone, Copy, Default)]
+struct PlainApple {
+    fast: f64,
+    slow: f64,
+    trend: i32,
+    started: bool,
+}
+
+fn apple_state() -> [PlainApple; INSTRUMENTS as usize] {
+    [PlainApple::default(); INSTRUMENTS as usize]
+}
+
+#[inline(always)]
+fn apple_tick(state: &mut PlainApple, tick: &Tick) -> u64 {
+    if tick.kind != Kind::TRADE {
+        return 0;
+    }
+    let price = tick.price as f64 * 1e-9;
+    if !state.started {
+        *state = PlainApple { fast: price, slow: price, trend: 0, started: true };
+        return 0;
+    }
+    state.fast += 2.0 / 13.0 * (price - state.fast);
+    state.slow += 2.0 / 27.0 * (price - state.slow);
+    let trend = i32::from(state.fast > state.slow) - i32::from(state.fast < state.slow);
+    if trend != 0 && trend != state.trend {
+        return u64::from(std::mem::replace(&mut state.trend, trend) != 0);
+    }
+    0
+}
+
+#[derive(Clone, Copy)]
+struct PlainPear {
+    bid: i64,
+    ask: i64,
+    mean: f64,
+    var: f64,
+    n: u64,
+    position: i32,
+}
+
+fn pear_state() -> [PlainPear; INSTRUMENTS as usize] {
+    let empty =
+        PlainPear { bid: UNDEFINED_PRICE, ask: UNDEFINED_PRICE, mean: 0.0, var: 0.0, n: 0, position: 0 };
+    [empty; INSTRUMENTS as usize]
+}
+
+#[inline(always)]
+fn pear_tick(state: &mut PlainPear, tick: &Tick) -> u64 {
+    match tick.kind {
+        Kind::BID => state.bid = tick.price,
+        Kind::ASK => state.ask = tick.price,
+        _ => return 0,
+    }
+    if !tick.is_last() || state.bid == UNDEFINED_PRICE || state.ask == UNDEFINED_PRICE {
+        return 0;
+    }
+    let mid = (state.bid as f64 * 1e-9 + state.ask as f64 * 1e-9) * 0.5;
+    let n = state.n;
+    state.n += 1;
+    if n == 0 {
+        (state.mean, state.var) = (mid, 0.0);
+        return 0;
+    }
+    const A: f64 = 2.0 / 201.0;
+    let z = if state.var > 0.0 { (mid - state.mean) / state.var.sqrt() } else { 0.0 };
+    let d = mid - state.mean;
+    state.mean += A * d;
+    state.var = (1.0 - A) * (state.var + A * d * d);
+    if n < 200 {
+        return 0;
+    }
+    let wanted = match state.position {
+        0 if z > 2.0 => -1,
+        0 if z < -2.0 => 1,
+        -1 if z <= 0.0 => 0,
+        1 if z >= 0.0 => 0,
+        _ => return 0,
+    };
+    state.position = wanted;
+    1
+}
+
+/// The whole path, as `orchard replay` takes it.
+fn host(path: &Path, mut ledger: Box<dyn Ledger>, record_market: bool) -> u64 {
+    let run = ledger.open_run(&Manifest::default()).expect("the ledger is new").run;
+    let groups = Arc::new(Groups::default());
+    let instance = |name: &str| Instance {
+        name: name.to_owned(),
+        configured: Registration::find(name).expect("it is registered").configure(&[]).expect("defaults fit"),
+    };
+    let plan = HostPlan {
+        instances: vec![instance("apple"), instance("pear")],
+        shards: 1,
+        threads: 2,
+        groups: groups.clone(),
+        queued_frames: 8,
+        record_market,
+        observer: None,
+    };
+    let host = RunningHost::start(ledger, run, plan).expect("the host starts");
+    let feed = FeedPlan {
+        run,
+        sources: vec![SourceSpec::File { name: path.display().to_string(), prefix: String::new() }],
+        read: ReadOptions::default(),
+        selection: TickSelection::default(),
+        pace: Pace::default(),
+        shards: 1,
+        frame_ticks: 4096,
+        groups,
+    };
+    let frames = host.frames();
+    feed::run(&feed, &frames, &FeedControl::default()).expect("the file is whole");
+    drop(frames);
+    let report = host.finish().expect("nothing fails");
+    report.lanes.iter().map(|(_, counts)| counts.signals).sum()
+}
+
+/// Takes commits and forgets them: what is left is everything but the ledger.
+struct NoLedger;
+
+impl Ledger for NoLedger {
+    fn open_run(&mut self, _: &Manifest) -> Result<OpenedRun, LedgerError> {
+        Ok(OpenedRun { run: RunId::random(), resumed: false })
+    }
+    fn identify(&mut self, _: RunId, _: &Identity) -> Result<(), LedgerError> {
+        Ok(())
+    }
+    fn claim(&mut self, _: &LaneId) -> Result<Claim, LedgerError> {
+        Ok(Claim::default())
+    }
+    fn commit(&mut self, _: &[Commit]) -> Result<Vec<usize>, LedgerError> {
+        Ok(Vec::new())
+    }
+    fn batches(&self, _: &LaneId, _: u64, _: usize) -> Result<Vec<StoredBatch>, LedgerError> {
+        Ok(Vec::new())
+    }
+    fn dictionary(&self, _: RunId, _: u16) -> Result<Vec<NewInstrument>, LedgerError> {
+        Ok(Vec::new())
+    }
+}
