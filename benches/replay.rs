@@ -71,6 +71,8 @@ fn rows<'a>(path: &'a Path, folder: &'a Path) -> Vec<Row<'a>> {
         row("plain loop, both, 1 thread", Box::new(move || plain(path, both))),
         row("plain loop, 2 threads, a strategy each", Box::new(move || plain_by_strategy(path))),
         row("plain loop, 2 threads, half the instruments each", Box::new(move || plain_by_instrument(path))),
+        row("Apple's lane alone, 1 thread", Box::new(move || lane(path, "apple"))),
+        row("Pear's lane alone, 1 thread", Box::new(move || lane(path, "pear"))),
         row("orchard, no ledger", Box::new(move || host(path, Box::new(NoLedger), false))),
         row("orchard, ledger in memory", Box::new(move || host(path, Box::<MemoryLedger>::default(), false))),
         row("orchard, ledger on disk", Box::new(move || disk(false))),
@@ -297,6 +299,23 @@ fn pear_tick(state: &mut PlainPear, tick: &Tick) -> u64 {
     };
     state.position = wanted;
     1
+}
+
+/// A lane as a host runs it, without anything around it.
+fn lane(path: &Path, name: &str) -> u64 {
+    let configured =
+        Registration::find(name).expect("it is registered").configure(&[]).expect("defaults fit");
+    let mut lane = configured.lane(&Arc::default());
+    for id in 0..INSTRUMENTS {
+        lane.open(id, &format!("S{id}"), &format!("S{id}")).expect("ids come in order");
+    }
+    let (mut seq, mut signals) = (0, 0);
+    for_blocks(path, |ticks| {
+        lane.run(seq, ticks).expect("the file is whole");
+        seq += ticks.len() as u64;
+        signals += lane.signals().drain(..).count() as u64;
+    });
+    signals
 }
 
 /// The whole path, as `orchard replay` takes it.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::context::{Book, Cause, Emitter};
+use super::context::{Book, KeyEntry, LaneParts};
 use super::{Context, Key, Scope, Strategy};
-use crate::Tick;
 use crate::run::Groups;
 use crate::signal::Signal;
+use crate::{Side, Tick, UNDEFINED_PRICE};
 
 /// One strategy on one shard: every object of it there, and the signals not yet taken away.
 pub trait Lane: Send {
@@ -84,10 +84,9 @@ pub enum LaneError {
     },
 }
 
-/// One object of a strategy and what the lane keeps with it.
+/// One object of a strategy.
 struct Slot<S> {
     strategy: S,
-    next_timer: u64,
     /// The sequence number of its last tick, by which a checkpoint finds what has changed.
     touched: u64,
 }
@@ -95,20 +94,10 @@ struct Slot<S> {
 /// The lane of strategy `S`.
 pub struct TypedLane<S: Strategy> {
     slots: Vec<Slot<S>>,
-    books: Vec<Book>,
-    emitter: Emitter,
-    /// For scope group: each instrument's slot and place in its group; `u32::MAX` for none.
-    places: Vec<(u32, u32)>,
-    keys: Vec<KeyEntry>,
+    parts: LaneParts,
     by_name: HashMap<String, u32>,
     params: S::Params,
     groups: Arc<Groups>,
-}
-
-struct KeyEntry {
-    name: String,
-    /// The members' instrument ids, `u32::MAX` for one that has not appeared.
-    ids: Vec<u32>,
 }
 
 /// A key's stored form.
@@ -122,16 +111,7 @@ struct Stored<S> {
 impl<S: Strategy> TypedLane<S> {
     /// A lane that has seen nothing.
     pub fn new(params: S::Params, groups: Arc<Groups>) -> Self {
-        Self {
-            slots: Vec::new(),
-            books: Vec::new(),
-            emitter: Emitter::default(),
-            places: Vec::new(),
-            keys: Vec::new(),
-            by_name: HashMap::new(),
-            params,
-            groups,
-        }
+        Self { slots: Vec::new(), parts: LaneParts::default(), by_name: HashMap::new(), params, groups }
     }
 
     /// The slot of a key, made at its first instrument.
@@ -142,51 +122,57 @@ impl<S: Strategy> TypedLane<S> {
         let strategy = S::new(&self.params, &Key { name, members })
             .map_err(|problem| LaneError::Strategy { key: name.to_owned(), problem })?;
         let slot = self.slots.len() as u32;
-        self.slots.push(Slot { strategy, next_timer: u64::MAX, touched: 0 });
-        self.keys.push(KeyEntry { name: name.to_owned(), ids: vec![u32::MAX; members.len()] });
+        self.slots.push(Slot { strategy, touched: 0 });
+        self.parts.keys.push(KeyEntry { name: name.to_owned(), ids: vec![u32::MAX; members.len()] });
+        self.parts.next_timers.push(u64::MAX);
         self.by_name.insert(name.to_owned(), slot);
         Ok(slot)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn fire_timers(&mut self, slot: u32, member: usize, tick: &Tick, seq: u64) {
-        while self.emitter.error.is_none() {
-            let entry = &mut self.slots[slot as usize];
-            let at = entry.next_timer;
-            if at > tick.ts_recv {
-                break;
+    /// The slot of a new instrument, and its place in it; `None` where no key wants it.
+    fn place_of(&mut self, symbol: &str, key: &str) -> Result<Option<(u32, u32)>, LaneError> {
+        match S::SCOPE {
+            Scope::Instrument => Ok(Some((self.slot_of(symbol, &[symbol.to_owned()])?, 0))),
+            Scope::Group => {
+                let groups = self.groups.clone();
+                match groups.group_of(symbol) {
+                    Some((group, member)) if group.name == key => {
+                        Ok(Some((self.slot_of(key, &group.members)?, member as u32)))
+                    }
+                    _ => Ok(None),
+                }
             }
-            entry.next_timer = self.emitter.take_timer(slot);
-            self.emitter.firing_at = Some(at);
-            let mut context = Context {
-                out: &mut self.emitter,
-                books: &self.books,
-                next_timer: &mut entry.next_timer,
-                members: &self.keys[slot as usize].ids,
-                slot,
-                instrument: tick.instrument,
-                member,
-                cause: Cause { ts_event: at, ts_recv: tick.ts_recv, seq },
-            };
-            entry.strategy.on_timer(at, &mut context);
-            self.emitter.firing_at = None;
         }
     }
 
-    #[cold]
-    fn failed(&mut self, slot: u32) -> Result<(), LaneError> {
-        let key = self.keys.get(slot as usize).map_or_else(String::new, |key| key.name.clone());
-        match self.emitter.error.take() {
-            Some(problem) => Err(LaneError::Strategy { key, problem }),
+    /// What the strategy did wrong since it was asked last; its signals since are not to be used.
+    fn outcome(&mut self) -> Result<(), LaneError> {
+        match self.parts.mistake.take() {
+            Some((slot, problem)) => {
+                let key = self.parts.keys.get(slot as usize).map_or_else(String::new, |key| key.name.clone());
+                Err(LaneError::Strategy { key, problem })
+            }
             None => Ok(()),
         }
     }
+}
 
-    #[cold]
-    fn unknown<T>(&self, id: u32) -> Result<T, LaneError> {
-        Err(LaneError::UnknownInstrument { id, known: self.books.len() as u32 })
+/// Fires a key's timers that this tick has reached.
+#[cold]
+#[inline(never)]
+fn fire_timers<S: Strategy>(strategy: &mut S, slot: u32, context: &mut Context<'_>) {
+    while context.lane.mistake.is_none()
+        && let Some(at) = context.lane.take_timer(slot, context.tick.ts_recv)
+    {
+        context.timer = Some(at);
+        strategy.on_timer(at, context);
     }
+    context.timer = None;
+}
+
+#[cold]
+fn unknown<T>(id: u32, known: usize) -> Result<T, LaneError> {
+    Err(LaneError::UnknownInstrument { id, known: known as u32 })
 }
 
 impl<S: Strategy> Lane for TypedLane<S> {
@@ -195,115 +181,77 @@ impl<S: Strategy> Lane for TypedLane<S> {
             return Ok(());
         }
         if id > self.instruments() {
-            return self.unknown(id);
+            return unknown(id, self.parts.books.len());
         }
-        match S::SCOPE {
-            Scope::Instrument => {
-                let slot = self.slot_of(symbol, &[symbol.to_owned()])?;
-                if slot != id {
-                    let problem = format!("the symbol has two ids in one shard, {slot} and {id}");
-                    return Err(LaneError::Strategy { key: symbol.to_owned(), problem });
-                }
-                self.keys[slot as usize].ids[0] = id;
+        let place = self.place_of(symbol, key)?;
+        if let Some((slot, member)) = place {
+            if S::SCOPE == Scope::Instrument && slot != id {
+                let problem = format!("the symbol has two ids in one shard, {slot} and {id}");
+                return Err(LaneError::Strategy { key: symbol.to_owned(), problem });
             }
-            Scope::Group => {
-                let groups = self.groups.clone();
-                let place = match groups.group_of(symbol) {
-                    Some((group, member)) if group.name == key => {
-                        let slot = self.slot_of(key, &group.members)?;
-                        self.keys[slot as usize].ids[member] = id;
-                        (slot, member as u32)
-                    }
-                    _ => (u32::MAX, 0),
-                };
-                self.places.push(place);
-            }
+            self.parts.keys[slot as usize].ids[member as usize] = id;
         }
-        self.books.push(Book::EMPTY);
+        self.parts.places.push(place.unwrap_or((u32::MAX, 0)));
+        self.parts.books.push(Book::EMPTY);
         Ok(())
     }
 
     fn instruments(&self) -> u32 {
-        self.books.len() as u32
+        self.parts.books.len() as u32
     }
 
     fn run(&mut self, first_seq: u64, ticks: &[Tick]) -> Result<(), LaneError> {
+        let Some(first) = ticks.first() else { return Ok(()) };
+        let slots = &mut self.slots[..];
+        let mut context = Context { lane: &mut self.parts, tick: first, seq: first_seq, timer: None };
         for (seq, tick) in (first_seq..).zip(ticks) {
-            let instrument = tick.instrument as usize;
-            let Some(book) = self.books.get_mut(instrument) else {
-                return self.unknown(tick.instrument);
+            let Some(book) = context.lane.books.get_mut(tick.instrument as usize) else {
+                return unknown(tick.instrument, context.lane.books.len());
             };
             book.0[usize::from(tick.kind.0 & 3)] = tick.price;
-            let (slot, member) = match S::SCOPE {
-                Scope::Instrument => (tick.instrument, 0),
-                Scope::Group => match self.places[instrument] {
-                    (u32::MAX, _) => continue,
-                    (slot, member) => (slot, member as usize),
-                },
+            let slot = match S::SCOPE {
+                Scope::Instrument => tick.instrument,
+                Scope::Group => context.lane.places[tick.instrument as usize].0,
             };
-            if tick.ts_recv >= self.slots[slot as usize].next_timer {
-                self.fire_timers(slot, member, tick, seq);
-            }
-            let entry = &mut self.slots[slot as usize];
+            let Some(entry) = slots.get_mut(slot as usize) else { continue };
             entry.touched = seq;
-            let mut context = Context {
-                out: &mut self.emitter,
-                books: &self.books,
-                next_timer: &mut entry.next_timer,
-                members: &self.keys[slot as usize].ids,
-                slot,
-                instrument: tick.instrument,
-                member,
-                cause: Cause { ts_event: tick.ts_event, ts_recv: tick.ts_recv, seq },
-            };
-            entry.strategy.on_tick(tick, &mut context);
-            if self.emitter.error.is_some() {
-                return self.failed(slot);
+            (context.tick, context.seq) = (tick, seq);
+            if tick.ts_recv >= context.lane.earliest_timer {
+                fire_timers(&mut entry.strategy, slot, &mut context);
             }
+            entry.strategy.on_tick(tick, &mut context);
         }
-        Ok(())
+        self.outcome()
     }
 
     fn end(&mut self, seq: u64, ts: u64) -> Result<(), LaneError> {
-        for slot in 0..self.slots.len() {
-            let entry = &mut self.slots[slot];
-            let ids = &self.keys[slot].ids;
-            let member = ids.iter().position(|&id| id != u32::MAX).unwrap_or(0);
-            let mut context = Context {
-                out: &mut self.emitter,
-                books: &self.books,
-                next_timer: &mut entry.next_timer,
-                members: ids,
-                slot: slot as u32,
-                instrument: ids.get(member).copied().unwrap_or(0),
-                member,
-                cause: Cause { ts_event: ts, ts_recv: ts, seq },
-            };
+        for (slot, entry) in self.slots.iter_mut().enumerate() {
+            // A key has a slot from its first instrument on.
+            let first = self.parts.keys[slot].ids.iter().find(|&&id| id != u32::MAX);
+            let instrument = first.copied().unwrap_or_default();
+            let tick = &Tick::trade(ts, ts, UNDEFINED_PRICE, 0, Side::NONE).of(instrument);
+            let mut context = Context { lane: &mut self.parts, tick, seq, timer: None };
             entry.strategy.on_end(&mut context);
-            if self.emitter.error.is_some() {
-                return self.failed(slot as u32);
-            }
         }
-        Ok(())
+        self.outcome()
     }
 
     fn signals(&mut self) -> &mut Vec<Signal> {
-        &mut self.emitter.signals
+        &mut self.parts.signals
     }
 
     fn suppress_below(&mut self, seq: u64) {
-        self.emitter.suppress_below = seq;
+        self.parts.suppress_below = seq;
     }
 
     fn changed_since(&self, seq: u64, visit: &mut dyn FnMut(&str, Vec<u8>)) -> Result<(), LaneError> {
-        for ((slot, key), id) in self.slots.iter().zip(&self.keys).zip(0u32..) {
+        for ((slot, key), id) in self.slots.iter().zip(&self.parts.keys).zip(0u32..) {
             if slot.touched < seq {
                 continue;
             }
-            let timers = self.emitter.timers.get(&id).into_iter().flatten().copied().collect();
             let known = key.ids.iter().filter(|&&id| id != u32::MAX);
-            let books = known.map(|&id| (id, self.books[id as usize].0)).collect();
-            let stored = Stored { strategy: &slot.strategy, timers, books };
+            let books = known.map(|&id| (id, self.parts.books[id as usize].0)).collect();
+            let stored = Stored { strategy: &slot.strategy, timers: self.parts.timers(id), books };
             let bytes = postcard::to_stdvec(&stored)
                 .map_err(|error| LaneError::State { key: key.name.clone(), problem: error.to_string() })?;
             visit(&key.name, bytes);
@@ -317,16 +265,11 @@ impl<S: Strategy> Lane for TypedLane<S> {
             *self.by_name.get(key).ok_or_else(|| damaged("the key is not in the dictionary".to_owned()))?;
         let stored: Stored<S> = postcard::from_bytes(stored).map_err(|error| damaged(error.to_string()))?;
         for (id, book) in stored.books {
-            let place = self
-                .books
-                .get_mut(id as usize)
-                .ok_or_else(|| damaged(format!("instrument {id} is unknown")))?;
-            place.0 = book;
+            let place = self.parts.books.get_mut(id as usize);
+            place.ok_or_else(|| damaged(format!("instrument {id} is unknown")))?.0 = book;
         }
-        let entry = &mut self.slots[slot as usize];
-        entry.strategy = stored.strategy;
-        entry.next_timer = stored.timers.first().copied().unwrap_or(u64::MAX);
-        self.emitter.timers.insert(slot, stored.timers.into_iter().collect());
+        self.slots[slot as usize].strategy = stored.strategy;
+        self.parts.restore_timers(slot, stored.timers);
         Ok(())
     }
 }
