@@ -1,7 +1,7 @@
 //! The committing thread: one transaction after the other, each of all that has come meanwhile.
 
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -38,6 +38,7 @@ pub(super) struct CommitHandle {
     reply_to: Sender<Reply>,
     replies: Receiver<Reply>,
     under_way: bool,
+    rest_until: Instant,
     /// Whether anybody wants to know how far lanes are.
     pub(super) observed: bool,
 }
@@ -48,8 +49,19 @@ struct Request {
     reply_to: Sender<Reply>,
 }
 
-/// The lanes that were fenced off.
-type Reply = Vec<LaneId>;
+/// What a commit came to.
+struct Reply {
+    /// The lanes that were fenced off.
+    fenced: Vec<LaneId>,
+    /// How long the transaction took.
+    took: Duration,
+}
+
+/// After a commit a worker rests this many times as long as it took, so that at full speed commits
+/// take at most a tenth of a core, and at a low rate each follows its ticks at once.
+const REST: u32 = 9;
+/// Nor longer than this.
+const LONGEST_REST: Duration = Duration::from_millis(250);
 
 /// A commit that takes longer than this has failed.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -81,6 +93,7 @@ impl Committer {
             reply_to,
             replies,
             under_way: false,
+            rest_until: Instant::now(),
             observed: self.observed,
         }
     }
@@ -110,12 +123,14 @@ fn commit_group(
         progress.append(&mut request.progress);
         replies.push((start..commits.len(), request.reply_to));
     }
+    let started = Instant::now();
     let fenced = ledger.commit(&commits)?;
+    let took = started.elapsed();
     for (part, reply_to) in replies {
         let lanes =
             fenced.iter().filter(|place| part.contains(place)).map(|&place| commits[place].lane.clone());
         // A worker that has gone does not wait for its reply.
-        let _ = reply_to.send(lanes.collect());
+        let _ = reply_to.send(Reply { fenced: lanes.collect(), took });
     }
     if let Some(observer) = observer {
         // What was fenced off is not told: a stored commit stands where its fence would.
@@ -127,41 +142,46 @@ fn commit_group(
 }
 
 impl CommitHandle {
-    /// Whether the last request is done, so that another can be made.
+    /// Whether another request may be made: the last one is done, and its rest is over.
     ///
     /// # Errors
     /// A lane was fenced off, or the ledger has stopped.
     #[inline]
-    pub(super) fn is_free(&mut self) -> Result<bool, HostError> {
+    pub(super) fn is_due(&mut self, now: Instant) -> Result<bool, HostError> {
         if self.under_way
-            && let Ok(fenced) = self.replies.try_recv()
+            && let Ok(reply) = self.replies.try_recv()
         {
-            self.settle(&fenced)?;
+            self.settle(&reply, now)?;
         }
-        Ok(!self.under_way)
+        Ok(!self.under_way && now >= self.rest_until)
+    }
+
+    /// How long to wait for frames before it is worth asking again.
+    pub(super) fn patience(&self, now: Instant) -> Duration {
+        let rest = self.rest_until.saturating_duration_since(now);
+        rest.clamp(Duration::from_micros(100), Duration::from_millis(20))
     }
 
     /// Waits until the last request is done.
     ///
     /// # Errors
-    /// As [`CommitHandle::is_free`].
+    /// As [`CommitHandle::is_due`].
     pub(super) fn wait(&mut self) -> Result<(), HostError> {
-        if self.under_way {
-            // The reply channel never closes, as this end holds its sender too: a ledger that has
-            // failed is noticed by its closed inbox.
-            let started = std::time::Instant::now();
-            let fenced = loop {
-                match self.replies.recv_timeout(Duration::from_millis(100)) {
-                    Ok(fenced) => break fenced,
-                    Err(_) if started.elapsed() > COMMIT_TIMEOUT || self.has_stopped() => {
-                        return Err(HostError::LedgerStopped);
-                    }
-                    Err(_) => {}
-                }
-            };
-            self.settle(&fenced)?;
+        if !self.under_way {
+            return Ok(());
         }
-        Ok(())
+        // The reply channel never closes, as this end holds its sender too: a ledger that has
+        // failed is noticed by its closed inbox.
+        let started = Instant::now();
+        loop {
+            match self.replies.recv_timeout(Duration::from_millis(100)) {
+                Ok(reply) => return self.settle(&reply, Instant::now()),
+                Err(_) if started.elapsed() > COMMIT_TIMEOUT || self.has_stopped() => {
+                    return Err(HostError::LedgerStopped);
+                }
+                Err(_) => {}
+            }
+        }
     }
 
     /// Hands over commits and how far lanes are; the last request must be done.
@@ -181,9 +201,10 @@ impl CommitHandle {
         matches!(self.requests.try_send(probe), Err(crossbeam_channel::TrySendError::Disconnected(_)))
     }
 
-    fn settle(&mut self, fenced: &[LaneId]) -> Result<(), HostError> {
+    fn settle(&mut self, reply: &Reply, now: Instant) -> Result<(), HostError> {
         self.under_way = false;
-        match fenced.first() {
+        self.rest_until = now + (reply.took * REST).min(LONGEST_REST);
+        match reply.fenced.first() {
             Some(lane) => Err(HostError::Fenced { strategy: lane.strategy.clone(), shard: lane.shard }),
             None => Ok(()),
         }

@@ -28,9 +28,6 @@ pub(super) struct WorkerReport {
 /// Signals that may wait for a commit: about 20 MB a thread. Beyond, strategies wait for the ledger.
 const MAX_PENDING_SIGNALS: usize = 1 << 18;
 
-/// How often a quiet transport is left to see whether a commit has ended.
-const IDLE: Duration = Duration::from_millis(20);
-
 impl Worker {
     pub(super) fn is_idle(&self) -> bool {
         self.lanes.is_empty() && self.markets.is_empty()
@@ -51,16 +48,18 @@ impl Worker {
         frames: &impl FrameReceiver,
         mut commits: CommitHandle,
     ) -> Result<(), HostError> {
-        while let Ok(frame) = frames.receive(IDLE) {
-            if let Some(frame) = frame {
-                self.take(&frame)?;
-            }
+        let mut now = Instant::now();
+        while let Ok(frame) = frames.receive(commits.patience(now)) {
+            now = match frame {
+                Some(frame) => self.take(&frame)?,
+                None => Instant::now(),
+            };
             let pending = self.lanes.iter_mut().map(HostedLane::pending_signals).sum::<usize>();
             if pending > MAX_PENDING_SIGNALS {
                 commits.wait()?;
-            }
-            if commits.is_free()? {
-                let with_state = self.checkpoints.allow();
+                self.commit(&mut commits, false)?;
+            } else if commits.is_due(now)? {
+                let with_state = self.checkpoints.allow(now);
                 self.commit(&mut commits, with_state)?;
             }
         }
@@ -69,8 +68,9 @@ impl Worker {
         commits.wait()
     }
 
+    /// Runs a frame through every lane of its shard; gives the time when that was done.
     #[inline]
-    fn take(&mut self, frame: &Frame) -> Result<(), HostError> {
+    fn take(&mut self, frame: &Frame) -> Result<Instant, HostError> {
         let started = Instant::now();
         for lane in &mut self.lanes {
             if lane.id.shard == frame.header.shard {
@@ -85,8 +85,9 @@ impl Worker {
                 market.run(frame.ticks())?;
             }
         }
-        self.timing.record(started.elapsed(), frame.ticks().len());
-        Ok(())
+        let now = Instant::now();
+        self.timing.record(now - started, frame.ticks().len());
+        Ok(now)
     }
 
     fn commit(&mut self, commits: &mut CommitHandle, with_state: bool) -> Result<(), HostError> {
@@ -137,8 +138,8 @@ impl Default for CheckpointBudget {
 }
 
 impl CheckpointBudget {
-    fn allow(&self) -> bool {
-        (self.spent + self.last) * 20 <= self.since.elapsed()
+    fn allow(&self, now: Instant) -> bool {
+        (self.spent + self.last) * 20 <= now.saturating_duration_since(self.since)
     }
 
     fn spent(&mut self, cost: Duration) {
