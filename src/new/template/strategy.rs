@@ -54,11 +54,11 @@ impl Strategy for MyStrategy {
         if tick.kind != Kind::TRADE {
             return;
         }
-        if self.prices.len() == self.params.window as usize {
-            if let Some(before) = self.prices.pop_front() {
-                let change_bps = (tick.price as f64 / before as f64 - 1.0) * 1e4;
-                self.act(change_bps, tick.price, context);
-            }
+        if self.prices.len() == self.params.window as usize
+            && let Some(before) = self.prices.pop_front()
+        {
+            let change_bps = (tick.price as f64 / before as f64 - 1.0) * 1e4;
+            self.act(change_bps, tick.price, context);
         }
         self.prices.push_back(tick.price);
     }
