@@ -24,6 +24,8 @@ const STRATEGY: &str = include_str!("new/template/strategy.rs");
 const MAIN: &str = include_str!("new/template/main.rs");
 const README: &str = include_str!("new/template/README.md");
 const MANIFEST: &str = include_str!("new/template/manifest.toml");
+/// The template is formatted by it.
+const RUSTFMT: &str = include_str!("../rustfmt.toml");
 
 /// Options of `orchard new`.
 #[derive(Debug, Args)]
@@ -67,7 +69,8 @@ pub(crate) fn run(args: NewArgs) -> Result<Ended> {
 /// Creates the folder; one that is there already must be empty.
 fn create_empty(folder: &Path) -> Result<()> {
     let shown = folder.display();
-    fs::create_dir_all(folder).with_context(|| format!("{shown}: cannot create the folder"))?;
+    fs::create_dir_all(folder)
+        .with_context(|| format!("{shown}: cannot create the folder; name another with --path DIR"))?;
     let mut entries = fs::read_dir(folder).with_context(|| format!("{shown}: cannot read the folder"))?;
     if entries.next().is_some() {
         bail!("{shown} is not empty: name another folder with --path DIR, or remove this one");
@@ -87,6 +90,7 @@ fn render(name: &Name, repository: &Repository, folder: &Path) -> Result<Vec<(&'
         ("Cargo.toml", manifest),
         ("README.md", readme),
         (".gitignore", "/target\n".to_owned()),
+        ("rustfmt.toml", RUSTFMT.to_owned()),
         ("src/main.rs", MAIN.to_owned()),
         ("src/strategy.rs", named(STRATEGY)),
     ];

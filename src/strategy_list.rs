@@ -25,11 +25,11 @@ Examples:
   orchard strategies
   orchard strategies --json
 
-How to run one:
-  orchard replay capture.gz --strategy apple                      with its defaults
-  orchard replay capture.gz --strategy apple:fast=8,slow=20       with other parameters
+How to run one, with its defaults, with others, and two side by side of which one is named fast:
+  orchard replay capture.gz --strategy apple
+  orchard replay capture.gz --strategy apple:fast=8,slow=20
   orchard replay capture.gz --strategy apple --strategy fast=apple:fast=8,slow=20
-                                                                  two side by side, the second named fast
+
 A strategy of scope group needs --groups FILE, with a line like: btc-eth = BTCUSDT ETHUSDT";
 
 pub(crate) fn run(args: StrategiesArgs) -> Result<Ended> {
