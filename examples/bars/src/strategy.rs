@@ -152,6 +152,14 @@ mod tests {
     }
 
     #[test]
+    fn a_close_at_the_edge_of_the_range_is_within_it() {
+        let market = Market::new().trades("BTC", "100 103").wait_ms(1000).trades("BTC", "101");
+        let market = market.wait_ms(1000).trades("BTC", "103").wait_ms(1000).trades("BTC", "101");
+        let market = market.wait_ms(1000).quote("BTC", "1", "2");
+        assert!(trial().run(&market).is_empty());
+    }
+
+    #[test]
     fn a_quote_closes_a_bar_too_and_the_signal_is_as_of_the_bar_s_end() {
         let market = Market::new().trades("BTC", "100").wait_ms(1000).trades("BTC", "100");
         let market = market.wait_ms(1000).trades("BTC", "101").wait_ms(5000).quote("BTC", "1", "2");

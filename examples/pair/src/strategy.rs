@@ -188,6 +188,17 @@ mod tests {
     }
 
     #[test]
+    fn it_acts_only_after_a_whole_window() {
+        // 14 is 7 deviations away, but only two ratios came before it; before 18 there are three.
+        let run = |ratios: &[f64]| {
+            let market = mids(mids(Market::new(), "ETH", &[1.0]), "BTC", ratios);
+            trial().with("window", "3").run(&market)
+        };
+        assert!(run(&[10.0, 11.0, 14.0]).is_empty());
+        assert_eq!(run(&[10.0, 11.0, 14.0, 18.0])[..2], ["BTC sell 18", "ETH buy 1"]);
+    }
+
+    #[test]
     fn nothing_is_decided_while_one_side_is_missing() {
         let market = mids(Market::new(), "ETH", &[1.0]);
         let market = mids(market, "BTC", &[10.0, 11.0, 11.0]).quote("ETH", "0.5", "-");
