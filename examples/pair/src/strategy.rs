@@ -1,0 +1,246 @@
+//! `pair`: two instruments as one key. When the ratio of their mid prices leaves its mean it sells
+//! the dear one and buys the cheap one; when the ratio is back it wants neither.
+
+use serde::{Deserialize, Serialize};
+use tick_sdk::{Context, Key, Kind, Scope, Strategy, Tick, UNDEFINED_PRICE, Wanted, params, register};
+
+params! {
+    /// Parameters of `pair`.
+    struct PairParams {
+        /// Period of mean and variance, in quotes of the pair; it acts only after as many.
+        window: u32 = 2000,
+        /// Deviations from the mean at which it takes a position.
+        entry: f64 = 2.5,
+    }
+}
+
+/// The state of one pair.
+#[derive(Serialize, Deserialize)]
+struct Pair {
+    window: u64,
+    entry: f64,
+    /// The weight of a new ratio in mean and variance.
+    a: f64,
+    /// By place in the group: the first member is the ratio's numerator.
+    books: [Book; 2],
+    mean: f64,
+    var: f64,
+    /// Ratios so far.
+    n: u64,
+    /// In the first member; the second one's is the opposite.
+    position: Wanted,
+}
+
+/// Best bid and ask of one member, in 1e-9 of the quote unit.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Book {
+    bid: i64,
+    ask: i64,
+}
+
+impl Strategy for Pair {
+    const NAME: &'static str = "pair";
+    const SUMMARY: &'static str = "mean reversion: the price ratio of two instruments leaves its mean";
+    const SCOPE: Scope = Scope::Group;
+    type Params = PairParams;
+
+    fn check(params: &PairParams) -> Result<(), String> {
+        if params.window == 0 {
+            return Err("window is at least 1".to_owned());
+        }
+        if !(params.entry.is_finite() && params.entry >= 0.0) {
+            return Err("entry is a number of deviations, not negative".to_owned());
+        }
+        Ok(())
+    }
+
+    fn new(params: &PairParams, key: &Key<'_>) -> Result<Self, String> {
+        if key.members.len() != 2 {
+            return Err(format!(
+                "a pair is a group of two instruments, and this one has {}",
+                key.members.len()
+            ));
+        }
+        Ok(Self {
+            window: u64::from(params.window),
+            entry: params.entry,
+            a: 2.0 / (f64::from(params.window) + 1.0),
+            books: [Book { bid: UNDEFINED_PRICE, ask: UNDEFINED_PRICE }; 2],
+            mean: 0.0,
+            var: 0.0,
+            n: 0,
+            position: Wanted::Flat,
+        })
+    }
+
+    /// The ticks of both members, in order; `context.member()` says whose this one is.
+    fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
+        let book = &mut self.books[context.member()];
+        match tick.kind {
+            Kind::BID => book.bid = tick.price,
+            Kind::ASK => book.ask = tick.price,
+            _ => return,
+        }
+        // Between a bid and its ask the book may be crossed: only the last tick of a quote counts.
+        if tick.is_last()
+            && let Some(mids) = self.mids()
+        {
+            self.evaluate(mids, context);
+        }
+    }
+
+    /// Nobody knows the prices after the end: the pair is closed at the newest ones.
+    fn on_end(&mut self, context: &mut Context<'_>) {
+        if self.position != Wanted::Flat
+            && let Some(mids) = self.mids()
+        {
+            self.take(Wanted::Flat, mids, context);
+        }
+    }
+}
+
+impl Pair {
+    /// Both mid prices, if both are known and their ratio means something.
+    fn mids(&self) -> Option<[i64; 2]> {
+        let [first, second] = self.books.map(Book::mid);
+        Some([first?, second?])
+    }
+
+    fn evaluate(&mut self, mids: [i64; 2], context: &mut Context<'_>) {
+        // A quotient is the same on every machine; a logarithm need not be.
+        let ratio = mids[0] as f64 / mids[1] as f64;
+        self.n += 1;
+        if self.n == 1 {
+            self.mean = ratio;
+            return;
+        }
+        let d = ratio - self.mean;
+        let z = if self.var > 0.0 { d / self.var.sqrt() } else { 0.0 };
+        self.mean += self.a * d;
+        self.var = (1.0 - self.a) * (self.var + self.a * d * d);
+        if self.n <= self.window {
+            return;
+        }
+        match self.position {
+            Wanted::Flat if z > self.entry => self.take(Wanted::Sell, mids, context),
+            Wanted::Flat if z < -self.entry => self.take(Wanted::Buy, mids, context),
+            Wanted::Sell if z <= 0.0 => self.take(Wanted::Flat, mids, context),
+            Wanted::Buy if z >= 0.0 => self.take(Wanted::Flat, mids, context),
+            _ => {}
+        }
+    }
+
+    /// Wants `position` in the first member and the opposite in the second.
+    fn take(&mut self, position: Wanted, mids: [i64; 2], context: &mut Context<'_>) {
+        let opposite = match position {
+            Wanted::Buy => Wanted::Sell,
+            Wanted::Sell => Wanted::Buy,
+            Wanted::Flat => Wanted::Flat,
+        };
+        self.position = position;
+        context.signal_on(0, position, mids[0]);
+        context.signal_on(1, opposite, mids[1]);
+    }
+}
+
+impl Book {
+    /// The mid price; `None` while a side is empty, and for a price that is no divisor.
+    fn mid(self) -> Option<i64> {
+        let known = self.bid != UNDEFINED_PRICE && self.ask != UNDEFINED_PRICE;
+        known.then(|| self.bid.midpoint(self.ask)).filter(|mid| *mid > 0)
+    }
+}
+
+register!(Pair);
+
+#[cfg(test)]
+mod tests {
+    use tick_sdk::test_kit::{Market, Trial, check_golden};
+
+    use super::*;
+
+    fn trial() -> Trial<Pair> {
+        Trial::new().with("window", "2").with("entry", "1").groups("btc-eth = BTC ETH")
+    }
+
+    /// Quotes of one wide around these mids.
+    fn mids(market: Market, symbol: &str, mids: &[f64]) -> Market {
+        let quote = |market: Market, mid: &f64| {
+            market.quote(symbol, &(mid - 0.5).to_string(), &(mid + 0.5).to_string())
+        };
+        mids.iter().fold(market, quote)
+    }
+
+    #[test]
+    fn the_dear_one_is_sold_and_the_cheap_one_bought_until_the_ratio_is_back() {
+        // Ratios 10, 11, 11, 14, 10 with a weight of 2/3: at the fourth z is above 1.
+        let market = mids(Market::new(), "ETH", &[1.0]);
+        let market = mids(market, "BTC", &[10.0, 11.0, 11.0, 14.0, 10.0]);
+        assert_eq!(trial().run(&market), ["BTC sell 14", "ETH buy 1", "BTC flat 10", "ETH flat 1"]);
+    }
+
+    #[test]
+    fn a_move_of_the_second_member_moves_the_ratio_too() {
+        // ETH gains: BTC is the cheap one. The run ends before the ratio is back.
+        let market = mids(Market::new(), "BTC", &[100.0]);
+        let market = mids(market, "ETH", &[10.0, 9.0, 9.0, 12.0]);
+        assert_eq!(trial().run(&market), ["BTC buy 100", "ETH sell 12", "BTC flat 100", "ETH flat 12"]);
+    }
+
+    #[test]
+    fn it_acts_only_after_a_whole_window() {
+        // 14 is 7 deviations away, but only two ratios came before it; before 18 there are three.
+        let run = |ratios: &[f64]| {
+            let market = mids(mids(Market::new(), "ETH", &[1.0]), "BTC", ratios);
+            trial().with("window", "3").run(&market)
+        };
+        assert!(run(&[10.0, 11.0, 14.0]).is_empty());
+        assert_eq!(run(&[10.0, 11.0, 14.0, 18.0])[..2], ["BTC sell 18", "ETH buy 1"]);
+    }
+
+    #[test]
+    fn nothing_is_decided_while_one_side_is_missing() {
+        let market = mids(Market::new(), "ETH", &[1.0]);
+        let market = mids(market, "BTC", &[10.0, 11.0, 11.0]).quote("ETH", "0.5", "-");
+        let market = mids(market, "BTC", &[14.0]);
+        assert!(trial().run(&market).is_empty());
+        let market = mids(mids(market, "ETH", &[1.0]), "BTC", &[14.0]);
+        assert_eq!(trial().run(&market)[..2], ["BTC sell 14", "ETH buy 1"]);
+    }
+
+    #[test]
+    fn instruments_outside_the_pair_are_not_seen() {
+        let market = mids(Market::new(), "ETH", &[1.0]);
+        let with_others = mids(market.clone(), "SOL", &[3.0, 4.0, 5.0]);
+        let run = |market| trial().run(&mids(market, "BTC", &[10.0, 11.0, 11.0, 14.0, 10.0]));
+        assert_eq!(run(with_others), run(market));
+    }
+
+    #[test]
+    fn a_group_that_is_no_pair_is_refused() {
+        let refused = |members: &[&str]| {
+            let members: Vec<_> = members.iter().map(|&symbol| symbol.to_owned()).collect();
+            Pair::new(&PairParams::default(), &Key { name: "sector", members: &members }).err()
+        };
+        assert!(refused(&["BTC"]).unwrap().contains("this one has 1"));
+        assert!(refused(&["BTC", "ETH", "SOL"]).unwrap().contains("this one has 3"));
+        assert_eq!(refused(&["BTC", "ETH"]), None);
+    }
+
+    fn random_trial() -> Trial<Pair> {
+        Trial::new().with("window", "50").with("entry", "2").groups("pair = S0 S1")
+    }
+
+    #[test]
+    fn a_restart_changes_nothing() {
+        let market = Market::random(1, 5000, 3);
+        assert!(!random_trial().run(&market).is_empty());
+        random_trial().check_restarts(&market, 97);
+    }
+
+    #[test]
+    fn signals_are_those_of_the_golden_file() {
+        let text = random_trial().run(&Market::random(7, 5000, 2)).join("\n") + "\n";
+        check_golden(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/signals.txt"), text);
+    }
+}
