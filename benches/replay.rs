@@ -23,8 +23,7 @@ use tick_sdk::run::Manifest;
 use tick_sdk::ticks_file::{TicksFile, TicksWriter};
 use tick_sdk::{Groups, Kind, NewInstrument, Registration, RunId, Tick, UNDEFINED_PRICE};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use orchard as _; // for its allocator
 
 const INSTRUMENTS: u32 = 64;
 

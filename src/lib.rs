@@ -19,3 +19,7 @@ mod strategy_list;
 mod text;
 
 pub use cli::main;
+
+/// Every program made of this one has it: frames are allocated on one thread and freed on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,6 +1,3 @@
 fn main() -> std::process::ExitCode {
     orchard::main()
 }
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
