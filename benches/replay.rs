@@ -2,7 +2,8 @@
 //! loop over the same mapped ticks on as many threads.
 //!
 //! `cargo bench --bench replay` takes 100 million generated ticks of 64 instruments (4 GB in the
-//! temporary folder); `TICKS=10000000` another number. Rows are run in turn, five times, and each
+//! temporary folder); `TICKS=10000000` another number, `ROWS=disk`
+//! only rows whose name holds that. Rows are run in turn, five times, and each
 //! row's median is printed; ratios are of medians of one run.
 
 use std::fs::File;
@@ -38,6 +39,9 @@ fn main() {
     generate(&path, ticks);
 
     let mut rows = rows(&path, folder.path());
+    if let Ok(only) = std::env::var("ROWS") {
+        rows.retain(|row| row.name.contains(&only));
+    }
     for _ in 0..rounds {
         for row in &mut rows {
             let started = Instant::now();
@@ -330,7 +334,7 @@ fn host(path: &Path, mut ledger: Box<dyn Ledger>, record_market: bool) -> u64 {
         shards: 1,
         threads: 2,
         groups: groups.clone(),
-        queued_frames: 8,
+        queued_frames: 16,
         record_market,
         observer: None,
     };

@@ -1,8 +1,8 @@
 //! `orchard replay`: files through strategies in one process, exactly.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -29,7 +29,7 @@ mod summary;
 use outcome::Outcome;
 use progress::{Progress, Total};
 use signals::{SignalFile, SignalsTarget};
-use stream::{SharedError, SignalStream};
+use stream::{SignalStream, StreamFailure};
 
 /// Options of `orchard replay`.
 #[derive(Debug, Args)]
@@ -172,8 +172,8 @@ pub(crate) fn run(args: ReplayArgs) -> Result<Ended> {
     let control = Arc::new(FeedControl::default());
     let stop = control.clone();
     on_interrupt(move || stop.stop())?;
-    let stream_error = SharedError::default();
-    let observer = stream(&args, opened, &names, &stream_error)?;
+    let stream_failure = StreamFailure::new(control.clone());
+    let observer = stream(&args, opened, &names, &stream_failure)?;
     let streamed = observer.is_some();
     let read_bytes = Arc::new(AtomicU64::new(0));
     let plan = plan(&args, opened, sources, groups.clone(), read_bytes.clone())?;
@@ -185,7 +185,7 @@ pub(crate) fn run(args: ReplayArgs) -> Result<Ended> {
     let elapsed = started.elapsed();
     let peak_anonymous = progress.finish();
     let (feed, host) = played?;
-    take_error(&stream_error)?;
+    stream_failure.take().context("writing signals to standard output")?;
 
     let outcome = Outcome::collect(&args, opened, names, feed, host, elapsed, peak_anonymous, |signals| {
         write_signals(&args, opened, streamed, signals)
@@ -242,12 +242,12 @@ fn stream(
     args: &ReplayArgs,
     opened: OpenedRun,
     names: &[String],
-    error: &SharedError,
+    failure: &StreamFailure,
 ) -> Result<Option<Box<dyn CommitObserver>>> {
     if opened.resumed || args.signals.as_deref().map(SignalsTarget::from) != Some(SignalsTarget::Stdout) {
         return Ok(None);
     }
-    let stream = SignalStream::to_stdout(opened.run, names, args.shards, error.clone());
+    let stream = SignalStream::to_stdout(opened.run, names, args.shards, failure.clone());
     Ok(Some(Box::new(stream.context("writing to standard output")?)))
 }
 
@@ -324,13 +324,6 @@ fn play(
     // A host that failed is why the feed could not go on: its error comes first.
     let host = host.finish()?;
     Ok((feed?, host))
-}
-
-fn take_error(error: &Mutex<Option<std::io::Error>>) -> Result<()> {
-    match error.lock().expect("nobody panics holding it").take() {
-        Some(error) => Err(error).context("writing signals to standard output"),
-        None => Ok(()),
-    }
 }
 
 /// Writes the whole run's signals from the ledger where they are asked for, and hands each to `see`.

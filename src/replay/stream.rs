@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufWriter, Stdout, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use strategies::host::{CommitObserver, LaneProgress};
 use strategies::ledger::{Commit, LaneId, NamedSignal, compare_signals};
+use tick_ingest::feed::FeedControl;
 use tick_sdk::RunId;
 use tick_sdk::signal::decode_signals;
 
@@ -20,11 +21,35 @@ pub(super) struct SignalStream<W: Write> {
     watermarks: HashMap<LaneId, u64>,
     symbols: HashMap<u16, Vec<Arc<str>>>,
     held: BTreeMap<Held, ()>,
-    error: SharedError,
+    failure: StreamFailure,
 }
 
-/// The first error of writing, for whoever waits for the run.
-pub(super) type SharedError = Arc<Mutex<Option<std::io::Error>>>;
+/// The first error of writing; it stops the run, whose reader has gone.
+#[derive(Clone)]
+pub(super) struct StreamFailure {
+    error: Arc<Mutex<Option<std::io::Error>>>,
+    control: Arc<FeedControl>,
+}
+
+impl StreamFailure {
+    pub(super) fn new(control: Arc<FeedControl>) -> Self {
+        Self { error: Arc::default(), control }
+    }
+
+    fn report(&self, error: std::io::Error) {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.control.stop();
+    }
+
+    fn has_happened(&self) -> bool {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// The error, if there was one.
+    pub(super) fn take(&self) -> std::io::Result<()> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+    }
+}
 
 struct Held {
     signal: NamedSignal,
@@ -54,14 +79,20 @@ impl SignalStream<BufWriter<Stdout>> {
         run: RunId,
         names: &[String],
         shards: u16,
-        error: SharedError,
+        failure: StreamFailure,
     ) -> std::io::Result<Self> {
-        Self::new(BufWriter::new(std::io::stdout()), run, names, shards, error)
+        Self::new(BufWriter::new(std::io::stdout()), run, names, shards, failure)
     }
 }
 
 impl<W: Write> SignalStream<W> {
-    fn new(out: W, run: RunId, names: &[String], shards: u16, error: SharedError) -> std::io::Result<Self> {
+    fn new(
+        out: W,
+        run: RunId,
+        names: &[String],
+        shards: u16,
+        failure: StreamFailure,
+    ) -> std::io::Result<Self> {
         let lanes = (0..shards)
             .flat_map(|shard| names.iter().map(move |name| LaneId { run, strategy: name.clone(), shard }));
         Ok(Self {
@@ -70,7 +101,7 @@ impl<W: Write> SignalStream<W> {
             watermarks: lanes.map(|lane| (lane, 0)).collect(),
             symbols: HashMap::new(),
             held: BTreeMap::new(),
-            error,
+            failure,
         })
     }
 
@@ -107,13 +138,17 @@ impl<W: Write> SignalStream<W> {
 
 impl<W: Write + Send> CommitObserver for SignalStream<W> {
     fn committed(&mut self, commits: &[Commit], progress: &[LaneProgress]) {
+        if self.failure.has_happened() {
+            return;
+        }
         commits.iter().for_each(|commit| self.hold(commit));
         for lane in progress {
             let watermark = if lane.ended { u64::MAX } else { lane.watermark };
             self.watermarks.insert(lane.lane.clone(), watermark);
         }
         if let Err(error) = self.release() {
-            self.error.lock().expect("nobody panics holding it").get_or_insert(error);
+            self.held.clear();
+            self.failure.report(error);
         }
     }
 }
@@ -123,7 +158,7 @@ impl<W: Write> Drop for SignalStream<W> {
     fn drop(&mut self) {
         self.watermarks.clear();
         if let Err(error) = self.release() {
-            self.error.lock().expect("nobody panics holding it").get_or_insert(error);
+            self.failure.report(error);
         }
     }
 }

@@ -52,6 +52,16 @@ impl Wanted {
         }
     }
 
+    /// The other side's position; flat stays flat.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Flat => Self::Flat,
+            Self::Buy => Self::Sell,
+            Self::Sell => Self::Buy,
+        }
+    }
+
     /// The position in units: 0, 1 or -1.
     pub const fn units(self) -> i64 {
         match self {

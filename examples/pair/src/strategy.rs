@@ -2,7 +2,7 @@
 //! the dear one and buys the cheap one; when the ratio is back it wants neither.
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::{Context, Key, Kind, Scope, Strategy, Tick, UNDEFINED_PRICE, Wanted, params, register};
+use tick_sdk::{Context, Key, Kind, Scope, Strategy, Tick, Wanted, params, register};
 
 params! {
     /// Parameters of `pair`.
@@ -21,21 +21,12 @@ struct Pair {
     entry: f64,
     /// The weight of a new ratio in mean and variance.
     a: f64,
-    /// By place in the group: the first member is the ratio's numerator.
-    books: [Book; 2],
     mean: f64,
     var: f64,
     /// Ratios so far.
     n: u64,
     /// In the first member; the second one's is the opposite.
     position: Wanted,
-}
-
-/// Best bid and ask of one member, in 1e-9 of the quote unit.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-struct Book {
-    bid: i64,
-    ask: i64,
 }
 
 impl Strategy for Pair {
@@ -65,7 +56,6 @@ impl Strategy for Pair {
             window: u64::from(params.window),
             entry: params.entry,
             a: 2.0 / (f64::from(params.window) + 1.0),
-            books: [Book { bid: UNDEFINED_PRICE, ask: UNDEFINED_PRICE }; 2],
             mean: 0.0,
             var: 0.0,
             n: 0,
@@ -75,15 +65,10 @@ impl Strategy for Pair {
 
     /// The ticks of both members, in order; `context.member()` says whose this one is.
     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
-        let book = &mut self.books[context.member()];
-        match tick.kind {
-            Kind::BID => book.bid = tick.price,
-            Kind::ASK => book.ask = tick.price,
-            _ => return,
-        }
         // Between a bid and its ask the book may be crossed: only the last tick of a quote counts.
-        if tick.is_last()
-            && let Some(mids) = self.mids()
+        if tick.kind != Kind::TRADE
+            && tick.is_last()
+            && let Some(mids) = mids(context)
         {
             self.evaluate(mids, context);
         }
@@ -92,7 +77,7 @@ impl Strategy for Pair {
     /// Nobody knows the prices after the end: the pair is closed at the newest ones.
     fn on_end(&mut self, context: &mut Context<'_>) {
         if self.position != Wanted::Flat
-            && let Some(mids) = self.mids()
+            && let Some(mids) = mids(context)
         {
             self.take(Wanted::Flat, mids, context);
         }
@@ -100,12 +85,6 @@ impl Strategy for Pair {
 }
 
 impl Pair {
-    /// Both mid prices, if both are known and their ratio means something.
-    fn mids(&self) -> Option<[i64; 2]> {
-        let [first, second] = self.books.map(Book::mid);
-        Some([first?, second?])
-    }
-
     fn evaluate(&mut self, mids: [i64; 2], context: &mut Context<'_>) {
         // A quotient is the same on every machine; a logarithm need not be.
         let ratio = mids[0] as f64 / mids[1] as f64;
@@ -132,23 +111,19 @@ impl Pair {
 
     /// Wants `position` in the first member and the opposite in the second.
     fn take(&mut self, position: Wanted, mids: [i64; 2], context: &mut Context<'_>) {
-        let opposite = match position {
-            Wanted::Buy => Wanted::Sell,
-            Wanted::Sell => Wanted::Buy,
-            Wanted::Flat => Wanted::Flat,
-        };
         self.position = position;
         context.signal_on(0, position, mids[0]);
-        context.signal_on(1, opposite, mids[1]);
+        context.signal_on(1, position.opposite(), mids[1]);
     }
 }
 
-impl Book {
-    /// The mid price; `None` while a side is empty, and for a price that is no divisor.
-    fn mid(self) -> Option<i64> {
-        let known = self.bid != UNDEFINED_PRICE && self.ask != UNDEFINED_PRICE;
-        known.then(|| self.bid.midpoint(self.ask)).filter(|mid| *mid > 0)
-    }
+/// Both members' mid prices; `None` while a side of a book is empty, and for a price that is no divisor.
+fn mids(context: &Context<'_>) -> Option<[i64; 2]> {
+    let mid = |member| {
+        let (bid, ask) = (context.newest_of(member, Kind::BID)?, context.newest_of(member, Kind::ASK)?);
+        Some(bid.midpoint(ask)).filter(|mid| *mid > 0)
+    };
+    Some([mid(0)?, mid(1)?])
 }
 
 register!(Pair);
@@ -164,7 +139,7 @@ mod tests {
     }
 
     /// Quotes of one wide around these mids.
-    fn mids(market: Market, symbol: &str, mids: &[f64]) -> Market {
+    fn quotes(market: Market, symbol: &str, mids: &[f64]) -> Market {
         let quote = |market: Market, mid: &f64| {
             market.quote(symbol, &(mid - 0.5).to_string(), &(mid + 0.5).to_string())
         };
@@ -174,16 +149,16 @@ mod tests {
     #[test]
     fn the_dear_one_is_sold_and_the_cheap_one_bought_until_the_ratio_is_back() {
         // Ratios 10, 11, 11, 14, 10 with a weight of 2/3: at the fourth z is above 1.
-        let market = mids(Market::new(), "ETH", &[1.0]);
-        let market = mids(market, "BTC", &[10.0, 11.0, 11.0, 14.0, 10.0]);
+        let market = quotes(Market::new(), "ETH", &[1.0]);
+        let market = quotes(market, "BTC", &[10.0, 11.0, 11.0, 14.0, 10.0]);
         assert_eq!(trial().run(&market), ["BTC sell 14", "ETH buy 1", "BTC flat 10", "ETH flat 1"]);
     }
 
     #[test]
     fn a_move_of_the_second_member_moves_the_ratio_too() {
         // ETH gains: BTC is the cheap one. The run ends before the ratio is back.
-        let market = mids(Market::new(), "BTC", &[100.0]);
-        let market = mids(market, "ETH", &[10.0, 9.0, 9.0, 12.0]);
+        let market = quotes(Market::new(), "BTC", &[100.0]);
+        let market = quotes(market, "ETH", &[10.0, 9.0, 9.0, 12.0]);
         assert_eq!(trial().run(&market), ["BTC buy 100", "ETH sell 12", "BTC flat 100", "ETH flat 12"]);
     }
 
@@ -191,7 +166,7 @@ mod tests {
     fn it_acts_only_after_a_whole_window() {
         // 14 is 7 deviations away, but only two ratios came before it; before 18 there are three.
         let run = |ratios: &[f64]| {
-            let market = mids(mids(Market::new(), "ETH", &[1.0]), "BTC", ratios);
+            let market = mids(quotes(Market::new(), "ETH", &[1.0]), "BTC", ratios);
             trial().with("window", "3").run(&market)
         };
         assert!(run(&[10.0, 11.0, 14.0]).is_empty());
@@ -200,9 +175,9 @@ mod tests {
 
     #[test]
     fn nothing_is_decided_while_one_side_is_missing() {
-        let market = mids(Market::new(), "ETH", &[1.0]);
-        let market = mids(market, "BTC", &[10.0, 11.0, 11.0]).quote("ETH", "0.5", "-");
-        let market = mids(market, "BTC", &[14.0]);
+        let market = quotes(Market::new(), "ETH", &[1.0]);
+        let market = quotes(market, "BTC", &[10.0, 11.0, 11.0]).quote("ETH", "0.5", "-");
+        let market = quotes(market, "BTC", &[14.0]);
         assert!(trial().run(&market).is_empty());
         let market = mids(mids(market, "ETH", &[1.0]), "BTC", &[14.0]);
         assert_eq!(trial().run(&market)[..2], ["BTC sell 14", "ETH buy 1"]);
@@ -210,7 +185,7 @@ mod tests {
 
     #[test]
     fn instruments_outside_the_pair_are_not_seen() {
-        let market = mids(Market::new(), "ETH", &[1.0]);
+        let market = quotes(Market::new(), "ETH", &[1.0]);
         let with_others = mids(market.clone(), "SOL", &[3.0, 4.0, 5.0]);
         let run = |market| trial().run(&mids(market, "BTC", &[10.0, 11.0, 11.0, 14.0, 10.0]));
         assert_eq!(run(with_others), run(market));

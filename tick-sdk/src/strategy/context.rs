@@ -80,7 +80,16 @@ impl Context<'_> {
     /// The newest price of this kind for the causing tick's instrument, this tick's included.
     #[inline]
     pub fn newest(&self, kind: Kind) -> Option<i64> {
-        let price = self.lane.books[self.tick.instrument as usize].0[usize::from(kind.0 & 3)];
+        self.newest_of(self.member(), kind)
+    }
+
+    /// The newest price of this kind for one member of the group, by its place among
+    /// [`Key::members`](crate::Key::members).
+    #[inline]
+    pub fn newest_of(&self, member: usize, kind: Kind) -> Option<i64> {
+        let (slot, _) = self.place();
+        let id = *self.lane.keys[slot as usize].ids.get(member)?;
+        let price = self.lane.books.get(id as usize)?.0[usize::from(kind.0 & 3)];
         (price != UNDEFINED_PRICE).then_some(price)
     }
 
