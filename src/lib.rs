@@ -17,5 +17,6 @@ pub mod report;
 mod sources;
 mod strategy_list;
 mod text;
+mod tick_output;
 
 pub use cli::main;
