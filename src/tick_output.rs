@@ -18,8 +18,9 @@ mod file;
 mod summary;
 
 use encode::{Tally, TickEncoder};
-use file::OutputFile;
+use file::{OutputFile, Unfinished};
 use summary::Summary;
+pub(crate) use summary::{in_parentheses, skipped};
 
 /// How the output is written.
 #[derive(Clone, Debug, Args)]
@@ -78,12 +79,12 @@ pub(crate) struct TickInput {
 pub(crate) fn write_ticks(input: &TickInput, output: &str, args: &OutputArgs) -> Result<Ended> {
     let format = format_of(output, args)?;
     refuse_source(output, &input.sources)?;
+    let unfinished = Unfinished::remove_at_interrupt()?;
     let mut merged = Merged::open(&input.sources, &input.read, &input.selection)?;
     let file = match output {
-        "-" => OutputFile::stdout(),
-        name => OutputFile::create(Path::new(name), args.force)?,
+        "-" => OutputFile::stdout(unfinished),
+        name => OutputFile::create(Path::new(name), args.force, unfinished)?,
     };
-    file.unfinished().remove_at_interrupt()?;
     let started = Instant::now();
     let (bytes, tally) = {
         let control = Arc::new(FeedControl::default());

@@ -30,6 +30,8 @@ enum Destination {
 pub(super) struct Unfinished(Arc<Mutex<State>>);
 
 enum State {
+    /// Nothing yet.
+    NotBegun,
     /// Nothing: what was streamed is with its reader.
     Stream,
     /// The temporary file, which is removed when this is dropped.
@@ -39,8 +41,9 @@ enum State {
 }
 
 impl OutputFile {
-    pub(super) fn stdout() -> Self {
-        Self { to: Destination::Stdout(io::stdout()), unfinished: Unfinished::new(State::Stream), written: 0 }
+    pub(super) fn stdout(unfinished: Unfinished) -> Self {
+        *unfinished.lock() = State::Stream;
+        Self { to: Destination::Stdout(io::stdout()), unfinished, written: 0 }
     }
 
     /// Begins the file at `path`; `replace` allows that there is one.
@@ -48,7 +51,7 @@ impl OutputFile {
     /// # Errors
     /// There is one and it may not be replaced, it is no plain file, or its folder cannot be
     /// written to.
-    pub(super) fn create(path: &Path, replace: bool) -> Result<Self> {
+    pub(super) fn create(path: &Path, replace: bool, unfinished: Unfinished) -> Result<Self> {
         let path = match fs::metadata(path) {
             Ok(known) if !known.is_file() => {
                 bail!("{}: is no plain file\n  name a file, or - with --format to stream", path.display())
@@ -60,16 +63,14 @@ impl OutputFile {
         };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
+        // Held meanwhile, so that an interrupt finds the file's name or no file.
+        let mut state = unfinished.lock();
         let temporary = temporary_in(folder)
             .with_context(|| format!("{}: no file can be made in its folder", path.display()))?;
         let (file, temporary) = temporary.into_parts();
-        let unfinished = Unfinished::new(State::File { _temporary: temporary });
+        *state = State::File { _temporary: temporary };
+        drop(state);
         Ok(Self { to: Destination::File { file, path, replace }, unfinished, written: 0 })
-    }
-
-    /// Whom to tell that the process is interrupted.
-    pub(super) fn unfinished(&self) -> Unfinished {
-        self.unfinished.clone()
     }
 
     /// Gives the file its name; says how many bytes it has.
@@ -123,30 +124,31 @@ impl Write for OutputFile {
 }
 
 impl Unfinished {
-    fn new(state: State) -> Self {
-        Self(Arc::new(Mutex::new(state)))
+    /// From now on Ctrl-C removes what was written and ends the process, even while it waits for
+    /// input that does not come; an output that is already whole stays.
+    pub(super) fn remove_at_interrupt() -> Result<Self> {
+        let unfinished = Self(Arc::new(Mutex::new(State::NotBegun)));
+        let shared = unfinished.clone();
+        on_interrupt(move || shared.remove())?;
+        Ok(unfinished)
+    }
+
+    fn remove(&self) {
+        let mut state = self.lock();
+        let said = match &*state {
+            State::Finished => return,
+            State::Stream => "interrupted: the output is not whole",
+            State::NotBegun | State::File { .. } => "interrupted: nothing was written",
+        };
+        *state = State::Finished;
+        eprintln!("{said}");
+        // The lock is held: nobody goes on meanwhile.
+        std::process::exit(130);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         // Nobody leaves it half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// From now on Ctrl-C removes what was written and ends the process, even while it waits for
-    /// input that does not come; an output that is already whole stays.
-    pub(super) fn remove_at_interrupt(self) -> Result<()> {
-        on_interrupt(move || {
-            let mut state = self.lock();
-            let said = match &*state {
-                State::Finished => return,
-                State::Stream => "interrupted: the output is not whole",
-                State::File { .. } => "interrupted: nothing was written",
-            };
-            *state = State::Finished;
-            eprintln!("{said}");
-            // The lock is held: nobody goes on meanwhile.
-            std::process::exit(130);
-        })
     }
 }
 
