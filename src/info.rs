@@ -1,14 +1,122 @@
-//! `orchard info`.
+//! `orchard info`: what is in a file, and how to read it.
 
-use anyhow::Result;
+use std::io::{self, Write};
+
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use tick_ingest::feed::SourceSpec;
+use tick_ingest::formats::mapped_csv::Guess;
+use tick_ingest::{ReadError, ReadOptions};
 
-use crate::cli::Ended;
+use crate::cli::{Ended, UsageError};
+use crate::sources::SourceArgs;
+use crate::text::quote_for_shell;
 
-/// Options.
+mod json;
+mod show;
+mod survey;
+
+use survey::{Guessed, Survey};
+
+/// Options of `orchard info`.
 #[derive(Debug, Args)]
-pub(crate) struct InfoArgs {}
+#[command(after_help = AFTER_HELP, mut_arg("on_bad_line", |arg| arg.default_value("skip")))]
+pub(crate) struct InfoArgs {
+    /// How many of the first ticks to show
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    ticks: u32,
+    /// Show every instrument, not only the first 20
+    #[arg(long)]
+    all: bool,
+    /// One JSON object a file, on one line; it always has every instrument
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    sources: SourceArgs,
+}
 
-pub(crate) fn run(_: InfoArgs) -> Result<Ended> {
-    anyhow::bail!("to be written")
+const AFTER_HELP: &str = "\
+Each file is read to its end. Malformed lines are counted, and the first are shown. For a CSV of no
+kind that is known by itself the columns are guessed, and the command line that reads it is shown.
+
+Examples:
+  orchard info capture.gz
+  orchard info *.csv.gz --ticks 0
+  orchard info prices.csv --map 'time=ts:ms,symbol=sym,price=px,size=qty' --ticks 20
+  orchard info capture.gz --json | jq .ticks";
+
+pub(crate) fn run(args: InfoArgs) -> Result<Ended> {
+    let specs = args.sources.specs()?;
+    if specs.is_empty() {
+        return Err(UsageError("name at least one file: orchard info capture.gz".to_owned()).into());
+    }
+    let mut failed = 0;
+    let mut shown = false;
+    for spec in &specs {
+        let SourceSpec::File { name, prefix } = spec else { continue };
+        let (text, error) = tell(name, prefix, &args);
+        // Files stand apart; JSON is one line each.
+        let gap = if shown && !text.is_empty() && !args.json { "\n" } else { "" };
+        write!(io::stdout(), "{gap}{text}").context("writing to standard output")?;
+        shown |= !text.is_empty();
+        match error {
+            None => {}
+            Some(error) if specs.len() == 1 => return Err(error.into()),
+            Some(error) => {
+                eprintln!("error: {error}");
+                failed += 1;
+            }
+        }
+    }
+    match failed {
+        0 => Ok(Ended::Done),
+        failed => bail!("{failed} of {} files cannot be read to their end", specs.len()),
+    }
+}
+
+/// What can be told of a file, and what stopped its reading.
+fn tell(name: &str, prefix: &str, args: &InfoArgs) -> (String, Option<ReadError>) {
+    let options = args.sources.read_options();
+    let survey = match Survey::read(name, prefix, &options, args.ticks as usize) {
+        // Standard input cannot be read once more; its error has the mapping, too.
+        Err(ReadError::UnknownCsv { guess, .. }) if name != "-" => {
+            by_guess(name, prefix, options, *guess, args.ticks as usize)
+        }
+        survey => survey,
+    };
+    match survey {
+        Ok(mut survey) => {
+            let error = survey.stopped_by.take();
+            let text = match args.json {
+                true => json::survey(&survey, error.as_ref()),
+                false => show::survey(&survey, args.all),
+            };
+            (text, error)
+        }
+        Err(error) if args.json => (json::unreadable(name, &error), Some(error)),
+        Err(error) => (String::new(), Some(error)),
+    }
+}
+
+/// Reads a CSV as its first lines suggest.
+fn by_guess(
+    name: &str,
+    prefix: &str,
+    mut options: ReadOptions,
+    guess: Guess,
+    first: usize,
+) -> Result<Survey, ReadError> {
+    const NO_SYMBOL: &str = "SYMBOL";
+    let mut command = format!("orchard replay {}", quote_for_shell(name));
+    if guess.mapping.symbol.is_none() {
+        let symbol = options.symbol.get_or_insert_with(|| NO_SYMBOL.to_owned());
+        command.push_str(&format!(" --symbol {}", quote_for_shell(symbol)));
+    }
+    if !prefix.is_empty() {
+        command.push_str(&format!(" --prefix {}", quote_for_shell(prefix)));
+    }
+    command.push_str(&format!(" --map {}", quote_for_shell(&guess.mapping.to_string())));
+    options.mapping = Some(guess.mapping.clone());
+    let survey = Survey::read(name, prefix, &options, first)?;
+    Ok(Survey { guess: Some(Guessed { guess, command }), ..survey })
 }

@@ -17,6 +17,7 @@ pub mod report;
 mod sources;
 mod strategy_list;
 mod text;
+mod tick_output;
 
 pub use cli::main;
 

@@ -20,7 +20,7 @@ use crate::sources::{SelectionArgs, SourceArgs, on_interrupt};
 
 mod manifest;
 mod outcome;
-mod progress;
+pub(crate) mod progress;
 mod signals;
 mod strategy_spec;
 mod stream;
@@ -177,7 +177,7 @@ pub(crate) fn run(args: ReplayArgs) -> Result<Ended> {
     let streamed = observer.is_some();
     let read_bytes = Arc::new(AtomicU64::new(0));
     let plan = plan(&args, opened, sources, groups.clone(), read_bytes.clone())?;
-    let total = total(&plan)?;
+    let total = Total::of(&plan.sources, plan.selection.repeats)?;
     let started = Instant::now();
     let progress = Progress::start(control.clone(), read_bytes, total, args.quiet);
     let host = host_plan(&args, instances, groups, observer);
@@ -271,23 +271,6 @@ fn plan(
         frame_ticks: args.frame_ticks as usize,
         groups,
     })
-}
-
-/// How much there is to do: ticks where they are known, else bytes of files.
-fn total(plan: &FeedPlan) -> Result<Total> {
-    if let [SourceSpec::Generated(options)] = &plan.sources[..] {
-        return Ok(Total::Ticks(options.ticks * plan.selection.repeats));
-    }
-    let mut bytes = 0;
-    for source in &plan.sources {
-        match source {
-            SourceSpec::File { name, .. } if name != "-" => {
-                bytes += std::fs::metadata(name).with_context(|| name.clone())?.len();
-            }
-            _ => return Ok(Total::Unknown),
-        }
-    }
-    Ok(Total::Bytes(bytes * plan.selection.repeats))
 }
 
 fn host_plan(
@@ -387,6 +370,6 @@ impl ReplayArgs {
 }
 
 /// What a run took, as a rate.
-fn per_second(count: u64, elapsed: Duration) -> u64 {
+pub(crate) fn per_second(count: u64, elapsed: Duration) -> u64 {
     (count as f64 / elapsed.as_secs_f64().max(1e-9)) as u64
 }

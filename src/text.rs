@@ -13,6 +13,40 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
+/// A count with its noun: `1 file`, `153,491 ticks`; `noun` is the singular.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(count))
+}
+
+/// Bytes with their unit, in powers of 1000: `812 bytes`, `3.6 MB`.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [(f64, &str); 4] = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+    let size = count as f64;
+    match UNITS.iter().find(|(unit, _)| size >= *unit) {
+        Some((unit, name)) => format!("{:.1} {name}", size / unit),
+        None => counted(count, "byte"),
+    }
+}
+
+/// Text of a file as a terminal may show it: control characters are escaped.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
+/// `text` as a shell reads it back; in quotes where something in it is special.
+pub(crate) fn quote_for_shell(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@%".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 /// Rows as lines of aligned columns: the first column to the left, the others to the right.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -46,5 +80,20 @@ mod tests {
         assert_eq!(thousands(153_491), "153,491");
         let row = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
         assert_eq!(table(&[row("a", "12"), row("bcd", "3")]), "a    12\nbcd   3\n");
+    }
+
+    #[test]
+    fn counts_and_bytes_have_units() {
+        assert_eq!((counted(1, "line").as_str(), counted(0, "line").as_str()), ("1 line", "0 lines"));
+        assert_eq!((bytes(1).as_str(), bytes(812).as_str()), ("1 byte", "812 bytes"));
+        assert_eq!((bytes(3_637_062).as_str(), bytes(4_000_000_000).as_str()), ("3.6 MB", "4.0 GB"));
+    }
+
+    #[test]
+    fn text_of_a_file_can_steer_neither_terminal_nor_shell() {
+        assert_eq!(printable("A\u{1b}[2Jé"), "A\\u{1b}[2Jé");
+        assert_eq!(quote_for_shell("data/a-1.csv"), "data/a-1.csv");
+        assert_eq!(quote_for_shell("it's; rm"), r"'it'\''s; rm'");
+        assert_eq!(quote_for_shell(""), "''");
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result};
 use crossbeam_channel::{Sender, bounded};
 use indicatif::{ProgressBar, ProgressStyle};
-use tick_ingest::feed::FeedControl;
+use tick_ingest::feed::{FeedControl, SourceSpec};
 
 use crate::text::thousands;
 
@@ -20,6 +21,29 @@ pub(crate) enum Total {
     Bytes(u64),
     /// Nobody knows.
     Unknown,
+}
+
+impl Total {
+    /// What `sources`, played `repeats` times, hold: ticks where they are known, else bytes of files.
+    ///
+    /// # Errors
+    /// A file is not there.
+    pub(crate) fn of(sources: &[SourceSpec], repeats: u64) -> Result<Self> {
+        let repeats = repeats.max(1);
+        if let [SourceSpec::Generated(options)] = sources {
+            return Ok(Self::Ticks(options.ticks.saturating_mul(repeats)));
+        }
+        let mut bytes = 0;
+        for source in sources {
+            match source {
+                SourceSpec::File { name, .. } if name != "-" => {
+                    bytes += std::fs::metadata(name).with_context(|| name.clone())?.len();
+                }
+                _ => return Ok(Self::Unknown),
+            }
+        }
+        Ok(Self::Bytes(bytes.saturating_mul(repeats)))
+    }
 }
 
 /// Shows progress until it is dropped or finished; watches memory meanwhile.

@@ -19,6 +19,8 @@ pub struct Opened {
     pub format: Format,
     /// How that is packed.
     pub compression: Compression,
+    /// Which records it holds, in a format that has several schemas and names the one.
+    pub schema: Option<&'static str>,
     /// Decodes it.
     pub reader: Box<dyn Reader>,
 }
@@ -102,16 +104,17 @@ fn open_input(mut input: Input, options: &ReadOptions) -> Result<Opened, ReadErr
     let name = input.name().to_owned();
     let compression = input.compression();
     let head = input.head()?;
-    let opened = |format, reader| Ok(Opened { format, compression, reader });
+    let opened = |format, reader| Ok(Opened { format, compression, schema: None, reader });
     match head {
         [b'D', b'B', b'N', version, ..] if *version < b' ' => {
             let reader = DbnReader::open(&name, Box::new(input), options)?;
-            return opened(Format::Dbn, Box::new(reader));
+            let schema = reader.schema();
+            return Ok(Opened { format: Format::Dbn, compression, schema, reader: Box::new(reader) });
         }
         _ if head.starts_with(TICKS_MAGIC) => {
             return match compression {
                 Compression::Plain if name != STANDARD_INPUT => {
-                    opened(Format::Ticks, Box::new(TicksReader::open(&name)?))
+                    opened(Format::Ticks, Box::new(TicksReader::open(&name, options)?))
                 }
                 _ => Err(not_mappable(&name)),
             };

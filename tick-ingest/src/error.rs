@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
+use crate::formats::mapped_csv::Guess;
+
 /// A source could not be turned into ticks.
 #[derive(Debug, Error)]
 pub enum ReadError {
@@ -41,6 +43,16 @@ pub enum ReadError {
         /// What was found.
         problem: String,
         /// What would be read instead, or which option is missing.
+        advice: String,
+    },
+    /// A CSV that only a mapping can read.
+    #[error("{file}: is a CSV of no kind that is known by itself\n  {advice}")]
+    UnknownCsv {
+        /// The file as the user named it.
+        file: String,
+        /// The mapping that would probably read it.
+        guess: Box<Guess>,
+        /// The same as a sentence.
         advice: String,
     },
     /// The file is out of order beyond the allowed window.

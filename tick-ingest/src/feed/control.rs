@@ -32,8 +32,9 @@ impl FeedControl {
         self.ticks.load(Ordering::Relaxed)
     }
 
+    /// Counts ticks as sent.
     #[inline]
-    pub(super) fn sent(&self, ticks: u64) {
+    pub fn sent(&self, ticks: u64) {
         self.ticks.fetch_add(ticks, Ordering::Relaxed);
     }
 

@@ -52,19 +52,20 @@ pub fn detect(name: &str, head: &[u8], options: &ReadOptions) -> Result<Option<D
 
 /// What to say about a CSV that only a mapping can read; `None` where it looks like no CSV at all.
 fn unknown(name: &str, head: &[u8], options: &ReadOptions) -> Option<ReadError> {
-    let problem = "is a CSV of no kind that is known by itself".to_owned();
-    let advice = match mapped_csv::guess(name, head, options) {
-        Some(guess) => {
-            let notes: String = guess.notes.iter().map(|note| format!("\n  {note}")).collect();
-            format!("probably this reads it: --map {}{notes}", quote_for_shell(&guess.mapping.to_string()))
-        }
-        None if is_table(head) => {
-            "say which column is what, as in --map 'time=ts:ms,symbol=sym,price=px,size=qty,side=aggressor'"
-                .to_owned()
-        }
-        None => return None,
-    };
-    Some(ReadError::Format { file: name.to_owned(), problem, advice })
+    let file = name.to_owned();
+    if let Some(guess) = mapped_csv::guess(name, head, options) {
+        let notes: String = guess.notes.iter().map(|note| format!("\n  {note}")).collect();
+        let mapping = quote_for_shell(&guess.mapping.to_string());
+        let advice = format!("probably this reads it: --map {mapping}{notes}");
+        return Some(ReadError::UnknownCsv { file, guess: Box::new(guess), advice });
+    }
+    is_table(head).then(|| ReadError::Format {
+        file,
+        problem: "is a CSV of no kind that is known by itself".to_owned(),
+        advice: "say which column is what, as in --map \
+                 'time=ts:ms,symbol=sym,price=px,size=qty,side=aggressor'"
+            .to_owned(),
+    })
 }
 
 /// `'text'` as a shell reads it back.

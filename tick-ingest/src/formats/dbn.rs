@@ -61,6 +61,7 @@ pub struct DbnReader {
     file: String,
     decoder: DbnFsm,
     records: Records,
+    schema: Option<&'static str>,
     /// Whole records in the decoder's buffer that are still to be decoded.
     ready: usize,
     /// What is wrong with the record after those.
@@ -105,12 +106,18 @@ impl DbnReader {
             file: name.to_owned(),
             decoder,
             records,
+            schema: metadata.schema.map(|schema| schema.as_str()),
             ready: 0,
             damage: None,
             bytes,
             failure: None,
             ended: false,
         })
+    }
+
+    /// The schema's name, as `mbp-1`; `None` where the source is a live stream of several.
+    pub fn schema(&self) -> Option<&'static str> {
+        self.schema
     }
 
     /// Reads more bytes and counts the whole records among them; `false` at the end of the input.

@@ -1,10 +1,12 @@
 //! `.ticks` files as a source like any other, where a memory map cannot be handed on as it is.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tick_sdk::ticks_file::{TicksFile, TicksFileError};
 
-use crate::{Batch, NamedSymbol, ReadError, Reader};
+use crate::{Batch, NamedSymbol, ReadError, ReadOptions, Reader};
 
 /// Reads a `.ticks` file block by block.
 #[derive(Debug)]
@@ -13,6 +15,7 @@ pub struct TicksReader {
     file: TicksFile,
     next_block: u64,
     named: usize,
+    read_bytes: Arc<AtomicU64>,
 }
 
 /// Maps a `.ticks` file.
@@ -36,12 +39,13 @@ pub fn refused(name: &str, error: TicksFileError) -> ReadError {
 }
 
 impl TicksReader {
-    /// Opens a `.ticks` file.
+    /// Opens a `.ticks` file; of the options only the count of bytes read matters here.
     ///
     /// # Errors
     /// As [`map`].
-    pub fn open(name: &str) -> Result<Self, ReadError> {
-        Ok(Self { name: name.to_owned(), file: map(name)?, next_block: 0, named: 0 })
+    pub fn open(name: &str, options: &ReadOptions) -> Result<Self, ReadError> {
+        let (file, read_bytes) = (map(name)?, options.read_bytes.clone());
+        Ok(Self { name: name.to_owned(), file, next_block: 0, named: 0, read_bytes })
     }
 }
 
@@ -63,7 +67,9 @@ impl Reader for TicksReader {
                 out.at_line(self.next_block * tick_sdk::ticks_file::BLOCK_TICKS as u64 + out.counts.lines);
                 out.push(*tick);
             }
-            out.counts.bytes += size_of_val(block.as_slice()) as u64;
+            let bytes = size_of_val(block.as_slice()) as u64;
+            out.counts.bytes += bytes;
+            self.read_bytes.fetch_add(bytes, Ordering::Relaxed);
             self.next_block += 1;
         }
         Ok(self.next_block < self.file.blocks())
