@@ -26,7 +26,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted after a clean shutd
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Play files through strategies and report what they did
-    Replay(replay::ReplayArgs),
+    Replay(Box<replay::ReplayArgs>),
     /// Write sources as one .ticks or .csv file
     Convert(convert::ConvertArgs),
     /// Say what is in a file: format, instruments, time span, first ticks
@@ -57,7 +57,7 @@ pub(crate) struct UsageError(pub(crate) String);
 /// 1 failed, 2 wrong usage, 130 interrupted after a clean shutdown.
 pub fn main() -> ExitCode {
     let ended = match Cli::parse().command {
-        Command::Replay(args) => replay::run(args),
+        Command::Replay(args) => replay::run(&args),
         Command::Convert(args) => convert::run(args),
         Command::Info(args) => info::run(args),
         Command::Generate(args) => generate::run(args),

@@ -149,7 +149,7 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(crate) fn run(args: ReplayArgs) -> Result<Ended> {
+pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let instances = strategy_spec::parse(&args.strategy)?;
     let names: Vec<String> = instances.iter().map(|instance| instance.name.clone()).collect();
     let groups_text = match &args.groups {
@@ -160,37 +160,37 @@ pub(crate) fn run(args: ReplayArgs) -> Result<Ended> {
         args.groups.as_deref().map_or_else(String::new, |path| path.display().to_string())
     })?;
     let groups = Arc::new(groups);
-    let sources = sources(&args)?;
-    let mut ledger = open_ledger(&args)?;
+    let sources = sources(args)?;
+    let mut ledger = open_ledger(args)?;
     let manifest = match &args.state {
-        Some(_) => manifest::describe(&args, &sources, &groups_text)?,
+        Some(_) => manifest::describe(args, &sources, &groups_text)?,
         None => tick_sdk::run::Manifest::default(),
     };
     let opened = ledger.ledger.open_run(&manifest)?;
-    say_beginning(&args, &sources, opened);
+    say_beginning(args, &sources, opened);
 
     let control = Arc::new(FeedControl::default());
     let stop = control.clone();
     on_interrupt(move || stop.stop())?;
     let stream_failure = StreamFailure::new(control.clone());
-    let observer = stream(&args, opened, &names, &stream_failure)?;
+    let observer = stream(args, opened, &names, &stream_failure)?;
     let streamed = observer.is_some();
     let read_bytes = Arc::new(AtomicU64::new(0));
-    let plan = plan(&args, opened, sources, groups.clone(), read_bytes.clone())?;
+    let plan = plan(args, opened, sources, groups.clone(), read_bytes.clone())?;
     let total = Total::of(&plan.sources, plan.selection.repeats)?;
     let started = Instant::now();
     let progress = Progress::start(control.clone(), read_bytes, total, args.quiet);
-    let host = host_plan(&args, instances, groups, observer);
+    let host = host_plan(args, instances, groups, observer);
     let played = play(&plan, host, ledger.ledger, &control);
     let elapsed = started.elapsed();
     let peak_anonymous = progress.finish();
     let (feed, host) = played?;
     stream_failure.take().context("writing signals to standard output")?;
 
-    let outcome = Outcome::collect(&args, opened, names, feed, host, elapsed, peak_anonymous, |signals| {
-        write_signals(&args, opened, streamed, signals)
+    let outcome = Outcome::collect(args, opened, names, feed, host, elapsed, peak_anonymous, |signals| {
+        write_signals(args, opened, streamed, signals)
     })?;
-    say_results(&args, &outcome)?;
+    say_results(args, &outcome)?;
     Ok(if outcome.feed.interrupted { Ended::Interrupted } else { Ended::Done })
 }
 
@@ -316,7 +316,7 @@ fn write_signals(
     streamed: bool,
     visit: outcome::Visit<'_>,
 ) -> Result<()> {
-    let outcome::Visit { ledger, names, mut see } = visit;
+    let outcome::Visit { ledger, names, see } = visit;
     let mut ordered = OrderedSignals::new(ledger, opened.run, names, args.shards)?;
     let target = args.signals.as_deref().map(SignalsTarget::from);
     let mut file = match &target {
@@ -330,7 +330,7 @@ fn write_signals(
         }
         _ => None,
     };
-    while let Some(signal) = ordered.next()? {
+    while let Some(signal) = ordered.next_signal()? {
         if let Some(file) = &mut file {
             file.write(&signal)?;
         }

@@ -31,8 +31,10 @@ pub(super) struct Outcome {
 pub(super) struct Visit<'a> {
     pub(super) ledger: &'a dyn Ledger,
     pub(super) names: &'a [String],
-    pub(super) see: Box<dyn FnMut(&NamedSignal) -> Result<()> + 'a>,
+    pub(super) see: &'a mut See<'a>,
 }
+
+type See<'a> = dyn FnMut(&NamedSignal) -> Result<()> + 'a;
 
 impl Outcome {
     /// Puts the parts together; `visit` goes once through all signals, in order.
@@ -51,7 +53,7 @@ impl Outcome {
         let mut account = PaperAccount::new(args.rules(), names.iter().cloned());
         let mut sample = MarksSample::new(names.len());
         let mut prices = Marks::new(&instruments);
-        let see = Box::new(|named: &NamedSignal| {
+        let mut see = |named: &NamedSignal| {
             let NamedSignal { strategy, symbol, signal, .. } = named;
             while let Some(mark) = prices.next_before(signal.ts_recv) {
                 account.mark(mark.ts_recv, mark.symbol, mark.price);
@@ -59,8 +61,8 @@ impl Outcome {
             account.signal(*strategy, symbol, signal)?;
             sample.add(*strategy, symbol, signal);
             Ok(())
-        });
-        visit(Visit { ledger: &*host.ledger, names: &names, see })?;
+        };
+        visit(Visit { ledger: &*host.ledger, names: &names, see: &mut see })?;
         for mark in prices {
             account.mark(mark.ts_recv, mark.symbol, mark.price);
         }

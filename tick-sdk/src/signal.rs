@@ -85,8 +85,8 @@ pub struct DamagedBatch {
 /// Encodes `signals`, in order of (seq, n), as one batch.
 ///
 /// Layout: LEB128 numbers, a record a signal, each field the zigzag difference to the record
-/// before where that is small: seq, n, instrument, side, ts_recv, ts_event − ts_recv, price,
-/// bid − price, ask − price. A side of the book that is undefined is stored as the side's bit.
+/// before where that is small: side, seq, n, instrument, receive time, event time less receive time,
+/// price, bid less price, ask less price. A side of the book that is undefined is stored as the side's bit.
 pub fn encode_signals(signals: &[Signal], out: &mut Vec<u8>) {
     let mut before = Baseline::default();
     for signal in signals {

@@ -166,7 +166,7 @@ mod tests {
     fn it_acts_only_after_a_whole_window() {
         // 14 is 7 deviations away, but only two ratios came before it; before 18 there are three.
         let run = |ratios: &[f64]| {
-            let market = mids(quotes(Market::new(), "ETH", &[1.0]), "BTC", ratios);
+            let market = quotes(quotes(Market::new(), "ETH", &[1.0]), "BTC", ratios);
             trial().with("window", "3").run(&market)
         };
         assert!(run(&[10.0, 11.0, 14.0]).is_empty());
@@ -179,15 +179,15 @@ mod tests {
         let market = quotes(market, "BTC", &[10.0, 11.0, 11.0]).quote("ETH", "0.5", "-");
         let market = quotes(market, "BTC", &[14.0]);
         assert!(trial().run(&market).is_empty());
-        let market = mids(mids(market, "ETH", &[1.0]), "BTC", &[14.0]);
+        let market = quotes(quotes(market, "ETH", &[1.0]), "BTC", &[14.0]);
         assert_eq!(trial().run(&market)[..2], ["BTC sell 14", "ETH buy 1"]);
     }
 
     #[test]
     fn instruments_outside_the_pair_are_not_seen() {
         let market = quotes(Market::new(), "ETH", &[1.0]);
-        let with_others = mids(market.clone(), "SOL", &[3.0, 4.0, 5.0]);
-        let run = |market| trial().run(&mids(market, "BTC", &[10.0, 11.0, 11.0, 14.0, 10.0]));
+        let with_others = quotes(market.clone(), "SOL", &[3.0, 4.0, 5.0]);
+        let run = |market| trial().run(&quotes(market, "BTC", &[10.0, 11.0, 11.0, 14.0, 10.0]));
         assert_eq!(run(with_others), run(market));
     }
 

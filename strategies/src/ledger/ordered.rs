@@ -43,8 +43,11 @@ pub struct OrderedSignals<'a> {
     names: &'a [String],
     lanes: Vec<LaneReader>,
     /// The first signal's time and symbol of each lane that has one, and its strategy's name.
-    first: BinaryHeap<Reverse<(u64, Arc<str>, &'a str, usize)>>,
+    first: BinaryHeap<Reverse<FirstSignal<'a>>>,
 }
+
+/// Time, symbol, strategy's name, lane.
+type FirstSignal<'a> = (u64, Arc<str>, &'a str, usize);
 
 struct LaneReader {
     id: LaneId,
@@ -99,7 +102,7 @@ impl<'a> OrderedSignals<'a> {
     ///
     /// # Errors
     /// The ledger cannot be read on.
-    pub fn next(&mut self) -> Result<Option<NamedSignal>, LedgerError> {
+    pub fn next_signal(&mut self) -> Result<Option<NamedSignal>, LedgerError> {
         let Some(Reverse((_, _, _, lane))) = self.first.pop() else { return Ok(None) };
         let signal = self.lanes[lane].sorted.pop_front();
         self.queue(lane)?;

@@ -18,8 +18,10 @@ pub struct Registration {
     pub scope: Scope,
     /// Its parameters.
     pub params: &'static [ParamInfo],
-    configure: fn(&[(String, String)]) -> Result<Box<dyn Configured>, ParamError>,
+    configure: Configure,
 }
+
+type Configure = fn(&[(String, String)]) -> Result<Box<dyn Configured>, ParamError>;
 
 inventory::collect!(Registration);
 
