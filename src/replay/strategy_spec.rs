@@ -44,7 +44,7 @@ fn parse_one(spec: &str) -> Result<Instance, String> {
     let params = params.split(',').filter(|param| !param.trim().is_empty());
     let params = params.map(|param| match param.split_once('=') {
         Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
-        None => Err(format!("'{param}' is no parameter: write NAME=VALUE")),
+        None => Err(format!("'{param}' is no parameter: write NAME=VALUE, and each further strategy in a --strategy of its own")),
     });
     let params = params.collect::<Result<Vec<_>, _>>()?;
     let configured = registration.configure(&params).map_err(|error| error.to_string())?;

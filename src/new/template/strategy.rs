@@ -14,7 +14,7 @@ params! {
         /// How many trades it looks back, 1 to 100000.
         window: u32 = 100,
         /// The move over the window at which it takes a position, in basis points.
-        move_bps: f64 = 5.0,
+        move_bps: f64 = 2.0,
     }
 }
 
