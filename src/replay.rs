@@ -16,7 +16,9 @@ use tick_sdk::Groups;
 
 use crate::cli::Ended;
 use crate::duration::parse_duration_ns;
+use crate::generate::parse_count;
 use crate::sources::{SelectionArgs, SourceArgs, on_interrupt};
+use crate::text::counted;
 
 mod manifest;
 mod outcome;
@@ -38,16 +40,30 @@ pub(crate) struct ReplayArgs {
     #[command(flatten)]
     sources: SourceArgs,
     /// Strategies, with parameters after a colon; repeat for several
-    #[arg(long, value_name = "[NAME=]STRATEGY[:PARAM=VALUE,…]", default_value = "apple,pear")]
+    #[arg(
+        long,
+        value_name = "[NAME=]STRATEGY[:PARAM=VALUE,…]",
+        default_value = "apple,pear",
+        help_heading = "Strategies"
+    )]
     strategy: Vec<String>,
+    /// Groups of instruments for strategies that trade them together, one `NAME = A B` a line
+    #[arg(long, value_name = "FILE", help_heading = "Strategies")]
+    groups: Option<PathBuf>,
     /// Write every signal: OUT.csv, OUT.jsonl, or - to stream CSV to standard output
-    #[arg(long, value_name = "OUT")]
+    #[arg(long, value_name = "OUT", help_heading = "Results")]
     signals: Option<String>,
     /// Write a page with charts, accounts and timings
-    #[arg(long, value_name = "OUT.html")]
+    #[arg(long, value_name = "OUT.html", help_heading = "Results")]
     report: Option<PathBuf>,
+    /// The summary as one JSON object
+    #[arg(long, help_heading = "Results")]
+    json: bool,
+    /// No progress
+    #[arg(long, help_heading = "Results")]
+    quiet: bool,
     /// Keep the ledger here, so that an interrupted run is resumed by the same command
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Results")]
     state: Option<PathBuf>,
     #[command(flatten)]
     selection: SelectionArgs,
@@ -66,15 +82,6 @@ pub(crate) struct ReplayArgs {
     /// Threads that run strategies [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Machine")]
     threads: Option<u16>,
-    /// Groups of instruments for strategies that trade them together, one `NAME = A B` a line
-    #[arg(long, value_name = "FILE")]
-    groups: Option<PathBuf>,
-    /// Results as one JSON object
-    #[arg(long)]
-    json: bool,
-    /// No progress
-    #[arg(long)]
-    quiet: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -85,7 +92,7 @@ Examples:
   orchard replay capture.gz --state run1           resumes where it was, after Ctrl-C or kill -9
   orchard replay capture.gz --speed 10x --signals - | head
   zcat capture.gz | orchard replay -
-  orchard replay --ticks 10000000 --instruments 100   a generated market
+  orchard replay --ticks 10M --instruments 100        a generated market
 
 Signals have the columns run, strategy, instrument, shard, seq, ts_event (ns since 1970), side
 (buy, sell or flat: the wanted position) and price.";
@@ -124,8 +131,8 @@ struct AccountArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Generated market, without files")]
 struct GeneratedArgs {
-    /// How many ticks
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    /// How many ticks, as 500K, 100M or 2G
+    #[arg(long, value_name = "N", default_value = "1M", value_parser = parse_count)]
     ticks: u64,
     /// How many instruments
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -227,8 +234,10 @@ fn say_beginning(args: &ReplayArgs, sources: &[SourceSpec], opened: OpenedRun) {
     }
     if let [SourceSpec::Generated(options)] = sources {
         eprintln!(
-            "No files given: playing a generated market of {} ticks and {} instruments, seed {}.",
-            options.ticks, options.instruments, options.seed
+            "No files given: playing a generated market of {} and {}, seed {}.",
+            counted(options.ticks, "tick"),
+            counted(options.instruments.into(), "instrument"),
+            options.seed
         );
     }
     if opened.resumed {

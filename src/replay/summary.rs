@@ -28,8 +28,11 @@ fn table_of_facts(outcome: &Outcome) -> String {
     let feed = &outcome.feed;
     let mut lines = Vec::new();
     let mut line = |name: &str, value: String| lines.push(format!("{name:<13}{value}\n"));
-    let state =
-        if feed.interrupted { "interrupted; the same command with its --state resumes it" } else { "done" };
+    let state = match (feed.interrupted, outcome.kept) {
+        (false, _) => "done",
+        (true, true) => "interrupted; the same command resumes it",
+        (true, false) => "interrupted; with --state DIR it could be resumed",
+    };
     line("Run", format!("{}, {state}", outcome.opened.run));
     line("Sources", outcome.sources.join(", "));
     let kinds = outcome.ticks_by_kind();
@@ -57,7 +60,9 @@ fn table_of_facts(outcome: &Outcome) -> String {
         "Speed",
         format!("{} ticks/s ({seconds:.3} s, {} commits)", thousands(rate), thousands(outcome.commits)),
     );
-    line("Exactness", format!("{} duplicates, 0 gaps", thousands(outcome.duplicates())));
+    // What a resumed run is given again was taken before: that is no fault of a transport.
+    let again = if outcome.opened.resumed { " (taken before the resume)" } else { "" };
+    line("Exactness", format!("{} duplicates{again}, 0 gaps", thousands(outcome.duplicates())));
     if outcome.peak_anonymous > 0 {
         line("Memory", format!("{:.1} MB at most, mapped files aside", outcome.peak_anonymous as f64 * 1e-6));
     }
