@@ -15,6 +15,8 @@ use crate::report::{InstrumentMarks, Latency, MarksSample, ReportData, RunFacts}
 /// A replay's results.
 pub(super) struct Outcome {
     pub(super) opened: OpenedRun,
+    /// Whether its ledger outlives it.
+    pub(super) keeps_state: bool,
     pub(super) sources: Vec<String>,
     pub(super) feed: FeedReport,
     pub(super) lanes: Vec<(LaneId, LaneCounts)>,
@@ -74,6 +76,7 @@ impl Outcome {
         };
         Ok(Self {
             opened,
+            keeps_state: args.state.is_some(),
             sources,
             feed,
             lanes: host.lanes,

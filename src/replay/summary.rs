@@ -28,8 +28,11 @@ fn table_of_facts(outcome: &Outcome) -> String {
     let feed = &outcome.feed;
     let mut lines = Vec::new();
     let mut line = |name: &str, value: String| lines.push(format!("{name:<13}{value}\n"));
-    let state =
-        if feed.interrupted { "interrupted; the same command with its --state resumes it" } else { "done" };
+    let state = match (feed.interrupted, outcome.keeps_state) {
+        (false, _) => "done",
+        (true, true) => "interrupted; the same command resumes it",
+        (true, false) => "interrupted; with --state DIR it could be resumed",
+    };
     line("Run", format!("{}, {state}", outcome.opened.run));
     line("Sources", outcome.sources.join(", "));
     let kinds = outcome.ticks_by_kind();
