@@ -5,4 +5,7 @@ mod capture;
 mod equality;
 #[path = "../commands_files/program.rs"]
 mod program;
+#[cfg(unix)]
+mod recovery;
 mod replaying;
+mod resuming;
