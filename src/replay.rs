@@ -10,7 +10,7 @@ use clap::Args;
 use strategies::host::{CommitObserver, HostPlan, HostReport, Instance, RunningHost};
 use strategies::ledger::{Ledger, OpenedRun, OrderedSignals, SqliteLedger};
 use strategies::paper::{BasisPoints, Fill, PaperRules};
-use tick_ingest::feed::{self, FeedControl, FeedPlan, FeedReport, Pace, SourceSpec, Speed};
+use tick_ingest::feed::{self, FeedControl, FeedPlan, FeedReport, Pace, SourceSpec, Speed, TickSelection};
 use tick_ingest::generate::GenerateOptions;
 use tick_sdk::Groups;
 
@@ -37,8 +37,6 @@ use stream::{SignalStream, StreamFailure};
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct ReplayArgs {
-    #[command(flatten)]
-    sources: SourceArgs,
     /// Strategies, with parameters after a colon; repeat for several
     #[arg(
         long,
@@ -59,12 +57,14 @@ pub(crate) struct ReplayArgs {
     /// The summary as one JSON object
     #[arg(long, help_heading = "Results")]
     json: bool,
-    /// No progress
+    /// No progress, and no summary beside streamed signals
     #[arg(long, help_heading = "Results")]
     quiet: bool,
     /// Keep the ledger here, so that an interrupted run is resumed by the same command
     #[arg(long, value_name = "DIR", help_heading = "Results")]
     state: Option<PathBuf>,
+    #[command(flatten)]
+    sources: SourceArgs,
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
@@ -166,13 +166,18 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let groups: Groups = groups_text.parse().with_context(|| {
         args.groups.as_deref().map_or_else(String::new, |path| path.display().to_string())
     })?;
+    strategy_spec::expect_groups(&instances, &groups)?;
     let groups = Arc::new(groups);
     let sources = sources(args)?;
-    let mut ledger = open_ledger(args)?;
+    let selection = args.selection.selection()?;
+    let total = Total::of(&sources, selection.repeats)?;
+    check_outputs(args)?;
     let manifest = match &args.state {
         Some(_) => manifest::describe(args, &sources, &groups_text)?,
         None => tick_sdk::run::Manifest::default(),
     };
+    // What was wrong with the command is known by now, so that nothing wrong is recorded.
+    let mut ledger = open_ledger(args)?;
     let opened = ledger.ledger.open_run(&manifest)?;
     say_beginning(args, &sources, opened);
 
@@ -183,8 +188,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let observer = stream(args, opened, &names, &stream_failure)?;
     let streamed = observer.is_some();
     let read_bytes = Arc::new(AtomicU64::new(0));
-    let plan = plan(args, opened, sources, groups.clone(), read_bytes.clone())?;
-    let total = Total::of(&plan.sources, plan.selection.repeats)?;
+    let plan = plan(args, opened, sources, selection, groups.clone(), read_bytes.clone());
     let started = Instant::now();
     let progress = Progress::start(control.clone(), read_bytes, total, args.quiet);
     let host = host_plan(args, instances, groups, observer);
@@ -209,6 +213,23 @@ fn sources(args: &ReplayArgs) -> Result<Vec<SourceSpec>> {
     let GeneratedArgs { ticks, instruments, seed } = args.market;
     let options = GenerateOptions { ticks, instruments, seed, ..GenerateOptions::default() };
     Ok(vec![SourceSpec::Generated(options)])
+}
+
+/// Refuses what could not be written at the end, hours later, in one line now.
+fn check_outputs(args: &ReplayArgs) -> Result<()> {
+    let signals = args.signals.as_deref().map(SignalsTarget::from);
+    let signals = signals.as_ref().and_then(SignalsTarget::path);
+    for (option, path) in [("--signals", signals), ("--report", args.report.as_deref())] {
+        let Some(path) = path else { continue };
+        let wrong = || format!("{option} {}: cannot be written", path.display());
+        if path.is_dir() {
+            anyhow::bail!("{}: it is a folder; name a file in it", wrong());
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        // It has no name, and is gone when it is closed.
+        tempfile::tempfile_in(folder.unwrap_or(Path::new("."))).with_context(wrong)?;
+    }
+    Ok(())
 }
 
 /// A ledger, and the folder that goes with it when nobody asked to keep it.
@@ -264,22 +285,23 @@ fn plan(
     args: &ReplayArgs,
     opened: OpenedRun,
     sources: Vec<SourceSpec>,
+    selection: TickSelection,
     groups: Arc<Groups>,
     read_bytes: Arc<AtomicU64>,
-) -> Result<FeedPlan> {
+) -> FeedPlan {
     let mut read = args.sources.read_options();
     read.read_bytes = read_bytes;
     let speed = args.clock.rate.map_or(args.clock.speed, Speed::Rate);
-    Ok(FeedPlan {
+    FeedPlan {
         run: opened.run,
         sources,
         read,
-        selection: args.selection.selection()?,
+        selection,
         pace: Pace { speed, max_gap_ns: args.clock.max_gap },
         shards: args.shards,
         frame_ticks: args.frame_ticks as usize,
         groups,
-    })
+    }
 }
 
 fn host_plan(
@@ -289,9 +311,9 @@ fn host_plan(
     observer: Option<Box<dyn CommitObserver>>,
 ) -> HostPlan {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    // About 1.3 MB of ticks wait for a thread: enough that neither side sleeps at every frame, and
-    // still in the cache that cores share.
-    let queued_frames = (32_768 / args.frame_ticks as usize).clamp(4, 4096);
+    // About 5 MB of ticks wait for a thread: with fewer, threads sleep and wake too often
+    // (measured: 8 frames of 4,096 ticks 0.8 of the speed of 32); with more, they leave the cache.
+    let queued_frames = (131_072 / args.frame_ticks as usize).clamp(4, 4096);
     HostPlan {
         instances,
         shards: args.shards,
@@ -361,6 +383,7 @@ fn say_results(args: &ReplayArgs, outcome: &Outcome) -> Result<()> {
     let text = if args.json { summary::json(outcome)? } else { summary::text(outcome) };
     // Standard output is the signals' where they stream.
     match args.signals.as_deref().map(SignalsTarget::from) {
+        Some(SignalsTarget::Stdout) if args.quiet && !args.json => {}
         Some(SignalsTarget::Stdout) => eprint!("{text}"),
         _ => std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?,
     }

@@ -28,6 +28,16 @@ impl From<&str> for SignalsTarget {
     }
 }
 
+impl SignalsTarget {
+    /// The file's, if it is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Stdout => None,
+            Self::File(path) => Some(path),
+        }
+    }
+}
+
 /// Writes signals one by one.
 pub(super) struct SignalWriter<W: Write> {
     out: W,

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use strategies::host::Instance;
-use tick_sdk::Registration;
+use tick_sdk::{Groups, Registration, Scope};
 
 use crate::cli::UsageError;
 
@@ -24,6 +24,20 @@ pub(super) fn parse(texts: &[String]) -> Result<Vec<Instance>> {
         }
     }
     Ok(instances)
+}
+
+/// Refuses a strategy of groups where there are none, as it would see no tick.
+pub(super) fn expect_groups(instances: &[Instance], groups: &Groups) -> Result<()> {
+    let of_groups = |instance: &&Instance| instance.configured.registration().scope == Scope::Group;
+    match instances.iter().find(of_groups) {
+        Some(instance) if groups.all().is_empty() => Err(UsageError(format!(
+            "strategy {} trades groups of instruments, and there are none: name them with --groups FILE, \
+             one `NAME = SYMBOL SYMBOL` a line",
+            instance.name
+        ))
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 fn usage(spec: &str, problem: &str) -> UsageError {

@@ -1,0 +1,11 @@
+//! `orchard replay`, as a user runs it: what it computes, that nothing but the ticks decides it, that
+//! no end of the process changes it, and what it says to mistakes.
+
+mod capture;
+mod equality;
+#[path = "../commands_files/program.rs"]
+mod program;
+#[cfg(unix)]
+mod recovery;
+mod replaying;
+mod resuming;
