@@ -3,6 +3,7 @@
 
 mod capture;
 mod equality;
+#[allow(dead_code, reason = "shared with the tests of the other commands, which use all of it")]
 #[path = "../commands_files/program.rs"]
 mod program;
 #[cfg(unix)]
