@@ -178,6 +178,8 @@ impl RunningHost {
         drop(self.frames);
         let results: Vec<_> = self.workers.into_iter().map(JoinHandle::join).collect();
         let (ledger, commits) = self.committer.finish();
+        // A ledger that failed is why threads stopped: its error comes first.
+        let ledger = ledger?;
         let mut lanes = Vec::new();
         let mut markets = Vec::new();
         let mut timing = Timing::new();
@@ -189,7 +191,7 @@ impl RunningHost {
         }
         lanes.sort_by(|(a, _), (b, _)| a.cmp(b));
         markets.sort_by_key(|(shard, _)| *shard);
-        Ok(HostReport { lanes, markets, timing, ledger: ledger?, commits })
+        Ok(HostReport { lanes, markets, timing, ledger, commits })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 
 use super::HostError;
 use crate::ledger::{Commit, LaneId, Ledger, LedgerError};
@@ -35,9 +35,8 @@ pub(super) struct Committer {
 /// A worker's access to the committer; at most one of its requests is under way.
 pub(super) struct CommitHandle {
     requests: Sender<Request>,
-    reply_to: Sender<Reply>,
-    replies: Receiver<Reply>,
-    under_way: bool,
+    /// Where the reply to the request under way comes.
+    under_way: Option<Receiver<Reply>>,
     rest_until: Instant,
     /// Whether anybody wants to know how far lanes are.
     pub(super) observed: bool,
@@ -87,12 +86,9 @@ impl Committer {
     }
 
     pub(super) fn handle(&self) -> CommitHandle {
-        let (reply_to, replies) = bounded(1);
         CommitHandle {
             requests: self.requests.clone(),
-            reply_to,
-            replies,
-            under_way: false,
+            under_way: None,
             rest_until: Instant::now(),
             observed: self.observed,
         }
@@ -148,18 +144,20 @@ impl CommitHandle {
     /// A lane was fenced off, or the ledger has stopped.
     #[inline]
     pub(super) fn is_due(&mut self, now: Instant) -> Result<bool, HostError> {
-        if self.under_way
-            && let Ok(reply) = self.replies.try_recv()
-        {
-            self.settle(&reply, now)?;
+        if let Some(replies) = &self.under_way {
+            match replies.try_recv() {
+                Ok(reply) => self.settle(&reply, now)?,
+                Err(TryRecvError::Empty) => return Ok(false),
+                Err(TryRecvError::Disconnected) => return Err(HostError::LedgerStopped),
+            }
         }
-        Ok(!self.under_way && now >= self.rest_until)
+        Ok(now >= self.rest_until)
     }
 
-    /// How long to wait for frames before it is worth asking again.
+    /// How long to wait for frames, while something waits to be committed, before asking again.
     pub(super) fn patience(&self, now: Instant) -> Duration {
         let rest = self.rest_until.saturating_duration_since(now);
-        rest.clamp(Duration::from_micros(100), Duration::from_millis(20))
+        rest.max(Duration::from_micros(100))
     }
 
     /// Waits until the last request is done.
@@ -167,21 +165,10 @@ impl CommitHandle {
     /// # Errors
     /// As [`CommitHandle::is_due`].
     pub(super) fn wait(&mut self) -> Result<(), HostError> {
-        if !self.under_way {
-            return Ok(());
-        }
-        // The reply channel never closes, as this end holds its sender too: a ledger that has
-        // failed is noticed by its closed inbox.
-        let started = Instant::now();
-        loop {
-            match self.replies.recv_timeout(Duration::from_millis(100)) {
-                Ok(reply) => return self.settle(&reply, Instant::now()),
-                Err(_) if started.elapsed() > COMMIT_TIMEOUT || self.has_stopped() => {
-                    return Err(HostError::LedgerStopped);
-                }
-                Err(_) => {}
-            }
-        }
+        let Some(replies) = &self.under_way else { return Ok(()) };
+        // A ledger that has failed drops its requests, and with them the replies' channels.
+        let reply = replies.recv_timeout(COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)?;
+        self.settle(&reply, Instant::now())
     }
 
     /// Hands over commits and how far lanes are; the last request must be done.
@@ -190,19 +177,15 @@ impl CommitHandle {
         commits: Vec<Commit>,
         progress: Vec<LaneProgress>,
     ) -> Result<(), HostError> {
-        let request = Request { commits, progress, reply_to: self.reply_to.clone() };
+        let (reply_to, replies) = bounded(1);
+        let request = Request { commits, progress, reply_to };
         self.requests.send_timeout(request, COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)?;
-        self.under_way = true;
+        self.under_way = Some(replies);
         Ok(())
     }
 
-    fn has_stopped(&self) -> bool {
-        let probe = Request { commits: Vec::new(), progress: Vec::new(), reply_to: bounded(1).0 };
-        matches!(self.requests.try_send(probe), Err(crossbeam_channel::TrySendError::Disconnected(_)))
-    }
-
     fn settle(&mut self, reply: &Reply, now: Instant) -> Result<(), HostError> {
-        self.under_way = false;
+        self.under_way = None;
         self.rest_until = now + (reply.took * REST).min(LONGEST_REST);
         match reply.fenced.first() {
             Some(lane) => Err(HostError::Fenced { strategy: lane.strategy.clone(), shard: lane.shard }),

@@ -49,7 +49,7 @@ impl Worker {
         mut commits: CommitHandle,
     ) -> Result<(), HostError> {
         let mut now = Instant::now();
-        while let Ok(frame) = frames.receive(commits.patience(now)) {
+        while let Ok(frame) = frames.receive(self.patience(&commits, now)) {
             now = match frame {
                 Some(frame) => self.take(&frame)?,
                 None => Instant::now(),
@@ -66,6 +66,15 @@ impl Worker {
         commits.wait()?;
         self.commit(&mut commits, true)?;
         commits.wait()
+    }
+
+    fn patience(&self, commits: &CommitHandle, now: Instant) -> Duration {
+        /// With nothing to commit only a frame or the end is waited for.
+        const IDLE: Duration = Duration::from_secs(1);
+        match self.lanes.iter().any(HostedLane::has_news) {
+            true => commits.patience(now),
+            false => IDLE,
+        }
     }
 
     /// Runs a frame through every lane of its shard; gives the time when that was done.
