@@ -9,3 +9,5 @@ mod program;
 mod recovery;
 mod replaying;
 mod resuming;
+mod selection;
+mod usage;
