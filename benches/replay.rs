@@ -33,7 +33,11 @@ fn main() {
     let is_test = !std::env::args().any(|arg| arg == "--bench");
     let default = if is_test { 200_000 } else { 100_000_000 };
     let ticks = std::env::var("TICKS").map_or(default, |text| text.parse().expect("TICKS is a number"));
-    let rounds = if is_test { 1 } else { 5 };
+    let rounds = if is_test {
+        1
+    } else {
+        std::env::var("ROUNDS").map_or(5, |text| text.parse().expect("ROUNDS is a number"))
+    };
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = folder.path().join("bench.ticks");
     generate(&path, ticks);
@@ -44,18 +48,29 @@ fn main() {
     }
     for _ in 0..rounds {
         for row in &mut rows {
-            let started = Instant::now();
-            let signals = (row.work)();
-            row.seconds.push(started.elapsed().as_secs_f64());
-            row.signals = signals;
+            let done = (row.work)();
+            row.seconds.push(done.seconds);
+            row.signals = done.signals;
         }
     }
     print(&mut rows, ticks);
 }
 
+/// What one run of a row did, and how long it took.
+struct Done {
+    signals: u64,
+    seconds: f64,
+}
+
+fn timed(work: impl FnOnce() -> u64) -> Done {
+    let started = Instant::now();
+    let signals = work();
+    Done { signals, seconds: started.elapsed().as_secs_f64() }
+}
+
 struct Row<'a> {
     name: &'static str,
-    work: Box<dyn FnMut() -> u64 + 'a>,
+    work: Box<dyn FnMut() -> Done + 'a>,
     seconds: Vec<f64>,
     signals: u64,
 }
@@ -67,15 +82,24 @@ fn rows<'a>(path: &'a Path, folder: &'a Path) -> Vec<Row<'a>> {
         host(path, Box::new(SqliteLedger::open(ledger.path()).expect("a ledger can be made")), market)
     };
     vec![
-        row("read the ticks only, 1 thread", Box::new(move || sum(path))),
-        row("entry check only (CRC, bounds), 1 thread", Box::new(move || check(path))),
-        row("plain loop, Apple, 1 thread", Box::new(move || plain(path, |ticks| apple(ticks, |_| true)))),
-        row("plain loop, Pear, 1 thread", Box::new(move || plain(path, |ticks| pear(ticks, |_| true)))),
-        row("plain loop, both, 1 thread", Box::new(move || plain(path, both))),
-        row("plain loop, 2 threads, a strategy each", Box::new(move || plain_by_strategy(path))),
-        row("plain loop, 2 threads, half the instruments each", Box::new(move || plain_by_instrument(path))),
-        row("Apple's lane alone, 1 thread", Box::new(move || lane(path, "apple"))),
-        row("Pear's lane alone, 1 thread", Box::new(move || lane(path, "pear"))),
+        row("read the ticks only, 1 thread", Box::new(move || timed(|| sum(path)))),
+        row("entry check only (CRC, bounds), 1 thread", Box::new(move || timed(|| check(path)))),
+        row(
+            "plain loop, Apple, 1 thread",
+            Box::new(move || timed(|| plain(path, |ticks| apple(ticks, |_| true)))),
+        ),
+        row(
+            "plain loop, Pear, 1 thread",
+            Box::new(move || timed(|| plain(path, |ticks| pear(ticks, |_| true)))),
+        ),
+        row("plain loop, both, 1 thread", Box::new(move || timed(|| plain(path, both)))),
+        row("plain loop, 2 threads, a strategy each", Box::new(move || timed(|| plain_by_strategy(path)))),
+        row(
+            "plain loop, 2 threads, half the instruments each",
+            Box::new(move || timed(|| plain_by_instrument(path))),
+        ),
+        row("Apple's lane alone, 1 thread", Box::new(move || timed(|| lane(path, "apple")))),
+        row("Pear's lane alone, 1 thread", Box::new(move || timed(|| lane(path, "pear")))),
         row("orchard, no ledger", Box::new(move || host(path, Box::new(NoLedger), false))),
         row("orchard, ledger in memory", Box::new(move || host(path, Box::<MemoryLedger>::default(), false))),
         row("orchard, ledger on disk", Box::new(move || disk(false))),
@@ -95,10 +119,12 @@ fn print(rows: &mut [Row<'_>], ticks: u64) {
         "{ticks} ticks, {INSTRUMENTS} instruments; million ticks/s, median of {}",
         rows[0].seconds.len()
     );
-    println!("{:<52} {:>8} {:>8} {:>10} {:>10}", "", "M/s", "GB/s", "of limit", "signals");
+    println!("{:<52} {:>8} {:>8} {:>10} {:>8} {:>10}", "", "M/s", "GB/s", "of limit", "best", "signals");
     for row in rows.iter() {
         let (rate, gb) = (rate(row), rate(row) * 40.0 / 1e3);
-        println!("{:<52} {rate:>8.1} {gb:>8.2} {:>10.2} {:>10}", row.name, rate / limit, row.signals);
+        let best = ticks as f64 / row.seconds.iter().copied().fold(f64::INFINITY, f64::min) / 1e6;
+        let of_limit = rate / limit;
+        println!("{:<52} {rate:>8.1} {gb:>8.2} {of_limit:>10.2} {best:>8.1} {:>10}", row.name, row.signals);
     }
 }
 
@@ -321,8 +347,9 @@ fn lane(path: &Path, name: &str) -> u64 {
     signals
 }
 
-/// The whole path, as `orchard replay` takes it.
-fn host(path: &Path, mut ledger: Box<dyn Ledger>, record_market: bool) -> u64 {
+/// The whole path, as `orchard replay` takes it, until every signal is committed.
+fn host(path: &Path, mut ledger: Box<dyn Ledger>, record_market: bool) -> Done {
+    let started = Instant::now();
     let run = ledger.open_run(&Manifest::default()).expect("the ledger is new").run;
     let groups = Arc::new(Groups::default());
     let instance = |name: &str| Instance {
@@ -334,7 +361,7 @@ fn host(path: &Path, mut ledger: Box<dyn Ledger>, record_market: bool) -> u64 {
         shards: 1,
         threads: 2,
         groups: groups.clone(),
-        queued_frames: 16,
+        queued_frames: 32,
         record_market,
         observer: None,
     };
@@ -353,7 +380,8 @@ fn host(path: &Path, mut ledger: Box<dyn Ledger>, record_market: bool) -> u64 {
     feed::run(&feed, &frames, &FeedControl::default()).expect("the file is whole");
     drop(frames);
     let report = host.finish().expect("nothing fails");
-    report.lanes.iter().map(|(_, counts)| counts.signals).sum()
+    let seconds = started.elapsed().as_secs_f64();
+    Done { signals: report.lanes.iter().map(|(_, counts)| counts.signals).sum(), seconds }
 }
 
 /// Takes commits and forgets them: what is left is everything but the ledger.

@@ -82,7 +82,7 @@ impl MarketArgs {
 }
 
 /// A count with a decimal suffix: `1500`, `500K`, `1.5M`, `2G`.
-fn parse_count(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
     let wrong = || format!("'{text}' is no count: write a number, as 1500, 500K, 1.5M or 2G");
     let (number, exponent) = match text.as_bytes() {
         [number @ .., b'K' | b'k'] => (number, 3),

@@ -15,8 +15,8 @@ use crate::report::{InstrumentMarks, Latency, MarksSample, ReportData, RunFacts}
 /// A replay's results.
 pub(super) struct Outcome {
     pub(super) opened: OpenedRun,
-    /// Whether its ledger outlives it.
-    pub(super) keeps_state: bool,
+    /// Whether its ledger is kept, so that it can be resumed.
+    pub(super) kept: bool,
     pub(super) sources: Vec<String>,
     pub(super) feed: FeedReport,
     pub(super) lanes: Vec<(LaneId, LaneCounts)>,
@@ -76,7 +76,7 @@ impl Outcome {
         };
         Ok(Self {
             opened,
-            keeps_state: args.state.is_some(),
+            kept: args.state.is_some(),
             sources,
             feed,
             lanes: host.lanes,

@@ -28,7 +28,7 @@ fn table_of_facts(outcome: &Outcome) -> String {
     let feed = &outcome.feed;
     let mut lines = Vec::new();
     let mut line = |name: &str, value: String| lines.push(format!("{name:<13}{value}\n"));
-    let state = match (feed.interrupted, outcome.keeps_state) {
+    let state = match (feed.interrupted, outcome.kept) {
         (false, _) => "done",
         (true, true) => "interrupted; the same command resumes it",
         (true, false) => "interrupted; with --state DIR it could be resumed",
@@ -61,7 +61,9 @@ fn table_of_facts(outcome: &Outcome) -> String {
         "Speed",
         format!("{} ticks/s ({seconds:.3} s, {} commits)", thousands(rate), thousands(outcome.commits)),
     );
-    line("Exactness", format!("{} duplicates, 0 gaps", thousands(outcome.duplicates())));
+    // What a resumed run is given again was taken before: that is no fault of a transport.
+    let again = if outcome.opened.resumed { " (taken before the resume)" } else { "" };
+    line("Exactness", format!("{} duplicates{again}, 0 gaps", thousands(outcome.duplicates())));
     if outcome.peak_anonymous > 0 {
         line("Memory", format!("{:.1} MB at most, mapped files aside", outcome.peak_anonymous as f64 * 1e-6));
     }

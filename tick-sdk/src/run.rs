@@ -70,8 +70,10 @@ impl Manifest {
     /// The first difference in words, as in "shards was 1, and is now 3".
     pub fn difference(&self, now: &Self) -> Option<String> {
         let names: BTreeSet<_> = self.entries.keys().chain(now.entries.keys()).collect();
-        let value = |manifest: &Self, name| {
-            manifest.entries.get(name).cloned().unwrap_or_else(|| "absent".to_owned())
+        let value = |manifest: &Self, name| match manifest.entries.get(name) {
+            None => "absent".to_owned(),
+            Some(value) if value.is_empty() => "empty".to_owned(),
+            Some(value) => value.clone(),
         };
         names.into_iter().find_map(|name| {
             let (before, now) = (value(self, name), value(now, name));
@@ -235,6 +237,8 @@ mod tests {
         let other = Manifest::new([("source 1", "a=b\\c\nd"), ("loop", "2"), ("shards", "1")]);
         assert_eq!(manifest.difference(&other).unwrap(), "loop was absent, and is now 2");
         assert_eq!(manifest.difference(&manifest), None);
+        let [every, some] = ["", "BTC"].map(|symbols| Manifest::new([("symbols", symbols)]));
+        assert_eq!(every.difference(&some).unwrap(), "symbols was empty, and is now BTC");
     }
 
     #[test]
