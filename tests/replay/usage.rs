@@ -101,7 +101,7 @@ fn wrong_usage_is_told_apart_from_failure() {
 #[test]
 fn outputs_that_cannot_be_written_are_refused_before_the_run() {
     let folder = Folder::new();
-    let forever = ["replay", "--ticks", "1000000000000"];
+    let forever = ["replay", "--ticks", "1000G"];
     for output in [["--signals", "no/where.csv"], ["--report", "no/where.html"], ["--signals", "."]] {
         let said = format!("{} {}: cannot be written: ", output[0], output[1]);
         folder.fails(1, &[&forever[..], &output].concat(), &[&said]);
@@ -111,7 +111,7 @@ fn outputs_that_cannot_be_written_are_refused_before_the_run() {
 #[test]
 fn a_reader_that_has_seen_enough_ends_the_run() {
     // Without an end of its own: a run that went on would never end this test.
-    let forever = ["replay", "--ticks", "1000000000000", "--signals", "-", "--quiet"];
+    let forever = ["replay", "--ticks", "1000G", "--signals", "-", "--quiet"];
     for shards in ["1", "16"] {
         let line = Folder::new().first_line_only(&[&forever[..], &["--shards", shards]].concat());
         assert_eq!(line, "run,strategy,instrument,shard,seq,ts_event,side,price\n");

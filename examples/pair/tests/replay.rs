@@ -1,8 +1,9 @@
 //! The example on a generated market: a group's signals do not depend on how instruments are split
-//! over shards, and without groups there is nothing to do.
+//! over shards or on a kill in its midst, and without groups there is nothing to do.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Twelve of the market's twenty instruments, so that pairs and loners share shards.
 const GROUPS: &str = "\
@@ -80,6 +81,27 @@ fn every_pair_takes_opposite_positions_at_the_same_ticks() {
         };
         assert_eq!((time, opposite), (other_time, other_side.as_str()));
     }
+}
+
+#[test]
+fn a_killed_run_goes_on_with_its_pairs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("groups.txt"), GROUPS).expect("the folder takes a file");
+    let whole = signals(folder.path(), &["--shards", "3"]);
+    let state = ["--shards", "3", "--state", "state"];
+    let slowly = ["--groups", "groups.txt", "--signals", "-", "--rate", "30000"];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pair"))
+        .current_dir(folder.path())
+        .args([MARKET, STRATEGIES, &slowly, &state].concat())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    // What is streamed is committed.
+    let mut streamed = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    assert!(streamed.by_ref().take(100).all(|line| line.is_ok()));
+    child.kill().expect("it can be killed");
+    assert!(!child.wait().expect("it ends").success(), "it was in its midst");
+    assert_eq!(signals(folder.path(), &state), whole);
 }
 
 #[test]
