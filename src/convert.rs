@@ -39,7 +39,7 @@ pub(crate) fn run(mut args: ConvertArgs) -> Result<Ended> {
     let input = TickInput {
         sources: args.sources.specs()?,
         read: args.sources.read_options(),
-        selection: args.selection.selection()?,
+        selection: args.selection.selection(&args.sources)?,
     };
     write_ticks(&input, &output, &args.output)
 }

@@ -169,7 +169,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     strategy_spec::expect_groups(&instances, &groups)?;
     let groups = Arc::new(groups);
     let sources = sources(args)?;
-    let selection = args.selection.selection()?;
+    let selection = args.selection.selection(&args.sources)?;
     let total = Total::of(&sources, selection.repeats)?;
     check_outputs(args)?;
     let manifest = match &args.state {
@@ -376,7 +376,18 @@ fn write_signals(
     file.map_or(Ok(()), SignalFile::finish)
 }
 
+/// Names the symbols that were asked for and had no tick: they may be misspelt.
+fn say_missing_symbols(args: &ReplayArgs, outcome: &Outcome) {
+    let has_ticks = |symbol: &String| outcome.instruments.iter().any(|one| one.symbol == *symbol);
+    let missing: Vec<_> =
+        args.selection.symbols.iter().filter(|symbol| !has_ticks(symbol)).cloned().collect();
+    if !missing.is_empty() && !args.quiet {
+        eprintln!("No tick of --symbols {}; `orchard info FILE` lists a file's symbols.", missing.join(","));
+    }
+}
+
 fn say_results(args: &ReplayArgs, outcome: &Outcome) -> Result<()> {
+    say_missing_symbols(args, outcome);
     if let Some(path) = &args.report {
         write_report(path, outcome)?;
     }

@@ -11,6 +11,9 @@ use tick_ingest::{BadLines, ReadOptions};
 use crate::cli::UsageError;
 use crate::duration::{parse_duration_ns, parse_time_ns};
 
+/// The file that is standard input.
+const STANDARD_INPUT: &str = "-";
+
 /// Which files, and how they are read.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Sources")]
@@ -38,7 +41,7 @@ pub(crate) struct SourceArgs {
 pub(crate) struct SelectionArgs {
     /// Only these symbols, with their prefixes
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
-    symbols: Vec<String>,
+    pub(crate) symbols: Vec<String>,
     /// Only ticks received at this time or later, as 2024-08-08T23:54:18Z
     #[arg(long, value_name = "TIME", value_parser = parse_time_ns)]
     from: Option<u64>,
@@ -68,6 +71,10 @@ impl SourceArgs {
             let (prefixes, files) = (self.prefix.len(), self.files.len());
             let problem = format!("{prefixes} --prefix for {files} files: give one a file, in their order");
             return Err(UsageError(problem).into());
+        }
+        if self.files.iter().filter(|name| *name == STANDARD_INPUT).count() > 1 {
+            let problem = "- is there twice, and standard input can be read only once";
+            return Err(UsageError(problem.to_owned()).into());
         }
         let prefix = |place| self.prefix.get(place).cloned().unwrap_or_default();
         let spec =
@@ -99,9 +106,15 @@ impl SourceArgs {
 }
 
 impl SelectionArgs {
-    pub(crate) fn selection(&self) -> Result<TickSelection> {
+    /// What is taken of these sources.
+    pub(crate) fn selection(&self, sources: &SourceArgs) -> Result<TickSelection> {
         if self.repeats == 0 {
             return Err(UsageError("--loop 0 plays nothing: give at least 1".to_owned()).into());
+        }
+        if self.repeats > 1 && sources.files.iter().any(|name| name == STANDARD_INPUT) {
+            let problem = "standard input can be read only once: convert it to a .ticks file first, or \
+                leave --loop out";
+            return Err(UsageError(problem.to_owned()).into());
         }
         let symbols =
             (!self.symbols.is_empty()).then(|| self.symbols.iter().cloned().collect::<HashSet<_>>());

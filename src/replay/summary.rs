@@ -41,7 +41,8 @@ fn table_of_facts(outcome: &Outcome) -> String {
         .filter(|(_, count)| *count > 0)
         .map(|(name, n)| format!("{} {name}", thousands(*n)))
         .collect();
-    line("Ticks", format!("{} ({})", thousands(feed.ticks), kinds.join(", ")));
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+    line("Ticks", format!("{}{kinds}", thousands(feed.ticks)));
     line("Instruments", thousands(feed.instruments));
     if let Some((first, last)) = feed.span {
         let span = format_duration(last - first);

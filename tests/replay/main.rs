@@ -10,3 +10,5 @@ mod program;
 mod recovery;
 mod replaying;
 mod resuming;
+mod selection;
+mod usage;

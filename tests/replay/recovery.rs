@@ -120,6 +120,41 @@ fn a_killed_run_of_three_shards_is_resumed_with_other_frames_and_threads() {
     resume(&folder, &["--shards", "3"]).expect_same(&undisturbed(), "three shards");
 }
 
+/// Where states are dear they are stored less often than signals, so that a resumed run goes again
+/// through ticks whose signals it has: it must not make those twice.
+#[test]
+fn signals_committed_after_the_stored_state_are_not_made_again() {
+    let market = ["--ticks", "600000", "--instruments", "5000", "--seed", "11"];
+    let run = [&market[..], STATE].concat();
+    let folder = Folder::new();
+    let ledger = folder.path().join("state/ledger.sqlite");
+    let killed_ahead = (0..20).any(|_| {
+        let slowly = [&["replay", "--quiet"], &run[..], SLOWLY].concat();
+        let mut child = folder.command(&slowly).spawn().expect("the program starts");
+        while signals_ahead_of_state(&ledger) == 0 {
+            assert_eq!(child.try_wait().expect("its state"), None, "its state is never behind its signals");
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+        kill(child);
+        // The state may have caught up before the kill.
+        signals_ahead_of_state(&ledger) > 0
+    });
+    assert!(killed_ahead, "the state caught up each time");
+    let resumed = replay_in(&folder, &run);
+    resumed.expect_same(&replay(&market), "killed with its state behind its signals");
+}
+
+/// How many batches hold signals that a lane will come to again from its stored state.
+fn signals_ahead_of_state(ledger: &Path) -> i64 {
+    let count = |ledger: Connection| {
+        let sql =
+            "SELECT count(*) FROM batch JOIN lane USING (run, strategy, shard) WHERE from_seq >= state_seq";
+        ledger.query_row(sql, [], |row| row.get(0))
+    };
+    let ledger = Connection::open_with_flags(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    ledger.and_then(count).unwrap_or(0)
+}
+
 #[test]
 fn a_run_killed_at_full_speed_is_resumed() {
     let whole = replay_in(&Folder::new(), &[MARKET, &["--loop", "3"]].concat());
