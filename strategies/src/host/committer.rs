@@ -57,8 +57,8 @@ struct Reply {
 }
 
 /// After a commit a worker rests this many times as long as it took, so that at full speed commits
-/// take at most a twentieth of a core, and at a low rate each follows its ticks at once.
-const REST: u32 = 19;
+/// take at most a fortieth of a core, and at a low rate each follows its ticks at once.
+const REST: u32 = 39;
 /// Nor longer than this.
 const LONGEST_REST: Duration = Duration::from_millis(250);
 
