@@ -27,6 +27,7 @@ use tick_sdk::{Groups, Kind, NewInstrument, Registration, RunId, Tick, UNDEFINED
 use orchard as _; // for its allocator
 
 const INSTRUMENTS: u32 = 64;
+const BOTH: &[&str] = &["apple", "pear"];
 
 fn main() {
     // `cargo test --benches` wants to see it run, not to wait for it.
@@ -77,9 +78,9 @@ struct Row<'a> {
 
 fn rows<'a>(path: &'a Path, folder: &'a Path) -> Vec<Row<'a>> {
     let row = |name, work| Row { name, work, seconds: Vec::new(), signals: 0 };
-    let disk = move |market| {
+    let disk = move |names: &[&str], market| {
         let ledger = tempfile::tempdir_in(folder).expect("a temporary folder can be made");
-        host(path, Box::new(SqliteLedger::open(ledger.path()).expect("a ledger can be made")), market)
+        host(path, names, Box::new(SqliteLedger::open(ledger.path()).expect("a ledger can be made")), market)
     };
     vec![
         row("read the ticks only, 1 thread", Box::new(move || timed(|| sum(path)))),
@@ -101,10 +102,14 @@ fn rows<'a>(path: &'a Path, folder: &'a Path) -> Vec<Row<'a>> {
         ),
         row("Apple's lane alone, 1 thread", Box::new(move || timed(|| lane(path, "apple")))),
         row("Pear's lane alone, 1 thread", Box::new(move || timed(|| lane(path, "pear")))),
-        row("orchard, no ledger", Box::new(move || host(path, Box::new(NoLedger), false))),
-        row("orchard, ledger in memory", Box::new(move || host(path, Box::<MemoryLedger>::default(), false))),
-        row("orchard, ledger on disk", Box::new(move || disk(false))),
-        row("orchard, ledger on disk, market recorded", Box::new(move || disk(true))),
+        row("orchard, no ledger", Box::new(move || host(path, BOTH, Box::new(NoLedger), false))),
+        row(
+            "orchard, ledger in memory",
+            Box::new(move || host(path, BOTH, Box::<MemoryLedger>::default(), false)),
+        ),
+        row("orchard, ledger on disk", Box::new(move || disk(BOTH, false))),
+        row("orchard, Apple alone, ledger on disk", Box::new(move || disk(&["apple"], false))),
+        row("orchard, ledger on disk, market recorded", Box::new(move || disk(BOTH, true))),
     ]
 }
 
@@ -378,7 +383,7 @@ fn lane(path: &Path, name: &str) -> u64 {
 }
 
 /// The whole path, as `orchard replay` takes it, until every signal is committed.
-fn host(path: &Path, mut ledger: Box<dyn Ledger>, record_market: bool) -> Done {
+fn host(path: &Path, names: &[&str], mut ledger: Box<dyn Ledger>, record_market: bool) -> Done {
     let started = Instant::now();
     let run = ledger.open_run(&Manifest::default()).expect("the ledger is new").run;
     let groups = Arc::new(Groups::default());
@@ -387,7 +392,7 @@ fn host(path: &Path, mut ledger: Box<dyn Ledger>, record_market: bool) -> Done {
         configured: Registration::find(name).expect("it is registered").configure(&[]).expect("defaults fit"),
     };
     let plan = HostPlan {
-        instances: vec![instance("apple"), instance("pear")],
+        instances: names.iter().map(|name| instance(name)).collect(),
         shards: 1,
         threads: 2,
         groups: groups.clone(),
