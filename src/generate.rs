@@ -90,6 +90,9 @@ pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
         [number @ .., b'G' | b'g'] => (number, 9),
         number => (number, 0),
     };
+    if let Some(count) = text.parse().ok().filter(|count| *count > 0) {
+        return Ok(count);
+    }
     // A decimal's raw value counts 1e-9, so the suffix only has to make it whole.
     let raw = u128::from(tick_sdk::decimal::parse_size(number).map_err(|_| wrong())?);
     let billionths = raw * 10u128.pow(exponent);

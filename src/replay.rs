@@ -1,25 +1,22 @@
 //! `orchard replay`: files through strategies in one process, exactly.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use clap::Args;
 use strategies::host::{CommitObserver, HostPlan, HostReport, Instance, RunningHost};
 use strategies::ledger::{Ledger, OpenedRun, OrderedSignals, SqliteLedger};
-use strategies::paper::{BasisPoints, Fill, PaperRules};
 use tick_ingest::feed::{self, FeedControl, FeedPlan, FeedReport, Pace, SourceSpec, Speed, TickSelection};
 use tick_ingest::generate::GenerateOptions;
 use tick_sdk::Groups;
 
 use crate::cli::Ended;
-use crate::duration::parse_duration_ns;
-use crate::generate::parse_count;
-use crate::sources::{SelectionArgs, SourceArgs, on_interrupt};
+use crate::sources::on_interrupt;
 use crate::text::counted;
 
+mod args;
 mod manifest;
 mod outcome;
 pub(crate) mod progress;
@@ -28,133 +25,12 @@ mod strategy_spec;
 mod stream;
 mod summary;
 
+use args::GeneratedArgs;
+pub(crate) use args::ReplayArgs;
 use outcome::Outcome;
 use progress::{Progress, Total};
 use signals::{SignalFile, SignalsTarget};
 use stream::{SignalStream, StreamFailure};
-
-/// Options of `orchard replay`.
-#[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
-pub(crate) struct ReplayArgs {
-    /// Strategies, with parameters after a colon; repeat for several
-    #[arg(
-        long,
-        value_name = "[NAME=]STRATEGY[:PARAM=VALUE,…]",
-        default_value = "apple,pear",
-        help_heading = "Strategies"
-    )]
-    strategy: Vec<String>,
-    /// Groups of instruments for strategies that trade them together, one `NAME = A B` a line
-    #[arg(long, value_name = "FILE", help_heading = "Strategies")]
-    groups: Option<PathBuf>,
-    /// Write every signal: OUT.csv, OUT.jsonl, or - to stream CSV to standard output
-    #[arg(long, value_name = "OUT", help_heading = "Results")]
-    signals: Option<String>,
-    /// Write a page with charts, accounts and timings
-    #[arg(long, value_name = "OUT.html", help_heading = "Results")]
-    report: Option<PathBuf>,
-    /// The summary as one JSON object
-    #[arg(long, help_heading = "Results")]
-    json: bool,
-    /// No progress, and no summary beside streamed signals
-    #[arg(long, help_heading = "Results")]
-    quiet: bool,
-    /// Keep the ledger here, so that an interrupted run is resumed by the same command
-    #[arg(long, value_name = "DIR", help_heading = "Results")]
-    state: Option<PathBuf>,
-    #[command(flatten)]
-    sources: SourceArgs,
-    #[command(flatten)]
-    selection: SelectionArgs,
-    #[command(flatten)]
-    clock: ClockArgs,
-    #[command(flatten)]
-    account: AccountArgs,
-    #[command(flatten)]
-    market: GeneratedArgs,
-    /// Shards to split instruments over; the signals do not depend on it
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Machine")]
-    shards: u16,
-    /// Ticks a frame, at most; the signals do not depend on it
-    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_536), help_heading = "Machine")]
-    frame_ticks: u32,
-    /// Threads that run strategies [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Machine")]
-    threads: Option<u16>,
-}
-
-const AFTER_HELP: &str = "\
-Examples:
-  orchard replay capture.gz
-  orchard replay capture.gz --signals out.csv --report out.html
-  orchard replay day1.gz day2.gz --strategy fast=apple:fast=8,slow=20 --strategy apple,pear
-  orchard replay capture.gz --state run1           resumes where it was, after Ctrl-C or kill -9
-  orchard replay capture.gz --speed 10x --signals - | head
-  zcat capture.gz | orchard replay -
-  orchard replay --ticks 10M --instruments 100        a generated market
-
-Signals have the columns run, strategy, instrument, shard, seq, ts_event (ns since 1970), side
-(buy, sell or flat: the wanted position) and price.";
-
-/// The replay's clock.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Clock")]
-struct ClockArgs {
-    /// max, or so many times as fast as received: 1x, 10x, 0.5x
-    #[arg(long, default_value = "max")]
-    speed: Speed,
-    /// Ticks a second, whatever their times
-    #[arg(long, value_name = "N", conflicts_with = "speed", value_parser = parse_rate)]
-    rate: Option<f64>,
-    /// Shorten longer pauses to this, as 5s
-    #[arg(long, value_name = "TIME", value_parser = parse_duration_ns)]
-    max_gap: Option<u64>,
-}
-
-/// The paper account.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Paper account")]
-struct AccountArgs {
-    /// Fill at the signal's price, or across the book: buy at the ask, sell at the bid
-    #[arg(long, value_name = "signal|cross", default_value = "signal", value_parser = parse_fill)]
-    fill: Fill,
-    /// How much worse than that, in basis points
-    #[arg(long, value_name = "BP", default_value = "0", allow_negative_numbers = true)]
-    slippage: BasisPoints,
-    /// The cost of each fill, in basis points of its price
-    #[arg(long, value_name = "BP", default_value = "0", allow_negative_numbers = true)]
-    fee: BasisPoints,
-}
-
-/// The generated market, which is played when there are no files.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Generated market, without files")]
-struct GeneratedArgs {
-    /// How many ticks, as 500K, 100M or 2G
-    #[arg(long, value_name = "N", default_value = "1M", value_parser = parse_count)]
-    ticks: u64,
-    /// How many instruments
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    instruments: u32,
-    /// Another seed is another market
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-}
-
-fn parse_fill(text: &str) -> Result<Fill, String> {
-    [Fill::Signal, Fill::Cross]
-        .into_iter()
-        .find(|fill| fill.name() == text)
-        .ok_or_else(|| "write signal or cross".to_owned())
-}
-
-fn parse_rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
-        _ => Err("write a number of ticks a second above 0".to_owned()),
-    }
-}
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let instances = strategy_spec::parse(&args.strategy)?;
@@ -188,7 +64,8 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let observer = stream(args, opened, &names, &stream_failure)?;
     let streamed = observer.is_some();
     let read_bytes = Arc::new(AtomicU64::new(0));
-    let plan = plan(args, opened, sources, selection, groups.clone(), read_bytes.clone());
+    let mut plan = plan(args, opened, sources, selection, groups.clone(), read_bytes.clone());
+    plan.read.stopped = control.stop_flag();
     let started = Instant::now();
     let progress = Progress::start(control.clone(), read_bytes, total, args.quiet);
     let host = host_plan(args, instances, groups, observer);
@@ -263,6 +140,9 @@ fn say_beginning(args: &ReplayArgs, sources: &[SourceSpec], opened: OpenedRun) {
     }
     if opened.resumed {
         eprintln!("Resuming run {} where its last commit was.", opened.run);
+        if args.signals.as_deref().map(SignalsTarget::from) == Some(SignalsTarget::Stdout) {
+            eprintln!("Its signals, those before included, are written when it has ended.");
+        }
     }
 }
 
@@ -404,12 +284,6 @@ fn say_results(args: &ReplayArgs, outcome: &Outcome) -> Result<()> {
 fn write_report(path: &Path, outcome: &Outcome) -> Result<()> {
     let page = crate::report::render(&outcome.report_data());
     std::fs::write(path, page).with_context(|| format!("writing {}", path.display()))
-}
-
-impl ReplayArgs {
-    fn rules(&self) -> PaperRules {
-        PaperRules { fill: self.account.fill, slippage_bp: self.account.slippage, fee_bp: self.account.fee }
-    }
 }
 
 /// What a run took, as a rate.

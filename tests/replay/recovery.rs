@@ -206,6 +206,24 @@ fn an_interrupted_run_says_so_and_how_it_goes_on() {
     }
 }
 
+/// A pipe that stays open and gives nothing more, as a live one may for hours.
+#[test]
+fn ctrl_c_ends_a_run_that_waits_for_its_source() {
+    use std::io::Write;
+    let folder = Folder::new();
+    let market = folder.done(&["generate", "-", "--format", "csv", "--ticks", "30K", "--quiet"]);
+    let args = ["replay", "-", "--signals", "-", "--quiet", "--json"];
+    let mut child = folder.command(&args).stdin(std::process::Stdio::piped()).spawn().expect("it starts");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    pipe.write_all(market.as_bytes()).expect("it reads");
+    wait_for_line(&mut child);
+    let output = interrupt(child);
+    drop(pipe);
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&output.stderr).expect("results");
+    assert_eq!(json["interrupted"], true);
+}
+
 /// Waits until it has streamed something.
 fn wait_for_line(child: &mut Child) {
     use std::io::Read;

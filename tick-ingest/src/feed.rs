@@ -180,6 +180,8 @@ fn run_merged(
     while more && !report.interrupted {
         ticks.clear();
         more = merged.read(&mut ticks)?;
+        // A source that was given up on looks as if it had ended.
+        report.interrupted = control.is_stopped();
         cutter.name(merged.symbols());
         let mut rest = &ticks[..];
         while let Some(first) = rest.first() {

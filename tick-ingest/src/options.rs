@@ -1,7 +1,7 @@
 //! How a source is to be read.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::formats::mapped_csv::Mapping;
 
@@ -16,6 +16,8 @@ pub struct ReadOptions {
     pub mapping: Option<Mapping>,
     /// Counts the bytes read of files, as they are on disk, for whoever shows progress.
     pub read_bytes: Arc<AtomicU64>,
+    /// Set by whoever stops the feed: a source that is waited for then counts as ended.
+    pub stopped: Arc<AtomicBool>,
 }
 
 /// What to do with a malformed line.

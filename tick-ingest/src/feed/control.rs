@@ -1,13 +1,13 @@
 //! Watching a feed, and stopping it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 /// Shared between a feed and whoever watches it.
 #[derive(Debug, Default)]
 pub struct FeedControl {
-    stopped: AtomicBool,
+    stopped: Arc<AtomicBool>,
     ticks: AtomicU64,
     waiting: Mutex<()>,
     wake: Condvar,
@@ -25,6 +25,12 @@ impl FeedControl {
     #[inline]
     pub fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Set by [`FeedControl::stop`]: for [`ReadOptions::stopped`](crate::ReadOptions), so that a
+    /// source which gives nothing for long is not waited for.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        self.stopped.clone()
     }
 
     /// Ticks sent so far.

@@ -2,8 +2,11 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::SourceSpec;
 use crate::detect::{self, TICKS_MAGIC};
@@ -18,10 +21,22 @@ pub(super) const SOURCES_WITH_THREADS: usize = 4;
 /// How many batches a reader may be ahead.
 const BATCHES_AHEAD: usize = 4;
 
+/// How often a source that gives nothing is left to see whether anybody still wants it.
+const LOOK_FOR_STOP: Duration = Duration::from_millis(100);
+
 /// Batches of one source, in order.
 pub(super) enum Source {
-    Here { reader: Box<dyn Reader>, batch: Batch, more: bool },
-    Thread { batches: Receiver<Result<Batch, ReadError>>, used: Sender<Batch>, current: Option<Batch> },
+    Here {
+        reader: Box<dyn Reader>,
+        batch: Batch,
+        more: bool,
+    },
+    Thread {
+        batches: Receiver<Result<Batch, ReadError>>,
+        used: Sender<Batch>,
+        current: Option<Batch>,
+        stopped: Arc<AtomicBool>,
+    },
 }
 
 /// What a user calls a source.
@@ -49,15 +64,15 @@ impl Source {
     pub(super) fn open(spec: &SourceSpec, options: &ReadOptions, on_thread: bool) -> Result<Self, ReadError> {
         let reader: Box<dyn Reader> = match spec {
             SourceSpec::File { name, .. } => detect::open(name, options)?.reader,
-            SourceSpec::Generated(options) => Box::new(Generator::new(options.clone())),
+            SourceSpec::Generated(market) => Box::new(Generator::new(market.clone())),
         };
         Ok(match on_thread {
-            true => Self::on_thread(reader),
+            true => Self::on_thread(reader, options.stopped.clone()),
             false => Self::Here { reader, batch: Batch::default(), more: true },
         })
     }
 
-    fn on_thread(mut reader: Box<dyn Reader>) -> Self {
+    fn on_thread(mut reader: Box<dyn Reader>, stopped: Arc<AtomicBool>) -> Self {
         let (filled, batches) = bounded(BATCHES_AHEAD);
         let (used, empty) = bounded::<Batch>(BATCHES_AHEAD + 2);
         let work = move || {
@@ -80,7 +95,7 @@ impl Source {
             .name("reader".to_owned())
             .spawn(work)
             .expect("the system starts a thread");
-        Self::Thread { batches, used, current: None }
+        Self::Thread { batches, used, current: None, stopped }
     }
 
     /// The next batch, `None` at the end; valid until the next call.
@@ -94,13 +109,19 @@ impl Source {
                 *more = reader.read(batch)?;
                 Ok(Some(batch))
             }
-            Self::Thread { batches, used, current } => {
+            Self::Thread { batches, used, current, stopped } => {
                 if let Some(batch) = current.take() {
                     // Full or closed, the batch is dropped instead of used again.
                     let _ = used.try_send(batch);
                 }
-                // The thread closes its end when the source has ended.
-                *current = batches.recv().ok().transpose()?;
+                *current = loop {
+                    match batches.recv_timeout(LOOK_FOR_STOP) {
+                        Ok(batch) => break Some(batch?),
+                        Err(RecvTimeoutError::Timeout) if !stopped.load(Ordering::Acquire) => {}
+                        // The thread closes its end when the source has ended.
+                        Err(_) => break None,
+                    }
+                };
                 Ok(current.as_ref())
             }
         }
