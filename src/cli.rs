@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::ended::{Ended, UsageError};
 use crate::{convert, generate, info, new, replay, strategy_list};
 
 /// Replay market captures through strategies, exactly and at memory speed.
@@ -38,20 +39,6 @@ enum Command {
     /// Write a crate for a strategy of your own
     New(new::NewArgs),
 }
-
-/// How a command ended, if it did not fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// It did what was asked.
-    Done,
-    /// Somebody pressed Ctrl-C; what was done until then is whole.
-    Interrupted,
-}
-
-/// What a user got wrong on the command line: exit code 2.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct UsageError(pub(crate) String);
 
 /// The whole program: reads the command line, runs the command, and gives the exit code: 0 done,
 /// 1 failed, 2 wrong usage, 130 interrupted after a clean shutdown.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::cli::{Ended, UsageError};
+use crate::ended::{Ended, UsageError};
 use crate::sources::{SelectionArgs, SourceArgs};
 use crate::tick_output::{OutputArgs, TickInput, write_ticks};
 

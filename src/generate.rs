@@ -6,8 +6,8 @@ use tick_ingest::ReadOptions;
 use tick_ingest::feed::{SourceSpec, TickSelection};
 use tick_ingest::generate::GenerateOptions;
 
-use crate::cli::{Ended, UsageError};
 use crate::duration::parse_duration_ns;
+use crate::ended::{Ended, UsageError};
 use crate::tick_output::{OutputArgs, TickInput, write_ticks};
 
 /// Options of `orchard generate`.

@@ -8,7 +8,7 @@ use tick_ingest::feed::SourceSpec;
 use tick_ingest::formats::mapped_csv::Guess;
 use tick_ingest::{ReadError, ReadOptions};
 
-use crate::cli::{Ended, UsageError};
+use crate::ended::{Ended, UsageError};
 use crate::sources::SourceArgs;
 use crate::text::quote_for_shell;
 

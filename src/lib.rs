@@ -9,6 +9,7 @@
 mod cli;
 mod convert;
 mod duration;
+mod ended;
 mod generate;
 mod info;
 mod new;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::cli::{Ended, UsageError};
+use crate::ended::{Ended, UsageError};
 
 mod name;
 mod repository;

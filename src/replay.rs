@@ -12,7 +12,7 @@ use tick_ingest::feed::{self, FeedControl, FeedPlan, FeedReport, Pace, SourceSpe
 use tick_ingest::generate::GenerateOptions;
 use tick_sdk::Groups;
 
-use crate::cli::Ended;
+use crate::ended::Ended;
 use crate::sources::on_interrupt;
 use crate::text::counted;
 

@@ -8,8 +8,8 @@ use tick_ingest::feed::{SourceSpec, TickSelection};
 use tick_ingest::formats::mapped_csv::Mapping;
 use tick_ingest::{BadLines, ReadOptions};
 
-use crate::cli::UsageError;
 use crate::duration::{parse_duration_ns, parse_time_ns};
+use crate::ended::UsageError;
 
 /// The file that is standard input.
 const STANDARD_INPUT: &str = "-";

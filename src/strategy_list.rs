@@ -9,7 +9,7 @@ use serde::Serialize;
 use strategies as _;
 use tick_sdk::Registration;
 
-use crate::cli::Ended;
+use crate::ended::Ended;
 
 /// Options of `orchard strategies`.
 #[derive(Debug, Args)]

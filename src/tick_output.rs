@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use tick_ingest::ReadOptions;
 use tick_ingest::feed::{FeedControl, Merged, SourceSpec, TickSelection};
 
-use crate::cli::{Ended, UsageError};
+use crate::ended::{Ended, UsageError};
 use crate::replay::progress::{Progress, Total};
 
 mod encode;

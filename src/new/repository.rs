@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::cli::UsageError;
+use crate::ended::UsageError;
 
 /// Orchard's repository, as a crate depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use tick_ingest::feed::SourceSpec;
 use tick_sdk::run::Manifest;
 
 use super::ReplayArgs;
-use crate::cli::UsageError;
+use crate::ended::UsageError;
 
 /// Describes the sources, each with size and hash, and every option that decides which ticks there
 /// are and in which shard.

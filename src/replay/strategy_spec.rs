@@ -4,7 +4,7 @@ use anyhow::Result;
 use strategies::host::Instance;
 use tick_sdk::{Groups, Registration, Scope};
 
-use crate::cli::UsageError;
+use crate::ended::UsageError;
 
 /// Reads every `--strategy`: `apple,pear`, or one with parameters, `NAME=apple:fast=8,slow=20`.
 pub(super) fn parse(texts: &[String]) -> Result<Vec<Instance>> {

@@ -21,6 +21,7 @@ mod merge;
 mod ordered;
 mod pace;
 mod source;
+mod symbols;
 
 pub use control::FeedControl;
 pub use merge::Merged;

@@ -1,13 +1,12 @@
 //! Several sources as one, in order of `ts_recv`; equal times in the order of the sources.
 
-use std::collections::{HashMap, HashSet};
-
 use tick_sdk::Tick;
 
 use super::ordered::Ordered;
 use super::source::SOURCES_WITH_THREADS;
+use super::symbols::Symbols;
 use super::{SourceSpec, TickSelection};
-use crate::{Batch, Counts, NamedSymbol, ReadError, ReadOptions};
+use crate::{Batch, Counts, ReadError, ReadOptions};
 
 /// The sources of a run as one stream of ticks, selected and repeated.
 pub struct Merged {
@@ -39,7 +38,7 @@ impl Merged {
     ) -> Result<Self, ReadError> {
         let mut merged = Self {
             sources: Vec::new(),
-            symbols: Symbols { only: selection.symbols.clone(), ..Symbols::default() },
+            symbols: Symbols::new(selection.symbols.clone()),
             specs: specs.to_vec(),
             read: read.clone(),
             selection: selection.clone(),
@@ -62,7 +61,7 @@ impl Merged {
 
     /// The symbols named so far, by the run's id. One that is named need not have a tick.
     pub fn symbols(&self) -> &[String] {
-        &self.symbols.names
+        self.symbols.names()
     }
 
     /// What the readers counted so far.
@@ -161,56 +160,6 @@ impl Limit {
             Some((time, other)) if source < other => ticks.partition_point(|tick| tick.ts_recv <= time),
             Some((time, _)) => ticks.partition_point(|tick| tick.ts_recv < time),
         }
-    }
-}
-
-/// The run's instruments, by prefixed symbol.
-#[derive(Default)]
-pub(super) struct Symbols {
-    names: Vec<String>,
-    known: HashMap<String, Known>,
-    only: Option<HashSet<String>>,
-}
-
-struct Known {
-    id: u32,
-    market: Option<String>,
-    file: String,
-}
-
-impl Symbols {
-    /// The run's id of a source's symbol, `None` for one that is not selected.
-    pub(super) fn id(
-        &mut self,
-        prefix: &str,
-        named: &NamedSymbol,
-        file: &str,
-    ) -> Result<Option<u32>, ReadError> {
-        let symbol = format!("{prefix}{}", named.symbol);
-        if self.only.as_ref().is_some_and(|only| !only.contains(&symbol)) {
-            return Ok(None);
-        }
-        if let Some(known) = self.known.get_mut(&symbol) {
-            return match (&known.market, &named.market) {
-                (Some(first), Some(second)) if first != second => Err(ReadError::SymbolOfTwoMarkets {
-                    symbol,
-                    first_file: known.file.clone(),
-                    first_market: first.clone(),
-                    second_file: file.to_owned(),
-                    second_market: second.clone(),
-                }),
-                (None, Some(market)) => {
-                    (known.market, known.file) = (Some(market.clone()), file.to_owned());
-                    Ok(Some(known.id))
-                }
-                _ => Ok(Some(known.id)),
-            };
-        }
-        let id = self.names.len() as u32;
-        let known = Known { id, market: named.market.clone(), file: file.to_owned() };
-        self.known.insert(symbol.clone(), known);
-        self.names.push(symbol);
-        Ok(Some(id))
     }
 }
 

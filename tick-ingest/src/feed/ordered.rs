@@ -3,8 +3,8 @@
 use tick_sdk::Tick;
 
 use super::SourceSpec;
-use super::merge::Symbols;
 use super::source::{Source, name_of};
+use super::symbols::Symbols;
 use crate::{Batch, Counts, ReadError, ReadOptions};
 
 /// A source's ticks in order, with the run's ids.

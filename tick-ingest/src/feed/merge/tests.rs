@@ -1,6 +1,8 @@
+use std::collections::HashSet;
 use std::io::Write;
 
 use super::*;
+use crate::NamedSymbol;
 
 /// A file in Orchard's own CSV, `time symbol` a line.
 fn csv(rows: &[(u64, &str)]) -> tempfile::NamedTempFile {
