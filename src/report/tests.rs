@@ -154,16 +154,3 @@ fn an_empty_run_is_a_page_too() {
     let json = embedded(&render(&ReportData::default()));
     assert_eq!(json["instruments"].as_array().unwrap().len(), 0);
 }
-
-/// Writes pages to look at: `REPORT_PAGES=folder cargo test -p orchard --lib report -- --ignored`.
-#[test]
-#[ignore = "writes files for a person to look at"]
-fn pages_to_look_at() {
-    let Some(folder) = std::env::var_os("REPORT_PAGES") else { return };
-    let folder = std::path::PathBuf::from(folder);
-    for (name, instruments, trades, every) in [("one", 1, 20_000, 60), ("many", 500, 3000, 7)] {
-        let page = render(&sample(&symbols(instruments), trades, every));
-        std::fs::write(folder.join(format!("{name}.html")), page).unwrap();
-    }
-    std::fs::write(folder.join("empty.html"), render(&ReportData::default())).unwrap();
-}
