@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use strategies::host::{CommitObserver, HostPlan, HostReport, Instance, RunningHost};
+use strategies::host::{CommitObserver, HostPlan, Instance, RunningHost};
 use strategies::ledger::{Ledger, OpenedRun, OrderedSignals, SqliteLedger};
-use tick_ingest::feed::{self, FeedControl, FeedPlan, FeedReport, Pace, SourceSpec, Speed, TickSelection};
+use tick_ingest::feed::{self, FeedControl, FeedPlan, Pace, SourceSpec, Speed, TickSelection};
 use tick_ingest::generate::GenerateOptions;
 use tick_sdk::Groups;
 
@@ -27,7 +27,7 @@ mod summary;
 
 use args::GeneratedArgs;
 pub(crate) use args::ReplayArgs;
-use outcome::Outcome;
+use outcome::{Outcome, Played};
 use progress::{Progress, Total};
 use signals::{SignalFile, SignalsTarget};
 use stream::{SignalStream, StreamFailure};
@@ -66,16 +66,12 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let read_bytes = Arc::new(AtomicU64::new(0));
     let mut plan = plan(args, opened, sources, selection, groups.clone(), read_bytes.clone());
     plan.read.stopped = control.stop_flag();
-    let started = Instant::now();
     let progress = Progress::start(control.clone(), read_bytes, total, args.quiet);
     let host = host_plan(args, instances, groups, observer);
-    let played = play(&plan, host, ledger.ledger, &control);
-    let elapsed = started.elapsed();
-    let peak_anonymous = progress.finish();
-    let (feed, host) = played?;
+    let played = play(&plan, host, ledger.ledger, &control, progress)?;
     stream_failure.take().context("writing signals to standard output")?;
 
-    let outcome = Outcome::collect(args, opened, names, feed, host, elapsed, peak_anonymous, |signals| {
+    let outcome = Outcome::collect(args, opened, names, played, |signals| {
         write_signals(args, opened, streamed, signals)
     })?;
     say_results(args, &outcome)?;
@@ -210,14 +206,17 @@ fn play(
     host: HostPlan,
     ledger: Box<dyn Ledger>,
     control: &FeedControl,
-) -> Result<(FeedReport, HostReport)> {
+    progress: Progress,
+) -> Result<Played> {
+    let started = Instant::now();
     let host = RunningHost::start(ledger, plan.run, host)?;
     let frames = host.frames();
     let feed = feed::run(plan, &frames, control);
     drop(frames);
     // A host that failed is why the feed could not go on: its error comes first.
     let host = host.finish()?;
-    Ok((feed?, host))
+    let elapsed = started.elapsed();
+    Ok(Played { feed: feed?, host, elapsed, peak_anonymous: progress.finish() })
 }
 
 /// Writes the whole run's signals from the ledger where they are asked for, and hands each to `see`.

@@ -29,6 +29,15 @@ pub(super) struct Outcome {
     pub(super) peak_anonymous: u64,
 }
 
+/// What feed and host did, and what that took.
+pub(super) struct Played {
+    pub(super) feed: FeedReport,
+    pub(super) host: HostReport,
+    pub(super) elapsed: Duration,
+    /// The highest anonymous memory seen, in bytes.
+    pub(super) peak_anonymous: u64,
+}
+
 /// Where the signals are, and who wants to see each in order.
 pub(super) struct Visit<'a> {
     pub(super) ledger: &'a dyn Ledger,
@@ -40,17 +49,14 @@ type See<'a> = dyn FnMut(&NamedSignal) -> Result<()> + 'a;
 
 impl Outcome {
     /// Puts the parts together; `visit` goes once through all signals, in order.
-    #[allow(clippy::too_many_arguments, reason = "each part comes from another place, once")]
     pub(super) fn collect(
         args: &ReplayArgs,
         opened: OpenedRun,
         names: Vec<String>,
-        feed: FeedReport,
-        host: HostReport,
-        elapsed: Duration,
-        peak_anonymous: u64,
+        played: Played,
         visit: impl FnOnce(Visit<'_>) -> Result<()>,
     ) -> Result<Self> {
+        let Played { feed, host, elapsed, peak_anonymous } = played;
         let instruments = Market::collect(host.markets.into_iter().map(|(_, market)| market));
         let mut account = PaperAccount::new(args.rules(), names.iter().cloned());
         let mut sample = MarksSample::new(names.len());

@@ -18,7 +18,6 @@ pub(super) struct Ordered {
     /// Ticks that a late one may still have to go before; only with a window.
     held: Vec<Tick>,
     high: u64,
-    released: u64,
     ready: Vec<Tick>,
     taken: usize,
     ended: bool,
@@ -47,7 +46,6 @@ impl Ordered {
             window_ns,
             held: Vec::new(),
             high: 0,
-            released: 0,
             ready: Vec::new(),
             taken: 0,
             ended: false,
@@ -109,7 +107,6 @@ impl Ordered {
         let until = self.high.saturating_sub(self.window_ns);
         let count = self.held.partition_point(|tick| tick.ts_recv < until);
         self.ready.extend(self.held.drain(..count));
-        self.released = self.released.max(until);
         if self.held.len() <= MAX_HELD {
             return Ok(());
         }
