@@ -35,13 +35,7 @@ use stream::{SignalStream, StreamFailure};
 pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let instances = strategy_spec::parse(&args.strategy)?;
     let names: Vec<String> = instances.iter().map(|instance| instance.name.clone()).collect();
-    let groups_text = match &args.groups {
-        Some(path) => std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
-        None => String::new(),
-    };
-    let groups: Groups = groups_text.parse().with_context(|| {
-        args.groups.as_deref().map_or_else(String::new, |path| path.display().to_string())
-    })?;
+    let (groups, groups_text) = read_groups(args)?;
     strategy_spec::expect_groups(&instances, &groups)?;
     let groups = Arc::new(groups);
     let sources = sources(args)?;
@@ -76,6 +70,14 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     })?;
     say_results(args, &outcome)?;
     Ok(if outcome.feed.interrupted { Ended::Interrupted } else { Ended::Done })
+}
+
+/// The groups, and the text they were read from; none where no file is named.
+fn read_groups(args: &ReplayArgs) -> Result<(Groups, String)> {
+    let Some(path) = &args.groups else { return Ok(Default::default()) };
+    let name = || path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(name)?;
+    Ok((text.parse().with_context(name)?, text))
 }
 
 fn sources(args: &ReplayArgs) -> Result<Vec<SourceSpec>> {
