@@ -130,7 +130,7 @@ impl LineParser for MappedCsv {
 }
 
 impl RowColumns {
-    #[inline]
+    #[inline(always)]
     fn parse<'a>(self, fields: &Fields<'a>) -> Result<Row<'a>, BadField> {
         let text = |column: usize| fields.get(column).trim_ascii();
         let level = |price: usize, price_name, size: Option<usize>, size_name| {

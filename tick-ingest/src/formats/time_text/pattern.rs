@@ -15,18 +15,20 @@ use super::{TimeError, nanoseconds, parse_fraction, seconds_since_1970, two_digi
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     text: String,
-    /// Empty where the pattern has more in it than these.
-    steps: Vec<Step>,
+    /// `None` where the pattern has more in it than such a layout.
+    layout: Option<Layout>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Year,
-    /// Two digits for month, day, hour, minute or second.
-    Part(usize),
-    /// A point and digits, or nothing.
-    Fraction,
-    Literal(u8),
+/// Where a text of full width has what: every number of it has as many digits as it can have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Layout {
+    year: usize,
+    /// Of month, day, hour, minute and second.
+    parts: [usize; 5],
+    literals: Vec<(usize, u8)>,
+    /// Where all of these end, and a fraction may begin.
+    width: usize,
+    has_fraction: bool,
 }
 
 impl Pattern {
@@ -48,30 +50,17 @@ impl Pattern {
     }
 
     #[inline]
-    fn parse_full_width(&self, mut text: &[u8]) -> Option<u64> {
-        let mut year = 0;
-        let mut parts = [0; 5];
-        let mut nanoseconds = 0;
-        for step in &self.steps {
-            match *step {
-                Step::Literal(byte) => text = text.strip_prefix(&[byte])?,
-                Step::Part(part) => {
-                    let (digits, rest) = text.split_first_chunk::<2>()?;
-                    parts[part] = two_digits(digits, 0)?;
-                    text = rest;
-                }
-                Step::Year => {
-                    let (digits, rest) = text.split_first_chunk::<4>()?;
-                    year = two_digits(digits, 0)? * 100 + two_digits(digits, 2)?;
-                    text = rest;
-                }
-                Step::Fraction => (nanoseconds, text) = parse_fraction(text)?,
-            }
+    fn parse_full_width(&self, text: &[u8]) -> Option<u64> {
+        let Layout { year, parts, literals, width, has_fraction } = self.layout.as_ref()?;
+        let (fixed, rest) = text.split_at_checked(*width)?;
+        if !literals.iter().all(|&(at, byte)| fixed[at] == byte) {
+            return None;
         }
-        let [month, day, hour, minute, second] = parts;
-        // Without steps the year is 0, which is none.
-        let seconds = seconds_since_1970([year, month, day], [hour, minute, second])?;
-        text.is_empty().then_some(seconds * 1_000_000_000 + nanoseconds)
+        let year = two_digits(fixed, *year)? * 100 + two_digits(fixed, *year + 2)?;
+        let part = |part: usize| two_digits(fixed, parts[part]);
+        let seconds = seconds_since_1970([year, part(0)?, part(1)?], [part(2)?, part(3)?, part(4)?])?;
+        let (nanoseconds, rest) = if *has_fraction { parse_fraction(rest)? } else { (0, rest) };
+        rest.is_empty().then_some(seconds * 1_000_000_000 + nanoseconds)
     }
 
     fn parse_any(&self, text: &[u8]) -> Result<u64, TimeError> {
@@ -93,42 +82,44 @@ impl FromStr for Pattern {
     fn from_str(text: &str) -> Result<Self, String> {
         let epoch = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
         strtime::format(text, &epoch).map_err(|error| format!("pattern {text}: {error}"))?;
-        Ok(Self { text: text.to_owned(), steps: steps(text).unwrap_or_default() })
+        Ok(Self { text: text.to_owned(), layout: Layout::of(text) })
     }
 }
 
-/// `None` unless the pattern gives year, month, day, hour, minute and second once each, and nothing
-/// beside them but a fraction at its end and literals.
-fn steps(pattern: &str) -> Option<Vec<Step>> {
-    let pattern = pattern.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S");
-    let mut rest = pattern.as_str();
-    let mut steps = Vec::new();
-    while let Some(first) = rest.chars().next() {
-        const DIRECTIVES: [(&str, Step); 7] = [
-            ("%Y", Step::Year),
-            ("%m", Step::Part(0)),
-            ("%d", Step::Part(1)),
-            ("%H", Step::Part(2)),
-            ("%M", Step::Part(3)),
-            ("%S", Step::Part(4)),
-            ("%.f", Step::Fraction),
-        ];
-        let directive = DIRECTIVES.iter().find(|(name, _)| rest.starts_with(name));
-        let (length, step) = match directive {
-            Some((name, step)) => (name.len(), *step),
-            // A blank of the pattern stands for any number of blanks; one is the usual.
-            None if first == ' ' || first.is_ascii_punctuation() && first != '%' || first == 'T' => {
-                (1, Step::Literal(first as u8))
-            }
-            None => return None,
-        };
-        steps.push(step);
-        rest = &rest[length..];
+impl Layout {
+    /// `None` unless the pattern gives year, month, day, hour, minute and second once each, and
+    /// nothing beside them but a fraction at its end and literals.
+    fn of(pattern: &str) -> Option<Self> {
+        const PARTS: [&str; 5] = ["%m", "%d", "%H", "%M", "%S"];
+        let pattern = pattern.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S");
+        let mut layout = Self::default();
+        let mut seen = [0; 6];
+        let mut rest = pattern.as_str();
+        while let Some(first) = rest.bytes().next() {
+            let at = layout.width;
+            let (length, width) = if let Some(part) = PARTS.iter().position(|name| rest.starts_with(name)) {
+                layout.parts[part] = at;
+                seen[part] += 1;
+                (2, 2)
+            } else if rest.starts_with("%Y") {
+                layout.year = at;
+                seen[5] += 1;
+                (2, 4)
+            } else if rest == "%.f" {
+                layout.has_fraction = true;
+                (3, 0)
+            } else if first == b' ' || first == b'T' || first.is_ascii_punctuation() && first != b'%' {
+                // A blank of the pattern stands for any number of blanks; one is the usual.
+                layout.literals.push((at, first));
+                (1, 1)
+            } else {
+                return None;
+            };
+            layout.width += width;
+            rest = &rest[length..];
+        }
+        (seen == [1; 6]).then_some(layout)
     }
-    let count = |step| steps.iter().filter(|known| **known == step).count();
-    let once = (0..5).map(Step::Part).chain([Step::Year]).all(|step| count(step) == 1);
-    let fraction_last = count(Step::Fraction) == usize::from(steps.last() == Some(&Step::Fraction));
-    (once && fraction_last).then_some(steps)
 }
 
 #[cfg(test)]
@@ -142,10 +133,10 @@ mod tests {
     #[test]
     fn only_plain_patterns_are_read_without_jiff() {
         for pattern in PATTERNS {
-            assert!(!pattern.parse::<Pattern>().unwrap().steps.is_empty(), "{pattern}");
+            assert!(pattern.parse::<Pattern>().unwrap().layout.is_some(), "{pattern}");
         }
         for pattern in ["%Y-%m-%d", "%s", "%F %T %z", "%F %T %p", "%-d.%m.%Y %T", "%.f%F %T", "%F %T %Y"] {
-            assert!(pattern.parse::<Pattern>().unwrap().steps.is_empty(), "{pattern}");
+            assert!(pattern.parse::<Pattern>().unwrap().layout.is_none(), "{pattern}");
         }
     }
 
