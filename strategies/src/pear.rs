@@ -90,8 +90,8 @@ impl Pear {
         }
     }
 
-    /// Whether z certainly asks for nothing, without the square root and the division that z takes:
-    /// they are a third of an evaluation, and one in a hundred acts.
+    /// Whether z certainly asks for nothing, without the square root and the division that z takes
+    /// and that few evaluations need; what it brings is in `perf/RESULTS.md`.
     ///
     /// Flat, z is quiet where d² < entry² var; by the margin of 1e-9, rounding (below 1e-15) cannot
     /// make it otherwise. Short it is quiet where d > 0 and long where d < 0, unless var is 0, for
