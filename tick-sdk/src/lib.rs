@@ -6,6 +6,7 @@
 pub mod cursor;
 pub mod decimal;
 pub mod frame;
+pub mod rabbitmq;
 pub mod run;
 pub mod signal;
 pub mod strategy;

@@ -17,8 +17,15 @@ pub trait FrameSender: Send {
     /// Hands a frame over; waits while the other end is behind by the transport's bound.
     ///
     /// # Errors
-    /// The other end has gone, or did not take anything for [`STALL_TIMEOUT`].
+    /// The other end has gone, or did not take anything for [`STALL_TIMEOUT`]; or it wants ticks again
+    /// that were sent before: [`TransportError::SetBack`].
     fn send(&self, frame: Arc<Frame>) -> Result<(), TransportError>;
+
+    /// How long until a frame of this shard, however small, would leave at once; until then it is
+    /// better to gather on. [`Duration::MAX`] where that is not known.
+    fn delay(&self, _shard: u16) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// The host's end.
@@ -42,6 +49,10 @@ pub enum TransportError {
     /// The other end takes nothing.
     #[error("the other end of the transport has taken no frame for {} s", STALL_TIMEOUT.as_secs())]
     Stalled,
+    /// Ticks that were sent before are wanted again: the feed has to begin anew, from where the
+    /// sender says.
+    #[error("the transport wants ticks again that were sent before")]
+    SetBack,
 }
 
 #[cfg(test)]
