@@ -99,6 +99,12 @@ is_ours() {
     [ -n "$1" ] && grep -qzxF "ORCHARD_SERVER_OF=$DIR" "/proc/$1/environ" 2>/dev/null
 }
 
+# lives PID: whether the process is there, and is not only waiting for its parent to notice its end.
+lives() {
+    local status
+    status=$(cat "/proc/$1/status" 2>/dev/null) && [[ $status != *$'\nState:\tZ'* ]]
+}
+
 # send SIGNAL FOLDER: to the server whose pid is kept in that folder.
 send() {
     local pid
@@ -123,7 +129,7 @@ wait_ready() {
     shift 3
     for port; do
         until answers "$port"; do
-            if ! kill -0 "$pid" 2>/dev/null; then
+            if ! lives "$pid"; then
                 tail -n 30 "$log" >&2
                 fail "$name has ended before it was ready, see above"
             fi

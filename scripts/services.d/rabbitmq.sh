@@ -169,7 +169,7 @@ rabbitmq_partition() {
             true = erlang:set_cookie(Peer, cut_off_here),
             true = rpc:call(Peer, erlang, set_cookie, [node(), cut_off_there], 5000),
             erlang:disconnect_node(Peer)
-        end || Peer <- nodes()], ok.'
+        end || Peer <- nodes()], ok.' >"$DIR/$1/partition"
 }
 
 rabbitmq_heal() {
@@ -178,7 +178,7 @@ rabbitmq_heal() {
         if [ -d "$DIR/$other" ] && is_ours "$(cat "$DIR/$other/pid")"; then
             rabbitmq_ctl "$other" eval '
                 [erlang:set_cookie(list_to_atom("n" ++ N ++ "@localhost"), erlang:get_cookie())
-                    || N <- ["1", "2", "3"], list_to_atom("n" ++ N ++ "@localhost") =/= node()], ok.'
+                    || N <- ["1", "2", "3"], list_to_atom("n" ++ N ++ "@localhost") =/= node()], ok.' >"$DIR/$other/heal"
         fi
     done
 }
