@@ -48,7 +48,7 @@ impl HostedLane {
         id: LaneId,
         mut lane: Box<dyn Lane>,
     ) -> Result<Self, HostError> {
-        let claim = ledger.claim(&id)?;
+        let claim = ledger.claim(&id, 0)?;
         let restore = |lane: &mut dyn Lane| {
             for instrument in &claim.dictionary {
                 lane.open(instrument.id, &instrument.symbol, &instrument.key)?;
@@ -173,6 +173,7 @@ impl HostedLane {
             new_instruments: std::mem::take(&mut self.new_instruments),
             states,
             ended: self.ended,
+            skipped: 0,
         })
     }
 }
