@@ -221,8 +221,7 @@ impl RunningHost {
         let FollowPlan { instance, groups, accept_gaps, observer } = plan;
         ledger.identify(run, &identity(&instance))?;
         let committer = Committer::start(ledger, observer);
-        let source = Some(LaneSource { run, instance, groups, accept_gaps });
-        let worker = Worker { source, ..Worker::default() };
+        let worker = Worker::following(LaneSource { run, instance, groups, accept_gaps });
         let workers = vec![spawn(0, worker, receiver, committer.handle())];
         Ok(Self { frames: FanOut::default(), workers, committer })
     }

@@ -20,7 +20,7 @@ pub(super) struct Worker {
     pub(super) markets: Vec<(u16, Market)>,
     /// Makes a lane when the first frame of its shard comes; without it, lanes are as they were at
     /// the start.
-    pub(super) source: Option<LaneSource>,
+    source: Option<LaneSource>,
     /// What lanes counted that were let go.
     let_go: BTreeMap<LaneId, LaneCounts>,
     timing: Timing,
@@ -37,6 +37,11 @@ pub(super) struct WorkerReport {
 const MAX_PENDING_SIGNALS: usize = 1 << 18;
 
 impl Worker {
+    /// One that has no lane until shards come.
+    pub(super) fn following(source: LaneSource) -> Self {
+        Self { source: Some(source), ..Self::default() }
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.lanes.is_empty() && self.markets.is_empty()
     }
