@@ -3,6 +3,7 @@
 //! A strategy author reads [`Strategy`]; a source of ticks reads [`Tick`], [`Frame`] and
 //! [`ticks_file`]; a host reads [`Lane`], [`Cursor`] and [`transport`].
 
+pub mod budget;
 pub mod cursor;
 pub mod decimal;
 pub mod frame;

@@ -6,8 +6,10 @@
 
 pub mod connect;
 pub mod control;
+pub mod dead_letters;
 pub mod topology;
 
 pub use connect::{BrokerError, BrokerUrl};
 pub use control::{Control, FeedState};
+pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
 pub use topology::{Durability, FeedName};

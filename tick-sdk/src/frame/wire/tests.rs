@@ -52,6 +52,15 @@ fn a_frame_comes_back_whole_and_its_ticks_in_place() {
 }
 
 #[test]
+fn a_damaged_body_still_says_which_frame_it_claims_to_be() {
+    let mut bytes = encoded(&sample(10));
+    *bytes.last_mut().unwrap() ^= 1;
+    assert!(Frame::decode(bytes.clone()).is_err());
+    assert_eq!(FrameHeader::claimed(&bytes), Ok((header(1000), 10)));
+    assert!(FrameHeader::claimed(&bytes[..PREFIX_BYTES - 1]).is_err());
+}
+
+#[test]
 fn the_buffer_is_copied_only_where_it_is_not_aligned() {
     let bytes = encoded(&sample(10));
     let at = bytes.as_ptr().addr();
