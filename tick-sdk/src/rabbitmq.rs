@@ -1,13 +1,16 @@
 //! RabbitMQ: the only module that names its client library.
 //!
-//! A [`Publisher`] sends a run's frames and sends again what was lost; a [`Subscriber`] receives
+//! A [`Publisher`](publisher::Publisher) sends a run's frames and sends again what was lost; a [`Subscriber`] receives
 //! the shards that it is told to and acknowledges what is stored. What they say to each other
 //! beside frames is in [`control`], what is declared where in [`topology`].
 
+pub mod backoff;
 pub mod connect;
 pub mod control;
+pub mod publisher;
 pub mod topology;
 
 pub use connect::{BrokerError, BrokerUrl};
 pub use control::{Control, FeedState};
+pub use publisher::{PublishError, Publisher, PublisherPlan};
 pub use topology::{Durability, FeedName};
