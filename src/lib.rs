@@ -19,6 +19,7 @@ mod sources;
 mod strategy_list;
 mod text;
 mod tick_output;
+mod verify;
 
 pub use cli::main;
 
