@@ -4,12 +4,15 @@
 //! the shards that it is told to and acknowledges what is stored. What they say to each other
 //! beside frames is in [`control`], what is declared where in [`topology`].
 
+pub mod backoff;
 pub mod connect;
 pub mod control;
 pub mod dead_letters;
+pub mod subscriber;
 pub mod topology;
 
 pub use connect::{BrokerError, BrokerUrl};
 pub use control::{Control, FeedState};
 pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
+pub use subscriber::{Subscriber, SubscriberCounts, SubscriberHandle, Subscription};
 pub use topology::{Durability, FeedName};

@@ -16,7 +16,7 @@ use super::connect::{BrokerError, BrokerUrl};
 use super::control::{Control, FeedState};
 use super::topology::FeedName;
 use crate::transport::{Arrival, FrameReceiver, Receipt, TransportError};
-use crate::{Frame, FrameFlags, RunId};
+use crate::{Frame, FrameFlags, FrameHeader, RunId};
 
 mod connection;
 mod control_link;
@@ -195,16 +195,182 @@ impl Subscriber {
     }
 
     /// Checks a body once; what is no frame of this queue comes back with the reason.
+    #[inline]
     fn check(&self, mut delivered: Delivered) -> Result<Frame, Box<Poison>> {
         let body = std::mem::take(&mut delivered.body);
-        let poison = |reason: String, body| Box::new(Poison { reason, delivered: Delivered { body, ..delivered } });
+        let (reason, body) = match self.misplaced(&delivered, &body) {
+            Some(reason) => (reason, body),
+            None => match Frame::decode_or_give_back(body) {
+                Ok(frame) => return Ok(frame),
+                Err((error, body)) => (error.to_string(), body),
+            },
+        };
+        delivered.body = body;
+        Err(Box::new(Poison { reason, delivered }))
+    }
+
+    /// Why a body does not belong into its queue, by its envelope and prefix.
+    #[inline]
+    fn misplaced(&self, delivered: &Delivered, body: &[u8]) -> Option<String> {
         let exchange = delivered.exchange.as_str();
         if !exchange.is_empty() && exchange != self.feed_exchange {
-            let reason = format!("it came by exchange {exchange}, and this feed's is {}", self.feed_exchange);
-            return Err(poison(reason, body));
+            return Some(format!(
+                "it came by exchange {exchange}, and this feed's is {}",
+                self.feed_exchange
+            ));
         }
+        let (header, _) = FrameHeader::claimed(body).ok()?;
         let here = (delivered.shard, self.shards.len());
-        let claimed = body.clone_prefix();
-        todo!()
+        if header.run != self.run || (header.shard, usize::from(header.shards)) == here {
+            return None;
+        }
+        let (shard, shards) = here;
+        Some(format!(
+            "it is a frame of shard {} of {}, and this is the queue of shard {shard} of {shards}",
+            header.shard, header.shards
+        ))
+    }
+
+    /// Until when the broker is to keep a frame.
+    #[inline]
+    fn needed_until(&self, frame: &Frame) -> u64 {
+        let FrameHeader { run, flags, published_at, .. } = frame.header;
+        if run != self.run {
+            self.shared.counts.of_other_runs.fetch_add(1, Ordering::Relaxed);
+            // A run that began after the ingester's last word may be the feed's next one.
+            let ours_since = self.shared.state().filter(|state| state.run == self.run).map(|state| state.at);
+            return if ours_since.is_some_and(|at| published_at <= at) { NOT_NEEDED } else { UNTIL_KNOWN };
+        }
+        if flags.contains(FrameFlags::END_OF_RUN) {
+            UNTIL_END
+        } else if flags.contains(FrameFlags::DICTIONARY) {
+            NOT_NEEDED
+        } else {
+            frame.end_seq()
+        }
+    }
+
+    /// Keeps what was delivered until it is acknowledged.
+    #[inline]
+    fn note(&mut self, shard: u16, tag: u64, bytes: usize, until: u64) {
+        let intake = &mut self.shards[usize::from(shard)];
+        intake.unacked.push(tag, bytes, until);
+        if intake.unacked.is_needed(until) {
+            self.is_pressed |= intake.is_pressed(self.prefetch_bytes);
+            return;
+        }
+        self.unneeded += 1;
+        if self.unneeded >= ACK_TOGETHER || intake.is_pressed(self.prefetch_bytes) {
+            self.flush();
+        }
+    }
+
+    /// Acknowledges all that nobody needs.
+    fn flush(&mut self) {
+        self.unneeded = 0;
+        for shard in 0..self.shards.len() as u16 {
+            let ack = self.shards[usize::from(shard)].unacked.due();
+            self.send_ack(shard, ack);
+        }
+        self.is_pressed = self.shards.iter().any(|intake| intake.is_pressed(self.prefetch_bytes));
+    }
+
+    fn send_ack(&self, shard: u16, ack: Option<Ack>) {
+        if let (Some(ack), Some(link)) = (ack, self.shards[usize::from(shard)].link) {
+            self.commands.send(Command::Ack { shard, link, ack });
+        }
+    }
+
+    fn next(&mut self, timeout: Duration) -> Result<Option<FromBroker>, TransportError> {
+        match self.from_broker.try_recv() {
+            Ok(message) => return Ok(Some(message)),
+            Err(TryRecvError::Disconnected) => return Err(TransportError::Closed),
+            Err(TryRecvError::Empty) => {}
+        }
+        // Nothing comes at the moment, so that it is no loss to acknowledge few together.
+        if self.unneeded > 0 {
+            self.flush();
+        }
+        match self.from_broker.recv_timeout(timeout) {
+            Ok(message) => Ok(Some(message)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(TransportError::Closed),
+        }
+    }
+}
+
+impl Intake {
+    /// Whether half of what may wait does.
+    #[inline]
+    fn is_pressed(&self, prefetch_bytes: usize) -> bool {
+        self.unacked.bytes() * 2 > prefetch_bytes || self.unacked.len() * 2 > usize::from(self.prefetch)
+    }
+}
+
+impl FrameReceiver for Subscriber {
+    fn receive(&mut self, timeout: Duration) -> Result<Option<Arrival>, TransportError> {
+        if let Some(arrival) = self.waiting.pop_front() {
+            return Ok(Some(arrival));
+        }
+        let deadline = Instant::now() + timeout;
+        let mut left = timeout;
+        while let Some(message) = self.next(left)? {
+            if let Some(arrival) = self.accept(message) {
+                return Ok(Some(arrival));
+            }
+            left = deadline.saturating_duration_since(Instant::now());
+        }
+        Ok(None)
+    }
+
+    fn repairs(&self) -> bool {
+        true
+    }
+
+    fn begins_at(&self, shard: u16) -> u64 {
+        self.begins_at.get(usize::from(shard)).copied().unwrap_or_default()
+    }
+
+    fn acknowledge(&mut self, shard: u16, stored_seq: u64) {
+        self.shards[usize::from(shard)].unacked.store(stored_seq);
+        self.flush();
+    }
+
+    fn discard(&mut self, receipt: Receipt) {
+        let intake = &mut self.shards[usize::from(receipt.shard)];
+        if intake.link == Some(receipt.link) {
+            let ack = intake.unacked.discard(receipt.tag);
+            self.unneeded += 1;
+            self.send_ack(receipt.shard, ack);
+        }
+    }
+
+    fn ask_again(&mut self, shard: u16, from_seq: u64, attempt: u32) {
+        self.shared.counts.asked.fetch_add(1, Ordering::Relaxed);
+        let strategy = self.strategy.clone();
+        let resend = Control::Resend { run: self.run, strategy, shard, from_seq, attempt };
+        self.commands.send(Command::Say(resend, Some(shard)));
+    }
+
+    fn ask_dictionary(&mut self, shard: u16) {
+        let dictionary = Control::Dictionary { run: self.run, strategy: self.strategy.clone(), shard };
+        self.commands.send(Command::Say(dictionary, Some(shard)));
+    }
+
+    fn release(&mut self, shard: u16) {
+        let intake = &mut self.shards[usize::from(shard)];
+        *intake = Intake { is_leaving: true, ..Intake::default() };
+        self.commands.send(Command::Release { shard });
+    }
+
+    #[inline]
+    fn is_pressed(&self) -> bool {
+        self.is_pressed
+    }
+
+    fn widen(&mut self, shard: u16) {
+        if self.shards[usize::from(shard)].is_pressed(self.prefetch_bytes) {
+            self.commands.send(Command::Widen { shard });
+        }
     }
 }

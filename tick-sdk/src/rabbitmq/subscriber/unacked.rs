@@ -84,6 +84,16 @@ impl Unacked {
         }
     }
 
+    /// Whether what is needed until then is not stored yet.
+    pub(super) fn is_needed(&self, until: u64) -> bool {
+        until > self.stored
+    }
+
+    /// The broker has forgotten all deliveries: they come again, or go elsewhere.
+    pub(super) fn forget(&mut self) {
+        (self.entries, self.bytes) = (VecDeque::new(), 0);
+    }
+
     /// How many deliveries there are.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
