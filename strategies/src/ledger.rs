@@ -9,14 +9,17 @@ use std::time::Duration;
 use tick_sdk::run::Manifest;
 use tick_sdk::{NewInstrument, RunId};
 
+mod checkpoint;
 mod error;
 mod memory;
 mod ordered;
+mod postgres;
 mod sqlite;
 
 pub use error::LedgerError;
 pub use memory::MemoryLedger;
 pub use ordered::{NamedSignal, OrderedSignals, compare_signals};
+pub use postgres::PostgresLedger;
 pub use sqlite::SqliteLedger;
 
 /// Where signals, cursors and state are kept. SQLite serves one machine; memory serves tests, and
@@ -109,12 +112,15 @@ pub const MEMBER_LIVES: Duration = Duration::from_secs(3);
 /// gather.
 pub const MEMBER_FORGOTTEN: Duration = Duration::from_secs(600);
 
-/// Opens the ledger that a user names: a folder, for SQLite.
+/// Opens the ledger that a user names: a `postgres://` URL, or a folder for SQLite.
 ///
 /// # Errors
 /// It cannot be opened, or is no ledger of this version.
 pub fn open(text: &str) -> Result<Box<dyn Ledger>, LedgerError> {
-    Ok(Box::new(SqliteLedger::open(Path::new(text))?))
+    match text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        true => Ok(Box::new(PostgresLedger::open(text)?)),
+        false => Ok(Box::new(SqliteLedger::open(Path::new(text))?)),
+    }
 }
 
 /// A run in the ledger.

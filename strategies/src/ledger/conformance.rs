@@ -3,6 +3,7 @@
 use tick_sdk::run::Manifest;
 use tick_sdk::{NewInstrument, RunId};
 
+use super::postgres::tests::Database;
 use super::*;
 
 fn manifest(shards: &str) -> Manifest {
@@ -53,12 +54,19 @@ impl LetTimePass for SqliteLedger {
     }
 }
 
+impl LetTimePass for PostgresLedger {
+    fn let_time_pass(&mut self, time: Duration) {
+        self.put_beats_back(time);
+    }
+}
+
 macro_rules! conformance {
-    ($name:ident, $make:expr) => {
+    ($name:ident, $make:expr $(, $attribute:meta)?) => {
         mod $name {
             use super::*;
 
             #[test]
+            $(#[$attribute])?
             fn a_run_is_found_again_and_another_refused() {
                 let (mut ledger, _guard) = $make;
                 let first = ledger.open_run(&manifest("1")).unwrap();
@@ -69,6 +77,7 @@ macro_rules! conformance {
             }
 
             #[test]
+            $(#[$attribute])?
             fn another_identity_is_refused_with_the_difference() {
                 let (mut ledger, _guard) = $make;
                 let run = opened(&mut ledger).run;
@@ -79,6 +88,7 @@ macro_rules! conformance {
             }
 
             #[test]
+            $(#[$attribute])?
             fn what_was_committed_is_claimed() {
                 let (mut ledger, _guard) = $make;
                 let lane = opened(&mut ledger);
@@ -108,6 +118,7 @@ macro_rules! conformance {
             }
 
             #[test]
+            $(#[$attribute])?
             fn a_lost_claim_commits_nothing_and_others_go_on() {
                 let (mut ledger, _guard) = $make;
                 let lane = opened(&mut ledger);
@@ -125,6 +136,7 @@ macro_rules! conformance {
             }
 
             #[test]
+            $(#[$attribute])?
             fn a_commit_that_does_not_follow_is_fenced() {
                 let (mut ledger, _guard) = $make;
                 let lane = opened(&mut ledger);
@@ -141,6 +153,7 @@ macro_rules! conformance {
             }
 
             #[test]
+            $(#[$attribute])?
             fn a_lane_never_claimed_has_nothing() {
                 let (mut ledger, _guard) = $make;
                 let lane = opened(&mut ledger);
@@ -151,6 +164,7 @@ macro_rules! conformance {
             }
 
             #[test]
+            $(#[$attribute])?
             fn a_feeds_runs_are_recorded_and_compared() {
                 let (mut ledger, _guard) = $make;
                 let local = opened(&mut ledger).run;
@@ -170,6 +184,7 @@ macro_rules! conformance {
             }
 
             #[test]
+            $(#[$attribute])?
             fn a_late_lane_begins_where_it_is_told_and_counts_what_it_skipped() {
                 let (mut ledger, _guard) = $make;
                 let lane = opened(&mut ledger);
@@ -203,6 +218,7 @@ macro_rules! conformance {
             }
 
             #[test]
+            $(#[$attribute])?
             fn members_live_while_they_beat() {
                 let (mut ledger, _guard) = $make;
                 let run = opened(&mut ledger).run;
@@ -225,6 +241,7 @@ macro_rules! conformance {
             }
 
             #[test]
+            $(#[$attribute])?
             fn ledgers_have_ids_of_their_own() {
                 let (ledger, _guard) = $make;
                 let (other, _other_guard) = $make;
@@ -239,6 +256,15 @@ conformance!(sqlite, {
     let folder = tempfile::tempdir().unwrap();
     (SqliteLedger::open(folder.path()).unwrap(), folder)
 });
+
+conformance!(
+    postgres,
+    {
+        let database = Database::new();
+        (database.ledger(), database)
+    },
+    ignore = "needs servers: run scripts/test"
+);
 
 #[test]
 fn a_sqlite_ledger_outlives_its_process_and_a_foreign_one_is_refused() {

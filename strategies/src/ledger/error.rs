@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::postgres::{advice, is_temporary};
+
 /// A ledger that cannot do what is asked.
 #[derive(Debug, Error)]
 pub enum LedgerError {
@@ -14,12 +16,20 @@ pub enum LedgerError {
         source: rusqlite::Error,
     },
     /// The server refused, or was away for too long.
-    #[error("the ledger {place}: {source}")]
+    #[error("the ledger {place}: {source}{}", advice(.source))]
     Postgres {
         /// Which database, without its password.
         place: String,
         /// Its own words.
         source: sqlx::Error,
+    },
+    /// The URL cannot be read.
+    #[error(
+        "the ledger's URL cannot be read: {problem}\n  write postgres://USER:PASSWORD@HOST:PORT/DATABASE, special characters of the password as %XX"
+    )]
+    Address {
+        /// What is wrong with it, without the password.
+        problem: String,
     },
     /// The folder or file cannot be used.
     #[error("the ledger {place}: {source}")]
@@ -74,6 +84,7 @@ impl LedgerError {
                 source.sqlite_error_code(),
                 Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
             ),
+            Self::Postgres { source, .. } => is_temporary(source),
             _ => false,
         }
     }

@@ -18,6 +18,8 @@
 //! | 72 | u64 | 0 |
 //! | 80 | archive | `{ new_instruments: [(id, symbol, key)], dictionary_len, ticks }` |
 //!
+//! For readers in other languages `WIRE.md` says the same down to the last byte of the archive.
+//!
 //! Everything is little-endian. Length, version, CRC and the archive's bounds are checked once,
 //! where the bytes enter the process; then ticks are read in place.
 
