@@ -9,10 +9,12 @@ pub mod connect;
 pub mod control;
 pub mod dead_letters;
 pub mod publisher;
+pub mod subscriber;
 pub mod topology;
 
 pub use connect::{BrokerError, BrokerUrl};
 pub use control::{Control, FeedState};
 pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
 pub use publisher::{PublishError, Publisher, PublisherPlan};
+pub use subscriber::{Subscriber, SubscriberCounts, SubscriberHandle, Subscription};
 pub use topology::{Durability, FeedName};
