@@ -113,7 +113,6 @@ impl Program {
         self.signal("CONT");
     }
 
-
     fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
         assert!(sent.expect("kill is there").success(), "{} takes {name}", self.name);
