@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use tick_sdk::transport::{FrameReceiver, FrameSender, in_process};
+use tick_sdk::transport::{Arrival, FrameReceiver, FrameSender, in_process};
 use tick_sdk::{Frame, FrameFlags, FrameHeader, RunId, Side, Tick};
 
 const WAITING_FRAMES: usize = 16;
@@ -57,6 +57,13 @@ fn sum(frame: &Frame) {
     black_box(frame.ticks().iter().fold(0i64, |sum, tick| sum.wrapping_add(tick.price)));
 }
 
+fn frame_of(arrival: Option<Arrival>) -> Arc<Frame> {
+    match arrival {
+        Some(Arrival::Frame(frame, _)) => frame,
+        other => panic!("frames come sooner, and nothing else: {other:?}"),
+    }
+}
+
 fn seconds(work: impl FnOnce()) -> f64 {
     let started = Instant::now();
     work();
@@ -73,11 +80,11 @@ fn through_crossbeam(frame: &Arc<Frame>, count: usize) {
 }
 
 fn through_transport(frame: &Arc<Frame>, count: usize) {
-    let (sender, receiver) = in_process(WAITING_FRAMES);
+    let (sender, mut receiver) = in_process(WAITING_FRAMES);
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            while let Ok(frame) = receiver.receive(TIMEOUT) {
-                sum(&frame.expect("frames come sooner"));
+            while let Ok(arrival) = receiver.receive(TIMEOUT) {
+                sum(&frame_of(arrival));
             }
         });
         (0..count).for_each(|_| sender.send(frame.clone()).expect("the receiver is there"));
@@ -88,14 +95,14 @@ fn through_transport(frame: &Arc<Frame>, count: usize) {
 /// From the intended time of sending to the receiver's hands, in ns, one frame every 50 us.
 fn latency(frame: &Arc<Frame>, count: usize) -> Histogram<u64> {
     let every = Duration::from_micros(50);
-    let (sender, receiver) = in_process(WAITING_FRAMES);
+    let (sender, mut receiver) = in_process(WAITING_FRAMES);
     let mut histogram = Histogram::new_with_max(1_000_000_000, 2).expect("the bounds are valid");
     let started = Instant::now() + Duration::from_millis(1);
     std::thread::scope(|scope| {
         let receiving = scope.spawn(move || {
             let mut due = started;
-            while let Ok(frame) = receiver.receive(TIMEOUT) {
-                sum(&frame.expect("frames come sooner"));
+            while let Ok(arrival) = receiver.receive(TIMEOUT) {
+                sum(&frame_of(arrival));
                 histogram.saturating_record(due.elapsed().as_nanos() as u64);
                 due += every;
             }

@@ -13,12 +13,14 @@ mod ended;
 mod generate;
 mod info;
 mod new;
+mod plan;
 mod replay;
 pub mod report;
 mod sources;
 mod strategy_list;
 mod text;
 mod tick_output;
+mod verify;
 
 pub use cli::main;
 

@@ -29,6 +29,7 @@ use args::GeneratedArgs;
 pub(crate) use args::ReplayArgs;
 use outcome::{Outcome, Played};
 use progress::{Progress, Total};
+pub(crate) use signals::SIGNAL_COLUMNS;
 use signals::{SignalFile, SignalsTarget};
 use stream::{SignalStream, StreamFailure};
 

@@ -47,7 +47,8 @@ pub(super) struct SignalWriter<W: Write> {
     line: Vec<u8>,
 }
 
-const COLUMNS: &str = "run,strategy,instrument,shard,seq,ts_event,side,price\n";
+/// The header of signals as CSV.
+pub(crate) const SIGNAL_COLUMNS: &str = "run,strategy,instrument,shard,seq,ts_event,side,price\n";
 
 #[derive(Serialize)]
 struct JsonSignal<'a> {
@@ -64,7 +65,7 @@ struct JsonSignal<'a> {
 impl<W: Write> SignalWriter<W> {
     pub(super) fn new(mut out: W, run: RunId, names: Vec<String>, is_json: bool) -> std::io::Result<Self> {
         if !is_json {
-            out.write_all(COLUMNS.as_bytes())?;
+            out.write_all(SIGNAL_COLUMNS.as_bytes())?;
         }
         Ok(Self { out, run: run.to_string(), names, is_json, line: Vec::new() })
     }
@@ -166,7 +167,7 @@ mod tests {
     #[test]
     fn a_csv_row_has_exactly_its_columns() {
         let row = "00000000000000000000000000000000,apple,BTCUSDT,2,7,1723161258362000000,buy,61800.1\n";
-        assert_eq!(written(false, "BTCUSDT"), format!("{COLUMNS}{row}"));
+        assert_eq!(written(false, "BTCUSDT"), format!("{SIGNAL_COLUMNS}{row}"));
         assert!(written(false, "A,\"B\"").contains(",\"A,\"\"B\"\"\","));
     }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use thiserror::Error;
-use tick_sdk::transport::{FrameSender, InProcessSender, TransportError, in_process};
-use tick_sdk::{Configured, Frame, Groups, LaneError, RunId};
+use tick_sdk::transport::{FrameReceiver, FrameSender, InProcessSender, TransportError, in_process};
+use tick_sdk::{Configured, Frame, Groups, Lane, LaneError, RunId};
 
 use crate::ledger::{Identity, LaneId, Ledger, LedgerError};
 use crate::market::{Market, MarketError};
@@ -23,7 +23,7 @@ pub use committer::{CommitObserver, LaneProgress};
 pub use lane::LaneCounts;
 pub use timing::Timing;
 
-use committer::Committer;
+use committer::{CommitHandle, Committer};
 use lane::HostedLane;
 use worker::{Worker, WorkerReport};
 
@@ -51,6 +51,36 @@ pub struct HostPlan {
     pub record_market: bool,
     /// Is told of each commit, in order.
     pub observer: Option<Box<dyn CommitObserver>>,
+}
+
+/// What a host is to run on the shards that come to it, one after the other.
+pub struct FollowPlan {
+    /// The strategy's instance.
+    pub instance: Instance,
+    /// Groups of instruments.
+    pub groups: Arc<Groups>,
+    /// Whether to go on behind ticks that cannot be had again; else they are an error.
+    pub accept_gaps: bool,
+    /// Is told of each commit, in order.
+    pub observer: Option<Box<dyn CommitObserver>>,
+}
+
+/// Makes the lanes of shards as they come.
+struct LaneSource {
+    run: RunId,
+    instance: Instance,
+    groups: Arc<Groups>,
+    accept_gaps: bool,
+}
+
+impl LaneSource {
+    fn id(&self, shard: u16) -> LaneId {
+        LaneId { run: self.run, strategy: self.instance.name.clone(), shard }
+    }
+
+    fn lane(&self) -> Box<dyn Lane> {
+        self.instance.configured.lane(&self.groups)
+    }
 }
 
 /// A host whose threads wait for frames.
@@ -118,6 +148,21 @@ pub enum HostError {
         /// The last missing sequence number.
         last: u64,
     },
+    /// Ticks are missing for good.
+    #[error(
+        "strategy {strategy}, shard {shard}: ticks from {from_seq} on are missing, and cannot be sent again: {reason}\n  \
+         bring the source back and resume the ingester, or go on without them with --accept-gap, which counts them"
+    )]
+    Gone {
+        /// The instance's name.
+        strategy: String,
+        /// The shard.
+        shard: u16,
+        /// The first sequence number that is gone.
+        from_seq: u64,
+        /// Why.
+        reason: String,
+    },
     /// A strategy panicked.
     #[error("a strategy panicked: {0}")]
     Panicked(String),
@@ -152,17 +197,38 @@ impl RunningHost {
         let committer = Committer::start(ledger, plan.observer);
         let mut frames = FanOut { routes: vec![Vec::new(); usize::from(plan.shards)] };
         let mut handles = Vec::new();
-        for (number, mut worker) in workers.drain(..).enumerate() {
+        for (number, worker) in workers.drain(..).enumerate() {
             let (sender, receiver) = in_process(plan.queued_frames);
             for shard in worker.shards() {
                 frames.routes[usize::from(shard)].push(sender.clone());
             }
-            let commits = committer.handle();
-            let thread = std::thread::Builder::new().name(format!("strategies-{number}"));
-            let handle = thread.spawn(move || worker.run(&receiver, commits).map(|()| worker.report()));
-            handles.push(handle.expect("the system starts a thread"));
+            handles.push(spawn(number, worker, receiver, committer.handle()));
         }
         Ok(Self { frames, workers: handles, committer })
+    }
+
+    /// Starts a thread that claims the lane of each shard of which `receiver` brings a frame, until
+    /// the receiver closes.
+    ///
+    /// # Errors
+    /// The ledger refuses the identity.
+    pub fn follow(
+        mut ledger: Box<dyn Ledger>,
+        run: RunId,
+        plan: FollowPlan,
+        receiver: impl FrameReceiver + 'static,
+    ) -> Result<Self, HostError> {
+        let FollowPlan { instance, groups, accept_gaps, observer } = plan;
+        ledger.identify(run, &identity(&instance))?;
+        let committer = Committer::start(ledger, observer);
+        let worker = Worker::following(LaneSource { run, instance, groups, accept_gaps });
+        let workers = vec![spawn(0, worker, receiver, committer.handle())];
+        Ok(Self { frames: FanOut::default(), workers, committer })
+    }
+
+    /// Whether a thread has ended: there is a reason, or nothing more to do.
+    pub fn has_ended(&self) -> bool {
+        self.workers.iter().any(JoinHandle::is_finished)
     }
 
     /// Where the run's frames go; the host ends when every copy is dropped.
@@ -195,6 +261,17 @@ impl RunningHost {
     }
 }
 
+fn spawn(
+    number: usize,
+    mut worker: Worker,
+    mut receiver: impl FrameReceiver + 'static,
+    commits: CommitHandle,
+) -> JoinHandle<Result<WorkerReport, HostError>> {
+    let thread = std::thread::Builder::new().name(format!("strategies-{number}"));
+    let handle = thread.spawn(move || worker.run(&mut receiver, commits).map(|()| worker.report()));
+    handle.expect("the system starts a thread")
+}
+
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
@@ -216,7 +293,8 @@ fn assign(ledger: &mut dyn Ledger, run: RunId, plan: &HostPlan) -> Result<Vec<Wo
         };
         for (number, instance) in plan.instances.iter().enumerate() {
             let lane = LaneId { run, strategy: instance.name.clone(), shard };
-            let lane = HostedLane::claim(ledger, lane, instance.configured.lane(&plan.groups))?;
+            let claim = ledger.claim(&lane, 0)?;
+            let lane = HostedLane::restore(lane, instance.configured.lane(&plan.groups), claim)?;
             workers[place(number)].lanes.push(lane);
         }
         if plan.record_market {

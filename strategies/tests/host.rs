@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use strategies::host::{HostError, HostPlan, Instance, RunningHost};
 use strategies::ledger::{
-    Claim, Commit, Identity, LaneId, Ledger, LedgerError, MemoryLedger, OpenedRun, StoredBatch,
+    Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MemberRow, MemoryLedger, OpenedRun,
+    RunRow, StoredBatch,
 };
 use tick_sdk::run::Manifest;
 use tick_sdk::transport::FrameSender;
@@ -77,14 +78,23 @@ struct FullDisk {
 }
 
 impl Ledger for FullDisk {
+    fn id(&self) -> &str {
+        self.inner.id()
+    }
     fn open_run(&mut self, manifest: &Manifest) -> Result<OpenedRun, LedgerError> {
         self.inner.open_run(manifest)
+    }
+    fn record_run(&mut self, run: RunId, feed: &str, manifest: &Manifest) -> Result<(), LedgerError> {
+        self.inner.record_run(run, feed, manifest)
+    }
+    fn runs(&self, feed: &str) -> Result<Vec<RunRow>, LedgerError> {
+        self.inner.runs(feed)
     }
     fn identify(&mut self, run: RunId, identity: &Identity) -> Result<(), LedgerError> {
         self.inner.identify(run, identity)
     }
-    fn claim(&mut self, lane: &LaneId) -> Result<Claim, LedgerError> {
-        self.inner.claim(lane)
+    fn claim(&mut self, lane: &LaneId, begins_at: u64) -> Result<Claim, LedgerError> {
+        self.inner.claim(lane, begins_at)
     }
     fn commit(&mut self, commits: &[Commit]) -> Result<Vec<usize>, LedgerError> {
         match self.commits_left.checked_sub(1) {
@@ -96,11 +106,23 @@ impl Ledger for FullDisk {
         }
         self.inner.commit(commits)
     }
+    fn lanes(&self, run: RunId) -> Result<Vec<LaneRow>, LedgerError> {
+        self.inner.lanes(run)
+    }
     fn batches(&self, lane: &LaneId, from_seq: u64, limit: usize) -> Result<Vec<StoredBatch>, LedgerError> {
         self.inner.batches(lane, from_seq, limit)
     }
     fn dictionary(&self, run: RunId, shard: u16) -> Result<Vec<NewInstrument>, LedgerError> {
         self.inner.dictionary(run, shard)
+    }
+    fn beat(&mut self, run: RunId, strategy: &str, member: &str) -> Result<Vec<String>, LedgerError> {
+        self.inner.beat(run, strategy, member)
+    }
+    fn leave(&mut self, run: RunId, strategy: &str, member: &str) -> Result<(), LedgerError> {
+        self.inner.leave(run, strategy, member)
+    }
+    fn members(&self, run: RunId) -> Result<Vec<MemberRow>, LedgerError> {
+        self.inner.members(run)
     }
 }
 

@@ -12,3 +12,4 @@ mod replaying;
 mod resuming;
 mod selection;
 mod usage;
+mod verifying;

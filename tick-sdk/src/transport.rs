@@ -29,12 +29,97 @@ pub trait FrameSender: Send {
 }
 
 /// The host's end.
+///
+/// Within a process a frame that was received is done with, and that is what the methods beside
+/// [`receive`](Self::receive) do by themselves: nothing. Over a broker a frame is kept there until it
+/// is acknowledged, shards come and go, and what was lost is asked for again.
 pub trait FrameReceiver: Send {
-    /// The next frame, in the order of sending; `None` if there was none for `timeout`.
+    /// The next frame, in the order of sending within its shard, or what happened to a shard; `None`
+    /// if there was nothing for `timeout`.
     ///
     /// # Errors
     /// The other end has gone, and every frame it sent was received.
-    fn receive(&self, timeout: Duration) -> Result<Option<Arc<Frame>>, TransportError>;
+    fn receive(&mut self, timeout: Duration) -> Result<Option<Arrival>, TransportError>;
+
+    /// Whether frames that were lost can be had again, and shards be let go. If not, a gap or a
+    /// lost claim is the end.
+    fn repairs(&self) -> bool {
+        false
+    }
+
+    /// The first sequence number that this end is given of a shard that nobody has claimed yet.
+    fn begins_at(&self, _shard: u16) -> u64 {
+        0
+    }
+
+    /// Everything of this shard before `stored_seq` is in a stored state, and need not be sent
+    /// again; [`u64::MAX`] includes the end of the run.
+    fn acknowledge(&mut self, _shard: u16, _stored_seq: u64) {}
+
+    /// Lets a frame go that came before its time: it will be sent again.
+    fn discard(&mut self, _receipt: Receipt) {}
+
+    /// Asks for everything of this shard from `from_seq` on; a frame of `attempt` showed that it is
+    /// missing.
+    fn ask_again(&mut self, _shard: u16, _from_seq: u64, _attempt: u32) {}
+
+    /// Asks for the names of all instruments of this shard.
+    fn ask_dictionary(&mut self, _shard: u16) {}
+
+    /// Gives a shard back: what of it is not acknowledged goes to whoever has it next, perhaps to
+    /// this end again.
+    fn release(&mut self, _shard: u16) {}
+
+    /// Whether so many frames wait for a stored state that soon none will come any more.
+    fn is_pressed(&self) -> bool {
+        false
+    }
+
+    /// Takes more unacknowledged frames of this shard than the bound allows: no state can be stored
+    /// before a sequence number that lies beyond them.
+    fn widen(&mut self, _shard: u16) {}
+}
+
+/// What came from the other end.
+#[derive(Clone, Debug)]
+pub enum Arrival {
+    /// A frame.
+    Frame(Arc<Frame>, Receipt),
+    /// This end is to finish what it has of the shard, store it, and
+    /// [release](FrameReceiver::release) it.
+    Revoked {
+        /// The shard.
+        shard: u16,
+    },
+    /// Everything of the shard was published, the end of the run included.
+    Published {
+        /// The shard.
+        shard: u16,
+        /// The sequence number after its last tick.
+        end_seq: u64,
+        /// The attempt that published it.
+        attempt: u32,
+    },
+    /// Ticks of the shard cannot be had again.
+    Gone {
+        /// The shard.
+        shard: u16,
+        /// The first one that is gone.
+        from_seq: u64,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Names one delivery of a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The shard.
+    pub shard: u16,
+    /// Which of this end's subscriptions to the shard it came by.
+    pub link: u32,
+    /// Its number there.
+    pub tag: u64,
 }
 
 /// How long a sender waits for a receiver that takes nothing before it gives up.

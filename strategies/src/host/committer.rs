@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 
 use super::HostError;
-use crate::ledger::{Commit, LaneId, Ledger, LedgerError};
+use crate::ledger::{Claim, Commit, LaneId, Ledger, LedgerError};
 
 /// Is told of every commit once it is durable, on the committing thread.
 pub trait CommitObserver: Send {
@@ -35,14 +35,42 @@ pub(super) struct Committer {
 /// A worker's access to the committer; at most one of its requests is under way.
 pub(super) struct CommitHandle {
     requests: Sender<Request>,
-    /// Where the reply to the request under way comes.
-    under_way: Option<Receiver<Reply>>,
+    under_way: Option<UnderWay>,
+    settled: Option<Settled>,
     rest_until: Instant,
     /// Whether anybody wants to know how far lanes are.
     pub(super) observed: bool,
 }
 
-struct Request {
+/// A request that has no reply yet.
+struct UnderWay {
+    replies: Receiver<Reply>,
+    stored: Vec<Stored>,
+}
+
+/// What a lane has in its stored state once the commit that carries it is done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stored {
+    pub(super) shard: u16,
+    /// The ticks before it; [`u64::MAX`] where the run's end is committed.
+    pub(super) before: u64,
+}
+
+/// What a request came to.
+#[derive(Default)]
+pub(super) struct Settled {
+    /// The lanes that were fenced off: nothing of them is stored.
+    pub(super) fenced: Vec<LaneId>,
+    /// What else is stored now.
+    pub(super) stored: Vec<Stored>,
+}
+
+enum Request {
+    Commit(CommitRequest),
+    Claim { lane: LaneId, begins_at: u64, reply_to: Sender<Claim> },
+}
+
+struct CommitRequest {
     commits: Vec<Commit>,
     progress: Vec<LaneProgress>,
     reply_to: Sender<Reply>,
@@ -62,8 +90,9 @@ const REST: u32 = 39;
 /// Nor longer than this.
 const LONGEST_REST: Duration = Duration::from_millis(250);
 
-/// A commit that takes longer than this has failed.
-const COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// A commit that takes longer than this has failed. A ledger on a server waits five minutes for one
+/// that is away before it gives up.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(360);
 
 impl Committer {
     pub(super) fn start(mut ledger: Box<dyn Ledger>, mut observer: Option<Box<dyn CommitObserver>>) -> Self {
@@ -74,11 +103,11 @@ impl Committer {
         let thread = thread.spawn(move || {
             let mut transactions = 0;
             while let Ok(first) = inbox.recv() {
-                let group: Vec<_> = std::iter::once(first).chain(inbox.try_iter()).collect();
-                if let Err(error) = commit_group(&mut *ledger, group, observer.as_deref_mut()) {
-                    return (ledger, Some(error), transactions);
+                let group = std::iter::once(first).chain(inbox.try_iter());
+                match serve(&mut *ledger, group, observer.as_deref_mut()) {
+                    Ok(committed) => transactions += u64::from(committed),
+                    Err(error) => return (ledger, Some(error), transactions),
                 }
-                transactions += 1;
             }
             (ledger, None, transactions)
         });
@@ -89,6 +118,7 @@ impl Committer {
         CommitHandle {
             requests: self.requests.clone(),
             under_way: None,
+            settled: None,
             rest_until: Instant::now(),
             observed: self.observed,
         }
@@ -105,9 +135,34 @@ impl Committer {
     }
 }
 
+/// Does all that is asked; says whether that took a transaction of commits.
+fn serve(
+    ledger: &mut dyn Ledger,
+    requests: impl Iterator<Item = Request>,
+    observer: Option<&mut (dyn CommitObserver + 'static)>,
+) -> Result<bool, LedgerError> {
+    let mut group = Vec::new();
+    let mut claims = Vec::new();
+    for request in requests {
+        match request {
+            Request::Commit(request) => group.push(request),
+            Request::Claim { lane, begins_at, reply_to } => claims.push((lane, begins_at, reply_to)),
+        }
+    }
+    let committed = !group.is_empty();
+    if committed {
+        commit_group(ledger, group, observer)?;
+    }
+    for (lane, begins_at, reply_to) in claims {
+        // A worker that has gone does not wait for its reply.
+        let _ = reply_to.send(ledger.claim(&lane, begins_at)?);
+    }
+    Ok(committed)
+}
+
 fn commit_group(
     ledger: &mut dyn Ledger,
-    group: Vec<Request>,
+    group: Vec<CommitRequest>,
     observer: Option<&mut (dyn CommitObserver + 'static)>,
 ) -> Result<(), LedgerError> {
     let mut commits = Vec::new();
@@ -138,20 +193,25 @@ fn commit_group(
 }
 
 impl CommitHandle {
-    /// Whether another request may be made: the last one is done, and its rest is over.
+    /// Whether the last request is done: another may be made.
     ///
     /// # Errors
-    /// A lane was fenced off, or the ledger has stopped.
+    /// The ledger has stopped.
     #[inline]
-    pub(super) fn is_due(&mut self, now: Instant) -> Result<bool, HostError> {
-        if let Some(replies) = &self.under_way {
-            match replies.try_recv() {
-                Ok(reply) => self.settle(&reply, now)?,
-                Err(TryRecvError::Empty) => return Ok(false),
-                Err(TryRecvError::Disconnected) => return Err(HostError::LedgerStopped),
-            }
+    pub(super) fn is_free(&mut self, now: Instant) -> Result<bool, HostError> {
+        let Some(under_way) = &self.under_way else { return Ok(true) };
+        match under_way.replies.try_recv() {
+            Ok(reply) => self.settle(reply, now),
+            Err(TryRecvError::Empty) => return Ok(false),
+            Err(TryRecvError::Disconnected) => return Err(HostError::LedgerStopped),
         }
-        Ok(now >= self.rest_until)
+        Ok(true)
+    }
+
+    /// Whether the rest after the last request is over.
+    #[inline]
+    pub(super) fn is_rested(&self, now: Instant) -> bool {
+        now >= self.rest_until
     }
 
     /// How long to wait for frames, while something waits to be committed, before asking again.
@@ -163,33 +223,57 @@ impl CommitHandle {
     /// Waits until the last request is done.
     ///
     /// # Errors
-    /// As [`CommitHandle::is_due`].
+    /// The ledger has stopped.
     pub(super) fn wait(&mut self) -> Result<(), HostError> {
-        let Some(replies) = &self.under_way else { return Ok(()) };
+        let Some(under_way) = &self.under_way else { return Ok(()) };
         // A ledger that has failed drops its requests, and with them the replies' channels.
-        let reply = replies.recv_timeout(COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)?;
-        self.settle(&reply, Instant::now())
+        let reply = under_way.replies.recv_timeout(COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)?;
+        self.settle(reply, Instant::now());
+        Ok(())
     }
 
-    /// Hands over commits and how far lanes are; the last request must be done.
+    /// Hands over commits and how far lanes are; the last request must be done, and what it came to
+    /// taken away.
     pub(super) fn request(
         &mut self,
         commits: Vec<Commit>,
         progress: Vec<LaneProgress>,
     ) -> Result<(), HostError> {
         let (reply_to, replies) = bounded(1);
-        let request = Request { commits, progress, reply_to };
-        self.requests.send_timeout(request, COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)?;
-        self.under_way = Some(replies);
+        let stored = commits.iter().filter_map(|commit| {
+            let before = if commit.ended { u64::MAX } else { commit.to_seq };
+            (commit.ended || commit.states.is_some()).then_some(Stored { shard: commit.lane.shard, before })
+        });
+        let stored = stored.collect();
+        self.send(Request::Commit(CommitRequest { commits, progress, reply_to }))?;
+        self.under_way = Some(UnderWay { replies, stored });
         Ok(())
     }
 
-    fn settle(&mut self, reply: &Reply, now: Instant) -> Result<(), HostError> {
-        self.under_way = None;
+    /// Claims a lane, after whatever is under way.
+    ///
+    /// # Errors
+    /// The ledger has stopped.
+    pub(super) fn claim(&mut self, lane: LaneId, begins_at: u64) -> Result<Claim, HostError> {
+        let (reply_to, replies) = bounded(1);
+        self.send(Request::Claim { lane, begins_at, reply_to })?;
+        replies.recv_timeout(COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)
+    }
+
+    /// What the last request came to, once.
+    #[inline]
+    pub(super) fn take_settled(&mut self) -> Option<Settled> {
+        self.settled.take()
+    }
+
+    fn send(&self, request: Request) -> Result<(), HostError> {
+        self.requests.send_timeout(request, COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)
+    }
+
+    fn settle(&mut self, reply: Reply, now: Instant) {
         self.rest_until = now + (reply.took * REST).min(LONGEST_REST);
-        match reply.fenced.first() {
-            Some(lane) => Err(HostError::Fenced { strategy: lane.strategy.clone(), shard: lane.shard }),
-            None => Ok(()),
-        }
+        let mut stored = self.under_way.take().map_or_else(Vec::new, |under_way| under_way.stored);
+        stored.retain(|stored| !reply.fenced.iter().any(|lane| lane.shard == stored.shard));
+        self.settled = Some(Settled { fenced: reply.fenced, stored });
     }
 }

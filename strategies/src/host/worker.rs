@@ -1,12 +1,15 @@
 //! One thread: its lanes, the frames they take, and when they commit.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use tick_sdk::Frame;
-use tick_sdk::transport::FrameReceiver;
+use tick_sdk::transport::{Arrival, FrameReceiver, Receipt};
 
 use super::committer::CommitHandle;
-use super::{HostError, HostedLane, LaneCounts, Timing};
+use super::lane::Taken;
+use super::{HostError, HostedLane, LaneCounts, LaneSource, Timing};
 use crate::ledger::LaneId;
 use crate::market::Market;
 
@@ -15,6 +18,11 @@ use crate::market::Market;
 pub(super) struct Worker {
     pub(super) lanes: Vec<HostedLane>,
     pub(super) markets: Vec<(u16, Market)>,
+    /// Makes a lane when the first frame of its shard comes; without it, lanes are as they were at
+    /// the start.
+    source: Option<LaneSource>,
+    /// What lanes counted that were let go.
+    let_go: BTreeMap<LaneId, LaneCounts>,
     timing: Timing,
     checkpoints: CheckpointBudget,
 }
@@ -29,6 +37,11 @@ pub(super) struct WorkerReport {
 const MAX_PENDING_SIGNALS: usize = 1 << 18;
 
 impl Worker {
+    /// One that has no lane until shards come.
+    pub(super) fn following(source: LaneSource) -> Self {
+        Self { source: Some(source), ..Self::default() }
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.lanes.is_empty() && self.markets.is_empty()
     }
@@ -45,27 +58,126 @@ impl Worker {
     /// Takes frames until the transport closes; then commits everything, with state.
     pub(super) fn run(
         &mut self,
-        frames: &impl FrameReceiver,
+        frames: &mut impl FrameReceiver,
         mut commits: CommitHandle,
     ) -> Result<(), HostError> {
         let mut now = Instant::now();
-        while let Ok(frame) = frames.receive(self.patience(&commits, now)) {
-            now = match frame {
-                Some(frame) => self.take(&frame)?,
+        while let Ok(arrival) = frames.receive(self.patience(&commits, now)) {
+            now = match arrival {
+                Some(Arrival::Frame(frame, receipt)) => self.take(&frame, receipt, frames, &mut commits)?,
+                Some(other) => self.attend(other, frames, &mut commits)?,
                 None => Instant::now(),
             };
-            let pending = self.lanes.iter_mut().map(HostedLane::pending_signals).sum::<usize>();
-            if pending > MAX_PENDING_SIGNALS {
-                commits.wait()?;
-                self.commit(&mut commits, false)?;
-            } else if commits.is_due(now)? {
-                let with_state = self.checkpoints.allow(now);
-                self.commit(&mut commits, with_state)?;
+            self.commit_if_due(now, frames, &mut commits)?;
+        }
+        self.settle(frames, &mut commits)?;
+        self.commit(&mut commits, true)?;
+        self.settle(frames, &mut commits)
+    }
+
+    #[inline]
+    fn commit_if_due(
+        &mut self,
+        now: Instant,
+        frames: &mut impl FrameReceiver,
+        commits: &mut CommitHandle,
+    ) -> Result<(), HostError> {
+        let pending = self.lanes.iter_mut().map(HostedLane::pending_signals).sum::<usize>();
+        if pending > MAX_PENDING_SIGNALS {
+            self.settle(frames, commits)?;
+            return self.commit(commits, false);
+        }
+        if !commits.is_free(now)? {
+            return Ok(());
+        }
+        self.heed(frames, commits)?;
+        if frames.is_pressed() {
+            for lane in self.lanes.iter().filter(|lane| lane.is_catching_up()) {
+                frames.widen(lane.id.shard);
+            }
+            return self.commit(commits, true);
+        }
+        match commits.is_rested(now) {
+            true => self.commit(commits, self.checkpoints.allow(now)),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits for what is under way.
+    fn settle(
+        &mut self,
+        frames: &mut impl FrameReceiver,
+        commits: &mut CommitHandle,
+    ) -> Result<(), HostError> {
+        commits.wait()?;
+        self.heed(frames, commits)
+    }
+
+    /// Does what the last commit's outcome asks for: what is stored is acknowledged, what was fenced
+    /// off is let go.
+    #[inline]
+    fn heed(&mut self, frames: &mut impl FrameReceiver, commits: &mut CommitHandle) -> Result<(), HostError> {
+        let Some(settled) = commits.take_settled() else { return Ok(()) };
+        for stored in settled.stored {
+            frames.acknowledge(stored.shard, stored.before);
+        }
+        for lane in settled.fenced {
+            if !frames.repairs() {
+                return Err(HostError::Fenced { strategy: lane.strategy, shard: lane.shard });
+            }
+            if let Some(place) = self.lanes.iter().position(|hosted| hosted.id == lane) {
+                self.lanes[place].counts.fenced += 1;
+                self.let_go(place);
+            }
+            frames.release(lane.shard);
+        }
+        Ok(())
+    }
+
+    fn let_go(&mut self, place: usize) {
+        let lane = self.lanes.swap_remove(place);
+        self.let_go.entry(lane.id).or_default().add(&lane.counts);
+    }
+
+    /// What is no frame.
+    fn attend(
+        &mut self,
+        arrival: Arrival,
+        frames: &mut impl FrameReceiver,
+        commits: &mut CommitHandle,
+    ) -> Result<Instant, HostError> {
+        let now = Instant::now();
+        match arrival {
+            Arrival::Frame(..) => {}
+            Arrival::Revoked { shard } => {
+                self.settle(frames, commits)?;
+                self.commit(commits, true)?;
+                self.settle(frames, commits)?;
+                while let Some(place) = self.lanes.iter().position(|lane| lane.id.shard == shard) {
+                    self.let_go(place);
+                }
+                frames.release(shard);
+            }
+            Arrival::Published { shard, end_seq, attempt } => {
+                for lane in self.lanes.iter_mut().filter(|lane| lane.id.shard == shard) {
+                    if let Some(from_seq) = lane.ask_end(end_seq, attempt, now) {
+                        frames.ask_again(shard, from_seq, attempt);
+                    }
+                }
+            }
+            Arrival::Gone { shard, from_seq, reason } => {
+                let accepted = self.source.as_ref().is_some_and(|source| source.accept_gaps);
+                let waiting = |lane: &&mut HostedLane| lane.id.shard == shard && lane.waits_for(from_seq);
+                for lane in self.lanes.iter_mut().filter(waiting) {
+                    if !accepted {
+                        let strategy = lane.id.strategy.clone();
+                        return Err(HostError::Gone { strategy, shard, from_seq, reason });
+                    }
+                    lane.accept_gap();
+                }
             }
         }
-        commits.wait()?;
-        self.commit(&mut commits, true)?;
-        commits.wait()
+        Ok(now)
     }
 
     fn patience(&self, commits: &CommitHandle, now: Instant) -> Duration {
@@ -79,15 +191,29 @@ impl Worker {
 
     /// Runs a frame through every lane of its shard; gives the time when that was done.
     #[inline]
-    fn take(&mut self, frame: &Frame) -> Result<Instant, HostError> {
+    fn take(
+        &mut self,
+        frame: &Frame,
+        receipt: Receipt,
+        frames: &mut impl FrameReceiver,
+        commits: &mut CommitHandle,
+    ) -> Result<Instant, HostError> {
         let started = Instant::now();
+        let shard = frame.header.shard;
+        if self.source.is_some() && !self.lanes.iter().any(|lane| lane.id.shard == shard) {
+            self.claim(shard, frames, commits)?;
+        }
         for lane in &mut self.lanes {
-            if lane.id.shard == frame.header.shard {
-                lane.take(frame)?;
+            if lane.id.shard == shard {
+                match lane.take(frame)? {
+                    Taken::Yes => {}
+                    Taken::Early { missing } => early(lane, frame, missing, receipt, frames)?,
+                    Taken::Unnamed => unnamed(lane, receipt, frames),
+                }
             }
         }
-        for (shard, market) in &mut self.markets {
-            if *shard == frame.header.shard {
+        for (market_of, market) in &mut self.markets {
+            if *market_of == shard {
                 for new in &frame.new_instruments {
                     market.open(new.id, &new.symbol)?;
                 }
@@ -97,6 +223,20 @@ impl Worker {
         let now = Instant::now();
         self.timing.record(now - started, frame.ticks().len());
         Ok(now)
+    }
+
+    /// Claims the lane of a shard that has come to this host.
+    #[cold]
+    fn claim(
+        &mut self,
+        shard: u16,
+        frames: &impl FrameReceiver,
+        commits: &mut CommitHandle,
+    ) -> Result<(), HostError> {
+        let Some(source) = &self.source else { return Ok(()) };
+        let claim = commits.claim(source.id(shard), frames.begins_at(shard))?;
+        self.lanes.push(HostedLane::restore(source.id(shard), source.lane(), claim)?);
+        Ok(())
     }
 
     fn commit(&mut self, commits: &mut CommitHandle, with_state: bool) -> Result<(), HostError> {
@@ -122,12 +262,44 @@ impl Worker {
     }
 
     pub(super) fn report(&mut self) -> WorkerReport {
-        let lanes = self.lanes.iter().map(|lane| (lane.id.clone(), lane.counts)).collect();
+        let mut lanes = std::mem::take(&mut self.let_go);
+        for lane in &self.lanes {
+            lanes.entry(lane.id.clone()).or_default().add(&lane.counts);
+        }
         WorkerReport {
-            lanes,
+            lanes: lanes.into_iter().collect(),
             markets: std::mem::take(&mut self.markets),
             timing: std::mem::take(&mut self.timing),
         }
+    }
+}
+
+/// A frame beyond the cursor is let go, as it will come again behind what is missing.
+#[cold]
+fn early(
+    lane: &mut HostedLane,
+    frame: &Frame,
+    missing: Range<u64>,
+    receipt: Receipt,
+    frames: &mut impl FrameReceiver,
+) -> Result<(), HostError> {
+    if !frames.repairs() {
+        let (strategy, shard) = (lane.id.strategy.clone(), lane.id.shard);
+        return Err(HostError::Gap { strategy, shard, first: missing.start, last: missing.end - 1 });
+    }
+    frames.discard(receipt);
+    if let Some(from_seq) = lane.ask(frame.header.attempt, Instant::now()) {
+        frames.ask_again(lane.id.shard, from_seq, frame.header.attempt);
+    }
+    Ok(())
+}
+
+/// A frame with ticks of instruments without a name is let go: once they are named, it is a gap.
+#[cold]
+fn unnamed(lane: &mut HostedLane, receipt: Receipt, frames: &mut impl FrameReceiver) {
+    frames.discard(receipt);
+    if lane.ask_names(Instant::now()) {
+        frames.ask_dictionary(lane.id.shard);
     }
 }
 

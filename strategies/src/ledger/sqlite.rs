@@ -10,7 +10,16 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use tick_sdk::run::Manifest;
 use tick_sdk::{NewInstrument, RunId};
 
-use super::{Claim, Commit, Identity, LaneId, Ledger, LedgerError, OpenedRun, StoredBatch};
+use super::{
+    Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MemberRow, OpenedRun, RunRow, StoredBatch,
+    compare_feeds,
+};
+
+mod lane;
+mod members;
+mod schema;
+
+use schema::{SCHEMA_VERSION, prepare_schema};
 
 /// How long another process's transaction is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -19,33 +28,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// full speed, the usual 4 MiB would do so every few commits.
 const CHECKPOINT_PAGES: i64 = 8192;
 
-const SCHEMA_VERSION: i64 = 1;
-
-const SCHEMA: &str = "
-CREATE TABLE run (run BLOB PRIMARY KEY, manifest TEXT NOT NULL) STRICT;
-CREATE TABLE identity (
-    run BLOB NOT NULL, name TEXT NOT NULL, strategy TEXT NOT NULL, version INTEGER NOT NULL,
-    params TEXT NOT NULL, PRIMARY KEY (run, name)) STRICT, WITHOUT ROWID;
-CREATE TABLE lane (
-    run BLOB NOT NULL, strategy TEXT NOT NULL, shard INTEGER NOT NULL, epoch INTEGER NOT NULL,
-    cursor INTEGER NOT NULL, state_seq INTEGER NOT NULL, ended INTEGER NOT NULL,
-    PRIMARY KEY (run, strategy, shard)) STRICT, WITHOUT ROWID;
-CREATE TABLE batch (
-    run BLOB NOT NULL, strategy TEXT NOT NULL, shard INTEGER NOT NULL, from_seq INTEGER NOT NULL,
-    to_seq INTEGER NOT NULL, signals BLOB NOT NULL, PRIMARY KEY (run, strategy, shard, from_seq)) STRICT;
-CREATE TABLE state (
-    run BLOB NOT NULL, strategy TEXT NOT NULL, shard INTEGER NOT NULL, key TEXT NOT NULL,
-    state BLOB NOT NULL, PRIMARY KEY (run, strategy, shard, key)) STRICT, WITHOUT ROWID;
-CREATE TABLE instrument (
-    run BLOB NOT NULL, shard INTEGER NOT NULL, id INTEGER NOT NULL, symbol TEXT NOT NULL,
-    key TEXT NOT NULL, PRIMARY KEY (run, shard, id)) STRICT, WITHOUT ROWID;
-";
-
 /// The ledger in a SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     connection: Connection,
     place: PathBuf,
+    id: String,
 }
 
 impl SqliteLedger {
@@ -68,7 +56,14 @@ impl SqliteLedger {
             let place = place.display().to_string();
             return Err(LedgerError::Schema { place, found, expected: SCHEMA_VERSION });
         }
-        Ok(Self { connection, place })
+        let id = connection.query_row("SELECT id FROM ledger", [], |row| row.get(0)).map_err(failed)?;
+        Ok(Self { connection, place, id })
+    }
+
+    /// For tests that look behind the trait.
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     fn failed(&self) -> impl Fn(rusqlite::Error) -> LedgerError + use<> {
@@ -82,41 +77,50 @@ impl SqliteLedger {
     }
 }
 
-/// Makes the tables in an empty file; gives the schema's version.
-fn prepare_schema(connection: &mut Connection) -> rusqlite::Result<i64> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if tables == 0 {
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-    }
-    let found = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    transaction.commit()?;
-    Ok(found)
-}
-
 impl Ledger for SqliteLedger {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
     fn open_run(&mut self, manifest: &Manifest) -> Result<OpenedRun, LedgerError> {
         let failed = self.failed();
         let transaction = self.begin()?;
-        let recorded: Option<([u8; 16], String)> = transaction
-            .query_row("SELECT run, manifest FROM run", [], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()
-            .map_err(&failed)?;
-        if let Some((run, text)) = recorded {
-            let recorded: Manifest =
-                text.parse().map_err(|()| LedgerError::Damaged("the manifest".to_owned()))?;
-            return match recorded.difference(manifest) {
-                Some(difference) => Err(LedgerError::OtherRun { difference }),
-                None => Ok(OpenedRun { run: RunId(run), resumed: true }),
-            };
+        let sql = "SELECT run, manifest FROM run WHERE feed IS NULL";
+        if let Some(recorded) = recorded_runs(&transaction, sql, params![]).map_err(&failed)?.pop() {
+            let recorded = readable(recorded)?;
+            recorded.compare(manifest)?;
+            return Ok(OpenedRun { run: recorded.run, resumed: true });
         }
         let run = RunId::random();
         transaction
-            .execute("INSERT INTO run VALUES (?1, ?2)", params![run.0, manifest.to_string()])
+            .execute(RECORD_RUN, params![run.0, None::<String>, manifest.to_string()])
             .and_then(|_| transaction.commit())
             .map_err(failed)?;
         Ok(OpenedRun { run, resumed: false })
+    }
+
+    fn record_run(&mut self, run: RunId, feed: &str, manifest: &Manifest) -> Result<(), LedgerError> {
+        let failed = self.failed();
+        let transaction = self.begin()?;
+        let sql = "SELECT feed FROM run WHERE run = ?1";
+        let known: Option<Option<String>> =
+            transaction.query_row(sql, params![run.0], |row| row.get(0)).optional().map_err(&failed)?;
+        let Some(known) = known else {
+            return transaction
+                .execute(RECORD_RUN, params![run.0, feed, manifest.to_string()])
+                .and_then(|_| transaction.commit())
+                .map_err(failed);
+        };
+        compare_feeds(known.as_deref(), feed)?;
+        let sql = "SELECT run, manifest FROM run WHERE run = ?1";
+        let recorded = recorded_runs(&transaction, sql, params![run.0]).map_err(failed)?;
+        recorded.into_iter().try_for_each(|row| readable(row)?.compare(manifest))
+    }
+
+    fn runs(&self, feed: &str) -> Result<Vec<RunRow>, LedgerError> {
+        let sql = "SELECT run, manifest FROM run WHERE feed = ?1 ORDER BY number DESC";
+        let recorded = recorded_runs(&self.connection, sql, params![feed]).map_err(self.failed())?;
+        recorded.into_iter().map(readable).collect()
     }
 
     fn identify(&mut self, run: RunId, identity: &Identity) -> Result<(), LedgerError> {
@@ -144,10 +148,10 @@ impl Ledger for SqliteLedger {
         identity.compare(&recorded)
     }
 
-    fn claim(&mut self, lane: &LaneId) -> Result<Claim, LedgerError> {
+    fn claim(&mut self, lane: &LaneId, begins_at: u64) -> Result<Claim, LedgerError> {
         let failed = self.failed();
         let transaction = self.begin()?;
-        let claim = claim(&transaction, lane).map_err(&failed)?;
+        let claim = lane::claim(&transaction, lane, begins_at).map_err(&failed)?;
         transaction.commit().map_err(failed)?;
         Ok(claim)
     }
@@ -157,7 +161,7 @@ impl Ledger for SqliteLedger {
         let transaction = self.begin()?;
         let mut fenced = Vec::new();
         for (place, commit) in commits.iter().enumerate() {
-            if !store(&transaction, commit).map_err(&failed)? {
+            if !lane::store(&transaction, commit).map_err(&failed)? {
                 fenced.push(place);
             }
         }
@@ -165,95 +169,51 @@ impl Ledger for SqliteLedger {
         Ok(fenced)
     }
 
+    fn lanes(&self, run: RunId) -> Result<Vec<LaneRow>, LedgerError> {
+        lane::lanes(&self.connection, run).map_err(self.failed())
+    }
+
     fn batches(&self, lane: &LaneId, from_seq: u64, limit: usize) -> Result<Vec<StoredBatch>, LedgerError> {
-        let read = || {
-            let sql = "SELECT from_seq, signals FROM batch
-                WHERE run = ?1 AND strategy = ?2 AND shard = ?3 AND from_seq >= ?4 ORDER BY from_seq LIMIT ?5";
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let key = params![lane.run.0, lane.strategy, lane.shard, from_seq as i64, limit as i64];
-            let rows = statement.query_map(key, |row| {
-                Ok(StoredBatch { from_seq: row.get::<_, i64>(0)? as u64, signals: row.get(1)? })
-            })?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        };
-        read().map_err(self.failed())
+        lane::batches(&self.connection, lane, from_seq, limit).map_err(self.failed())
     }
 
     fn dictionary(&self, run: RunId, shard: u16) -> Result<Vec<NewInstrument>, LedgerError> {
-        dictionary(&self.connection, run, shard).map_err(self.failed())
+        lane::dictionary(&self.connection, run, shard).map_err(self.failed())
+    }
+
+    fn beat(&mut self, run: RunId, strategy: &str, member: &str) -> Result<Vec<String>, LedgerError> {
+        let failed = self.failed();
+        let transaction = self.begin()?;
+        let live = members::beat(&transaction, run, strategy, member).map_err(&failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(live)
+    }
+
+    fn leave(&mut self, run: RunId, strategy: &str, member: &str) -> Result<(), LedgerError> {
+        members::leave(&self.connection, run, strategy, member).map_err(self.failed())
+    }
+
+    fn members(&self, run: RunId) -> Result<Vec<MemberRow>, LedgerError> {
+        members::all(&self.connection, run).map_err(self.failed())
     }
 }
 
-fn claim(transaction: &Transaction<'_>, lane: &LaneId) -> rusqlite::Result<Claim> {
-    let key = params![lane.run.0, lane.strategy, lane.shard];
-    let claiming = "INSERT INTO lane VALUES (?1, ?2, ?3, 1, 0, 0, 0)
-        ON CONFLICT DO UPDATE SET epoch = epoch + 1
-        RETURNING epoch, cursor, state_seq, ended";
-    let mut claim = transaction.query_row(claiming, key, |row| {
-        Ok(Claim {
-            epoch: row.get::<_, i64>(0)? as u64,
-            cursor: row.get::<_, i64>(1)? as u64,
-            state_seq: row.get::<_, i64>(2)? as u64,
-            ended: row.get(3)?,
-            ..Claim::default()
-        })
-    })?;
-    claim.dictionary = dictionary(transaction, lane.run, lane.shard)?;
-    let sql = "SELECT key, state FROM state WHERE run = ?1 AND strategy = ?2 AND shard = ?3";
-    let mut statement = transaction.prepare(sql)?;
-    let states = statement.query_map(key, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    claim.states = states.collect::<rusqlite::Result<_>>()?;
-    Ok(claim)
-}
+const RECORD_RUN: &str = "INSERT INTO run (run, feed, manifest) VALUES (?1, ?2, ?3)";
 
-fn dictionary(connection: &Connection, run: RunId, shard: u16) -> rusqlite::Result<Vec<NewInstrument>> {
-    let sql = "SELECT id, symbol, key FROM instrument WHERE run = ?1 AND shard = ?2 ORDER BY id";
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map(params![run.0, shard], |row| {
-        Ok(NewInstrument { id: row.get(0)?, symbol: row.get(1)?, key: row.get(2)? })
-    })?;
+/// A run and its manifest's text.
+type RecordedRun = ([u8; 16], String);
+
+fn recorded_runs(
+    connection: &Connection,
+    sql: &str,
+    params: &[&dyn rusqlite::ToSql],
+) -> rusqlite::Result<Vec<RecordedRun>> {
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
 
-/// Stores one lane's commit; `false` if it was fenced off.
-fn store(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite::Result<bool> {
-    let Commit { lane, epoch, from_seq, to_seq, .. } = commit;
-    let (from_seq, to_seq) = (*from_seq as i64, *to_seq as i64);
-    let advance =
-        "UPDATE lane SET cursor = ?4, ended = ?5, state_seq = CASE WHEN ?6 THEN ?4 ELSE state_seq END
-        WHERE run = ?1 AND strategy = ?2 AND shard = ?3 AND epoch = ?7 AND cursor = ?8 AND NOT ended";
-    let changed = transaction.prepare_cached(advance)?.execute(params![
-        lane.run.0,
-        lane.strategy,
-        lane.shard,
-        to_seq,
-        commit.ended,
-        commit.states.is_some(),
-        *epoch as i64,
-        from_seq,
-    ])?;
-    if changed == 0 {
-        return Ok(false);
-    }
-    if !commit.signals.is_empty() {
-        transaction.prepare_cached("INSERT INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
-            lane.run.0,
-            lane.strategy,
-            lane.shard,
-            from_seq,
-            to_seq,
-            commit.signals
-        ])?;
-    }
-    let mut naming =
-        transaction.prepare_cached("INSERT OR IGNORE INTO instrument VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    for new in &commit.new_instruments {
-        naming.execute(params![lane.run.0, lane.shard, new.id, new.symbol, new.key])?;
-    }
-    let mut storing =
-        transaction.prepare_cached("INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    for (key, state) in commit.states.iter().flatten() {
-        storing.execute(params![lane.run.0, lane.strategy, lane.shard, key, state])?;
-    }
-    Ok(true)
+fn readable((run, manifest): RecordedRun) -> Result<RunRow, LedgerError> {
+    let manifest = manifest.parse().map_err(|()| LedgerError::Damaged("the manifest".to_owned()))?;
+    Ok(RunRow { run: RunId(run), manifest })
 }

@@ -18,6 +18,8 @@
 //! | 72 | u64 | 0 |
 //! | 80 | archive | `{ new_instruments: [(id, symbol, key)], dictionary_len, ticks }` |
 //!
+//! For readers in other languages `WIRE.md` says the same down to the last byte of the archive.
+//!
 //! Everything is little-endian. Length, version, CRC and the archive's bounds are checked once,
 //! where the bytes enter the process; then ticks are read in place.
 
@@ -201,22 +203,39 @@ impl Frame {
         let prefix = check_prefix(&bytes)?;
         let body = ReceivedBody::new(bytes);
         let (new_instruments, dictionary_len, ticks) = check_archive(body.as_slice(), &prefix)?;
-        let header = FrameHeader {
-            run: RunId(prefix.run),
-            shard: prefix.shard,
-            shards: prefix.shards,
-            attempt: prefix.attempt,
-            first_seq: prefix.first_seq,
-            published_at: prefix.published_at,
-            watermark: prefix.watermark,
-            flags: FrameFlags(prefix.flags),
-        };
         let ticks = TickBuffer::Received(ReceivedTicks { body: Arc::new(body), bytes: ticks });
-        Ok(Self { header, new_instruments, dictionary_len, ticks })
+        Ok(Self { header: prefix.header(), new_instruments, dictionary_len, ticks })
     }
 }
 
-fn check_prefix(bytes: &[u8]) -> Result<Prefix, FrameError> {
+impl FrameHeader {
+    /// What a body's prefix claims, with its number of ticks. Nothing else of the body is checked:
+    /// this is for saying which frame it is, not for taking it.
+    ///
+    /// # Errors
+    /// It is no frame of this version, or is cut off within the prefix.
+    pub fn claimed(bytes: &[u8]) -> Result<(Self, u32), FrameError> {
+        let prefix = read_prefix(bytes)?;
+        Ok((prefix.header(), prefix.ticks))
+    }
+}
+
+impl Prefix {
+    fn header(&self) -> FrameHeader {
+        FrameHeader {
+            run: RunId(self.run),
+            shard: self.shard,
+            shards: self.shards,
+            attempt: self.attempt,
+            first_seq: self.first_seq,
+            published_at: self.published_at,
+            watermark: self.watermark,
+            flags: FrameFlags(self.flags),
+        }
+    }
+}
+
+fn read_prefix(bytes: &[u8]) -> Result<Prefix, FrameError> {
     if bytes.get(..MAGIC.len()) != Some(&MAGIC) {
         return Err(FrameError::Magic);
     }
@@ -227,6 +246,11 @@ fn check_prefix(bytes: &[u8]) -> Result<Prefix, FrameError> {
     if prefix.version != WIRE_VERSION {
         return Err(FrameError::Version { found: prefix.version });
     }
+    Ok(prefix)
+}
+
+fn check_prefix(bytes: &[u8]) -> Result<Prefix, FrameError> {
+    let prefix = read_prefix(bytes)?;
     let expected = prefix.total_bytes as usize;
     if bytes.len() != expected || bytes.len() > MAX_FRAME_BYTES {
         return Err(FrameError::Length { found: bytes.len(), expected: expected.min(MAX_FRAME_BYTES) });

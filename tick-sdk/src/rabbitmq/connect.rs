@@ -198,6 +198,19 @@ impl BrokerUrl {
         }
     }
 
+    /// An event loop for a caller that has none, and waits for each answer.
+    ///
+    /// # Errors
+    /// The system gives it no file descriptors.
+    pub(super) fn event_loop(&self) -> Result<tokio::runtime::Runtime, BrokerError> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+            BrokerError::Other {
+                url: self.to_string(),
+                problem: format!("no event loop can be made: {error}"),
+            }
+        })
+    }
+
     /// Waits for an answer of the broker, but not longer than [`TIMEOUT`].
     ///
     /// # Errors

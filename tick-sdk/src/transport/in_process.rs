@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
 
-use super::{FrameReceiver, FrameSender, STALL_TIMEOUT, TransportError};
+use super::{Arrival, FrameReceiver, FrameSender, Receipt, STALL_TIMEOUT, TransportError};
 use crate::Frame;
 
 /// The ingester's end of [`in_process`].
@@ -34,9 +34,9 @@ impl FrameSender for InProcessSender {
 
 impl FrameReceiver for InProcessReceiver {
     #[inline]
-    fn receive(&self, timeout: Duration) -> Result<Option<Arc<Frame>>, TransportError> {
+    fn receive(&mut self, timeout: Duration) -> Result<Option<Arrival>, TransportError> {
         match self.0.recv_timeout(timeout) {
-            Ok(frame) => Ok(Some(frame)),
+            Ok(frame) => Ok(Some(Arrival::Frame(frame, Receipt::default()))),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(TransportError::Closed),
         }

@@ -52,6 +52,15 @@ fn a_frame_comes_back_whole_and_its_ticks_in_place() {
 }
 
 #[test]
+fn a_damaged_body_still_says_which_frame_it_claims_to_be() {
+    let mut bytes = encoded(&sample(10));
+    *bytes.last_mut().unwrap() ^= 1;
+    assert!(Frame::decode(bytes.clone()).is_err());
+    assert_eq!(FrameHeader::claimed(&bytes), Ok((header(1000), 10)));
+    assert!(FrameHeader::claimed(&bytes[..PREFIX_BYTES - 1]).is_err());
+}
+
+#[test]
 fn the_buffer_is_copied_only_where_it_is_not_aligned() {
     let bytes = encoded(&sample(10));
     let at = bytes.as_ptr().addr();
@@ -94,6 +103,21 @@ fn a_foreign_message_and_another_version_are_told_apart() {
 #[test]
 fn the_layout_is_the_golden_one() {
     check_golden("tests/golden/frame-v1.bin", encoded(&sample(3)));
+}
+
+/// The same for names that do not fit into eight bytes, and for a frame without ticks.
+#[test]
+fn the_layout_of_long_names_is_the_golden_one() {
+    let symbol_of_70 = "X".repeat(70);
+    let new = [("BTC-PERP", "BTC-PERP"), ("BTC-PERPS", "perpetuals €"), (&symbol_of_70, "a")];
+    let new = new.iter().zip(0..).map(|((symbol, key), id)| NewInstrument {
+        id,
+        symbol: (*symbol).to_owned(),
+        key: (*key).to_owned(),
+    });
+    let header = FrameHeader { flags: FrameFlags::DICTIONARY, ..header(1003) };
+    let frame = Frame::owned(header, Vec::new()).naming(new.collect(), 3);
+    check_golden("tests/golden/frame-v1-names.bin", encoded(&frame));
 }
 
 proptest! {

@@ -1,0 +1,190 @@
+//! Which deliveries of one shard are not yet acknowledged, and which acknowledgements are due. Pure:
+//! no I/O, no clock.
+
+use std::collections::VecDeque;
+
+/// The deliveries of one subscription to one shard, in order, that the broker still keeps.
+#[derive(Debug, Default)]
+pub(super) struct Unacked {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    /// Everything before it is stored.
+    stored: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    tag: u64,
+    bytes: usize,
+    /// The broker need not keep it once everything before this is stored.
+    until: u64,
+}
+
+/// An acknowledgement to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ack {
+    /// This delivery and all before it.
+    UpTo(u64),
+    /// This delivery alone.
+    One(u64),
+}
+
+/// Not before somebody says so.
+pub(super) const HELD: u64 = u64::MAX;
+/// Once the run's end is committed.
+pub(super) const UNTIL_END: u64 = u64::MAX - 1;
+/// At once.
+pub(super) const NOT_NEEDED: u64 = 0;
+
+impl Unacked {
+    /// A delivery that is needed until everything before `until` is stored.
+    pub(super) fn push(&mut self, tag: u64, bytes: usize, until: u64) {
+        self.bytes += bytes;
+        self.entries.push_back(Entry { tag, bytes, until });
+    }
+
+    /// Everything before `stored` is stored. Gives the acknowledgement that this makes due.
+    pub(super) fn store(&mut self, stored: u64) -> Option<Ack> {
+        self.stored = self.stored.max(stored.min(UNTIL_END));
+        self.due()
+    }
+
+    /// One acknowledgement for all that is no longer needed from the oldest delivery on.
+    pub(super) fn due(&mut self) -> Option<Ack> {
+        let mut last = None;
+        while let Some(entry) = self.entries.front()
+            && entry.until <= self.stored
+        {
+            last = Some(Ack::UpTo(entry.tag));
+            self.bytes -= entry.bytes;
+            self.entries.pop_front();
+        }
+        last
+    }
+
+    /// This delivery is no longer needed; it is acknowledged alone unless [`due`](Self::due) will
+    /// include it.
+    pub(super) fn discard(&mut self, tag: u64) -> Option<Ack> {
+        let place = self.entries.binary_search_by_key(&tag, |entry| entry.tag).ok()?;
+        if self.entries.range(..place).all(|entry| entry.until <= self.stored) {
+            self.entries[place].until = NOT_NEEDED;
+            return None;
+        }
+        let entry = self.entries.remove(place)?;
+        self.bytes -= entry.bytes;
+        Some(Ack::One(tag))
+    }
+
+    /// All that was held is no longer needed.
+    pub(super) fn release_held(&mut self) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.until == HELD) {
+            entry.until = NOT_NEEDED;
+        }
+    }
+
+    /// How many deliveries there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// How many bytes their bodies have.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_stored_goes_in_one_acknowledgement() {
+        let mut unacked = Unacked::default();
+        for (tag, until) in [(1, 10), (2, 20), (3, 5), (4, 30)] {
+            unacked.push(tag, 100, until);
+        }
+        assert_eq!(unacked.store(9), None);
+        assert_eq!(unacked.store(20), Some(Ack::UpTo(3)));
+        assert_eq!((unacked.len(), unacked.bytes()), (1, 100));
+        assert_eq!(unacked.store(u64::MAX), Some(Ack::UpTo(4)));
+    }
+
+    #[test]
+    fn the_end_waits_until_it_is_committed_and_the_held_until_they_are_let_go() {
+        let mut unacked = Unacked::default();
+        unacked.push(1, 1, UNTIL_END);
+        unacked.push(2, 1, HELD);
+        assert_eq!(unacked.store(1_000_000), None);
+        assert_eq!(unacked.store(u64::MAX), Some(Ack::UpTo(1)));
+        assert_eq!(unacked.due(), None);
+        unacked.release_held();
+        assert_eq!(unacked.due(), Some(Ack::UpTo(2)));
+    }
+
+    #[test]
+    fn what_came_too_early_goes_alone_unless_nothing_is_before_it() {
+        let mut unacked = Unacked::default();
+        unacked.push(1, 1, 10);
+        unacked.push(2, 1, 30);
+        assert_eq!(unacked.discard(2), Some(Ack::One(2)));
+        assert_eq!(unacked.store(10), Some(Ack::UpTo(1)));
+        unacked.push(3, 1, 30);
+        unacked.push(4, 1, 40);
+        assert_eq!((unacked.discard(3), unacked.discard(4)), (None, None));
+        assert_eq!(unacked.due(), Some(Ack::UpTo(4)));
+        assert_eq!(unacked.discard(9), None);
+    }
+
+    proptest! {
+        /// Whatever is stored and discarded in whatever order, each delivery is acknowledged once,
+        /// none before it may be, and every one that is told to the broker is still there.
+        #[test]
+        fn each_delivery_is_acknowledged_once_and_none_too_soon(
+            steps in proptest::collection::vec((0u8..4, 0u64..50), 1..200)
+        ) {
+            let mut unacked = Unacked::default();
+            let mut broker: Vec<(u64, u64)> = Vec::new();
+            let (mut next_tag, mut stored) = (1, 0);
+            for (step, value) in steps {
+                let mut discarded = None;
+                let ack = match step {
+                    0 | 1 => {
+                        unacked.push(next_tag, 1, value);
+                        broker.push((next_tag, value));
+                        next_tag += 1;
+                        unacked.due()
+                    }
+                    2 => {
+                        stored = stored.max(value);
+                        unacked.store(value)
+                    }
+                    _ => {
+                        discarded = Some(value);
+                        if let Some(entry) = broker.iter_mut().find(|(tag, _)| *tag == value) {
+                            entry.1 = 0;
+                        }
+                        unacked.discard(value)
+                    }
+                };
+                let told = match ack {
+                    None => continue,
+                    Some(Ack::One(tag)) => {
+                        prop_assert_eq!(discarded, Some(tag));
+                        tag..=tag
+                    }
+                    Some(Ack::UpTo(tag)) => 0..=tag,
+                };
+                prop_assert!(broker.iter().any(|(tag, _)| tag == told.end()), "the broker does not know it");
+                for (tag, until) in broker.iter().filter(|(tag, _)| told.contains(tag)) {
+                    prop_assert!(*until <= stored, "{tag} is still needed");
+                }
+                broker.retain(|(tag, _)| !told.contains(tag));
+            }
+            prop_assert_eq!(unacked.len(), broker.len());
+            unacked.store(u64::MAX);
+            prop_assert_eq!((unacked.len(), unacked.bytes()), (0, 0));
+        }
+    }
+}
