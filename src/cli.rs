@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::ended::{Ended, UsageError};
-use crate::{convert, generate, info, new, plan, replay, strategy_list, verify};
+use crate::{convert, generate, info, new, plan, replay, run, strategy_list, verify};
 
 /// Replay market captures through strategies, exactly and at memory speed.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted after a clean shutd
 enum Command {
     /// Play files through strategies and report what they did
     Replay(Box<replay::ReplayArgs>),
+    /// Run a strategy on a feed's shards, together with whoever runs the same
+    Run(Box<run::RunArgs>),
     /// Write sources as one .ticks or .csv file
     Convert(convert::ConvertArgs),
     /// Say what is in a file: format, instruments, time span, first ticks
@@ -49,6 +51,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Replay(args) => replay::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Convert(args) => convert::run(args),
         Command::Info(args) => info::run(args),
         Command::Generate(args) => generate::run(args),
