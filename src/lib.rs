@@ -18,6 +18,7 @@ mod new;
 mod plan;
 mod replay;
 pub mod report;
+mod run;
 mod sources;
 mod strategy_list;
 mod text;
