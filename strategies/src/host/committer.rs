@@ -227,8 +227,7 @@ impl CommitHandle {
     pub(super) fn wait(&mut self) -> Result<(), HostError> {
         let Some(under_way) = &self.under_way else { return Ok(()) };
         // A ledger that has failed drops its requests, and with them the replies' channels.
-        let reply =
-            under_way.replies.recv_timeout(COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)?;
+        let reply = under_way.replies.recv_timeout(COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)?;
         self.settle(reply, Instant::now());
         Ok(())
     }

@@ -53,9 +53,7 @@ pub(super) enum Taken {
     /// What was new in it was taken.
     Yes,
     /// It comes too early: these ticks are missing before it.
-    Early {
-        missing: Range<u64>,
-    },
+    Early { missing: Range<u64> },
     /// It has ticks of instruments that were never named to this lane.
     Unnamed,
 }

@@ -116,11 +116,7 @@ impl Worker {
     /// Does what the last commit's outcome asks for: what is stored is acknowledged, what was fenced
     /// off is let go.
     #[inline]
-    fn heed(
-        &mut self,
-        frames: &mut impl FrameReceiver,
-        commits: &mut CommitHandle,
-    ) -> Result<(), HostError> {
+    fn heed(&mut self, frames: &mut impl FrameReceiver, commits: &mut CommitHandle) -> Result<(), HostError> {
         let Some(settled) = commits.take_settled() else { return Ok(()) };
         for stored in settled.stored {
             frames.acknowledge(stored.shard, stored.before);
