@@ -3,7 +3,7 @@
 use tick_sdk::run::Manifest;
 use tick_sdk::{NewInstrument, RunId};
 
-use super::postgres::tests::Database;
+use super::postgres::tests::database::Database;
 use super::*;
 
 fn manifest(shards: &str) -> Manifest {
