@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::ended::{Ended, UsageError};
-use crate::{convert, generate, info, new, replay, strategy_list, verify};
+use crate::{convert, generate, info, new, plan, replay, strategy_list, verify};
 
 /// Replay market captures through strategies, exactly and at memory speed.
 #[derive(Debug, Parser)]
@@ -36,6 +36,8 @@ enum Command {
     Generate(generate::GenerateArgs),
     /// List the strategies with their parameters and defaults
     Strategies(strategy_list::StrategiesArgs),
+    /// Say how many broker nodes and shards a feed needs, and what runs out first
+    Plan(Box<plan::PlanArgs>),
     /// Compare a run's signals in a ledger with those of a replay
     Verify(verify::VerifyArgs),
     /// Write a crate for a strategy of your own
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Info(args) => info::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Strategies(args) => strategy_list::run(args),
+        Command::Plan(args) => plan::run(*args),
         Command::Verify(args) => verify::run(&args),
         Command::New(args) => new::run(args),
     };

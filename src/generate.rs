@@ -101,7 +101,7 @@ pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
     if whole && count > 0 { Ok(count) } else { Err(wrong()) }
 }
 
-fn parse_skew(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_skew(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(skew) if (0.0..=100.0).contains(&skew) => Ok(skew),
         _ => Err("write a number from 0 to 100".to_owned()),

@@ -14,7 +14,7 @@ use crate::text::quote_for_shell;
 
 mod json;
 mod show;
-mod survey;
+pub(crate) mod survey;
 
 use survey::{Guessed, Survey};
 

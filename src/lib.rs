@@ -13,6 +13,7 @@ mod ended;
 mod generate;
 mod info;
 mod new;
+mod plan;
 mod replay;
 pub mod report;
 mod sources;

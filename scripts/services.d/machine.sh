@@ -168,6 +168,6 @@ need_package() {
         export DEBIAN_FRONTEND=noninteractive
         { apt-get install -qy --no-install-recommends "$package" ||
             { apt-get update -q && apt-get install -qy --no-install-recommends "$package"; }; } >&2 </dev/null
-    ) 9>/tmp/orchard-packages.lock
+    ) 9>/tmp/orchard-packages.lock || fail "$package could not be installed, see above"
     compgen -G "$file" >/dev/null || fail "$package was installed, and yet $file is not there"
 }

@@ -8,81 +8,81 @@ use tick_ingest::{Batch, Counts, Format, ReadError, ReadOptions, Reader, detect}
 use tick_sdk::{Kind, Tick};
 
 /// What is in a file.
-pub(super) struct Survey {
-    pub(super) file: String,
-    pub(super) format: Format,
-    pub(super) compression: Compression,
+pub(crate) struct Survey {
+    pub(crate) file: String,
+    pub(crate) format: Format,
+    pub(crate) compression: Compression,
     /// Of a format that has several.
-    pub(super) schema: Option<&'static str>,
+    pub(crate) schema: Option<&'static str>,
     /// As it is on disk; `None` for standard input.
-    pub(super) file_bytes: Option<u64>,
+    pub(crate) file_bytes: Option<u64>,
     /// How a CSV of no known kind was read.
-    pub(super) guess: Option<Guessed>,
-    pub(super) ticks: u64,
+    pub(crate) guess: Option<Guessed>,
+    pub(crate) ticks: u64,
     /// Trades, bids, asks, and those of unknown kind.
-    pub(super) kinds: [u64; 4],
+    pub(crate) kinds: [u64; 4],
     /// In order of first appearance, which is their ids'; one need not have a tick.
-    pub(super) instruments: Vec<Instrument>,
-    pub(super) first_ticks: Vec<Tick>,
+    pub(crate) instruments: Vec<Instrument>,
+    pub(crate) first_ticks: Vec<Tick>,
     /// Earliest and latest `ts_recv`.
-    pub(super) received: Option<(u64, u64)>,
+    pub(crate) received: Option<(u64, u64)>,
     /// Earliest and latest `ts_event`.
-    pub(super) event: Option<(u64, u64)>,
-    pub(super) late: Option<Late>,
-    pub(super) counts: Counts,
-    pub(super) elapsed: Duration,
+    pub(crate) event: Option<(u64, u64)>,
+    pub(crate) late: Option<Late>,
+    pub(crate) counts: Counts,
+    pub(crate) elapsed: Duration,
     /// What the reading ended with before the file did.
-    pub(super) stopped_by: Option<ReadError>,
+    pub(crate) stopped_by: Option<ReadError>,
 }
 
 /// A mapping that was not given but guessed.
-pub(super) struct Guessed {
-    pub(super) guess: Guess,
+pub(crate) struct Guessed {
+    pub(crate) guess: Guess,
     /// What reads the file the same way.
-    pub(super) command: String,
+    pub(crate) command: String,
 }
 
 /// What one instrument has.
-pub(super) struct Instrument {
+pub(crate) struct Instrument {
     /// With the file's prefix.
-    pub(super) symbol: String,
-    pub(super) market: Option<String>,
+    pub(crate) symbol: String,
+    pub(crate) market: Option<String>,
     /// Trades, bids, asks, and ticks of unknown kind.
-    pub(super) kinds: [u64; 4],
+    pub(crate) kinds: [u64; 4],
     /// First and last price, of each kind.
     prices: [Option<(i64, i64)>; 4],
 }
 
 /// How far a file is out of order.
-pub(super) struct Late {
-    pub(super) ticks: u64,
+pub(crate) struct Late {
+    pub(crate) ticks: u64,
     /// The first late one's line or record, counted from 1.
-    pub(super) first_line: u64,
+    pub(crate) first_line: u64,
     /// The latest one's distance from the time already reached.
-    pub(super) largest_ns: u64,
+    pub(crate) largest_ns: u64,
 }
 
 impl Late {
     /// A `--reorder` that is wide enough.
-    pub(super) fn window(&self) -> String {
+    pub(crate) fn window(&self) -> String {
         format!("{}ms", self.largest_ns / 1_000_000 + 1)
     }
 }
 
 impl Instrument {
-    pub(super) fn ticks(&self) -> u64 {
+    pub(crate) fn ticks(&self) -> u64 {
         self.kinds.iter().sum()
     }
 
     /// First and last price: of its trades, of its bids where it has none, else of its asks.
-    pub(super) fn prices(&self) -> Option<(i64, i64)> {
+    pub(crate) fn prices(&self) -> Option<(i64, i64)> {
         self.prices.iter().find_map(|prices| *prices)
     }
 }
 
 impl Survey {
     /// The instruments that have ticks.
-    pub(super) fn traded(&self) -> impl Iterator<Item = &Instrument> {
+    pub(crate) fn traded(&self) -> impl Iterator<Item = &Instrument> {
         self.instruments.iter().filter(|instrument| instrument.ticks() > 0)
     }
 
@@ -90,7 +90,7 @@ impl Survey {
     ///
     /// # Errors
     /// The file cannot be opened, or is of no known format.
-    pub(super) fn read(
+    pub(crate) fn read(
         file: &str,
         prefix: &str,
         options: &ReadOptions,

@@ -35,6 +35,11 @@ impl Budget {
     /// No limit.
     pub const OFF: Self = Self { rates: Vec::new() };
 
+    /// The same for every node; at least one message a second.
+    pub fn same(rate: u32) -> Self {
+        Self { rates: vec![rate.max(1)] }
+    }
+
     /// The messages a second of a node, counted from 0; `None` for no limit.
     pub fn rate(&self, node: usize) -> Option<u32> {
         self.rates.get(node).or(self.rates.last()).copied()

@@ -105,6 +105,21 @@ fn the_layout_is_the_golden_one() {
     check_golden("tests/golden/frame-v1.bin", encoded(&sample(3)));
 }
 
+/// The same for names that do not fit into eight bytes, and for a frame without ticks.
+#[test]
+fn the_layout_of_long_names_is_the_golden_one() {
+    let symbol_of_70 = "X".repeat(70);
+    let new = [("BTC-PERP", "BTC-PERP"), ("BTC-PERPS", "perpetuals €"), (&symbol_of_70, "a")];
+    let new = new.iter().zip(0..).map(|((symbol, key), id)| NewInstrument {
+        id,
+        symbol: (*symbol).to_owned(),
+        key: (*key).to_owned(),
+    });
+    let header = FrameHeader { flags: FrameFlags::DICTIONARY, ..header(1003) };
+    let frame = Frame::owned(header, Vec::new()).naming(new.collect(), 3);
+    check_golden("tests/golden/frame-v1-names.bin", encoded(&frame));
+}
+
 proptest! {
     /// A body whose CRC was made right again after the damage still must not panic.
     #[test]

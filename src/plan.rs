@@ -1,0 +1,200 @@
+//! `orchard plan`: how many broker nodes and shards a feed needs, and what runs out first.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use tick_ingest::feed::SourceSpec;
+use tick_sdk::Groups;
+use tick_sdk::budget::Budget;
+use tick_sdk::rabbitmq::Durability;
+
+use crate::duration::parse_duration_ns;
+use crate::ended::{Ended, UsageError};
+use crate::generate::{parse_count, parse_skew};
+use crate::info::survey::Survey;
+use crate::sources::SourceArgs;
+
+mod json;
+mod model;
+mod show;
+
+use model::{Brokers, Demand, Plan};
+
+/// Options of `orchard plan`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct PlanArgs {
+    /// Ticks that come in, as 50M
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    ticks_per_second: u64,
+    /// Strategies; each is given every frame
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    strategies: u16,
+    /// 99 of 100 ticks are to reach their strategy within this
+    #[arg(long, value_name = "TIME", value_parser = parse_duration_ns)]
+    p99: Option<u64>,
+    /// What the broker does with frames
+    #[arg(long, value_name = "memory|replicated", default_value = "memory")]
+    durability: Durability,
+    /// Plan with this number of shards, rather than choose it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    shards: Option<u16>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    spread: SpreadArgs,
+    #[command(flatten)]
+    brokers: BrokerArgs,
+    #[command(flatten)]
+    sources: SourceArgs,
+}
+
+/// How ticks spread over instruments, where no file says it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Instruments")]
+struct SpreadArgs {
+    /// How many instruments, if no file is named
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000), conflicts_with = "files")]
+    instruments: u32,
+    /// Instrument i has a share of the ticks proportional to 1/i^SKEW; 0 is even
+    #[arg(long, value_name = "SKEW", default_value = "0.8", value_parser = parse_skew, conflicts_with = "files")]
+    skew: f64,
+    /// Groups of instruments, which are always in one shard, one `NAME = A B` a line
+    #[arg(long, value_name = "FILE")]
+    groups: Option<PathBuf>,
+}
+
+/// What a broker node can do. The defaults are for a node on 2 cores that it shares with its
+/// clients; measure yours.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Brokers")]
+struct BrokerArgs {
+    /// Messages a second that the first node of a cluster may be given, and each further one. A
+    /// node that is in no cluster counts as a first one
+    #[arg(long, value_name = "N,N…|off", default_value_t)]
+    budget: Budget,
+    /// Bytes a second that a node delivers in large frames, each strategy's copy counted
+    #[arg(long, value_name = "BYTES", default_value = "900M", value_parser = parse_count)]
+    node_bytes: u64,
+    /// How long a node is busy with one delivered message beside its bytes: 20us are 50,000 a second
+    #[arg(long, value_name = "TIME", default_value = "20us", value_parser = parse_duration_ns)]
+    message_cost: u64,
+    /// How long a message takes through a broker that is idle
+    #[arg(long, value_name = "TIME", default_value = "500us", value_parser = parse_duration_ns)]
+    hop: u64,
+    /// A full frame
+    #[arg(long, value_name = "BYTES", default_value = "256K", value_parser = parse_count)]
+    frame_bytes: u64,
+    /// Ticks a second that the one consumer of a shard takes
+    #[arg(long, value_name = "N", default_value = "20M", value_parser = parse_count)]
+    shard_ticks: u64,
+    /// Percent of everything that stay unused
+    #[arg(long, value_name = "PERCENT", default_value_t = 20, value_parser = clap::value_parser!(u8).range(0..=90))]
+    headroom: u8,
+}
+
+const AFTER_HELP: &str = "\
+Each broker node has a budget of messages, and is busy for some time with each message and each byte.
+A shard is on one node, and its ticks go to one consumer of each strategy. Frames are as small as the
+budget allows, then as the node's time allows. Two plans are made: one cluster, whose further nodes
+have smaller budgets, as they also carry what their peers' clients send and know all its queues; and
+nodes that know nothing of each other, each with a first node's budget. Replicated queues need a
+cluster; how fast its disks are is not in the model: give --node-bytes as you measured it.
+
+Examples:
+  orchard plan --ticks-per-second 50M --strategies 4
+  orchard plan --ticks-per-second 5M --strategies 2 --p99 5ms --instruments 500 --skew 1
+  orchard plan --ticks-per-second 20M capture.gz";
+
+/// One way of putting nodes together, with what it comes to.
+struct Layout {
+    name: &'static str,
+    brokers: Brokers,
+    plan: Plan,
+}
+
+pub(crate) fn run(args: PlanArgs) -> Result<Ended> {
+    let demand = Demand {
+        ticks: args.ticks_per_second as f64,
+        strategies: f64::from(args.strategies),
+        p99: args.p99.map(|ns| ns as f64 * 1e-9),
+        shards: args.shards,
+        keys: keys(&args)?,
+    };
+    let cluster = args.brokers.brokers(args.durability);
+    let mut layouts = vec![Layout::new("one cluster", &demand, cluster.clone())];
+    if args.durability == Durability::Memory {
+        let budget = cluster.budget.rate(0).map_or(Budget::OFF, Budget::same);
+        layouts.push(Layout::new("independent nodes", &demand, Brokers { budget, ..cluster }));
+    }
+    let text = match args.json {
+        true => json::plan(&demand, &layouts),
+        false => show::plan(&args, &demand, &layouts),
+    };
+    io::stdout().write_all(text.as_bytes()).context("writing to standard output")?;
+    Ok(Ended::Done)
+}
+
+impl Layout {
+    fn new(name: &'static str, demand: &Demand, brokers: Brokers) -> Self {
+        Self { name, plan: Plan::find(demand, &brokers), brokers }
+    }
+}
+
+impl BrokerArgs {
+    fn brokers(&self, durability: Durability) -> Brokers {
+        Brokers {
+            budget: self.budget.clone(),
+            node_bytes: self.node_bytes as f64,
+            message_cost: self.message_cost as f64 * 1e-9,
+            replicas: if durability == Durability::Replicated { 3 } else { 1 },
+            frame_bytes: self.frame_bytes as f64,
+            shard_ticks: self.shard_ticks as f64,
+            hop: self.hop as f64 * 1e-9,
+            headroom: f64::from(self.headroom) / 100.0,
+        }
+    }
+}
+
+/// Every key with its share of the ticks: of the files, else as the options say.
+fn keys(args: &PlanArgs) -> Result<Vec<(String, f64)>> {
+    let groups = groups(args)?;
+    let specs = args.sources.specs()?;
+    let symbols = match specs.is_empty() {
+        true => model::zipf(args.spread.instruments, args.spread.skew),
+        false => counted(&args.sources, &specs)?,
+    };
+    let mut keys = std::collections::BTreeMap::<&str, f64>::new();
+    for (symbol, share) in &symbols {
+        *keys.entry(groups.key_of(symbol)).or_default() += share;
+    }
+    Ok(keys.into_iter().map(|(key, share)| (key.to_owned(), share)).collect())
+}
+
+fn groups(args: &PlanArgs) -> Result<Groups> {
+    let Some(path) = &args.spread.groups else { return Ok(Groups::default()) };
+    let name = || path.display().to_string();
+    std::fs::read_to_string(path).with_context(name)?.parse().with_context(name)
+}
+
+/// The instruments of all files, with their shares of the ticks.
+fn counted(sources: &SourceArgs, specs: &[SourceSpec]) -> Result<Vec<(String, f64)>> {
+    let mut ticks = Vec::new();
+    for spec in specs {
+        let SourceSpec::File { name, prefix } = spec else { continue };
+        let mut survey = Survey::read(name, prefix, &sources.read_options(), 0)?;
+        if let Some(error) = survey.stopped_by.take() {
+            return Err(error.into());
+        }
+        ticks
+            .extend(survey.traded().map(|instrument| (instrument.symbol.clone(), instrument.ticks() as f64)));
+    }
+    let total: f64 = ticks.iter().map(|(_, ticks)| ticks).sum();
+    if total == 0.0 {
+        bail!(UsageError("there is not one tick in these files to plan with".to_owned()));
+    }
+    Ok(ticks.into_iter().map(|(symbol, ticks)| (symbol, ticks / total)).collect())
+}

@@ -1,0 +1,117 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn brokers() -> Brokers {
+    Brokers {
+        budget: Budget::default(),
+        node_bytes: 900e6,
+        message_cost: 20e-6,
+        replicas: 1,
+        frame_bytes: 256e3,
+        shard_ticks: 20e6,
+        hop: 500e-6,
+        headroom: 0.2,
+    }
+}
+
+fn demand(ticks: f64, strategies: f64, keys: Vec<(String, f64)>) -> Demand {
+    Demand { ticks, strategies, p99: None, shards: None, keys }
+}
+
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 0.01 * b.abs()
+}
+
+#[test]
+fn few_ticks_travel_alone_on_one_node() {
+    let plan = Plan::find(&demand(5_000.0, 2.0, zipf(100, 1.0)), &brokers());
+    assert!(plan.fits && plan.nodes.len() == 1);
+    assert_eq!(plan.nodes[0].frame_ticks, 1.0);
+    assert!(near(plan.nodes[0].messages, 10_000.0));
+    assert!(plan.p99 < 2e-3, "{}", plan.p99);
+}
+
+#[test]
+fn frames_grow_so_that_the_budget_is_enough() {
+    let plan = Plan::with(&demand(1e6, 2.0, zipf(100, 1.0)), &brokers(), 1, 4);
+    // 30,000 messages a second are 15,000 frames, of which heartbeats take 4.
+    assert!(near(plan.nodes[0].frame_ticks, 1e6 / 15_000.0), "{}", plan.nodes[0].frame_ticks);
+    assert!(near(plan.nodes[0].messages, 30_000.0));
+    assert!(plan.nodes[0].least_messages < 400.0);
+}
+
+#[test]
+fn bytes_bind_where_frames_are_large() {
+    let plan = Plan::find(&demand(50e6, 4.0, zipf(10_000, 0.5)), &brokers());
+    assert!(plan.fits && plan.worst().0 == Resource::Bytes, "{:?}", plan.used);
+    // 8 GB/s, and no node moves more than 0.8 of 900 MB/s.
+    assert!(plan.nodes.len() >= 12);
+    assert!(near(plan.nodes.iter().map(|node| node.ticks).sum(), 50e6));
+    assert!(plan.nodes.iter().all(|node| node.bytes_out < 0.81 * 900e6));
+}
+
+#[test]
+fn messages_bind_where_frames_are_small() {
+    let small = Brokers { frame_bytes: MESSAGE_BYTES + TICK_BYTES, message_cost: 1e-6, ..brokers() };
+    let plan = Plan::find(&demand(60_000.0, 1.0, zipf(1_000, 0.0)), &small);
+    assert_eq!(plan.worst().0, Resource::Messages);
+    // 30,000 and 15,000 each for four more; a fifth of it stays unused.
+    assert_eq!((plan.fits, plan.nodes.len()), (true, 5));
+    let same = Brokers { budget: Budget::same(30_000), ..small };
+    assert_eq!(Plan::find(&demand(60_000.0, 1.0, zipf(1_000, 0.0)), &same).nodes.len(), 3);
+}
+
+#[test]
+fn one_busy_key_is_named_and_no_number_of_nodes_helps() {
+    let keys = zipf(8, 2.0);
+    let plan = Plan::find(&demand(50e6, 4.0, keys.clone()), &brokers());
+    assert_eq!((plan.fits, plan.worst().0), (false, Resource::Shard));
+    assert_eq!(plan.hottest.first_key, "S00000");
+    assert!(plan.nodes.len() < 10, "{} nodes are no better than fewer", plan.nodes.len());
+}
+
+#[test]
+fn a_wait_that_is_too_short_is_what_binds() {
+    let short = Demand { p99: Some(100e-6), ..demand(1e6, 2.0, zipf(1_000, 0.0)) };
+    let plan = Plan::find(&short, &brokers());
+    assert_eq!((plan.fits, plan.worst().0), (false, Resource::Latency));
+    let long = Demand { p99: Some(5e-3), ..short };
+    assert!(Plan::find(&long, &brokers()).fits);
+}
+
+#[test]
+fn replicas_need_as_many_nodes_and_their_time() {
+    let wanted = demand(1e6, 2.0, zipf(1_000, 0.0));
+    let plan = Plan::find(&wanted, &Brokers { replicas: 3, ..brokers() });
+    assert!(plan.nodes.len() >= 3);
+    let one = Plan::with(&wanted, &brokers(), 3, plan.shards);
+    assert!(near(plan.used[1].1, 3.0 * one.used[1].1));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// Whatever is asked, a plan that fits keeps its promises, and nothing is no number.
+    #[test]
+    fn a_plan_that_fits_keeps_within_everything(
+        ticks in 1.0..1e8f64,
+        strategies in 1..20u16,
+        skew in 0.0..2.0f64,
+        instruments in 1..60u32,
+        shards in prop::option::of(1..100u16),
+    ) {
+        let wanted = Demand { shards, ..demand(ticks, strategies.into(), zipf(instruments, skew)) };
+        let plan = Plan::find(&wanted, &brokers());
+        let total: f64 = plan.nodes.iter().map(|node| node.ticks).sum();
+        prop_assert!(near(total, ticks));
+        prop_assert!(plan.used.iter().all(|(_, used)| !used.is_nan()));
+        prop_assert!(shards.is_none_or(|shards| shards == plan.shards));
+        for node in &plan.nodes {
+            prop_assert!(node.frame_ticks >= 1.0 && node.frame_ticks <= brokers().full());
+            if plan.fits {
+                prop_assert!(node.messages <= 1.001 * f64::from(node.budget.unwrap()));
+                prop_assert!(node.busy <= 0.801);
+            }
+        }
+    }
+}
