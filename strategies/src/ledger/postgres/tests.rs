@@ -111,7 +111,7 @@ fn a_commit_whose_answer_is_lost_is_recognised() {
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn a_server_that_restarts_is_waited_for() {
-    let database = Database::new();
+    let database = Database::alone_on_its_server();
     let mut ledger = database.ledger();
     let lane = lane(RunId::random());
     let epoch = ledger.claim(&lane, 0).unwrap().epoch;

@@ -1,6 +1,7 @@
 //! A database of a test's own.
 
 use std::process::Command;
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgRow;
@@ -13,14 +14,33 @@ use crate::ledger::PostgresLedger;
 /// A database on the server of `ORCHARD_TEST_POSTGRES`, gone with the test.
 pub(in crate::ledger) struct Database {
     name: String,
+    _server: Share,
 }
 
-/// Another test may be restarting the server.
+/// The server is shared by tests, but for one that restarts it.
+static SERVER: RwLock<()> = RwLock::new(());
+
+#[expect(dead_code, reason = "held until the test has ended")]
+enum Share {
+    WithOthers(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+/// How long a server that was restarted may take.
 const SERVER_BACK: Duration = Duration::from_secs(30);
 
 impl Database {
     pub(in crate::ledger) fn new() -> Self {
-        let database = Self { name: format!("test_{}", RunId::random()) };
+        Self::on(Share::WithOthers(SERVER.read().unwrap_or_else(|poisoned| poisoned.into_inner())))
+    }
+
+    /// While this one lives, no other test uses the server.
+    pub(super) fn alone_on_its_server() -> Self {
+        Self::on(Share::Alone(SERVER.write().unwrap_or_else(|poisoned| poisoned.into_inner())))
+    }
+
+    fn on(server: Share) -> Self {
+        let database = Self { name: format!("test_{}", RunId::random()), _server: server };
         run(&server_url(), &format!("CREATE DATABASE {}", database.name)).unwrap();
         database
     }
@@ -61,8 +81,8 @@ impl Database {
     pub(super) fn restart_server(&self) {
         let Ok(folder) = std::env::var("ORCHARD_TEST_SERVICES") else { return self.cut_connections() };
         let services = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/services");
-        let status = Command::new(services).args(["postgres-restart", &folder]).status().unwrap();
-        assert!(status.success(), "scripts/services postgres-restart");
+        let status = Command::new(services).args(["restart", &folder, "postgres"]).status().unwrap();
+        assert!(status.success(), "scripts/services restart postgres");
     }
 }
 
