@@ -7,6 +7,7 @@
 pub mod connect;
 pub mod control;
 pub mod dead_letters;
+pub mod observe;
 pub mod topology;
 
 pub use connect::{BrokerError, BrokerUrl};
