@@ -410,6 +410,8 @@ fn host(path: &Path, names: &[&str], mut ledger: Box<dyn Ledger>, record_market:
         pace: Pace::default(),
         shards: 1,
         frame_ticks: 4096,
+        gather: feed::Gather::default(),
+        start: Vec::new(),
         groups,
     };
     let frames = host.frames();

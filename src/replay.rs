@@ -179,6 +179,8 @@ fn plan(
         pace: Pace { speed, max_gap_ns: args.clock.max_gap },
         shards: args.shards,
         frame_ticks: args.frame_ticks as usize,
+        gather: feed::Gather::default(),
+        start: Vec::new(),
         groups,
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use thiserror::Error;
 use tick_sdk::transport::{FrameSender, TransportError};
@@ -22,6 +23,8 @@ mod ordered;
 mod pace;
 mod source;
 mod symbols;
+#[cfg(test)]
+mod tests;
 
 pub use control::FeedControl;
 pub use merge::Merged;
@@ -75,8 +78,33 @@ pub struct FeedPlan {
     pub shards: u16,
     /// At most so many ticks a frame.
     pub frame_ticks: usize,
+    /// When a frame that is not full is sent.
+    pub gather: Gather,
+    /// For each shard the first tick wanted; 0 where nothing is said. Ticks before it are counted and
+    /// named, and neither sent nor waited for; a shard's first frame then names all its instruments
+    /// so far.
+    pub start: Vec<u64>,
     /// Groups of instruments.
     pub groups: Arc<Groups>,
+}
+
+/// When a frame that is not full is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Gather {
+    /// After at most so many ticks of the whole run every shard says how far the run is, even one
+    /// that has none itself: signals of the others wait for it.
+    pub flush_ticks: usize,
+    /// At a pause a frame is sent where the sender says that it would leave at once.
+    pub eager: bool,
+    /// A paced tick waits at most about so long for others.
+    pub linger: Duration,
+}
+
+impl Default for Gather {
+    /// For a transport within the process, which never waits for a message's cost.
+    fn default() -> Self {
+        Self { flush_ticks: 1 << 16, eager: true, linger: Duration::MAX }
+    }
 }
 
 /// What a feed did.
@@ -105,6 +133,19 @@ pub enum FeedError {
     /// Nobody takes the frames.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// There are fewer ticks than were sent before.
+    #[error(
+        "the sources give {ticks} ticks to shard {shard}, and {start} were sent before\n  they have changed: \
+         begin another run"
+    )]
+    Short {
+        /// The shard.
+        shard: u16,
+        /// What it has now.
+        ticks: u64,
+        /// What was sent before.
+        start: u64,
+    },
 }
 
 /// Sends the whole run, or until `control` says stop.
@@ -165,7 +206,7 @@ fn run_mapped(
         plan.read.read_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
     report.span = (file.ticks() > 0).then(|| file.span());
-    Ok(cutter.finish(report)?)
+    cutter.finish(report)
 }
 
 fn run_merged(
@@ -191,10 +232,17 @@ fn run_merged(
                 break;
             }
             let span = report.span.get_or_insert((first.ts_recv, first.ts_recv));
+            let skipped = cutter.skip(rest)?;
+            if skipped > 0 {
+                span.1 = rest[skipped - 1].ts_recv;
+                control.sent(skipped as u64);
+                rest = &rest[skipped..];
+                continue;
+            }
             let due = pace.due(rest);
             if due == 0 {
-                cutter.flush()?;
-                control.wait(pace.time_to(first));
+                let patience = cutter.pause()?;
+                control.wait(pace.time_to(first).min(patience));
                 continue;
             }
             let (now, later) = rest.split_at(due);
@@ -203,7 +251,10 @@ fn run_merged(
             control.sent(due as u64);
             rest = later;
         }
+        if !plan.pace.is_max() {
+            cutter.hurry()?;
+        }
     }
     report.counts = merged.counts();
-    Ok(cutter.finish(report)?)
+    cutter.finish(report)
 }

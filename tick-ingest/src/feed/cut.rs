@@ -1,23 +1,23 @@
 //! Cuts one stream of ticks into frames: one sequence a shard, dense ids, names at first appearance.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tick_sdk::ticks_file::MappedTicks;
 use tick_sdk::transport::{FrameSender, TransportError};
 use tick_sdk::{Frame, FrameFlags, FrameHeader, Groups, NewInstrument, RunId, Tick, shard_of};
 
-use super::{FeedPlan, FeedReport};
-
-/// Every shard says how far the run is after at most so many ticks of the whole run, even one that
-/// has none itself: signals of the others wait for it.
-const TICKS_BETWEEN_FLUSHES: usize = 1 << 16;
+use super::{FeedError, FeedPlan, FeedReport, Gather};
 
 pub(super) struct Cutter<'a, S: FrameSender> {
     sender: &'a S,
     run: RunId,
     groups: &'a Groups,
     frame_ticks: usize,
+    gather: Gather,
     shards: Vec<Shard>,
+    /// How many shards have not come to their start.
+    before_start: usize,
     symbols: Vec<String>,
     /// Where each of the run's instruments goes; the local id is [`u32::MAX`] before its first tick.
     places: Vec<(u16, u32)>,
@@ -33,18 +33,27 @@ struct Shard {
     new_instruments: Vec<NewInstrument>,
     dictionary_len: u32,
     next_seq: u64,
+    /// The first sequence number wanted.
+    start: u64,
     /// The watermark that was sent last.
     told: u64,
+    /// Since when ticks wait, as far as a pause has noticed.
+    waiting: Option<Instant>,
 }
 
 impl<'a, S: FrameSender> Cutter<'a, S> {
     pub(super) fn new(plan: &'a FeedPlan, sender: &'a S) -> Self {
+        let start = |shard| plan.start.get(usize::from(shard)).copied().unwrap_or(0);
+        let shard = |shard| Shard { start: start(shard), ..Shard::default() };
+        let shards: Vec<_> = (0..plan.shards.max(1)).map(shard).collect();
         Self {
             sender,
             run: plan.run,
             groups: &plan.groups,
             frame_ticks: plan.frame_ticks.max(1),
-            shards: (0..plan.shards.max(1)).map(|_| Shard::default()).collect(),
+            gather: plan.gather,
+            before_start: shards.iter().filter(|shard| shard.start > 0).count(),
+            shards,
             symbols: Vec::new(),
             places: Vec::new(),
             since_flush: 0,
@@ -70,7 +79,7 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
 
     /// Sends ticks with the run's ids on, each to its shard; what does not fill a frame is kept.
     pub(super) fn send(&mut self, ticks: &[Tick]) -> Result<(), TransportError> {
-        for part in ticks.chunks(TICKS_BETWEEN_FLUSHES) {
+        for part in ticks.chunks(self.gather.flush_ticks.max(1)) {
             for tick in part {
                 let (shard, mut local) = self.places[tick.instrument as usize];
                 if local == u32::MAX {
@@ -86,11 +95,38 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
             self.ticks += part.len() as u64;
             self.watermark = part.last().map_or(self.watermark, |tick| tick.ts_recv);
             self.since_flush += part.len();
-            if self.since_flush >= TICKS_BETWEEN_FLUSHES {
+            if self.since_flush >= self.gather.flush_ticks {
                 self.flush()?;
             }
         }
         Ok(())
+    }
+
+    /// As long as some shard is before its start: counts the ticks that are not wanted, sends those
+    /// that are, and gives how many both were.
+    pub(super) fn skip(&mut self, ticks: &[Tick]) -> Result<usize, TransportError> {
+        for (done, tick) in ticks.iter().enumerate() {
+            if self.before_start == 0 {
+                return Ok(done);
+            }
+            let (index, mut local) = self.places[tick.instrument as usize];
+            if local == u32::MAX {
+                local = self.appear(tick.instrument);
+            }
+            self.ticks += 1;
+            self.watermark = tick.ts_recv;
+            let shard = &mut self.shards[usize::from(index)];
+            if shard.next_seq < shard.start {
+                shard.next_seq += 1;
+                self.before_start -= usize::from(shard.next_seq == shard.start);
+                continue;
+            }
+            shard.ticks.push(tick.of(local));
+            if shard.ticks.len() == self.frame_ticks {
+                self.send_frame(usize::from(index), FrameFlags::TICKS)?;
+            }
+        }
+        Ok(ticks.len())
     }
 
     /// Sends every shard what it has, and how far the run is.
@@ -101,6 +137,44 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
                 self.send_frame(shard, FrameFlags::TICKS)?;
             } else if self.shards[shard].told < self.watermark {
                 self.send_frame(shard, FrameFlags::HEARTBEAT)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// At a pause of the feed: sends what would leave at once and what has waited long enough, and
+    /// gives how long the rest may wait.
+    pub(super) fn pause(&mut self) -> Result<Duration, TransportError> {
+        let now = Instant::now();
+        let mut patience = Duration::MAX;
+        for index in 0..self.shards.len() {
+            let shard = &mut self.shards[index];
+            if shard.ticks.is_empty() {
+                if shard.told < self.watermark {
+                    self.send_frame(index, FrameFlags::HEARTBEAT)?;
+                }
+                continue;
+            }
+            let left = self.gather.linger.saturating_sub(now - *shard.waiting.get_or_insert(now));
+            let delay = match self.gather.eager {
+                true => self.sender.delay(index as u16),
+                false => Duration::MAX,
+            };
+            match left.min(delay) {
+                Duration::ZERO => self.send_frame(index, FrameFlags::TICKS)?,
+                wait => patience = patience.min(wait),
+            }
+        }
+        Ok(patience)
+    }
+
+    /// Where a feed makes no pause: sends what has waited long enough.
+    pub(super) fn hurry(&mut self) -> Result<(), TransportError> {
+        let now = Instant::now();
+        for index in 0..self.shards.len() {
+            let shard = &mut self.shards[index];
+            if !shard.ticks.is_empty() && now - *shard.waiting.get_or_insert(now) >= self.gather.linger {
+                self.send_frame(index, FrameFlags::TICKS)?;
             }
         }
         Ok(())
@@ -119,7 +193,14 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
             self.appear(self.symbols.len() as u32 - 1);
         }
         let len = block.as_slice().len();
-        for start in (0..len).step_by(frame_ticks.max(1)) {
+        let shard = &mut self.shards[0];
+        let skip = shard.start.saturating_sub(shard.next_seq).min(len as u64);
+        shard.next_seq += skip;
+        self.ticks += skip;
+        if skip > 0 && shard.next_seq == shard.start {
+            self.before_start = 0;
+        }
+        for start in (skip as usize..len).step_by(frame_ticks.max(1)) {
             let part = block.slice(start..len.min(start + frame_ticks));
             let ticks = part.as_slice().len() as u64;
             self.watermark = part.as_slice().last().map_or(self.watermark, |tick| tick.ts_recv);
@@ -136,8 +217,17 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
     }
 
     /// Sends what is left, then each shard the end, unless the feed was interrupted.
-    pub(super) fn finish(mut self, mut report: FeedReport) -> Result<FeedReport, TransportError> {
-        self.flush()?;
+    pub(super) fn finish(mut self, mut report: FeedReport) -> Result<FeedReport, FeedError> {
+        if self.before_start > 0 && !report.interrupted {
+            let short = |(_, shard): &(usize, &Shard)| shard.next_seq < shard.start;
+            if let Some((index, shard)) = self.shards.iter().enumerate().find(short) {
+                let (ticks, start) = (shard.next_seq, shard.start);
+                return Err(FeedError::Short { shard: index as u16, ticks, start });
+            }
+        }
+        if self.before_start == 0 {
+            self.flush()?;
+        }
         if !report.interrupted {
             for shard in 0..self.shards.len() {
                 self.send_frame(shard, FrameFlags::END_OF_RUN)?;
@@ -157,6 +247,7 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
         let header = header(self.run, index as u16, shards, shard.next_seq, self.watermark, flags);
         shard.next_seq += ticks.len() as u64;
         shard.told = self.watermark;
+        shard.waiting = None;
         let new = std::mem::take(&mut shard.new_instruments);
         let frame = Frame::owned(header, ticks).naming(new, shard.dictionary_len);
         self.frames += 1;

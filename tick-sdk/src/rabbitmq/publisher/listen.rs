@@ -1,0 +1,230 @@
+//! What hosts and the ingester say to each other: one connection a node, beside the one for frames.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, QueueBindOptions,
+    QueueDeclareOptions,
+};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Connection};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::shared::{Shared, lock};
+use super::{FIRST_CONNECTION, PublishError, declare};
+use crate::rabbitmq::backoff::Backoff;
+use crate::rabbitmq::connect::{BrokerError, BrokerUrl};
+use crate::rabbitmq::control::{Control, FeedState};
+
+/// How often the state is told without a change.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+/// Changes are told together, at most so often.
+const TELL_AT_MOST_EVERY: Duration = Duration::from_millis(50);
+/// A killed ingester's connection is gone after two of its heartbeats, and some.
+const PREDECESSOR: Duration = Duration::from_secs(15);
+/// How long a clean end may take.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// Listens on a node until the publisher stops.
+pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
+    let mut backoff = Backoff::default();
+    let mut stopping = shared.stopping.subscribe();
+    let mut was_ready = false;
+    while !shared.is_stopping() {
+        let url = &shared.plan.brokers[index];
+        let session = Session::open(&shared, index, url).await;
+        let ended = match session {
+            Ok(session) => {
+                was_ready = true;
+                backoff.reset();
+                session.run().await.map_err(PublishError::from)
+            }
+            Err(error) => Err(error),
+        };
+        let Err(error) = ended else { break };
+        let is_final = match &error {
+            PublishError::Broker(BrokerError::Arguments { .. }) => true,
+            PublishError::Broker(_) if was_ready => false,
+            PublishError::Broker(error) => !error.is_temporary() || shared.now() > FIRST_CONNECTION,
+            _ => true,
+        };
+        if is_final {
+            return shared.fail(error);
+        }
+        *lock(&shared.nodes[index].problem) = Some(error.to_string());
+        tokio::select! {
+            () = sleep(backoff.next_wait()) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}
+
+struct Session<'a> {
+    shared: &'a Shared,
+    index: usize,
+    url: &'a BrokerUrl,
+    connection: Connection,
+    channel: Channel,
+    heard: lapin::Consumer,
+    changes: watch::Receiver<u64>,
+}
+
+impl<'a> Session<'a> {
+    async fn open(shared: &'a Shared, index: usize, url: &'a BrokerUrl) -> Result<Self, PublishError> {
+        let feed = &shared.plan.feed;
+        let connection = url.connect(&format!("orchard ingest {feed}, control")).await?;
+        let channel = if index == 0 {
+            own(shared, url, &connection).await?
+        } else {
+            url.answer(connection.create_channel()).await?
+        };
+        declare::feed(url, &channel, feed).await?;
+        if index == 0 && !*shared.owned.borrow() {
+            refuse_another_run(shared, url, &channel).await?;
+        }
+        let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+        let queue = url.answer(channel.queue_declare("".into(), exclusive, FieldTable::default())).await?;
+        let name = queue.name().clone();
+        let (exchange, options) = (feed.control_exchange().into(), QueueBindOptions::default());
+        let bind = channel.queue_bind(name.clone(), exchange, "".into(), options, FieldTable::default());
+        url.answer(bind).await?;
+        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+        let consume = channel.basic_consume(name, "".into(), options, FieldTable::default());
+        let heard = url.answer(consume).await?;
+        if index == 0 {
+            shared.owned.send_replace(true);
+        }
+        let changes = shared.changes.subscribe();
+        Ok(Self { shared, index, url, connection, channel, heard, changes })
+    }
+
+    async fn run(mut self) -> Result<(), BrokerError> {
+        let mut every = interval(TELL_EVERY);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut stopping = self.shared.stopping.subscribe();
+        loop {
+            tokio::select! {
+                delivery = self.heard.next() => match delivery {
+                    Some(Ok(delivery)) => self.hear(&delivery),
+                    Some(Err(error)) => return Err(self.url.failed(&error)),
+                    None => return Err(self.lost("the broker ended the consumer")),
+                },
+                _ = every.tick() => self.tell().await?,
+                _ = self.changes.changed() => {
+                    self.tell().await?;
+                    sleep(TELL_AT_MOST_EVERY).await;
+                    self.changes.mark_unchanged();
+                    if !self.shared.is_stopping() {
+                        self.tell().await?;
+                    }
+                }
+                _ = stopping.wait_for(|stopping| *stopping) => break,
+            }
+        }
+        self.tell().await?;
+        let closing = self.connection.close(200, "the ingester ends".into());
+        let _ = tokio::time::timeout(CLOSING, closing).await;
+        Ok(())
+    }
+
+    fn lost(&self, problem: &str) -> BrokerError {
+        BrokerError::Lost { url: self.url.to_string(), problem: problem.to_owned() }
+    }
+
+    /// What a host says; what is of another run, or of another version, is not for us.
+    fn hear(&self, delivery: &Delivery) {
+        let Ok(control) = Control::decode(&delivery.data) else { return };
+        let ours = self.shared.plan.run;
+        match control {
+            Control::Resend { run, shard, from_seq, attempt, .. }
+                if run == ours && usize::from(shard) < self.shared.shards.len() =>
+            {
+                self.shared.resend(shard, from_seq, attempt);
+            }
+            Control::Cursors { run, strategy, ledger, cursors, .. } if run == ours => {
+                let is_news = self.shared.strategies().heard(&strategy, &ledger, &cursors);
+                if is_news {
+                    self.shared.tell();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells the state to all who listen, and keeps it for those who come.
+    async fn tell(&mut self) -> Result<(), BrokerError> {
+        if !self.connection.status().connected() || !self.channel.status().connected() {
+            return Err(self.lost("the broker closed it"));
+        }
+        if self.connection.status().blocked() {
+            return Ok(());
+        }
+        let state = Control::State(Box::new(self.shared.feed_state())).encode();
+        let feed = &self.shared.plan.feed;
+        let kept = BasicProperties::default().with_delivery_mode(2);
+        let options = BasicPublishOptions::default();
+        let (exchange, queue) = (feed.control_exchange(), feed.run_queue());
+        let control = self.channel.basic_publish(
+            exchange.into(),
+            "".into(),
+            options,
+            &state,
+            BasicProperties::default(),
+        );
+        self.url.answer(control).await?;
+        self.url.answer(self.channel.basic_publish("".into(), queue.into(), options, &state, kept)).await?;
+        let node = &self.shared.nodes[self.index];
+        lock(&node.bucket).take(self.shared.now(), 2);
+        Ok(())
+    }
+}
+
+/// Makes sure that no other ingester has the feed. A channel that was refused is closed, so each try
+/// has its own.
+async fn own(shared: &Shared, url: &BrokerUrl, connection: &Connection) -> Result<Channel, PublishError> {
+    let feed = &shared.plan.feed;
+    let mut backoff = Backoff::default();
+    let begun = shared.now();
+    loop {
+        let channel = url.answer(connection.create_channel()).await?;
+        let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+        let name = feed.ingester_queue();
+        match url.answer(channel.queue_declare(name.into(), exclusive, FieldTable::default())).await {
+            Ok(_) => return Ok(channel),
+            Err(BrokerError::Locked { .. }) if shared.now() < begun + PREDECESSOR => {
+                sleep(backoff.next_wait()).await;
+            }
+            Err(BrokerError::Locked { .. }) => {
+                return Err(PublishError::AnotherIngester { feed: feed.clone(), url: url.to_string() });
+            }
+            Err(error) => return Err(error.into()),
+        }
+        if shared.is_stopping() {
+            return Err(BrokerError::Lost { url: url.to_string(), problem: "it stops".to_owned() }.into());
+        }
+    }
+}
+
+/// Looks at the last state that the broker keeps: a run that has not ended is not pushed aside.
+async fn refuse_another_run(shared: &Shared, url: &BrokerUrl, channel: &Channel) -> Result<(), PublishError> {
+    let queue = shared.plan.feed.run_queue();
+    let last = url.answer(channel.basic_get(queue.into(), BasicGetOptions::default())).await?;
+    let Some(last) = last else { return Ok(()) };
+    let back = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+    let tag = last.delivery.delivery_tag;
+    url.answer(channel.basic_nack(tag, back)).await?;
+    match Control::decode(&last.delivery.data) {
+        Ok(Control::State(state)) if stands_in_the_way(&state, shared) => {
+            Err(PublishError::AnotherRun { feed: shared.plan.feed.clone(), run: state.run })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn stands_in_the_way(state: &FeedState, shared: &Shared) -> bool {
+    state.run != shared.plan.run && !state.closed && !shared.plan.replace
+}

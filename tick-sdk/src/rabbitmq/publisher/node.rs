@@ -1,0 +1,422 @@
+//! One broker node's task: keeps a connection, declares what its shards need, and publishes what
+//! their windows give.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Connection};
+use tokio::time::{Instant, sleep};
+
+use super::link::{Answer, Answers, Bodies, Link, Route};
+use super::shared::{Node, Sending, Shared, lock};
+use super::snapshot::unix_ns;
+use super::strategies::Binding;
+use super::window::Outgoing;
+use super::{FIRST_CONNECTION, PublishError, declare};
+use crate::rabbitmq::backoff::Backoff;
+use crate::rabbitmq::connect::{BrokerError, BrokerUrl};
+use crate::rabbitmq::topology::Durability;
+use crate::{Frame, FrameFlags, FrameHeader};
+
+/// At most so many bytes are on the way to a node without its confirm.
+const MAX_UNCONFIRMED_BYTES: usize = 16 << 20;
+/// At most so many messages of one shard are on the way.
+const MAX_UNCONFIRMED_FRAMES: usize = 1024;
+/// How often the task looks at what nobody wakes it for.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a shard is silent before a heartbeat tells how far it is.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long a clean end may take.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// Publishes a node's shards until the publisher stops.
+pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
+    let mut backoff = Backoff::default();
+    let mut owned = shared.owned.subscribe();
+    let mut stopping = shared.stopping.subscribe();
+    // Nothing is declared before it is sure that this is the only ingester.
+    tokio::select! {
+        _ = owned.wait_for(|owned| *owned) => {}
+        _ = stopping.wait_for(|stopping| *stopping) => return,
+    }
+    let node = &shared.nodes[index];
+    let mut turn = index;
+    while !shared.is_stopping() {
+        let brokers = &shared.plan.brokers;
+        let url = match shared.plan.durability {
+            Durability::Memory => &brokers[index],
+            // Any node of the cluster reaches the queues.
+            Durability::Replicated => &brokers[turn % brokers.len()],
+        };
+        let was_ready = node.ready.load(Ordering::Acquire);
+        let ended = Session::run(&shared, index, url, &mut backoff).await;
+        for shard in shared.shards_of(index) {
+            shared.sending(shard).window.lost();
+        }
+        node.unconfirmed_bytes.store(0, Ordering::Relaxed);
+        node.in_flight.store(0, Ordering::Relaxed);
+        let Err(error) = ended else { break };
+        if is_final(&error, was_ready, &shared) {
+            return shared.fail(error);
+        }
+        *lock(&node.problem) = Some(error.to_string());
+        shared.tell();
+        turn += 1;
+        tokio::select! {
+            () = sleep(backoff.next_wait()) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}
+
+/// Whether an error is the end: one that trying again would not help, or that came before anything
+/// went well.
+fn is_final(error: &PublishError, was_ready: bool, shared: &Shared) -> bool {
+    match error {
+        PublishError::Broker(BrokerError::Arguments { .. }) => true,
+        // A broker that begins anew refuses what it does not yet know.
+        PublishError::Broker(_) if was_ready => false,
+        PublishError::Broker(error) => !error.is_temporary() || shared.now() > FIRST_CONNECTION,
+        _ => true,
+    }
+}
+
+/// One connection's life.
+struct Session<'a> {
+    shared: &'a Shared,
+    node: &'a Node,
+    url: &'a BrokerUrl,
+    connection: Connection,
+    links: Vec<Link>,
+    bodies: Bodies,
+    /// When each link's shard last sent something.
+    last_sent: Vec<Duration>,
+    /// The version of the bindings that hold on the broker.
+    bindings: u64,
+    /// When it was last looked whether the broker blocks.
+    looked: Duration,
+    /// The link that is asked first next time.
+    turn: usize,
+}
+
+impl<'a> Session<'a> {
+    async fn run(
+        shared: &'a Shared,
+        index: usize,
+        url: &'a BrokerUrl,
+        backoff: &mut Backoff,
+    ) -> Result<(), PublishError> {
+        let connection = url.connect(&format!("orchard ingest {}, frames", shared.plan.feed)).await?;
+        let mut session = Self {
+            shared,
+            node: &shared.nodes[index],
+            url,
+            connection,
+            links: Vec::new(),
+            bodies: Bodies::default(),
+            last_sent: Vec::new(),
+            bindings: 0,
+            looked: shared.now(),
+            turn: 0,
+        };
+        session.open(index).await?;
+        backoff.reset();
+        *lock(&session.node.problem) = None;
+        session.node.ready.store(true, Ordering::Release);
+        shared.tell();
+        session.publish().await?;
+        session.close().await;
+        Ok(())
+    }
+
+    async fn open(&mut self, index: usize) -> Result<(), BrokerError> {
+        let channel = self.url.answer(self.connection.create_channel()).await?;
+        declare::frames_exchange(self.url, &channel, &self.shared.plan.feed).await?;
+        for shard in self.shared.shards_of(index) {
+            let channel = self.url.answer(self.connection.create_channel()).await?;
+            self.url.answer(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+            self.links.push(Link::new(shard, channel, self.bodies.clone()));
+            self.last_sent.push(Duration::ZERO);
+        }
+        self.bind().await
+    }
+
+    /// Brings queues and bindings to what the strategies want. Frames of a shard that were published
+    /// before are behind it, those that follow before it.
+    async fn bind(&mut self) -> Result<(), BrokerError> {
+        let (url, plan) = (self.url, &self.shared.plan);
+        self.bindings = self.shared.strategies().version();
+        for link in &self.links {
+            let (shard, channel) = (link.shard, &link.channel);
+            let wanted = self.shared.strategies().bindings(shard);
+            for (strategy, binding) in wanted {
+                match binding {
+                    Binding::Bound | Binding::FromNow => {
+                        declare::queue(url, channel, plan, &strategy, shard).await?;
+                        declare::bind(url, channel, &plan.feed, &strategy, shard).await?;
+                    }
+                    Binding::CatchingUp => declare::queue(url, channel, plan, &strategy, shard).await?,
+                    Binding::Unbound => {
+                        declare::unbind(url, channel, &plan.feed, &strategy, shard).await?;
+                    }
+                    Binding::Gone => declare::delete(url, channel, &plan.feed, &strategy, shard).await?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn publish(&mut self) -> Result<(), PublishError> {
+        let mut look = pin!(sleep(LOOK));
+        loop {
+            let taken = self.collect()?;
+            if self.bindings != self.shared.strategies().version() {
+                self.bind().await?;
+            }
+            let is_blocked = self.connection.status().blocked();
+            let sent = if is_blocked { 0 } else { self.send()? };
+            if self.shared.is_stopping() && (self.in_flight() == 0 || is_blocked) {
+                return Ok(());
+            }
+            if taken + sent > 0 {
+                // The library's own thread has work now; ours goes on when that has answered.
+                tokio::task::yield_now().await;
+            }
+            let (links, node) = (&mut self.links, self.node);
+            let answered = poll_fn(|cx| {
+                let mut any = Poll::Pending;
+                for link in links.iter_mut() {
+                    if link.poll_oldest(cx).is_ready() {
+                        any = Poll::Ready(());
+                    }
+                }
+                any
+            });
+            tokio::select! {
+                () = answered => {}
+                () = node.wake.notified() => {}
+                () = &mut look => {
+                    look.as_mut().reset(Instant::now() + LOOK);
+                    self.look(is_blocked)?;
+                }
+            }
+        }
+    }
+
+    /// What nobody wakes the task for: a connection that ended, one that is blocked, silent shards.
+    fn look(&mut self, is_blocked: bool) -> Result<(), PublishError> {
+        let now = self.shared.now();
+        let since = now.saturating_sub(std::mem::replace(&mut self.looked, now));
+        if is_blocked {
+            self.node.blocked_ns.fetch_add(since.as_nanos() as u64, Ordering::Relaxed);
+        }
+        let lives = |link: &Link| link.channel.status().connected();
+        if !self.connection.status().connected() || !self.links.iter().all(lives) {
+            let problem = "the broker closed it".to_owned();
+            return Err(BrokerError::Lost { url: self.url.to_string(), problem }.into());
+        }
+        if is_blocked || self.shared.is_stopping() {
+            return Ok(());
+        }
+        for place in 0..self.links.len() {
+            if now.saturating_sub(self.last_sent[place]) >= HEARTBEAT {
+                self.last_sent[place] = now;
+                self.send_heartbeat(place)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what the broker said; gives how many answers there were.
+    fn collect(&mut self) -> Result<usize, PublishError> {
+        let mut taken = 0;
+        let mut answers = Answers::default();
+        for link in &mut self.links {
+            link.collect(&mut answers).map_err(|error| self.url.failed(&error))?;
+            if answers.tickets.is_empty() && answers.returned.is_empty() {
+                continue;
+            }
+            taken += answers.tickets.len();
+            let shard = &self.shared.shards[usize::from(link.shard)];
+            let mut sending = lock(&shard.sending);
+            let before = sending.window.unconfirmed_bytes();
+            let now = self.shared.now();
+            for body in answers.returned.drain(..) {
+                returned(&mut sending, &self.shared.plan.run, body);
+                // Its queue is not there: all are declared again before anything else goes out.
+                self.bindings = 0;
+            }
+            for (ticket, answer) in answers.tickets.drain(..) {
+                match answer {
+                    Answer::Taken => sending.window.confirm(ticket),
+                    Answer::Refused if sending.window.refuse(ticket, now) => {
+                        sending.refused_since.get_or_insert(now);
+                    }
+                    Answer::Refused => {}
+                }
+            }
+            if !sending.window.is_refused() {
+                (sending.refused_since, sending.stalled) = (None, None);
+            }
+            let after = sending.window.unconfirmed_bytes();
+            let finished = sending.window.is_finished();
+            drop(sending);
+            shard.changed.notify_all();
+            self.node.unconfirmed_bytes.fetch_add(after, Ordering::Relaxed);
+            self.node.unconfirmed_bytes.fetch_sub(before, Ordering::Relaxed);
+            if finished {
+                self.shared.tell();
+            }
+        }
+        self.node.in_flight.store(self.in_flight(), Ordering::Relaxed);
+        Ok(taken)
+    }
+
+    /// Publishes a frame of each shard in turn, until none has one or too much is on the way.
+    fn send(&mut self) -> Result<usize, PublishError> {
+        let now = self.shared.now();
+        let mut sent = 0;
+        let mut idle = 0;
+        while idle < self.links.len() {
+            let place = self.turn % self.links.len();
+            self.turn = (place + 1) % self.links.len();
+            idle += 1;
+            if self.links[place].in_flight() >= MAX_UNCONFIRMED_FRAMES {
+                continue;
+            }
+            if self.node.unconfirmed_bytes.load(Ordering::Relaxed) >= MAX_UNCONFIRMED_BYTES {
+                break;
+            }
+            if self.send_next(place, now)? {
+                (idle, sent) = (0, sent + 1);
+            }
+        }
+        Ok(sent)
+    }
+
+    fn send_next(&mut self, place: usize, now: Duration) -> Result<bool, PublishError> {
+        let shard = self.links[place].shard;
+        let outgoing = {
+            let mut sending = self.shared.sending(shard);
+            let Some(outgoing) = sending.window.take_next(now) else { return Ok(false) };
+            sending.sent(&outgoing);
+            outgoing
+        };
+        self.node.unconfirmed_bytes.fetch_add(outgoing.bytes, Ordering::Relaxed);
+        let mut frame = (*outgoing.frame).clone();
+        frame.header.attempt = outgoing.attempt;
+        let ticks = frame.ticks().len() as u64;
+        self.node.ticks.fetch_add(ticks, Ordering::Relaxed);
+        self.node.frames.fetch_add(1, Ordering::Relaxed);
+        let cost = self.shared.cost(shard);
+        if outgoing.is_repeated {
+            self.node.resent.fetch_add(ticks, Ordering::Relaxed);
+            lock(&self.node.bucket).take(now, cost);
+        }
+        self.node.messages.fetch_add(u64::from(cost), Ordering::Relaxed);
+        self.last_sent[place] = now;
+        self.publish_frame(place, Some(outgoing), frame)?;
+        Ok(true)
+    }
+
+    /// Tells how far a silent shard is; after its end, the end again.
+    fn send_heartbeat(&mut self, place: usize) -> Result<(), PublishError> {
+        let shard = self.links[place].shard;
+        let header = {
+            let sending = self.shared.sending(shard);
+            if sending.window.is_refused() || self.links[place].in_flight() >= MAX_UNCONFIRMED_FRAMES {
+                return Ok(());
+            }
+            self.heartbeat(shard, &sending)
+        };
+        let dictionary_len = self.shared.sending(shard).dictionary.len() as u32;
+        let frame = Frame::owned(header, Vec::new()).naming(Vec::new(), dictionary_len);
+        let cost = self.shared.cost(shard);
+        lock(&self.node.bucket).take(self.shared.now(), cost);
+        self.node.messages.fetch_add(u64::from(cost), Ordering::Relaxed);
+        self.publish_frame(place, None, frame)
+    }
+
+    fn heartbeat(&self, shard: u16, sending: &Sending) -> FrameHeader {
+        let window = &sending.window;
+        let published = window.published();
+        let told = if sending.told.0 == published { sending.told.1 } else { 0 };
+        let last = sending.last.as_ref();
+        let is_end = window.is_end_sent();
+        FrameHeader {
+            run: self.shared.plan.run,
+            shard,
+            shards: self.shared.shards.len() as u16,
+            attempt: window.attempt(),
+            first_seq: published,
+            published_at: 0,
+            watermark: last.map_or(0, |last| last.watermark).max(told),
+            flags: if is_end { FrameFlags::END_OF_RUN } else { FrameFlags::HEARTBEAT },
+        }
+    }
+
+    fn publish_frame(
+        &mut self,
+        place: usize,
+        outgoing: Option<Outgoing>,
+        mut frame: Frame,
+    ) -> Result<(), PublishError> {
+        let link = &mut self.links[place];
+        frame.header.published_at = unix_ns();
+        let mut body = self.bodies.take();
+        frame.encode(&mut body).map_err(|source| PublishError::Frame { shard: link.shard, source })?;
+        let plan = &self.shared.plan;
+        let route = Route {
+            exchange: plan.feed.exchange().into(),
+            key: link.shard.to_string().into(),
+            // Where no strategy takes part a frame goes nowhere, and that is no loss.
+            options: BasicPublishOptions {
+                mandatory: self.shared.strategies().bound(link.shard) > 0,
+                ..BasicPublishOptions::default()
+            },
+            properties: properties(plan.durability),
+        };
+        link.publish(outgoing.map(|outgoing| outgoing.ticket), body, route);
+        Ok(())
+    }
+
+    fn in_flight(&self) -> usize {
+        self.links.iter().map(Link::in_flight).sum()
+    }
+
+    async fn close(self) {
+        let closing = self.connection.close(200, "the ingester ends".into());
+        // A broker that does not answer in time has lost nothing by it.
+        let _ = tokio::time::timeout(CLOSING, closing).await;
+    }
+}
+
+impl Sending {
+    fn sent(&mut self, outgoing: &Outgoing) {
+        if let Some(last) = outgoing.frame.ticks().last() {
+            self.ts_recv = last.ts_recv;
+        }
+        self.last = Some(outgoing.frame.header);
+    }
+}
+
+/// A frame that reached no queue goes out again, and everything behind it.
+fn returned(sending: &mut Sending, run: &crate::RunId, body: Vec<u8>) {
+    let Ok(frame) = Frame::decode(body) else { return };
+    if frame.header.run == *run && !frame.ticks().is_empty() {
+        sending.window.set_back(frame.header.first_seq, frame.header.attempt);
+    }
+}
+
+fn properties(durability: Durability) -> BasicProperties {
+    let mode = match durability {
+        Durability::Memory => 1,
+        Durability::Replicated => 2,
+    };
+    BasicProperties::default().with_delivery_mode(mode)
+}

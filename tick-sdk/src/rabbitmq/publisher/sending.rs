@@ -1,0 +1,102 @@
+//! The feed's end: frames enter the windows here, as fast as budget and read-ahead allow.
+
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::shared::{Sending, Shared, lock};
+use crate::transport::{FrameSender, TransportError};
+use crate::{Frame, FrameFlags, Tick};
+
+/// With so many bytes unconfirmed on its way to a node, small frames only make the queue of messages
+/// longer: ticks gather on.
+const GATHER_ABOVE_BYTES: usize = 4 << 20;
+
+/// The longest sleep before the feed looks whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The feed's end of a [`Publisher`](super::Publisher).
+#[derive(Clone, Debug)]
+pub struct PublishedFrames(pub(super) Arc<Shared>);
+
+impl FrameSender for PublishedFrames {
+    fn send(&self, frame: Arc<Frame>) -> Result<(), TransportError> {
+        let shared = &*self.0;
+        let index = frame.header.shard;
+        let shard = &shared.shards[usize::from(index)];
+        let node = &shared.nodes[shard.node];
+        let bytes = bytes_of(&frame);
+        let mut sending = lock(&shard.sending);
+        if frame.header.flags.contains(FrameFlags::HEARTBEAT) {
+            sending.told = (frame.header.first_seq, frame.header.watermark);
+            return Ok(());
+        }
+        let mut paid = false;
+        loop {
+            if shared.is_stopping() {
+                return Err(TransportError::Closed);
+            }
+            if shared.is_set_back() {
+                return Err(TransportError::SetBack);
+            }
+            let held = sending.window.held_bytes();
+            let wait = match held > 0 && held + bytes > shard.room {
+                true => LOOK,
+                false if paid => Duration::ZERO,
+                false => {
+                    let (cost, now) = (shared.cost(index), shared.now());
+                    let mut bucket = lock(&node.bucket);
+                    let delay = bucket.delay(now, cost);
+                    if delay.is_zero() {
+                        bucket.take(now, cost);
+                        paid = true;
+                    }
+                    delay
+                }
+            };
+            if wait.is_zero() {
+                break;
+            }
+            let waited = shard.changed.wait_timeout(sending, wait.min(LOOK));
+            sending = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        sending.enter(frame, bytes);
+        drop(sending);
+        node.wake.notify_one();
+        Ok(())
+    }
+
+    fn delay(&self, shard: u16) -> Duration {
+        let shared = &*self.0;
+        let place = &shared.shards[usize::from(shard)];
+        let node = &shared.nodes[place.node];
+        let is_behind = {
+            let sending = lock(&place.sending);
+            sending.window.unsent() > 0 || sending.window.is_refused()
+        };
+        if is_behind || node.unconfirmed_bytes.load(Ordering::Relaxed) > GATHER_ABOVE_BYTES {
+            return Duration::MAX;
+        }
+        let cost = shared.cost(shard);
+        lock(&node.bucket).delay(shared.now(), cost)
+    }
+}
+
+impl Sending {
+    fn enter(&mut self, frame: Arc<Frame>, bytes: usize) {
+        for new in &frame.new_instruments {
+            if new.id as usize == self.dictionary.len() {
+                self.dictionary.push(new.clone());
+            }
+        }
+        self.window.enter(frame, bytes);
+    }
+}
+
+/// What a frame takes of the bounds: about its length on the wire.
+fn bytes_of(frame: &Frame) -> usize {
+    const PREFIX: usize = 128;
+    let names: usize = frame.new_instruments.iter().map(|new| 24 + new.symbol.len() + new.key.len()).sum();
+    PREFIX + names + frame.ticks().len() * size_of::<Tick>()
+}

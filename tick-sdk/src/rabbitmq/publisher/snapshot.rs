@@ -1,0 +1,140 @@
+//! How a publisher stands, for people, for the run's file and for its hosts.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use super::StrategyProgress;
+use super::shared::{Shared, lock};
+use crate::rabbitmq::control::{FeedState, ShardState};
+
+/// How a publisher stands.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// One a node.
+    pub nodes: Vec<NodeSnapshot>,
+    /// One a shard.
+    pub shards: Vec<ShardSnapshot>,
+    /// The feed's strategies.
+    pub strategies: Vec<StrategyProgress>,
+    /// Whether everything, each shard's end included, is confirmed.
+    pub is_published: bool,
+}
+
+/// How one broker node stands.
+#[derive(Clone, Debug)]
+pub struct NodeSnapshot {
+    /// The broker, without a password.
+    pub url: String,
+    /// Messages a second that it may be given; `None` for no limit.
+    pub budget: Option<u32>,
+    /// Messages sent so far, one a queue.
+    pub messages: u64,
+    /// Frames sent so far, repeated ones included.
+    pub frames: u64,
+    /// Ticks sent so far, repeated ones included.
+    pub ticks: u64,
+    /// Ticks sent so far that had been sent before.
+    pub resent: u64,
+    /// Frames sent and not confirmed.
+    pub in_flight: usize,
+    /// For how long the broker took nothing, for want of memory or disk.
+    pub blocked: Duration,
+    /// Why nothing goes there at the moment.
+    pub problem: Option<String>,
+}
+
+/// How one shard stands.
+#[derive(Clone, Debug)]
+pub struct ShardSnapshot {
+    /// The node it is on.
+    pub node: usize,
+    /// How often it was set back.
+    pub attempt: u32,
+    /// Ticks before this came from the feed.
+    pub position: u64,
+    /// Ticks before this were sent.
+    pub published: u64,
+    /// Ticks before this were confirmed.
+    pub confirmed: u64,
+    /// The receive time of the last tick sent, in ns since the UNIX epoch.
+    pub ts_recv: u64,
+    /// Why nothing is sent at the moment.
+    pub stalled: Option<String>,
+    /// Whether everything, the end included, is confirmed.
+    pub is_finished: bool,
+}
+
+impl Shared {
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let shards: Vec<_> = self.shards.iter().map(shard_snapshot).collect();
+        Snapshot {
+            nodes: (0..self.nodes.len()).map(|node| self.node_snapshot(node)).collect(),
+            is_published: shards.iter().all(|shard| shard.is_finished) && !self.is_set_back(),
+            shards,
+            strategies: self.strategies().progress(),
+        }
+    }
+
+    fn node_snapshot(&self, index: usize) -> NodeSnapshot {
+        let node = &self.nodes[index];
+        NodeSnapshot {
+            url: self.plan.brokers[index].to_string(),
+            budget: self.plan.budget.rate(index),
+            messages: node.messages.load(Ordering::Relaxed),
+            frames: node.frames.load(Ordering::Relaxed),
+            ticks: node.ticks.load(Ordering::Relaxed),
+            resent: node.resent.load(Ordering::Relaxed),
+            in_flight: node.in_flight.load(Ordering::Relaxed),
+            blocked: Duration::from_nanos(node.blocked_ns.load(Ordering::Relaxed)),
+            problem: lock(&node.problem).clone(),
+        }
+    }
+
+    /// What hosts are told.
+    pub(super) fn feed_state(&self) -> FeedState {
+        let snapshot = self.snapshot();
+        let plan = &self.plan;
+        let shard = |shard: ShardSnapshot| ShardState {
+            node: shard.node as u16,
+            attempt: shard.attempt,
+            published: shard.published,
+            confirmed: shard.confirmed,
+            ts_recv: shard.ts_recv,
+            stalled: shard.stalled,
+        };
+        FeedState {
+            feed: plan.feed.clone(),
+            run: plan.run,
+            manifest: plan.manifest.clone(),
+            groups: plan.groups.clone(),
+            durability: plan.durability,
+            max_frame_bytes: plan.max_frame_bytes,
+            published: snapshot.is_published,
+            shards: snapshot.shards.into_iter().map(shard).collect(),
+            strategies: self.strategies().states(),
+            closed: self.is_closed(),
+            at: unix_ns(),
+        }
+    }
+}
+
+fn shard_snapshot(shard: &super::shared::Shard) -> ShardSnapshot {
+    let sending = lock(&shard.sending);
+    let window = &sending.window;
+    ShardSnapshot {
+        node: shard.node,
+        attempt: window.attempt(),
+        position: window.position(),
+        published: window.published(),
+        confirmed: window.confirmed(),
+        ts_recv: sending.ts_recv,
+        stalled: sending.stalled.clone(),
+        is_finished: window.is_finished(),
+    }
+}
+
+/// Now, in ns since the UNIX epoch.
+pub(super) fn unix_ns() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_nanos() as u64
+}
