@@ -8,6 +8,7 @@
 
 mod cli;
 mod convert;
+mod dead_letters;
 mod duration;
 mod ended;
 mod generate;
@@ -17,6 +18,7 @@ mod plan;
 mod replay;
 pub mod report;
 mod sources;
+mod status;
 mod strategy_list;
 mod text;
 mod tick_output;
