@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::ended::{Ended, UsageError};
-use crate::{convert, dead_letters, generate, info, new, plan, replay, status, strategy_list, verify};
+use crate::{convert, dead_letters, generate, info, ingest, new, plan, replay, status, strategy_list, verify};
 
 /// Replay market captures through strategies, exactly and at memory speed.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted after a clean shutd
 enum Command {
     /// Play files through strategies and report what they did
     Replay(Box<replay::ReplayArgs>),
+    /// Publish files as a feed on RabbitMQ, for any number of `orchard run`
+    Ingest(Box<ingest::IngestArgs>),
     /// Write sources as one .ticks or .csv file
     Convert(convert::ConvertArgs),
     /// Say what is in a file: format, instruments, time span, first ticks
@@ -54,6 +56,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Replay(args) => replay::run(&args),
+        Command::Ingest(args) => ingest::run(&args),
         Command::Convert(args) => convert::run(args),
         Command::Info(args) => info::run(args),
         Command::Generate(args) => generate::run(args),
