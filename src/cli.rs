@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::ended::{Ended, UsageError};
-use crate::{convert, dead_letters, generate, info, ingest, new, plan, replay, status, strategy_list, verify};
+use crate::{
+    convert, dead_letters, generate, info, ingest, new, plan, replay, run, status, strategy_list, verify,
+};
 
 /// Replay market captures through strategies, exactly and at memory speed.
 #[derive(Debug, Parser)]
@@ -30,6 +32,8 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Publish files as a feed on RabbitMQ, for any number of `orchard run`
     Ingest(Box<ingest::IngestArgs>),
+    /// Run a strategy on a feed's shards, together with whoever runs the same
+    Run(Box<run::RunArgs>),
     /// Write sources as one .ticks or .csv file
     Convert(convert::ConvertArgs),
     /// Say what is in a file: format, instruments, time span, first ticks
@@ -57,6 +61,7 @@ pub fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Replay(args) => replay::run(&args),
         Command::Ingest(args) => ingest::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Convert(args) => convert::run(args),
         Command::Info(args) => info::run(args),
         Command::Generate(args) => generate::run(args),

@@ -19,6 +19,7 @@ mod new;
 mod plan;
 mod replay;
 pub mod report;
+mod run;
 mod sources;
 mod status;
 mod strategy_list;
