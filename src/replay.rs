@@ -21,7 +21,7 @@ mod args;
 mod outcome;
 pub(crate) mod progress;
 mod signals;
-mod strategy_spec;
+pub(crate) mod strategy_spec;
 mod stream;
 mod summary;
 

@@ -1,18 +1,21 @@
 //! RabbitMQ: the only module that names its client library.
 //!
-//! A [`Publisher`] sends a run's frames and sends again what was lost; a [`Subscriber`] receives
+//! A [`Publisher`](publisher::Publisher) sends a run's frames and sends again what was lost; a [`Subscriber`] receives
 //! the shards that it is told to and acknowledges what is stored. What they say to each other
 //! beside frames is in [`control`], what is declared where in [`topology`].
 
-pub mod backoff;
+mod backoff;
 pub mod connect;
 pub mod control;
 pub mod dead_letters;
+pub mod observe;
 pub mod publisher;
+pub mod subscriber;
 pub mod topology;
 
 pub use connect::{BrokerError, BrokerUrl};
 pub use control::{Control, FeedState};
 pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
 pub use publisher::{PublishError, Publisher, PublisherPlan};
+pub use subscriber::{Subscriber, SubscriberCounts, SubscriberHandle, Subscription};
 pub use topology::{Durability, FeedName};

@@ -136,6 +136,13 @@ impl ReceivedBody {
         Self::Aligned(aligned)
     }
 
+    fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::AsItCame(bytes) => bytes,
+            Self::Aligned(bytes) => bytes.to_vec(),
+        }
+    }
+
     fn as_slice(&self) -> &[u8] {
         match self {
             Self::AsItCame(bytes) => bytes,
@@ -200,9 +207,20 @@ impl Frame {
     /// # Errors
     /// Whatever was changed, cut off or is not a frame of this version, see [`FrameError`].
     pub fn decode(bytes: Vec<u8>) -> Result<Self, FrameError> {
-        let prefix = check_prefix(&bytes)?;
+        Self::decode_or_give_back(bytes).map_err(|(error, _)| error)
+    }
+
+    /// As [`decode`](Self::decode), with the bytes beside the error.
+    pub(crate) fn decode_or_give_back(bytes: Vec<u8>) -> Result<Self, (FrameError, Vec<u8>)> {
+        let prefix = match check_prefix(&bytes) {
+            Ok(prefix) => prefix,
+            Err(error) => return Err((error, bytes)),
+        };
         let body = ReceivedBody::new(bytes);
-        let (new_instruments, dictionary_len, ticks) = check_archive(body.as_slice(), &prefix)?;
+        let (new_instruments, dictionary_len, ticks) = match check_archive(body.as_slice(), &prefix) {
+            Ok(checked) => checked,
+            Err(error) => return Err((error, body.into_bytes())),
+        };
         let ticks = TickBuffer::Received(ReceivedTicks { body: Arc::new(body), bytes: ticks });
         Ok(Self { header: prefix.header(), new_instruments, dictionary_len, ticks })
     }

@@ -3,25 +3,25 @@
 use std::time::Duration;
 
 /// The first wait.
-pub const SHORTEST: Duration = Duration::from_millis(10);
+pub(super) const SHORTEST: Duration = Duration::from_millis(10);
 /// No wait is longer.
-pub const LONGEST: Duration = Duration::from_secs(1);
+pub(super) const LONGEST: Duration = Duration::from_secs(1);
 
 /// Waits from [`SHORTEST`] to [`LONGEST`], each twice the one before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Backoff {
+pub(super) struct Backoff {
     last: Duration,
 }
 
 impl Backoff {
     /// The next wait.
-    pub fn next_wait(&mut self) -> Duration {
+    pub(super) fn next_wait(&mut self) -> Duration {
         self.last = (self.last * 2).clamp(SHORTEST, LONGEST);
         self.last
     }
 
     /// It went well: the next wait is the shortest again.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.last = Duration::ZERO;
     }
 }

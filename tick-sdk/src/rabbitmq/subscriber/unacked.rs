@@ -21,6 +21,7 @@ struct Entry {
 }
 
 /// An acknowledgement to send.
+#[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ack {
     /// This delivery and all before it.
@@ -29,10 +30,12 @@ pub(super) enum Ack {
     One(u64),
 }
 
-/// Not before somebody says so.
-pub(super) const HELD: u64 = u64::MAX;
+/// When it is buried.
+pub(super) const UNTIL_BURIED: u64 = u64::MAX;
+/// When it is known whose run it is of.
+pub(super) const UNTIL_KNOWN: u64 = u64::MAX - 1;
 /// Once the run's end is committed.
-pub(super) const UNTIL_END: u64 = u64::MAX - 1;
+pub(super) const UNTIL_END: u64 = u64::MAX - 2;
 /// At once.
 pub(super) const NOT_NEEDED: u64 = 0;
 
@@ -44,12 +47,14 @@ impl Unacked {
     }
 
     /// Everything before `stored` is stored. Gives the acknowledgement that this makes due.
+    #[must_use]
     pub(super) fn store(&mut self, stored: u64) -> Option<Ack> {
         self.stored = self.stored.max(stored.min(UNTIL_END));
         self.due()
     }
 
     /// One acknowledgement for all that is no longer needed from the oldest delivery on.
+    #[must_use]
     pub(super) fn due(&mut self) -> Option<Ack> {
         let mut last = None;
         while let Some(entry) = self.entries.front()
@@ -64,6 +69,7 @@ impl Unacked {
 
     /// This delivery is no longer needed; it is acknowledged alone unless [`due`](Self::due) will
     /// include it.
+    #[must_use]
     pub(super) fn discard(&mut self, tag: u64) -> Option<Ack> {
         let place = self.entries.binary_search_by_key(&tag, |entry| entry.tag).ok()?;
         if self.entries.range(..place).all(|entry| entry.until <= self.stored) {
@@ -75,11 +81,21 @@ impl Unacked {
         Some(Ack::One(tag))
     }
 
-    /// All that was held is no longer needed.
-    pub(super) fn release_held(&mut self) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.until == HELD) {
+    /// What waited to be known is of a run that nobody needs.
+    pub(super) fn give_up_unknown(&mut self) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.until == UNTIL_KNOWN) {
             entry.until = NOT_NEEDED;
         }
+    }
+
+    /// Whether what is needed until then is not stored yet.
+    pub(super) fn is_needed(&self, until: u64) -> bool {
+        until > self.stored
+    }
+
+    /// The broker has forgotten all deliveries: they come again, or go elsewhere.
+    pub(super) fn forget(&mut self) {
+        (self.entries, self.bytes) = (VecDeque::new(), 0);
     }
 
     /// How many deliveries there are.
@@ -112,15 +128,17 @@ mod tests {
     }
 
     #[test]
-    fn the_end_waits_until_it_is_committed_and_the_held_until_they_are_let_go() {
+    fn the_end_waits_until_it_is_committed_the_unknown_and_the_poison_longer() {
         let mut unacked = Unacked::default();
         unacked.push(1, 1, UNTIL_END);
-        unacked.push(2, 1, HELD);
+        unacked.push(2, 1, UNTIL_KNOWN);
+        unacked.push(3, 1, UNTIL_BURIED);
         assert_eq!(unacked.store(1_000_000), None);
         assert_eq!(unacked.store(u64::MAX), Some(Ack::UpTo(1)));
         assert_eq!(unacked.due(), None);
-        unacked.release_held();
+        unacked.give_up_unknown();
         assert_eq!(unacked.due(), Some(Ack::UpTo(2)));
+        assert_eq!((unacked.discard(3), unacked.due()), (None, Some(Ack::UpTo(3))));
     }
 
     #[test]
@@ -183,7 +201,7 @@ mod tests {
                 broker.retain(|(tag, _)| !told.contains(tag));
             }
             prop_assert_eq!(unacked.len(), broker.len());
-            unacked.store(u64::MAX);
+            let _ = unacked.store(u64::MAX);
             prop_assert_eq!((unacked.len(), unacked.bytes()), (0, 0));
         }
     }

@@ -1,0 +1,94 @@
+//! Case 13: strategies that are not there, come back, or come late.
+
+use std::time::Duration;
+
+use crate::case::{Case, STARTS};
+use crate::disturber::RECOVERY;
+use crate::input::{durabilities, is_long};
+use crate::program::Program;
+use crate::servers::Turn;
+use crate::waiting::{pause, wait_until};
+
+/// Less than the ticks that a strategy is behind when it has been away.
+const SMALL_QUEUE: [&str; 4] = ["--queue-bytes", "256K", "--frame-bytes", "32K"];
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_13_a_required_strategy_absent_stalls_the_feed() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let mut case = Case::new(turn.servers(), "absent", durability);
+        case.options(&SMALL_QUEUE);
+        case.start_ingester();
+        (0..3).for_each(|_| _ = case.start_instance("apple", &[]));
+        let mut disturber = case.disturber();
+        wait_until("the feed stalls", STARTS, || {
+            let state = case.feed_state();
+            state.is_some_and(|state| state.shards.iter().any(|shard| shard.stalled.is_some()))
+        });
+        pause(Duration::from_secs(if is_long() { 60 } else { 5 }));
+        let status = ["status", "--feed", &case.feed, "--broker", &case.brokers[0]];
+        let status = Program::run(case.folder(), &status, STARTS);
+        let stalled = status.said.lines().find(|line| line.contains("pear") && line.contains("full"));
+        assert!(stalled.is_some(), "status names pear: {}", status.said);
+        assert!(case.ingester_is_running(), "{}: it waits", case.name);
+        (0..2).for_each(|_| _ = case.start_instance("pear", &[]));
+        disturber.note("pear was absent", None);
+        disturber.wait_for_recovery();
+        case.finish(disturber);
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_13_an_optional_strategy_is_abandoned_and_comes_back() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let mut case = Case::new(turn.servers(), "abandoned", durability);
+        case.options(&SMALL_QUEUE);
+        case.options(&["--strategies", "apple,pear?", "--abandon-after", "1s"]);
+        case.start_all();
+        let mut disturber = case.disturber();
+        case.wait_committed(&disturber, 0.1);
+        case.instances.truncate(3);
+        let is_active = |wanted: bool| {
+            let state = case.feed_state();
+            let of_pear = state.and_then(|state| state.strategies.into_iter().find(|one| one.name == "pear"));
+            of_pear.is_some_and(|pear| pear.active == wanted)
+        };
+        wait_until("pear is abandoned", RECOVERY, || is_active(false));
+        disturber.note("pear was abandoned", Some("apple"));
+        disturber.wait_for_recovery();
+        disturber.note("pear came back", Some("pear"));
+        (0..2).for_each(|_| _ = case.start_instance("pear", &[]));
+        disturber.wait_for_recovery();
+        case.finish(disturber);
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_13_strategies_join_late_from_start_and_from_now() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let mut case = Case::start(&turn, turn.servers(), "joined", durability);
+        let disturber = case.disturber();
+        case.wait_committed(&disturber, 0.2);
+        (0..2).for_each(|_| _ = case.start_instance("late=apple", &["--from", "start"]));
+        case.start_instance("new=apple", &["--from", "now"]);
+        let (run, ledger) = (case.run().to_string(), case.ledger.clone());
+        let (feed, expected) = (case.feed.clone(), case.input.expected.clone());
+        let expected = expected.to_str().expect("UTF-8");
+        case.finish_with(disturber, &["apple", "pear", "late"]);
+
+        // It has its own part of the run, whole and once; the file has no signals of its name.
+        let args = ["verify", expected, "--feed", &feed, "--run", &run, "--state", &ledger];
+        let args = [&args[..], &["--strategies", "new", "--json"]].concat();
+        let ended = Program::run(std::env::temp_dir().as_path(), &args, STARTS);
+        let json = ended.said.lines().find(|line| line.starts_with('{')).unwrap_or_default();
+        let json: serde_json::Value = serde_json::from_str(json).expect("JSON");
+        let found = json["found"].as_u64().expect("a count");
+        assert!(found > 0 && json["duplicated"]["count"] == 0, "{json}");
+        assert_eq!(json["ended"], json["lanes"], "{json}");
+    }
+}

@@ -1,0 +1,146 @@
+//! Cases 6 and 10: frames that come twice, cut otherwise, not at all, or are none.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::case::{Case, STARTS};
+use crate::disturber::Disturber;
+use crate::input::{SHARDS, durabilities};
+use crate::management::Management;
+use crate::program::Program;
+use crate::servers::Turn;
+use crate::waiting::{wait_for, wait_until};
+
+const STRATEGIES: [&str; 2] = ["apple", "pear"];
+
+/// A whole frame, of a run that nobody has heard of.
+const FRAME: &[u8] = include_bytes!("../../tick-sdk/tests/golden/frame-v1.bin");
+
+/// Where the wire version is in a frame; the CRC does not cover it.
+const VERSION_OFFSET: usize = 4;
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_06_frames_twice_lost_and_cut_otherwise() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let mut case = Case::new(turn.servers(), "twice-and-recut", durability);
+        case.options(&["--frame-ticks", "1000"]);
+        case.start_all();
+        let mut disturber = case.disturber();
+        case.wait_committed(&disturber, 0.05);
+
+        let doubled = double_frames(&case, &disturber, 0.4);
+        assert!(doubled > 50, "{}: {doubled} frames were doubled", case.name);
+        disturber.note(&format!("doubled {doubled} frames"), None);
+        disturber.wait_for_recovery();
+
+        lose_frames(&case);
+        disturber.note("lost what waited in the queues", None);
+        disturber.wait_for_recovery();
+
+        // It goes on from where it knew everything confirmed, which its hosts have passed by then.
+        case.ingester.as_mut().expect("it runs").kill();
+        case.options(&["--frame-ticks", "333"]);
+        case.start_ingester();
+        disturber.note("cut the frames otherwise", None);
+        disturber.wait_for_recovery();
+        case.finish(disturber);
+    }
+}
+
+/// Publishes every frame once more to both strategies, until so much is committed.
+fn double_frames(case: &Case<'_>, disturber: &Disturber, share: f64) -> usize {
+    let management = case.management();
+    let tap = format!("tap.{}", case.feed);
+    management.declare_queue(&tap);
+    for shard in 0..SHARDS {
+        management.bind(&format!("orchard.{}", case.feed), &tap, &shard.to_string());
+    }
+    let wanted = (2 * case.input.ticks) as f64 * share;
+    let mut doubled = 0;
+    while (disturber.committed() as f64) < wanted {
+        for taken in management.take(&tap, 50) {
+            let shard: u16 = taken.routing_key.parse().expect("a shard");
+            for strategy in STRATEGIES {
+                management.publish("amq.default", &case.queue(strategy, shard), &taken.body);
+            }
+            doubled += 1;
+        }
+    }
+    management.delete_queue(&tap);
+    doubled
+}
+
+/// Takes frames away from a strategy that is behind.
+fn lose_frames(case: &Case<'_>) {
+    let management = case.management();
+    let apples = || case.instances.iter().filter(|instance| instance.strategy == "apple");
+    apples().for_each(|instance| instance.program.freeze());
+    let waiting = |queue: &str| case.queues().into_iter().any(|(name, count)| name == queue && count > 10);
+    wait_until("frames wait", STARTS, || (0..SHARDS).all(|shard| waiting(&case.queue("apple", shard))));
+    (0..SHARDS).for_each(|shard| management.purge(&case.queue("apple", shard)));
+    apples().for_each(|instance| instance.program.thaw());
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_10_what_is_no_frame_of_the_feed_is_a_dead_letter() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let case = Case::start(&turn, turn.servers(), "dead-letters", durability);
+        let mut disturber = case.disturber();
+        case.wait_committed(&disturber, 0.2);
+        publish_strangers(&case, &case.management());
+        disturber.note("published strangers", None);
+        disturber.wait_for_recovery();
+
+        let letters =
+            wait_for("dead letters", STARTS, || Some(dead_letters(&case)).filter(|all| all.len() >= 4));
+        assert_eq!(letters.len(), 4, "{letters:?}");
+        for (reason, queue) in [
+            ("it does not begin with the magic of a frame", case.queue("apple", 0)),
+            ("its wire version is 9", case.queue("pear", 1)),
+            ("its crc32c is ", case.queue("pear", 2)),
+            ("exchange", case.queue("apple", 3)),
+        ] {
+            let is_it = |letter: &&Value| {
+                letter["reason"].as_str().is_some_and(|text| text.contains(reason))
+                    && letter["queue"] == queue
+            };
+            assert!(letters.iter().any(|letter| is_it(&letter)), "{reason}: {letters:?}");
+        }
+        let ended = dead_letters_command(&case, &["drop", "--all"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.said);
+        assert!(dead_letters(&case).is_empty());
+        case.finish(disturber);
+    }
+}
+
+fn publish_strangers(case: &Case<'_>, management: &Management) {
+    management.publish("amq.default", &case.queue("apple", 0), b"no frame at all");
+    let mut other_version = FRAME.to_vec();
+    other_version[VERSION_OFFSET] = 9;
+    management.publish("amq.default", &case.queue("pear", 1), &other_version);
+    let mut damaged = FRAME.to_vec();
+    *damaged.last_mut().expect("a byte") ^= 1;
+    management.publish("amq.default", &case.queue("pear", 2), &damaged);
+    let foreign = format!("foreign.{}", case.feed);
+    management.declare_exchange(&foreign);
+    management.bind(&foreign, &case.queue("apple", 3), "");
+    management.publish(&foreign, "", FRAME);
+    management.delete_exchange(&foreign);
+}
+
+fn dead_letters_command(case: &Case<'_>, args: &[&str]) -> crate::program::Ended {
+    let feed = ["--feed", &case.feed, "--broker", &case.brokers[0]];
+    Program::run(case.folder(), &[&["deadletters"], args, &feed].concat(), Duration::from_secs(20))
+}
+
+fn dead_letters(case: &Case<'_>) -> Vec<Value> {
+    let ended = dead_letters_command(case, &["list", "--json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    let listed: Value = serde_json::from_str(&ended.said).expect("JSON");
+    listed.as_array().expect("an array").clone()
+}

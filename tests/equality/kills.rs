@@ -1,0 +1,111 @@
+//! Cases 1 to 5: nothing, and processes that die or stop.
+
+use std::time::Duration;
+
+use crate::case::{Case, say};
+use crate::input::{durabilities, is_long};
+use crate::servers::Turn;
+use crate::waiting::{pause, wait_until};
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_01_undisturbed() {
+    let turn = Turn::wait();
+    for durability in ["memory", "replicated"] {
+        let case = Case::start(&turn, turn.servers(), "undisturbed", durability);
+        let disturber = case.disturber();
+        case.finish(disturber);
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_02_an_instance_killed_every_300_ms() {
+    const BETWEEN: Duration = Duration::from_millis(300);
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let mut case = Case::start(&turn, turn.servers(), "killed-instances", durability);
+        let mut disturber = case.disturber();
+        case.wait_committed(&disturber, 0.1);
+        let mut seed = 0x9e37_79b9_7f4a_7c15u64;
+        for kill in 0..if is_long() { 60 } else { 10 } {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(kill);
+            let place = (seed >> 33) as usize % case.instances.len();
+            case.replace_instance(place);
+            let strategy = case.instances[place].strategy.clone();
+            disturber.note(&format!("killed {strategy} {place}"), Some(&strategy));
+            pause(BETWEEN);
+        }
+        disturber.wait_for_recovery();
+        case.finish(disturber);
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_03_the_ingester_killed_three_times() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let mut case = Case::start(&turn, turn.servers(), "killed-ingester", durability);
+        let mut disturber = case.disturber();
+        for share in [0.2, 0.4, 0.6] {
+            case.wait_committed(&disturber, share);
+            case.ingester.as_mut().expect("it runs").kill();
+            disturber.note("killed the ingester", None);
+            case.start_ingester();
+            disturber.wait_for_recovery();
+        }
+        case.finish(disturber);
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_04_the_broker_restarted_gracefully_and_killed() {
+    let turn = Turn::wait();
+    for durability in ["memory", "replicated"] {
+        let case = Case::start(&turn, turn.servers(), "restarted-broker", durability);
+        let mut disturber = case.disturber();
+        case.wait_committed(&disturber, 0.2);
+        case.servers.act("restart", &["1"]);
+        disturber.note("restarted the broker", None);
+        disturber.wait_for_recovery();
+        case.wait_committed(&disturber, 0.6);
+        case.servers.act("kill", &["1"]);
+        case.servers.act("up", &["1"]);
+        disturber.note("killed the broker", None);
+        disturber.wait_for_recovery();
+        case.finish(disturber);
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_05_a_stopped_instance_is_replaced_and_commits_nothing_more() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let case = Case::start(&turn, turn.servers(), "stopped-instance", durability);
+        let mut disturber = case.disturber();
+        for (share, place) in [(0.1, 0), (0.3, 3)] {
+            case.wait_committed(&disturber, share);
+            let epochs = disturber.epochs();
+            case.instances[place].program.freeze();
+            let strategy = case.instances[place].strategy.clone();
+            disturber.note(&format!("stopped {strategy} {place}"), Some(&strategy));
+            // Others have its shards, and have gone on with each of them.
+            disturber.wait_for_recovery();
+            let now = disturber.epochs();
+            let taken = now.iter().filter(|(lane, epoch)| epochs.get(lane) < Some(epoch)).count();
+            assert!(taken > 0, "{}: some lanes were claimed anew", case.name);
+            case.instances[place].program.thaw();
+            disturber.note(&format!("continued {strategy} {place}"), Some(&strategy));
+            wait_until("it notices", Duration::from_secs(20), || {
+                // Fenced or not, it has to talk to the ledger again; what it commits is compared below.
+                case.instances[place].program.said().lines().count() > 0
+            });
+            disturber.wait_for_recovery();
+            say(&format!("{}: {taken} lanes were taken over", case.name));
+        }
+        case.finish(disturber);
+    }
+}

@@ -1,0 +1,94 @@
+//! Cases 7, 8, 9 and 14: the way to the broker, PostgreSQL, the broker's memory, and all that it had.
+
+use std::time::Duration;
+
+use crate::case::{Case, say};
+use crate::input::durabilities;
+use crate::proxy::{Proxy, address_of};
+use crate::servers::Turn;
+use crate::waiting::{pause, wait_until};
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_07_connections_half_open_and_slow() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let mut case = Case::new(turn.servers(), "half-open", durability);
+        let proxy = Proxy::to(address_of(&case.brokers[0]));
+        case.brokers = vec![proxy.instead_of(&case.brokers[0])];
+        case.start_all();
+        let mut disturber = case.disturber();
+        case.wait_committed(&disturber, 0.2);
+        let silent = proxy.fall_silent();
+        disturber.note(&format!("{silent} connections fell silent"), None);
+        disturber.wait_for_recovery();
+        proxy.slow_down(Duration::from_millis(100));
+        disturber.note("100 ms each way", None);
+        disturber.wait_for_recovery();
+        case.finish(disturber);
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_08_postgres_restarted() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let case = Case::start(&turn, turn.servers(), "restarted-ledger", durability);
+        let mut disturber = case.disturber();
+        case.wait_committed(&disturber, 0.2);
+        case.servers.act("postgres-restart", &[]);
+        disturber.note("restarted PostgreSQL", None);
+        disturber.wait_for_recovery();
+        case.wait_committed(&disturber, 0.5);
+        case.servers.act("kill", &["postgres"]);
+        case.servers.act("up", &["postgres"]);
+        disturber.note("killed PostgreSQL", None);
+        disturber.wait_for_recovery();
+        case.finish(disturber);
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_09_a_memory_alarm() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let mut case = Case::start(&turn, turn.servers(), "memory-alarm", durability);
+        let mut disturber = case.disturber();
+        case.wait_committed(&disturber, 0.2);
+        case.servers.act("alarm", &["1", "on"]);
+        let mut before = disturber.committed();
+        wait_until("what was published is used up", Duration::from_secs(20), || {
+            pause(Duration::from_secs(1));
+            std::mem::replace(&mut before, disturber.committed()) == before
+        });
+        assert!(case.ingester_is_running(), "{}: it waits", case.name);
+        case.servers.act("alarm", &["1", "off"]);
+        disturber.note("raised and cleared a memory alarm", None);
+        disturber.wait_for_recovery();
+        case.finish(disturber);
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_14_the_broker_loses_everything_after_the_last_confirm() {
+    let turn = Turn::wait();
+    let mut case = Case::start(&turn, turn.servers(), "lost-broker", "memory");
+    let mut disturber = case.disturber();
+    case.wait_committed(&disturber, 0.3);
+    case.instances.clear();
+    let state = || case.feed_state().filter(|state| state.published);
+    wait_until("everything is confirmed", Duration::from_secs(120), || {
+        state().is_some_and(|state| state.shards.iter().all(|shard| shard.confirmed >= shard.published))
+    });
+    let committed = disturber.committed();
+    assert!(committed < 2 * case.input.ticks, "{}: not everything is committed", case.name);
+    case.servers.act("reset", &["1"]);
+    disturber.note("the broker lost everything", None);
+    case.start_instances();
+    disturber.wait_for_recovery();
+    say(&format!("{}: {} ticks were sent again", case.name, 2 * case.input.ticks - committed));
+    case.finish(disturber);
+}

@@ -1,0 +1,284 @@
+//! The broker's thread: which shards are open, and who is told what.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Sender, TrySendError};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::Subscription;
+use super::connection::{Open, Opened, keep, opened};
+use super::control_link::{self, WAITING_CONTROLS};
+use super::handle::Shared;
+use super::messages::{Command, FromBroker, Poison};
+use super::prefetch::Prefetch;
+use super::shard_link::{ShardCommand, ShardLink};
+use crate::rabbitmq::backoff::Backoff;
+use crate::rabbitmq::{BrokerError, Control, DeadLetter, dead_letters};
+
+/// What every task of the thread needs.
+pub(super) struct Context {
+    pub(super) subscription: Subscription,
+    pub(super) shared: Arc<Shared>,
+    /// The number of the next link.
+    pub(super) links: AtomicU32,
+    to_worker: Sender<FromBroker>,
+}
+
+/// Between looks for room on the way to the strategy's thread.
+const ROOM_COMES: Duration = Duration::from_millis(1);
+/// So many acknowledgements of a shard wait for its channel; beyond, commands wait.
+const WAITING_ACKS: usize = 1024;
+/// For so long the last words are waited for.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// A frame is no larger than this where the ingester has not said so.
+const USUAL_FRAME: usize = 256 << 10;
+
+impl Context {
+    pub(super) fn new(
+        subscription: Subscription,
+        shared: Arc<Shared>,
+        to_worker: Sender<FromBroker>,
+    ) -> Self {
+        Self { subscription, shared, links: AtomicU32::new(1), to_worker }
+    }
+
+    /// Hands a message to the strategy's thread, and waits while that is behind.
+    pub(super) async fn forward(&self, message: FromBroker) {
+        let mut message = message;
+        // Where the thread has gone, commands end, too, and then this one.
+        while let Err(TrySendError::Full(back)) = self.to_worker.try_send(message) {
+            message = back;
+            tokio::time::sleep(ROOM_COMES).await;
+        }
+    }
+
+    fn node_of(&self, shard: u16) -> usize {
+        let state = self.shared.state();
+        let node = state.and_then(|state| state.shards.get(usize::from(shard)).map(|shard| shard.node));
+        usize::from(node.unwrap_or(0)).min(self.subscription.brokers.len() - 1)
+    }
+}
+
+struct Node {
+    consuming: Opened,
+    control: Opened,
+    outbox: mpsc::Sender<Control>,
+}
+
+struct OpenShard {
+    /// Gone once the link is told to end.
+    inbox: Option<mpsc::Sender<ShardCommand>>,
+    link: JoinHandle<()>,
+}
+
+struct Hub {
+    context: Arc<Context>,
+    nodes: Vec<Node>,
+    speaking: Vec<JoinHandle<()>>,
+    wanted: BTreeSet<u16>,
+    open: BTreeMap<u16, OpenShard>,
+    /// Says that a shard's link has ended.
+    ended: mpsc::Sender<u16>,
+    is_stopping: bool,
+}
+
+/// Connects once to every node.
+///
+/// # Errors
+/// No node can be reached, or one refuses.
+pub(super) async fn connect(context: &Context) -> Result<Vec<Option<Open>>, BrokerError> {
+    let brokers = &context.subscription.brokers;
+    let connecting = brokers.iter().map(|url| super::connection::open(context, url, "control"));
+    let mut open = Vec::new();
+    let mut first_error = None;
+    for made in futures_util::future::join_all(connecting).await {
+        match made {
+            Ok(made) => open.push(Some(made)),
+            Err(error) if error.is_temporary() => {
+                first_error.get_or_insert(error);
+                open.push(None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match first_error {
+        Some(error) if open.iter().all(Option::is_none) => Err(error),
+        _ => Ok(open),
+    }
+}
+
+/// Does what is commanded until the end.
+pub(super) async fn run(
+    context: Arc<Context>,
+    connections: Vec<Option<Open>>,
+    mut commands: mpsc::Receiver<Command>,
+) {
+    let (ended, mut endings) = mpsc::channel(WAITING_CONTROLS);
+    let mut hub = Hub {
+        context,
+        nodes: Vec::new(),
+        speaking: Vec::new(),
+        wanted: BTreeSet::new(),
+        open: BTreeMap::new(),
+        ended,
+        is_stopping: false,
+    };
+    for (node, first) in connections.into_iter().enumerate() {
+        hub.add_node(node, first);
+    }
+    loop {
+        let more = tokio::select! {
+            command = commands.recv() => match command {
+                None | Some(Command::Abort) => false,
+                Some(command) => hub.obey(command).await,
+            },
+            Some(shard) = endings.recv() => hub.shard_ended(shard).await,
+        };
+        if !more {
+            break;
+        }
+    }
+    hub.end().await;
+}
+
+impl Hub {
+    fn add_node(&mut self, node: usize, first: Option<Open>) {
+        let (consuming_to, consuming) = watch::channel(None);
+        let (control_to, control) = watch::channel(None);
+        tokio::spawn(keep(self.context.clone(), node, "frames", None, consuming_to));
+        tokio::spawn(keep(self.context.clone(), node, "control", first, control_to));
+        let (outbox, said) = mpsc::channel(WAITING_CONTROLS);
+        self.speaking.push(tokio::spawn(control_link::run(self.context.clone(), control.clone(), said)));
+        self.nodes.push(Node { consuming, control, outbox });
+    }
+
+    /// Does what is commanded; says whether there is more to do.
+    async fn obey(&mut self, command: Command) -> bool {
+        match command {
+            Command::Assign(_) if self.is_stopping => {}
+            Command::Assign(shards) => self.assign(shards).await,
+            Command::Release { shard } => match self.open.get_mut(&shard) {
+                // Its link ends when nobody can command it.
+                Some(open) => open.inbox = None,
+                None => self.context.forward(FromBroker::Closed { shard }).await,
+            },
+            Command::Ack { shard, link, ack } => self.tell(shard, ShardCommand::Ack { link, ack }).await,
+            Command::Widen { shard } => self.tell(shard, ShardCommand::Widen).await,
+            Command::Bury(poison) => {
+                let control = self.nodes[self.context.node_of(poison.delivered.shard)].control.clone();
+                tokio::spawn(bury(self.context.clone(), control, *poison));
+            }
+            Command::Say(control, shard) => self.say(control, shard),
+            Command::Stop => {
+                self.is_stopping = true;
+                self.assign(BTreeSet::new()).await;
+            }
+            Command::Abort => return false,
+        }
+        !(self.is_stopping && self.open.is_empty())
+    }
+
+    async fn assign(&mut self, shards: BTreeSet<u16>) {
+        let before = std::mem::replace(&mut self.wanted, shards);
+        for &shard in before.difference(&self.wanted) {
+            self.context.forward(FromBroker::Revoked { shard }).await;
+        }
+        let missing: Vec<u16> =
+            self.wanted.iter().copied().filter(|shard| !self.open.contains_key(shard)).collect();
+        for shard in missing {
+            self.open_shard(shard);
+        }
+    }
+
+    fn open_shard(&mut self, shard: u16) {
+        let Subscription { feed, strategy, prefetch_bytes, .. } = &self.context.subscription;
+        let largest = self.context.shared.state().map_or(USUAL_FRAME, |state| state.max_frame_bytes);
+        let (inbox, commands) = mpsc::channel(WAITING_ACKS);
+        let link = ShardLink {
+            shard,
+            queue: feed.queue(strategy, shard),
+            connections: self.nodes[self.context.node_of(shard)].consuming.clone(),
+            inbox: commands,
+            prefetch: Prefetch::new(*prefetch_bytes, largest),
+            context: self.context.clone(),
+        };
+        let ended = self.ended.clone();
+        let link = tokio::spawn(async move {
+            link.run().await;
+            // The hub ends after its links.
+            let _ = ended.send(shard).await;
+        });
+        self.open.insert(shard, OpenShard { inbox: Some(inbox), link });
+    }
+
+    /// A shard was given back; it is opened again if it is this end's after all.
+    async fn shard_ended(&mut self, shard: u16) -> bool {
+        self.open.remove(&shard);
+        self.context.forward(FromBroker::Closed { shard }).await;
+        if self.wanted.contains(&shard) {
+            self.open_shard(shard);
+        }
+        !(self.is_stopping && self.open.is_empty())
+    }
+
+    async fn tell(&self, shard: u16, command: ShardCommand) {
+        if let Some(inbox) = self.open.get(&shard).and_then(|open| open.inbox.as_ref()) {
+            // A link that has ended has nothing to acknowledge.
+            let _ = inbox.send(command).await;
+        }
+    }
+
+    fn say(&self, control: Control, shard: Option<u16>) {
+        let is_open = |node: &&Node| node.control.borrow().is_some();
+        let node = match shard {
+            Some(shard) => Some(&self.nodes[self.context.node_of(shard)]),
+            None => self.nodes.iter().find(is_open),
+        };
+        if let Some(node) = node {
+            // One that does not fit is said again later.
+            let _ = node.outbox.try_send(control);
+        }
+    }
+
+    async fn end(self) {
+        let Self { nodes, speaking, open, .. } = self;
+        drop(nodes);
+        for open in open.into_values() {
+            open.link.abort();
+        }
+        let _ = tokio::time::timeout(LAST_WORDS, futures_util::future::join_all(speaking)).await;
+    }
+}
+
+/// Keeps a poison message among the dead letters, however long that takes, and says so.
+async fn bury(context: Arc<Context>, mut control: Opened, poison: Poison) {
+    let Poison { reason, delivered } = poison;
+    let (shard, link, tag) = (delivered.shard, delivered.link, delivered.tag);
+    let Subscription { feed, strategy, .. } = &context.subscription;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let letter = DeadLetter {
+        reason,
+        queue: feed.queue(strategy, shard),
+        exchange: delivered.exchange.to_string(),
+        routing_key: delivered.routing_key.to_string(),
+        at: now.as_nanos() as u64,
+        body: delivered.body,
+    };
+    let mut backoff = Backoff::default();
+    while let Some(open) = opened(&mut control).await {
+        let burying = async {
+            let channel = open.url.answer(open.connection.create_channel()).await?;
+            dead_letters::bury(&open.url, &channel, feed, &letter).await?;
+            open.url.answer(channel.close(200, "buried".into())).await
+        };
+        match burying.await {
+            Ok(()) => return context.forward(FromBroker::Buried { shard, link, tag }).await,
+            Err(error) => context.shared.lost(error.to_string()),
+        }
+        tokio::time::sleep(backoff.next_wait()).await;
+    }
+}
