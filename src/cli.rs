@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::ended::{Ended, UsageError};
-use crate::{convert, generate, info, new, plan, replay, run, strategy_list, verify};
+use crate::{convert, generate, info, ingest, new, plan, replay, run, strategy_list, verify};
 
 /// Replay market captures through strategies, exactly and at memory speed.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted after a clean shutd
 enum Command {
     /// Play files through strategies and report what they did
     Replay(Box<replay::ReplayArgs>),
+    /// Publish files as a feed on RabbitMQ, for any number of `orchard run`
+    Ingest(Box<ingest::IngestArgs>),
     /// Run a strategy on a feed's shards, together with whoever runs the same
     Run(Box<run::RunArgs>),
     /// Write sources as one .ticks or .csv file
@@ -51,6 +53,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Replay(args) => replay::run(&args),
+        Command::Ingest(args) => ingest::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Convert(args) => convert::run(args),
         Command::Info(args) => info::run(args),

@@ -12,6 +12,8 @@ mod duration;
 mod ended;
 mod generate;
 mod info;
+mod ingest;
+mod manifest;
 mod new;
 mod plan;
 mod replay;
