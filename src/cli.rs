@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::ended::{Ended, UsageError};
-use crate::{convert, generate, info, ingest, new, plan, replay, run, strategy_list, verify};
+use crate::{
+    convert, dead_letters, generate, info, ingest, new, plan, replay, run, status, strategy_list, verify,
+};
 
 /// Replay market captures through strategies, exactly and at memory speed.
 #[derive(Debug, Parser)]
@@ -40,6 +42,11 @@ enum Command {
     Generate(generate::GenerateArgs),
     /// List the strategies with their parameters and defaults
     Strategies(strategy_list::StrategiesArgs),
+    /// Say how a feed stands: shards, cursors, lag, instances
+    Status(status::StatusArgs),
+    /// List what came to a feed's queues and is no frame, give it back or drop it
+    #[command(name = "deadletters")]
+    DeadLetters(dead_letters::DeadLettersArgs),
     /// Say how many broker nodes and shards a feed needs, and what runs out first
     Plan(Box<plan::PlanArgs>),
     /// Compare a run's signals in a ledger with those of a replay
@@ -59,6 +66,8 @@ pub fn main() -> ExitCode {
         Command::Info(args) => info::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Strategies(args) => strategy_list::run(args),
+        Command::Status(args) => status::run(&args),
+        Command::DeadLetters(args) => dead_letters::run(args),
         Command::Plan(args) => plan::run(*args),
         Command::Verify(args) => verify::run(&args),
         Command::New(args) => new::run(args),

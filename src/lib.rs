@@ -8,6 +8,7 @@
 
 mod cli;
 mod convert;
+mod dead_letters;
 mod duration;
 mod ended;
 mod generate;
@@ -20,6 +21,7 @@ mod replay;
 pub mod report;
 mod run;
 mod sources;
+mod status;
 mod strategy_list;
 mod text;
 mod tick_output;

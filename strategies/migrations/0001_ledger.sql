@@ -117,8 +117,8 @@ BEGIN
             END IF;
             IF octet_length(changed_states[number]) > 0 THEN
                 INSERT INTO orchard.state (lane, changed) VALUES (stored.lane, changed_states[number]);
-                -- Twice the whole and 4 MiB: so folding costs less than what it folds did.
-                IF stored.added_bytes > 2 * stored.folded_bytes + 4194304 THEN
+                -- Twice the whole and 1 MiB: so folding costs less than what it folds did.
+                IF stored.added_bytes > 2 * stored.folded_bytes + 1048576 THEN
                     RETURN QUERY VALUES (number, false, stored.lane);
                 END IF;
             END IF;

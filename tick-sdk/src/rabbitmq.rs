@@ -1,6 +1,6 @@
 //! RabbitMQ: the only module that names its client library.
 //!
-//! A [`Publisher`] sends a run's frames and sends again what was lost; a [`Subscriber`] receives
+//! A [`Publisher`](publisher::Publisher) sends a run's frames and sends again what was lost; a [`Subscriber`] receives
 //! the shards that it is told to and acknowledges what is stored. What they say to each other
 //! beside frames is in [`control`], what is declared where in [`topology`].
 
@@ -8,6 +8,7 @@ mod backoff;
 pub mod connect;
 pub mod control;
 pub mod dead_letters;
+pub mod observe;
 pub mod publisher;
 pub mod subscriber;
 pub mod topology;

@@ -3,7 +3,7 @@
 use tick_sdk::run::Manifest;
 use tick_sdk::{NewInstrument, RunId};
 
-use super::postgres::tests::Database;
+use super::postgres::tests::database::Database;
 use super::*;
 
 fn manifest(shards: &str) -> Manifest {
@@ -115,6 +115,26 @@ macro_rules! conformance {
                 };
                 assert_eq!(begins(0, 9), [0, 10, 20]);
                 assert_eq!(begins(1, 1), [10]);
+            }
+
+            #[test]
+            $(#[$attribute])?
+            fn many_large_checkpoints_add_up() {
+                let (mut ledger, _guard) = $make;
+                let lane = opened(&mut ledger);
+                let epoch = ledger.claim(&lane, 0).unwrap().epoch;
+                // A key a checkpoint in turn, large enough that implementations tidy up on the way.
+                let state = |seq: u64| (format!("S{}", seq % 7), vec![seq as u8; 300_000]);
+                for seq in 0..40 {
+                    let states = Some(vec![state(seq)]);
+                    let commit = Commit { states, ..commit(&lane, epoch, seq, seq + 1) };
+                    assert!(ledger.commit(&[commit]).unwrap().is_empty());
+                }
+                let claim = ledger.claim(&lane, 0).unwrap();
+                let mut expected: Vec<_> = (33..40).map(state).collect();
+                expected.sort();
+                assert!(claim.states == expected);
+                assert_eq!((claim.state_seq, claim.cursor), (40, 40));
             }
 
             #[test]

@@ -12,12 +12,13 @@ use tick_sdk::{NewInstrument, RunId};
 
 use super::{
     Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MemberRow, OpenedRun, RunRow, StoredBatch,
-    compare_feeds,
+    checkpoint, compare_feeds,
 };
 
 mod lane;
 mod members;
 mod schema;
+mod state;
 
 use schema::{SCHEMA_VERSION, prepare_schema};
 
@@ -152,8 +153,9 @@ impl Ledger for SqliteLedger {
         let failed = self.failed();
         let transaction = self.begin()?;
         let claim = lane::claim(&transaction, lane, begins_at).map_err(&failed)?;
+        let checkpoints = state::read(&transaction, lane).map_err(&failed)?;
         transaction.commit().map_err(failed)?;
-        Ok(claim)
+        Ok(Claim { states: checkpoint::fold(checkpoints.iter().map(Vec::as_slice))?, ..claim })
     }
 
     fn commit(&mut self, commits: &[Commit]) -> Result<Vec<usize>, LedgerError> {
@@ -163,6 +165,14 @@ impl Ledger for SqliteLedger {
         for (place, commit) in commits.iter().enumerate() {
             if !lane::store(&transaction, commit).map_err(&failed)? {
                 fenced.push(place);
+                continue;
+            }
+            let changed = commit.states.as_deref().map(checkpoint::encode).unwrap_or_default();
+            if !changed.is_empty() && state::add(&transaction, &commit.lane, &changed).map_err(&failed)? {
+                let checkpoints = state::read(&transaction, &commit.lane).map_err(&failed)?;
+                let states = checkpoint::fold(checkpoints.iter().map(Vec::as_slice))?;
+                let folded = checkpoint::encode(&states);
+                state::replace(&transaction, &commit.lane, &folded).map_err(&failed)?;
             }
         }
         transaction.commit().map_err(failed)?;

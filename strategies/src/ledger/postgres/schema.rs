@@ -42,7 +42,8 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> sqlx::Result<Found
 }
 
 async fn find(connection: &mut PgConnection) -> sqlx::Result<Option<Found>> {
-    let sql = "SELECT to_regclass('orchard.ledger') IS NOT NULL";
+    // Reading the catalogue itself sees what another program has just made; looking the name up may not.
+    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'orchard' AND tablename = 'ledger')";
     if !sqlx::query_scalar(sql).fetch_one(&mut *connection).await? {
         return Ok(None);
     }

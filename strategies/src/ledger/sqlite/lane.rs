@@ -5,10 +5,11 @@ use tick_sdk::{NewInstrument, RunId};
 
 use crate::ledger::{Claim, Commit, LaneId, LaneRow, StoredBatch};
 
-/// Claims a lane, which begins at `begins_at` if nobody has claimed it before.
+/// Claims a lane, which begins at `begins_at` if nobody has claimed it before. Its states are
+/// not read.
 pub(super) fn claim(transaction: &Transaction<'_>, lane: &LaneId, begins_at: u64) -> rusqlite::Result<Claim> {
     let begins_at = begins_at as i64;
-    let claiming = "INSERT INTO lane VALUES (?1, ?2, ?3, 1, ?4, ?4, 0, 0)
+    let claiming = "INSERT INTO lane VALUES (?1, ?2, ?3, 1, ?4, ?4, 0, 0, 0, 0)
         ON CONFLICT DO UPDATE SET epoch = epoch + 1
         RETURNING epoch, cursor, state_seq, ended";
     let begun = params![lane.run.0, lane.strategy, lane.shard, begins_at];
@@ -22,11 +23,6 @@ pub(super) fn claim(transaction: &Transaction<'_>, lane: &LaneId, begins_at: u64
         })
     })?;
     claim.dictionary = dictionary(transaction, lane.run, lane.shard)?;
-    let sql = "SELECT key, state FROM state WHERE run = ?1 AND strategy = ?2 AND shard = ?3";
-    let mut statement = transaction.prepare(sql)?;
-    let key = params![lane.run.0, lane.strategy, lane.shard];
-    let states = statement.query_map(key, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    claim.states = states.collect::<rusqlite::Result<_>>()?;
     Ok(claim)
 }
 
@@ -79,7 +75,7 @@ pub(super) fn dictionary(
     rows.collect()
 }
 
-/// Stores one lane's commit; `false` if it was fenced off.
+/// Stores one lane's commit but for its states; `false` if it was fenced off.
 pub(super) fn store(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite::Result<bool> {
     let Commit { lane, epoch, from_seq, to_seq, .. } = commit;
     let (from_seq, to_seq) = (*from_seq as i64, *to_seq as i64);
@@ -115,11 +111,6 @@ pub(super) fn store(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite:
         transaction.prepare_cached("INSERT OR IGNORE INTO instrument VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for new in &commit.new_instruments {
         naming.execute(params![lane.run.0, lane.shard, new.id, new.symbol, new.key])?;
-    }
-    let mut storing =
-        transaction.prepare_cached("INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    for (key, state) in commit.states.iter().flatten() {
-        storing.execute(params![lane.run.0, lane.strategy, lane.shard, key, state])?;
     }
     Ok(true)
 }

@@ -6,7 +6,9 @@ use tick_sdk::RunId;
 /// Another version is refused: a ledger is read by the program that wrote it.
 pub(super) const SCHEMA_VERSION: i64 = 2;
 
-/// A replay's run has no feed. A beat is the machine's time in milliseconds.
+/// A replay's run has no feed. A lane's state is the sum of its rows by number; `folded_bytes` were
+/// in them when they were folded last, and `added_bytes` since. A beat is the machine's time in
+/// milliseconds.
 const SCHEMA: &str = "
 CREATE TABLE ledger (id TEXT NOT NULL) STRICT;
 CREATE TABLE run (
@@ -17,13 +19,15 @@ CREATE TABLE identity (
 CREATE TABLE lane (
     run BLOB NOT NULL, strategy TEXT NOT NULL, shard INTEGER NOT NULL, epoch INTEGER NOT NULL,
     cursor INTEGER NOT NULL, state_seq INTEGER NOT NULL, skipped INTEGER NOT NULL, ended INTEGER NOT NULL,
+    folded_bytes INTEGER NOT NULL, added_bytes INTEGER NOT NULL,
     PRIMARY KEY (run, strategy, shard)) STRICT, WITHOUT ROWID;
 CREATE TABLE batch (
     run BLOB NOT NULL, strategy TEXT NOT NULL, shard INTEGER NOT NULL, from_seq INTEGER NOT NULL,
     to_seq INTEGER NOT NULL, signals BLOB NOT NULL, PRIMARY KEY (run, strategy, shard, from_seq)) STRICT;
 CREATE TABLE state (
-    run BLOB NOT NULL, strategy TEXT NOT NULL, shard INTEGER NOT NULL, key TEXT NOT NULL,
-    state BLOB NOT NULL, PRIMARY KEY (run, strategy, shard, key)) STRICT, WITHOUT ROWID;
+    number INTEGER PRIMARY KEY, run BLOB NOT NULL, strategy TEXT NOT NULL, shard INTEGER NOT NULL,
+    changed BLOB NOT NULL) STRICT;
+CREATE INDEX state_of_lane ON state (run, strategy, shard);
 CREATE TABLE instrument (
     run BLOB NOT NULL, shard INTEGER NOT NULL, id INTEGER NOT NULL, symbol TEXT NOT NULL,
     key TEXT NOT NULL, PRIMARY KEY (run, shard, id)) STRICT, WITHOUT ROWID;
