@@ -20,7 +20,7 @@ mod json;
 mod model;
 mod show;
 
-use model::{Brokers, Demand, Plan};
+use model::{Brokers, Demand, Key, Plan};
 
 /// Options of `orchard plan`.
 #[derive(Debug, Args)]
@@ -160,7 +160,7 @@ impl BrokerArgs {
 }
 
 /// Every key with its share of the ticks: of the files, else as the options say.
-fn keys(args: &PlanArgs) -> Result<Vec<(String, f64)>> {
+fn keys(args: &PlanArgs) -> Result<Vec<Key>> {
     let groups = groups(args)?;
     let specs = args.sources.specs()?;
     let symbols = match specs.is_empty() {
@@ -171,7 +171,7 @@ fn keys(args: &PlanArgs) -> Result<Vec<(String, f64)>> {
     for (symbol, share) in &symbols {
         *keys.entry(groups.key_of(symbol)).or_default() += share;
     }
-    Ok(keys.into_iter().map(|(key, share)| (key.to_owned(), share)).collect())
+    Ok(keys.into_iter().map(|(key, share)| Key::new(key.to_owned(), share)).collect())
 }
 
 fn groups(args: &PlanArgs) -> Result<Groups> {
