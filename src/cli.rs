@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::ended::{Ended, UsageError};
-use crate::{convert, generate, info, new, plan, replay, strategy_list, verify};
+use crate::{
+    convert, dead_letters, generate, info, ingest, new, plan, replay, run, status, strategy_list, verify,
+};
 
 /// Replay market captures through strategies, exactly and at memory speed.
 #[derive(Debug, Parser)]
@@ -28,6 +30,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted after a clean shutd
 enum Command {
     /// Play files through strategies and report what they did
     Replay(Box<replay::ReplayArgs>),
+    /// Publish files as a feed on RabbitMQ, for any number of `orchard run`
+    Ingest(Box<ingest::IngestArgs>),
+    /// Run a strategy on a feed's shards, together with whoever runs the same
+    Run(Box<run::RunArgs>),
     /// Write sources as one .ticks or .csv file
     Convert(convert::ConvertArgs),
     /// Say what is in a file: format, instruments, time span, first ticks
@@ -36,6 +42,11 @@ enum Command {
     Generate(generate::GenerateArgs),
     /// List the strategies with their parameters and defaults
     Strategies(strategy_list::StrategiesArgs),
+    /// Say how a feed stands: shards, cursors, lag, instances
+    Status(status::StatusArgs),
+    /// List what came to a feed's queues and is no frame, give it back or drop it
+    #[command(name = "deadletters")]
+    DeadLetters(dead_letters::DeadLettersArgs),
     /// Say how many broker nodes and shards a feed needs, and what runs out first
     Plan(Box<plan::PlanArgs>),
     /// Compare a run's signals in a ledger with those of a replay
@@ -49,10 +60,14 @@ enum Command {
 pub fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Replay(args) => replay::run(&args),
+        Command::Ingest(args) => ingest::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Convert(args) => convert::run(args),
         Command::Info(args) => info::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Strategies(args) => strategy_list::run(args),
+        Command::Status(args) => status::run(&args),
+        Command::DeadLetters(args) => dead_letters::run(args),
         Command::Plan(args) => plan::run(*args),
         Command::Verify(args) => verify::run(&args),
         Command::New(args) => new::run(args),

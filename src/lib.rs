@@ -8,15 +8,20 @@
 
 mod cli;
 mod convert;
+mod dead_letters;
 mod duration;
 mod ended;
 mod generate;
 mod info;
+mod ingest;
+mod manifest;
 mod new;
 mod plan;
 mod replay;
 pub mod report;
+mod run;
 mod sources;
+mod status;
 mod strategy_list;
 mod text;
 mod tick_output;

@@ -8,25 +8,24 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use strategies::host::{CommitObserver, HostPlan, Instance, RunningHost};
 use strategies::ledger::{Ledger, OpenedRun, OrderedSignals, SqliteLedger};
-use tick_ingest::feed::{self, FeedControl, FeedPlan, Pace, SourceSpec, Speed, TickSelection};
+use tick_ingest::feed::{self, FeedControl, FeedPlan, SourceSpec, TickSelection};
 use tick_ingest::generate::GenerateOptions;
 use tick_sdk::Groups;
 
 use crate::ended::Ended;
-use crate::sources::on_interrupt;
+use crate::manifest::{self, Described};
+use crate::sources::{SourceArgs, on_interrupt};
 use crate::text::counted;
 
 mod args;
-mod manifest;
 mod outcome;
 pub(crate) mod progress;
 mod signals;
-mod strategy_spec;
+pub(crate) mod strategy_spec;
 mod stream;
 mod summary;
 
-use args::GeneratedArgs;
-pub(crate) use args::ReplayArgs;
+pub(crate) use args::{ClockArgs, GeneratedArgs, ReplayArgs};
 use outcome::{Outcome, Played};
 use progress::{Progress, Total};
 pub(crate) use signals::SIGNAL_COLUMNS;
@@ -36,15 +35,21 @@ use stream::{SignalStream, StreamFailure};
 pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let instances = strategy_spec::parse(&args.strategy)?;
     let names: Vec<String> = instances.iter().map(|instance| instance.name.clone()).collect();
-    let (groups, groups_text) = read_groups(args)?;
+    let (groups, groups_text) = read_groups(args.groups.as_deref())?;
     strategy_spec::expect_groups(&instances, &groups)?;
     let groups = Arc::new(groups);
-    let sources = sources(args)?;
+    let sources = sources(&args.sources, &args.market)?;
     let selection = args.selection.selection(&args.sources)?;
     let total = Total::of(&sources, selection.repeats)?;
     check_outputs(args)?;
     let manifest = match &args.state {
-        Some(_) => manifest::describe(args, &sources, &groups_text)?,
+        Some(_) => manifest::describe(&Described {
+            sources: &args.sources,
+            selection: &args.selection,
+            specs: &sources,
+            shards: args.shards,
+            groups: &groups_text,
+        })?,
         None => tick_sdk::run::Manifest::default(),
     };
     // What was wrong with the command is known by now, so that nothing wrong is recorded.
@@ -74,19 +79,20 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
 }
 
 /// The groups, and the text they were read from; none where no file is named.
-fn read_groups(args: &ReplayArgs) -> Result<(Groups, String)> {
-    let Some(path) = &args.groups else { return Ok(Default::default()) };
+pub(crate) fn read_groups(path: Option<&Path>) -> Result<(Groups, String)> {
+    let Some(path) = path else { return Ok(Default::default()) };
     let name = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(name)?;
     Ok((text.parse().with_context(name)?, text))
 }
 
-fn sources(args: &ReplayArgs) -> Result<Vec<SourceSpec>> {
-    let specs = args.sources.specs()?;
+/// The files, or the generated market where there are none.
+pub(crate) fn sources(files: &SourceArgs, market: &GeneratedArgs) -> Result<Vec<SourceSpec>> {
+    let specs = files.specs()?;
     if !specs.is_empty() {
         return Ok(specs);
     }
-    let GeneratedArgs { ticks, instruments, seed } = args.market;
+    let GeneratedArgs { ticks, instruments, seed } = *market;
     let options = GenerateOptions { ticks, instruments, seed, ..GenerateOptions::default() };
     Ok(vec![SourceSpec::Generated(options)])
 }
@@ -170,13 +176,12 @@ fn plan(
 ) -> FeedPlan {
     let mut read = args.sources.read_options();
     read.read_bytes = read_bytes;
-    let speed = args.clock.rate.map_or(args.clock.speed, Speed::Rate);
     FeedPlan {
         run: opened.run,
         sources,
         read,
         selection,
-        pace: Pace { speed, max_gap_ns: args.clock.max_gap },
+        pace: args.clock.pace(),
         shards: args.shards,
         frame_ticks: args.frame_ticks as usize,
         gather: feed::Gather::default(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use strategies::paper::{BasisPoints, Fill, PaperRules};
-use tick_ingest::feed::Speed;
+use tick_ingest::feed::{Pace, Speed};
 
 use crate::duration::parse_duration_ns;
 use crate::generate::parse_count;
@@ -77,7 +77,7 @@ Signals have the columns run, strategy, instrument, shard, seq, ts_event (ns sin
 /// The replay's clock.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Clock")]
-pub(super) struct ClockArgs {
+pub(crate) struct ClockArgs {
     /// max, or so many times as fast as received: 1x, 10x, 0.5x
     #[arg(long, default_value = "max")]
     pub(super) speed: Speed,
@@ -107,7 +107,7 @@ pub(super) struct AccountArgs {
 /// The generated market, which is played when there are no files.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Generated market, without files")]
-pub(super) struct GeneratedArgs {
+pub(crate) struct GeneratedArgs {
     /// How many ticks, as 500K, 100M or 2G
     #[arg(long, value_name = "N", default_value = "1M", value_parser = parse_count)]
     pub(super) ticks: u64,
@@ -117,6 +117,12 @@ pub(super) struct GeneratedArgs {
     /// Another seed is another market
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
+}
+
+impl ClockArgs {
+    pub(crate) fn pace(&self) -> Pace {
+        Pace { speed: self.rate.map_or(self.speed, Speed::Rate), max_gap_ns: self.max_gap }
+    }
 }
 
 fn parse_fill(text: &str) -> Result<Fill, String> {

@@ -7,7 +7,7 @@ use tick_sdk::{Groups, Registration, Scope};
 use crate::ended::UsageError;
 
 /// Reads every `--strategy`: `apple,pear`, or one with parameters, `NAME=apple:fast=8,slow=20`.
-pub(super) fn parse(texts: &[String]) -> Result<Vec<Instance>> {
+pub(crate) fn parse(texts: &[String]) -> Result<Vec<Instance>> {
     let mut instances: Vec<Instance> = Vec::new();
     for text in texts {
         // A colon begins parameters, whose commas are their own.
@@ -27,7 +27,7 @@ pub(super) fn parse(texts: &[String]) -> Result<Vec<Instance>> {
 }
 
 /// Refuses a strategy of groups where there are none, as it would see no tick.
-pub(super) fn expect_groups(instances: &[Instance], groups: &Groups) -> Result<()> {
+pub(crate) fn expect_groups(instances: &[Instance], groups: &Groups) -> Result<()> {
     let of_groups = |instance: &&Instance| instance.configured.registration().scope == Scope::Group;
     match instances.iter().find(of_groups) {
         Some(instance) if groups.all().is_empty() => Err(UsageError(format!(

@@ -16,11 +16,13 @@ use crate::market::{Market, MarketError};
 
 mod committer;
 mod lane;
+pub mod membership;
 mod timing;
 mod worker;
 
 pub use committer::{CommitObserver, LaneProgress};
 pub use lane::LaneCounts;
+pub use membership::Membership;
 pub use timing::Timing;
 
 use committer::{CommitHandle, Committer};

@@ -29,6 +29,8 @@ pub(crate) struct Case<'a> {
     pub(crate) brokers: Vec<String>,
     pub(crate) ledger: String,
     pub(crate) input: &'static Input,
+    /// What `ingest` reads, where it is not the input of all cases.
+    pub(crate) sources: Option<Vec<String>>,
     /// Options that pace the ingester.
     pub(crate) pace: Vec<String>,
     /// Options of `ingest` beside those that every case has.
@@ -62,6 +64,7 @@ impl<'a> Case<'a> {
             brokers: vec![servers.url("AMQP").to_owned()],
             ledger,
             input: input(),
+            sources: None,
             pace: input().pace.clone(),
             ingest_options: vec!["--durability".to_owned(), durability.to_owned()],
             ingester: None,
@@ -118,7 +121,8 @@ impl<'a> Case<'a> {
     /// `orchard ingest` with everything that each start of it has.
     pub(crate) fn ingest_args(&self) -> Vec<String> {
         let mut args = vec!["ingest".to_owned()];
-        args.extend(self.input.args.iter().chain(&self.pace).cloned());
+        let sources = self.sources.as_ref().unwrap_or(&self.input.args);
+        args.extend(sources.iter().chain(&self.pace).cloned());
         let own = |text: &str| text.to_owned();
         args.extend([own("--feed"), self.feed.clone(), own("--shards"), SHARDS.to_string()]);
         if !self.ingest_options.iter().any(|option| option == "--strategies") {

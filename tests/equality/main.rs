@@ -9,6 +9,7 @@
 #![cfg(target_os = "linux")]
 
 mod absent;
+mod bad_input;
 mod case;
 mod cluster;
 mod database;

@@ -145,3 +145,38 @@ fn give_out(mut to: TcpStream, chunks: &Receiver<Chunk>, control: &Control, link
     }
     let _ = to.shutdown(Shutdown::Both);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends a byte and waits for its echo; `None` if there is none in time.
+    fn echo(stream: &mut TcpStream) -> Option<Duration> {
+        let started = Instant::now();
+        stream.write_all(b"x").expect("it is taken");
+        stream.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+        stream.read_exact(&mut [0]).ok().map(|()| started.elapsed())
+    }
+
+    #[test]
+    fn it_forwards_slows_down_and_falls_silent() {
+        let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = server.local_addr().expect("its address").to_string();
+        std::thread::spawn(move || {
+            for stream in server.incoming().map_while(Result::ok) {
+                let mut back = stream.try_clone().expect("a handle");
+                std::thread::spawn(move || std::io::copy(&mut &stream, &mut back));
+            }
+        });
+        let proxy = Proxy::to(&address);
+        let url = proxy.instead_of(&format!("amqp://me:secret@{address}/%2f"));
+        let mut first = TcpStream::connect(address_of(&url)).expect("the proxy listens");
+        assert!(echo(&mut first).is_some());
+        proxy.slow_down(Duration::from_millis(50));
+        assert!(echo(&mut first) >= Some(Duration::from_millis(100)));
+        assert_eq!(proxy.fall_silent(), 1);
+        assert_eq!(echo(&mut first), None);
+        let mut second = TcpStream::connect(address_of(&url)).expect("the proxy listens");
+        assert!(echo(&mut second).is_some());
+    }
+}

@@ -8,6 +8,7 @@ mod backoff;
 pub mod connect;
 pub mod control;
 pub mod dead_letters;
+pub mod observe;
 pub mod publisher;
 pub mod subscriber;
 pub mod topology;

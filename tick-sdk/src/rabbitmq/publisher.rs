@@ -195,6 +195,11 @@ impl Publisher {
         self.shared.wait_for_news(timeout);
     }
 
+    /// Takes nothing more of the feed, which is told that this end has closed.
+    pub fn take_no_more(&self) {
+        self.shared.take_no_more();
+    }
+
     /// Ends it; `closed` says whether the run has ended or is given up, so that another may begin.
     ///
     /// # Errors

@@ -315,7 +315,7 @@ impl FrameReceiver for Subscriber {
         let deadline = Instant::now() + timeout;
         let mut left = timeout;
         while let Some(message) = self.next(left)? {
-            if let Some(arrival) = self.accept(message) {
+            if let Some(arrival) = self.accept(message).or_else(|| self.waiting.pop_front()) {
                 return Ok(Some(arrival));
             }
             left = deadline.saturating_duration_since(Instant::now());
@@ -332,7 +332,8 @@ impl FrameReceiver for Subscriber {
     }
 
     fn acknowledge(&mut self, shard: u16, stored_seq: u64) {
-        self.shards[usize::from(shard)].unacked.store(stored_seq);
+        let ack = self.shards[usize::from(shard)].unacked.store(stored_seq);
+        self.send_ack(shard, ack);
         self.flush();
     }
 
@@ -374,3 +375,6 @@ impl FrameReceiver for Subscriber {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

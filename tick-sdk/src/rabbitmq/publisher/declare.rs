@@ -6,6 +6,7 @@ use lapin::{Channel, ExchangeKind};
 
 use super::PublisherPlan;
 use crate::rabbitmq::connect::{BrokerError, BrokerUrl};
+use crate::rabbitmq::dead_letters;
 use crate::rabbitmq::topology::{Durability, FeedName};
 
 /// Everything of a feed that is not one strategy's.
@@ -17,8 +18,7 @@ pub(super) async fn feed(url: &BrokerUrl, channel: &Channel, feed: &FeedName) ->
     only_the_last.insert("x-max-length".into(), AMQPValue::LongInt(1));
     only_the_last.insert("x-overflow".into(), text("drop-head"));
     url.answer(channel.queue_declare(feed.run_queue().into(), DURABLE, only_the_last)).await?;
-    url.answer(channel.queue_declare(feed.dead_queue().into(), DURABLE, FieldTable::default())).await?;
-    Ok(())
+    dead_letters::declare(url, channel, feed).await
 }
 
 /// The exchange that frames are published to.

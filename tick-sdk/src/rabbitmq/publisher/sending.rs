@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::shared::{Sending, Shared, lock};
 use crate::transport::{FrameSender, TransportError};
-use crate::{Frame, FrameFlags, Tick};
+use crate::{Frame, FrameFlags};
 
 /// With so many bytes unconfirmed on its way to a node, small frames only make the queue of messages
 /// longer: ticks gather on.
@@ -34,7 +34,7 @@ impl FrameSender for PublishedFrames {
         }
         let mut paid = false;
         loop {
-            if shared.is_stopping() {
+            if shared.takes_no_more() {
                 return Err(TransportError::Closed);
             }
             if shared.is_set_back() {
@@ -98,5 +98,5 @@ impl Sending {
 fn bytes_of(frame: &Frame) -> usize {
     const PREFIX: usize = 128;
     let names: usize = frame.new_instruments.iter().map(|new| 24 + new.symbol.len() + new.key.len()).sum();
-    PREFIX + names + frame.ticks().len() * size_of::<Tick>()
+    PREFIX + names + size_of_val(frame.ticks())
 }

@@ -32,6 +32,8 @@ pub(super) struct Shared {
     pub(super) owned: watch::Sender<bool>,
     pub(super) stopping: watch::Sender<bool>,
     closed: AtomicBool,
+    /// The feed's frames are taken no more.
+    enough: AtomicBool,
     set_back: AtomicBool,
     failure: Mutex<Option<PublishError>>,
     news: Mutex<u64>,
@@ -128,6 +130,7 @@ impl Shared {
             owned: watch::Sender::new(false),
             stopping: watch::Sender::new(false),
             closed: AtomicBool::new(false),
+            enough: AtomicBool::new(false),
             set_back: AtomicBool::new(false),
             failure: Mutex::new(None),
             news: Mutex::new(0),
@@ -206,11 +209,20 @@ impl Shared {
         self.closed.load(Ordering::Acquire)
     }
 
+    pub(super) fn takes_no_more(&self) -> bool {
+        self.enough.load(Ordering::Acquire)
+    }
+
+    pub(super) fn take_no_more(&self) {
+        self.enough.store(true, Ordering::Release);
+        self.shards.iter().for_each(|shard| shard.changed.notify_all());
+    }
+
     pub(super) fn stop(&self, closed: bool) {
         self.closed.fetch_or(closed, Ordering::AcqRel);
+        self.take_no_more();
         self.stopping.send_replace(true);
         self.nodes.iter().for_each(|node| node.wake.notify_one());
-        self.shards.iter().for_each(|shard| shard.changed.notify_all());
         self.tell();
     }
 

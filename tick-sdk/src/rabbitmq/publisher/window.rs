@@ -216,6 +216,9 @@ impl Window {
         self.entries.clear();
         (self.next, self.held_bytes, self.unconfirmed_bytes) = (0, 0, 0);
         (self.position, self.confirmed, self.ended) = (seq, seq, false);
+        if let Pause::Probing(_) = self.pause {
+            self.pause = Pause::Until(Duration::ZERO);
+        }
         self.begin_attempt(seq);
     }
 

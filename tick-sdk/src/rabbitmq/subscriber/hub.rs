@@ -159,6 +159,7 @@ impl Hub {
     /// Does what is commanded; says whether there is more to do.
     async fn obey(&mut self, command: Command) -> bool {
         match command {
+            Command::Assign(_) if self.is_stopping => {}
             Command::Assign(shards) => self.assign(shards).await,
             Command::Release { shard } => match self.open.get_mut(&shard) {
                 // Its link ends when nobody can command it.

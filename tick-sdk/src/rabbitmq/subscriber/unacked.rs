@@ -21,6 +21,7 @@ struct Entry {
 }
 
 /// An acknowledgement to send.
+#[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ack {
     /// This delivery and all before it.
@@ -46,12 +47,14 @@ impl Unacked {
     }
 
     /// Everything before `stored` is stored. Gives the acknowledgement that this makes due.
+    #[must_use]
     pub(super) fn store(&mut self, stored: u64) -> Option<Ack> {
         self.stored = self.stored.max(stored.min(UNTIL_END));
         self.due()
     }
 
     /// One acknowledgement for all that is no longer needed from the oldest delivery on.
+    #[must_use]
     pub(super) fn due(&mut self) -> Option<Ack> {
         let mut last = None;
         while let Some(entry) = self.entries.front()
@@ -66,6 +69,7 @@ impl Unacked {
 
     /// This delivery is no longer needed; it is acknowledged alone unless [`due`](Self::due) will
     /// include it.
+    #[must_use]
     pub(super) fn discard(&mut self, tag: u64) -> Option<Ack> {
         let place = self.entries.binary_search_by_key(&tag, |entry| entry.tag).ok()?;
         if self.entries.range(..place).all(|entry| entry.until <= self.stored) {
@@ -197,7 +201,7 @@ mod tests {
                 broker.retain(|(tag, _)| !told.contains(tag));
             }
             prop_assert_eq!(unacked.len(), broker.len());
-            unacked.store(u64::MAX);
+            let _ = unacked.store(u64::MAX);
             prop_assert_eq!((unacked.len(), unacked.bytes()), (0, 0));
         }
     }

@@ -1,4 +1,4 @@
-//! What a replay's ticks follow from, for its ledger to compare on resume.
+//! What a run's ticks follow from: what is compared on resume.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,18 +7,29 @@ use anyhow::{Context, Result};
 use tick_ingest::feed::SourceSpec;
 use tick_sdk::run::Manifest;
 
-use super::ReplayArgs;
 use crate::ended::UsageError;
+use crate::sources::{SelectionArgs, SourceArgs};
+
+/// What decides a run's ticks.
+pub(crate) struct Described<'a> {
+    pub(crate) sources: &'a SourceArgs,
+    pub(crate) selection: &'a SelectionArgs,
+    pub(crate) specs: &'a [SourceSpec],
+    pub(crate) shards: u16,
+    /// The groups file's text, empty for none.
+    pub(crate) groups: &'a str,
+}
 
 /// Describes the sources, each with size and hash, and every option that decides which ticks there
 /// are and in which shard.
-pub(super) fn describe(args: &ReplayArgs, sources: &[SourceSpec], groups: &str) -> Result<Manifest> {
-    let mut entries = args.sources.manifest();
-    entries.extend(args.selection.manifest());
-    entries.push(("--shards".to_owned(), args.shards.to_string()));
-    entries.push(("--groups".to_owned(), groups.to_owned()));
+pub(crate) fn describe(described: &Described<'_>) -> Result<Manifest> {
+    let Described { sources, selection, specs, shards, groups } = described;
+    let mut entries = sources.manifest();
+    entries.extend(selection.manifest());
+    entries.push(("--shards".to_owned(), shards.to_string()));
+    entries.push(("--groups".to_owned(), (*groups).to_owned()));
     entries.push(("wire version".to_owned(), tick_sdk::frame::wire::WIRE_VERSION.to_string()));
-    for (place, source) in sources.iter().enumerate() {
+    for (place, source) in specs.iter().enumerate() {
         let description = match source {
             SourceSpec::File { name, .. } if name == "-" => {
                 let problem = "standard input cannot be read twice, so a run of it cannot be resumed: \

@@ -1,0 +1,176 @@
+//! `orchard ingest`: files as a feed on RabbitMQ.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tick_ingest::feed::{self, FeedControl, FeedError, FeedPlan, Gather, SourceSpec};
+use tick_sdk::Groups;
+use tick_sdk::rabbitmq::publisher::Snapshot;
+use tick_sdk::rabbitmq::{Publisher, PublisherPlan};
+use tick_sdk::transport::TransportError;
+
+use crate::ended::Ended;
+use crate::manifest::{self, Described};
+use crate::replay::{read_groups, sources};
+use crate::sources::on_interrupt;
+
+mod args;
+mod progress;
+mod state;
+
+pub(crate) use args::IngestArgs;
+use progress::{ProgressLines, Summary};
+use state::OpenedState;
+
+/// How often it is looked whether the run has ended.
+const LOOK: Duration = Duration::from_millis(200);
+
+pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
+    args.check()?;
+    let (groups, groups_text) = read_groups(args.groups.as_deref())?;
+    let specs = sources(&args.sources, &args.market)?;
+    let described = Described {
+        sources: &args.sources,
+        selection: &args.selection,
+        specs: &specs,
+        shards: args.shards,
+        groups: &groups_text,
+    };
+    let manifest = manifest::describe(&described)?;
+    let mut state = state::open(args, &manifest)?;
+    let control = Arc::new(FeedControl::default());
+    let mut plan = plan(args, &state, specs, groups)?;
+    plan.read.stopped = control.stop_flag();
+    eprintln!("run {}", state.record.run);
+
+    let stop = control.clone();
+    on_interrupt(move || stop.stop())?;
+    let publisher = Publisher::start(publisher_plan(args, &state, groups_text))?;
+    // Nothing is published before it is written down which run it is of.
+    state.save(None, false)?;
+    let started = Instant::now();
+    let feeding = Feeding { plan: &plan, publisher: &publisher, control: &control };
+    let published = std::thread::scope(|scope| {
+        let feed = scope.spawn(|| feeding.run());
+        let watched = watch(args, &feeding, &feed, &mut state);
+        control.stop();
+        publisher.take_no_more();
+        let fed = feed.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let ended = watched?;
+        fed.map(|()| ended)
+    });
+    let ended = published?;
+    let closed = ended == Ended::Done && !args.detach;
+    let snapshot = publisher.snapshot()?;
+    state.save(Some(&snapshot), closed)?;
+    publisher.stop(closed)?;
+    let run = state.record.run;
+    let (elapsed, detached) = (started.elapsed(), args.detach);
+    let summary = Summary { run, snapshot: &snapshot, elapsed, ended, detached };
+    let text = if args.json { summary.json() } else { summary.text() };
+    std::io::stdout().write_all(text.as_bytes()).context("writing the summary")?;
+    Ok(ended)
+}
+
+fn plan(
+    args: &IngestArgs,
+    state: &OpenedState,
+    sources: Vec<SourceSpec>,
+    groups: Groups,
+) -> Result<FeedPlan> {
+    Ok(FeedPlan {
+        run: state.record.run,
+        sources,
+        read: args.sources.read_options(),
+        selection: args.selection.selection(&args.sources)?,
+        pace: args.clock.pace(),
+        shards: args.shards,
+        frame_ticks: args.frame_ticks(),
+        // A frame that only says how far the run is would be a message: heartbeats do that.
+        gather: Gather { flush_ticks: usize::MAX, eager: args.frame_ticks.is_none(), linger: args.linger },
+        start: Vec::new(),
+        groups: Arc::new(groups),
+    })
+}
+
+fn publisher_plan(args: &IngestArgs, state: &OpenedState, groups: String) -> PublisherPlan {
+    PublisherPlan {
+        feed: args.feed.clone(),
+        run: state.record.run,
+        manifest: state.manifest().to_owned(),
+        groups,
+        brokers: args.broker.clone(),
+        budget: args.budget.clone(),
+        durability: args.durability,
+        max_frame_bytes: args.frame_bytes as usize,
+        queue_bytes: args.queue_bytes,
+        abandon_after: args.abandon_after,
+        shards: state.record.shards.clone(),
+        strategies: state.record.strategies.clone(),
+        replace: args.new,
+    }
+}
+
+/// The sources on their way to the publisher, as often as that needs them.
+struct Feeding<'a> {
+    plan: &'a FeedPlan,
+    publisher: &'a Publisher,
+    control: &'a FeedControl,
+}
+
+impl Feeding<'_> {
+    /// Feeds the run, again from where ticks are wanted that the publisher no longer holds, until
+    /// somebody says stop.
+    fn run(&self) -> Result<()> {
+        let mut plan = self.plan.clone();
+        while !self.control.is_stopped() {
+            plan.start = self.publisher.restart();
+            match feed::run(&plan, &self.publisher.frames(), self.control) {
+                Ok(_) => {}
+                Err(FeedError::Transport(TransportError::SetBack)) => continue,
+                // The publisher knows why, and says so to whoever watches it.
+                Err(FeedError::Transport(TransportError::Closed)) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+            while !self.publisher.is_set_back() && !self.control.is_stopped() {
+                self.publisher.wait(LOOK);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Watches until the run has ended, the feed has failed or somebody says stop.
+fn watch(
+    args: &IngestArgs,
+    feeding: &Feeding<'_>,
+    feed: &std::thread::ScopedJoinHandle<'_, Result<()>>,
+    state: &mut OpenedState,
+) -> Result<Ended> {
+    let mut lines = ProgressLines::new(args.quiet, feeding.publisher.snapshot()?);
+    loop {
+        feeding.publisher.wait(LOOK);
+        let snapshot = feeding.publisher.snapshot()?;
+        if has_ended(args, &snapshot) {
+            return Ok(Ended::Done);
+        }
+        if feeding.control.is_stopped() {
+            return Ok(Ended::Interrupted);
+        }
+        if feed.is_finished() {
+            // It failed, and says why when it is joined.
+            return Ok(Ended::Interrupted);
+        }
+        if lines.show(&snapshot) {
+            state.save(Some(&snapshot), false)?;
+        }
+    }
+}
+
+fn has_ended(args: &IngestArgs, snapshot: &Snapshot) -> bool {
+    let shards = snapshot.shards.len();
+    let mut required = snapshot.strategies.iter().filter(|strategy| strategy.state.required);
+    snapshot.is_published && (args.detach || required.all(|strategy| strategy.has_ended(shards)))
+}

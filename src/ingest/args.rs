@@ -1,0 +1,182 @@
+//! The options of `orchard ingest`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tick_sdk::RunId;
+use tick_sdk::budget::Budget;
+use tick_sdk::rabbitmq::{BrokerUrl, Durability, FeedName};
+
+use crate::duration::parse_duration_ns;
+use crate::ended::UsageError;
+use crate::replay::{ClockArgs, GeneratedArgs};
+use crate::sources::{SelectionArgs, SourceArgs};
+
+/// Options of `orchard ingest`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct IngestArgs {
+    /// The feed's name, which its hosts are told, too
+    #[arg(long, value_name = "NAME", help_heading = "Feed")]
+    pub(super) feed: FeedName,
+    /// Who is waited for; with a question mark only as long as that holds nobody up
+    #[arg(long, value_name = "apple,pear?", required = true, value_delimiter = ',', help_heading = "Feed")]
+    pub(super) strategies: Vec<WantedStrategy>,
+    /// A broker, as amqp://user:password@host; repeat for several
+    #[arg(long, value_name = "URL", required = true, help_heading = "Feed")]
+    pub(super) broker: Vec<BrokerUrl>,
+    /// Shards to split instruments over
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Feed")]
+    pub(super) shards: u16,
+    /// memory: what the broker loses is sent again from the sources; replicated: quorum queues
+    #[arg(long, value_name = "memory|replicated", default_value = "memory", help_heading = "Feed")]
+    pub(super) durability: Durability,
+    /// Groups of instruments for strategies that trade them together, one `NAME = A B` a line
+    #[arg(long, value_name = "FILE", help_heading = "Feed")]
+    pub(super) groups: Option<PathBuf>,
+    /// A strategy's queue of one shard holds at most so much; then the shard waits
+    #[arg(long, value_name = "BYTES", default_value = "256M", value_parser = parse_bytes, help_heading = "Feed")]
+    pub(super) queue_bytes: u64,
+    /// Go on without a strategy with a question mark whose queue stays full for so long
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration, help_heading = "Feed")]
+    pub(super) abandon_after: Duration,
+    /// Where the run's position is kept [default: .orchard/NAME]
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    pub(super) state: Option<PathBuf>,
+    /// Go on with a run that was interrupted or killed, with the same files and options
+    #[arg(long, value_name = "RUN", conflicts_with = "new", help_heading = "Run")]
+    pub(super) resume: Option<RunId>,
+    /// Give a run up that has not ended, and begin another
+    #[arg(long, help_heading = "Run")]
+    pub(super) new: bool,
+    /// End when everything is published, without waiting for the strategies
+    #[arg(long, help_heading = "Run")]
+    pub(super) detach: bool,
+    /// Messages a second for each broker, as 30000,15000, or off
+    #[arg(long, value_name = "RATES", default_value_t = Budget::default(), help_heading = "Pace")]
+    pub(super) budget: Budget,
+    /// How long a tick may wait for others while the budget allows no message
+    #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = parse_duration, help_heading = "Pace")]
+    pub(super) linger: Duration,
+    /// Always so many ticks a frame, for measuring
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Pace")]
+    pub(super) frame_ticks: Option<u32>,
+    /// A frame is at most so large
+    #[arg(long, value_name = "BYTES", default_value = "256K", value_parser = parse_bytes, help_heading = "Pace")]
+    pub(super) frame_bytes: u64,
+    /// The summary as one JSON object
+    #[arg(long, help_heading = "Results")]
+    pub(super) json: bool,
+    /// No progress
+    #[arg(long, help_heading = "Results")]
+    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) sources: SourceArgs,
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(super) clock: ClockArgs,
+    #[command(flatten)]
+    pub(super) market: GeneratedArgs,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  orchard ingest capture.gz --feed btc --strategies apple,pear --broker amqp://localhost --shards 4
+  orchard ingest capture.gz --feed btc --strategies apple,pear? --broker amqp://a --broker amqp://b
+  orchard ingest capture.gz --feed btc … --resume RUN      after Ctrl-C or kill -9
+
+The run's id is the first line on standard error. `orchard run --feed btc …` runs a strategy.";
+
+/// A strategy that the feed has from the run's first tick on.
+#[derive(Clone, Debug)]
+pub(super) struct WantedStrategy {
+    pub(super) name: String,
+    pub(super) required: bool,
+}
+
+impl std::str::FromStr for WantedStrategy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, required) = text.strip_suffix('?').map_or((text, true), |name| (name, false));
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        match !name.is_empty() && name.len() <= 64 && name.chars().all(fits) {
+            true => Ok(Self { name: name.to_owned(), required }),
+            false => {
+                Err(format!("'{text}' is no name of a strategy: use up to 64 letters, digits, '-' and '_'"))
+            }
+        }
+    }
+}
+
+impl IngestArgs {
+    pub(super) fn state_folder(&self) -> PathBuf {
+        let folder = || PathBuf::from(".orchard").join(self.feed.to_string());
+        self.state.clone().unwrap_or_else(folder)
+    }
+
+    /// What clap cannot see by itself.
+    pub(super) fn check(&self) -> Result<(), UsageError> {
+        for (place, strategy) in self.strategies.iter().enumerate() {
+            if self.strategies[..place].iter().any(|other| other.name == strategy.name) {
+                return Err(UsageError(format!("--strategies names {} twice", strategy.name)));
+            }
+        }
+        if self.broker.len() > usize::from(self.shards) {
+            let (brokers, shards) = (self.broker.len(), self.shards);
+            let problem = format!("{brokers} --broker for --shards {shards}: each takes at least one shard");
+            return Err(UsageError(problem));
+        }
+        Ok(())
+    }
+
+    /// At most so many ticks a frame.
+    pub(super) fn frame_ticks(&self) -> usize {
+        let room = (self.frame_bytes as usize).saturating_sub(FRAME_OVERHEAD) / size_of::<tick_sdk::Tick>();
+        self.frame_ticks.map_or(room, |ticks| ticks as usize).clamp(1, MAX_FRAME_TICKS)
+    }
+}
+
+/// A frame's prefix and what goes around its ticks, with some names.
+const FRAME_OVERHEAD: usize = 512;
+/// Half of what the wire allows: the rest is for the names of instruments.
+const MAX_FRAME_TICKS: usize = tick_sdk::frame::wire::MAX_FRAME_BYTES / 2 / size_of::<tick_sdk::Tick>();
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    parse_duration_ns(text).map(Duration::from_nanos)
+}
+
+/// `262144`, `256K`, `16M` or `1G`, in powers of 1024.
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let wrong = || format!("'{text}' is no size: write bytes, as 262144, 256K, 16M or 1G");
+    let (number, shift) = match text.as_bytes().last() {
+        Some(b'K' | b'k') => (&text[..text.len() - 1], 10),
+        Some(b'M' | b'm') => (&text[..text.len() - 1], 20),
+        Some(b'G' | b'g') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_strategies_are_read() {
+        assert_eq!(parse_bytes("256K"), Ok(262_144));
+        assert_eq!(parse_bytes("7"), Ok(7));
+        for wrong in ["", "0", "K", "1.5M", "99999999999G", "-1"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
+        let pear: WantedStrategy = "pear?".parse().unwrap();
+        assert_eq!((pear.name.as_str(), pear.required), ("pear", false));
+        assert!("apple".parse::<WantedStrategy>().unwrap().required);
+        for wrong in ["", "?", "a b", "a.b"] {
+            assert!(wrong.parse::<WantedStrategy>().is_err(), "{wrong}");
+        }
+    }
+}

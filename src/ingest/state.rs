@@ -1,0 +1,152 @@
+//! What an ingester keeps of its run, so that a killed one goes on: one small file.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use tick_sdk::RunId;
+use tick_sdk::rabbitmq::publisher::{ShardStart, Snapshot, StrategyProgress};
+use tick_sdk::run::Manifest;
+
+use super::IngestArgs;
+
+/// The version of the file that is written and read.
+const VERSION: u32 = 1;
+
+/// A resumed run's attempts begin so far above those that were written down: a killed ingester may
+/// have begun some more since.
+const ATTEMPTS_SINCE: u32 = 1 << 16;
+
+/// The file's content.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct RunRecord {
+    version: u32,
+    pub(super) run: RunId,
+    manifest: String,
+    /// Where each shard goes on: everything before was confirmed.
+    pub(super) shards: Vec<ShardStart>,
+    pub(super) strategies: Vec<StrategyProgress>,
+    /// The run has ended, or was given up.
+    closed: bool,
+}
+
+/// The run that is to be published, and where that is kept.
+pub(super) struct OpenedState {
+    folder: PathBuf,
+    pub(super) record: RunRecord,
+}
+
+/// Looks which run is to be published.
+pub(super) fn open(args: &IngestArgs, manifest: &Manifest) -> Result<OpenedState> {
+    let folder = args.state_folder();
+    let known = read(&folder)?;
+    let record = match (args.resume, known) {
+        (Some(run), Some(known)) if known.run == run => resume(args, known, manifest)?,
+        (Some(run), Some(known)) => bail!(
+            "{} holds run {}, not {run}\n  name the folder that the run was begun with by --state",
+            folder.display(),
+            known.run
+        ),
+        (Some(run), None) => bail!(
+            "{} holds no run, so {run} cannot be resumed\n  name the folder that it was begun with by --state",
+            folder.display()
+        ),
+        (None, Some(known)) if !known.closed && !args.new => bail!(
+            "{} holds run {}, which has not ended\n  go on with it by --resume {}, or give it up by --new",
+            folder.display(),
+            known.run,
+            known.run
+        ),
+        (None, _) => begin(args, manifest),
+    };
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    Ok(OpenedState { folder, record })
+}
+
+fn begin(args: &IngestArgs, manifest: &Manifest) -> RunRecord {
+    let shards = args.shards;
+    let strategy = |wanted: &super::args::WantedStrategy| {
+        StrategyProgress::from_start(wanted.name.clone(), wanted.required, shards)
+    };
+    RunRecord {
+        version: VERSION,
+        run: RunId::random(),
+        manifest: manifest.to_string(),
+        shards: vec![ShardStart::default(); usize::from(shards)],
+        strategies: args.strategies.iter().map(strategy).collect(),
+        closed: false,
+    }
+}
+
+fn resume(args: &IngestArgs, mut known: RunRecord, manifest: &Manifest) -> Result<RunRecord> {
+    if known.closed {
+        bail!("run {} has ended; leave --resume out to begin another", known.run);
+    }
+    let before: Manifest = known.manifest.parse().unwrap_or_default();
+    if let Some(difference) = before.difference(manifest) {
+        bail!(
+            "run {} cannot go on: {difference}\n  resume it with the same files and options, or begin another by --new",
+            known.run
+        );
+    }
+    for wanted in &args.strategies {
+        let strategy = known.strategies.iter_mut().find(|known| known.state.name == wanted.name);
+        let Some(strategy) = strategy else {
+            bail!(
+                "run {} was begun without strategy {}\n  leave it out, and let it join by `orchard run --from start`",
+                known.run,
+                wanted.name
+            );
+        };
+        strategy.state.required = wanted.required;
+    }
+    known.shards.iter_mut().for_each(|shard| shard.attempt += ATTEMPTS_SINCE);
+    Ok(known)
+}
+
+fn read(folder: &Path) -> Result<Option<RunRecord>> {
+    let path = folder.join("run");
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    };
+    let advice = || format!("{} is no record of a run: remove it to begin another", path.display());
+    let record: RunRecord = serde_json::from_slice(&text).with_context(advice)?;
+    if record.version != VERSION {
+        let found = record.version;
+        bail!("{} is of version {found}, and this program reads {VERSION}", path.display());
+    }
+    Ok(Some(record))
+}
+
+impl OpenedState {
+    pub(super) fn manifest(&self) -> &str {
+        &self.record.manifest
+    }
+
+    /// Writes down how far everything is.
+    pub(super) fn save(&mut self, snapshot: Option<&Snapshot>, closed: bool) -> Result<()> {
+        if let Some(snapshot) = snapshot {
+            let start = |shard: &tick_sdk::rabbitmq::publisher::ShardSnapshot| ShardStart {
+                position: shard.confirmed,
+                attempt: shard.attempt,
+            };
+            self.record.shards = snapshot.shards.iter().map(start).collect();
+            self.record.strategies.clone_from(&snapshot.strategies);
+        }
+        self.record.closed = closed;
+        self.write().with_context(|| format!("writing {}", self.folder.join("run").display()))
+    }
+
+    /// Whole or not at all: a new file takes the old one's place.
+    fn write(&self) -> Result<()> {
+        let new = self.folder.join("run.new");
+        let mut file = File::create(&new)?;
+        file.write_all(&serde_json::to_vec_pretty(&self.record)?)?;
+        file.sync_data()?;
+        Ok(fs::rename(new, self.folder.join("run"))?)
+    }
+}

@@ -1,0 +1,89 @@
+//! The options of `orchard run`.
+
+use clap::{Args, ValueEnum};
+use tick_sdk::rabbitmq::{BrokerUrl, FeedName};
+
+/// Options of `orchard run`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct RunArgs {
+    /// The feed, as its ingester names it
+    #[arg(long, value_name = "NAME")]
+    pub(super) feed: FeedName,
+    /// The strategy, with parameters after a colon
+    #[arg(long, value_name = "[NAME=]STRATEGY[:PARAM=VALUE,…]")]
+    pub(super) strategy: String,
+    /// A broker; for several nodes repeat it, in the ingester's order
+    #[arg(long, value_name = "URL", required = true)]
+    pub(super) broker: Vec<BrokerUrl>,
+    /// The ledger: postgres://… for several machines, or a folder for this one
+    #[arg(long, value_name = "URL|DIR")]
+    pub(super) state: String,
+    /// Where a strategy that the feed does not have yet begins
+    #[arg(long, value_enum, default_value_t = From::Start)]
+    pub(super) from: From,
+    /// Run it beside the others of its kind, under this name
+    #[arg(long = "as", value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// Take the strategy out of the feed, with its queues, and end
+    #[arg(long)]
+    pub(super) leave: bool,
+    /// Go on behind ticks that cannot be had again, and count them
+    #[arg(long)]
+    pub(super) accept_gap: bool,
+    /// When a run has ended, wait for the feed's next one
+    #[arg(long)]
+    pub(super) stay: bool,
+    /// Bytes of each shard that may be under way or not yet stored
+    #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = parse_bytes)]
+    pub(super) prefetch_bytes: usize,
+    /// The summary as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+    /// No progress
+    #[arg(long)]
+    pub(super) quiet: bool,
+}
+
+/// Where a strategy that the feed does not have yet begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum From {
+    /// At the run's first tick: it is caught up
+    Start,
+    /// At the next tick
+    Now,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  orchard run --feed day --strategy apple --broker amqp://localhost --state postgres://localhost/orchard
+  orchard run --feed day --strategy fast=apple:fast=8,slow=20 --broker amqp://localhost --state ledger
+Any number of these share a strategy's shards: start the same command again, here or elsewhere.
+Whoever is killed is taken over from within seconds; Ctrl-C hands over at once.";
+
+/// Bytes, as `16M`, `256K`, `1G` or a plain number; K, M and G are powers of 1024.
+fn parse_bytes(text: &str) -> Result<usize, String> {
+    let wrong = || format!("'{text}' is no number of bytes: write 16M, 256K or 1G");
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let number: usize = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(unit).filter(|bytes| *bytes > 0).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_binary_units() {
+        assert_eq!(parse_bytes("16M"), Ok(16 << 20));
+        assert_eq!(parse_bytes("300"), Ok(300));
+        for wrong in ["", "M", "0", "-1K", "99999999999G", "1.5M"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Taking part in a run: the host, the membership, and what is watched meanwhile.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use anyhow::Result;
+use strategies::host::membership::{Beat, Member, Waker, waker};
+use strategies::host::{CommitObserver, FollowPlan, HostReport, LaneProgress, Membership, RunningHost};
+use strategies::ledger::{self, Commit, LaneRow};
+use tick_sdk::rabbitmq::control::ShardCursor;
+use tick_sdk::rabbitmq::{Control, FeedState, SubscriberHandle};
+
+use super::progress::Progress;
+use super::{LOOK, RunEnded, Session, check_ledger, summary};
+
+/// What the watching thread sees of the others.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Ticks committed by this process.
+    pub(super) ticks: AtomicU64,
+    /// The run's end is committed in every shard.
+    ended: AtomicBool,
+    pub(super) beat: Mutex<Option<Beat>>,
+}
+
+impl Session<'_> {
+    /// Runs the strategy on this member's shards until the run has ended, or something else ends it.
+    pub(super) fn host(self, begins_at: Vec<u64>) -> Result<RunEnded> {
+        let started = Instant::now();
+        let seen = Arc::new(Seen::default());
+        let wake = waker();
+        let groups = self.groups()?;
+        let member = Member {
+            run: self.state.run,
+            strategy: self.instance.name.clone(),
+            name: self.member.to_owned(),
+            shards: self.state.shards.len() as u16,
+        };
+        let Session { args, stop, instance, ledger, mut subscriber, handle, state, .. } = self;
+        subscriber.follow(state.run, begins_at);
+        let ledger_id = ledger.id().to_owned();
+        let observer = Observer { seen: seen.clone(), waker: wake.0.clone() };
+        let plan =
+            FollowPlan { instance, groups, accept_gaps: args.accept_gap, observer: Some(Box::new(observer)) };
+        let host = RunningHost::follow(ledger, state.run, plan, subscriber)?;
+        let beats = see_beats(seen.clone(), handle.clone(), state.clone(), member.clone(), ledger_id.clone());
+        let membership = Membership::start(ledger::open(&args.state)?, member.clone(), wake, beats);
+
+        let mut progress = Progress::start(args, &state);
+        let mut refused = Ok(());
+        let ended = loop {
+            std::thread::sleep(LOOK);
+            let now = handle.state().unwrap_or_else(|| state.clone());
+            if seen.ended.load(Ordering::Acquire) {
+                break RunEnded::AtItsEnd;
+            }
+            if now.run != state.run {
+                break RunEnded::GivenUp;
+            }
+            refused = check_ledger(&now, &member.strategy, &ledger_id);
+            let is_over = refused.is_err() || host.has_ended() || membership.has_ended();
+            if is_over || stop.load(Ordering::Acquire) {
+                break RunEnded::Interrupted;
+            }
+            progress.show(&handle, &seen, &now);
+        };
+        if ended == RunEnded::AtItsEnd {
+            wait_until_closed(&handle, &state);
+        }
+        handle.stop();
+        let report = host.finish();
+        let left = membership.leave();
+        refused?;
+        let report = report?;
+        left?;
+        say_results(args, &state, &member, ended, &report, &handle, started)?;
+        Ok(ended)
+    }
+}
+
+fn say_results(
+    args: &super::RunArgs,
+    state: &FeedState,
+    member: &Member,
+    ended: RunEnded,
+    report: &HostReport,
+    handle: &SubscriberHandle,
+    started: Instant,
+) -> Result<()> {
+    let results = summary::Results::collect(state, member, ended, report, handle.counts(), started.elapsed());
+    let text = if args.json { results.json()? } else { results.text() };
+    std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?;
+    Ok(())
+}
+
+/// Waits for the ingester, if it lives, to close the run: until then it sends on, and that is to be
+/// taken from the queues.
+pub(super) fn wait_until_closed(handle: &SubscriberHandle, state: &FeedState) {
+    if handle.heard_at().is_some_and(|at| at.elapsed() < super::CLOSING) {
+        handle.wait_for_state(super::CLOSING, |now| now.closed || now.run != state.run);
+    }
+}
+
+/// What each beat is for: it says whose shards are whose, and how far they are.
+fn see_beats(
+    seen: Arc<Seen>,
+    handle: SubscriberHandle,
+    state: Arc<FeedState>,
+    member: Member,
+    ledger: String,
+) -> impl FnMut(&Beat) + Send + 'static {
+    move |beat| {
+        handle.assign(beat.shards.clone());
+        let lanes: Vec<LaneRow> =
+            beat.lanes.iter().filter(|row| beat.shards.contains(&row.lane.shard)).cloned().collect();
+        handle.say(cursors(&state, &member.strategy, &member.name, &ledger, &lanes));
+        if let Ok(mut last) = seen.beat.lock() {
+            *last = Some(beat.clone());
+        }
+        if beat.ended {
+            seen.ended.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// How far lanes are, as a message.
+pub(super) fn cursors(
+    state: &FeedState,
+    strategy: &str,
+    member: &str,
+    ledger: &str,
+    lanes: &[LaneRow],
+) -> Control {
+    let cursor = |row: &LaneRow| ShardCursor {
+        shard: row.lane.shard,
+        cursor: row.cursor,
+        stored: row.state_seq,
+        ended: row.ended,
+    };
+    Control::Cursors {
+        run: state.run,
+        strategy: strategy.to_owned(),
+        member: member.to_owned(),
+        ledger: ledger.to_owned(),
+        cursors: lanes.iter().map(cursor).collect(),
+    }
+}
+
+/// Counts what is committed, and lets the ledger be read at once when a shard has ended.
+struct Observer {
+    seen: Arc<Seen>,
+    waker: Waker,
+}
+
+impl CommitObserver for Observer {
+    fn committed(&mut self, commits: &[Commit], _: &[LaneProgress]) {
+        let ticks: u64 = commits.iter().map(|commit| commit.to_seq - commit.from_seq).sum();
+        self.seen.ticks.fetch_add(ticks, Ordering::Relaxed);
+        if commits.iter().any(|commit| commit.ended) {
+            self.waker.wake();
+        }
+    }
+}

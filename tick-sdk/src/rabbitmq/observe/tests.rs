@@ -1,0 +1,161 @@
+use lapin::options::{BasicPublishOptions, ExchangeDeclareOptions};
+use lapin::types::AMQPValue;
+use lapin::{BasicProperties, ExchangeKind};
+use tokio::runtime::Runtime;
+
+use super::*;
+use crate::rabbitmq::Durability;
+use crate::rabbitmq::control::{ShardState, StrategyState};
+
+/// A feed that no other test has, with nothing but its names declared.
+struct Feed {
+    url: BrokerUrl,
+    runtime: Runtime,
+    connection: Connection,
+    channel: Channel,
+    name: FeedName,
+}
+
+impl Feed {
+    fn new() -> Self {
+        let url: BrokerUrl =
+            std::env::var("ORCHARD_TEST_AMQP").expect("ORCHARD_TEST_AMQP is a broker's URL").parse().unwrap();
+        let runtime = url.event_loop().unwrap();
+        let name: FeedName = format!("test-{}", RunId::random()).parse().unwrap();
+        let (connection, channel) = runtime.block_on(async {
+            let connection = url.connect("test").await.unwrap();
+            let channel = connection.create_channel().await.unwrap();
+            let exchange = ExchangeDeclareOptions { durable: true, ..Default::default() };
+            let control = name.control_exchange().into();
+            channel
+                .exchange_declare(control, ExchangeKind::Fanout, exchange, Default::default())
+                .await
+                .unwrap();
+            (connection, channel)
+        });
+        let feed = Self { url, runtime, connection, channel, name };
+        let mut last_only = FieldTable::default();
+        last_only.insert("x-max-length".into(), AMQPValue::LongInt(1));
+        feed.declare(&feed.name.run_queue(), false, last_only);
+        feed.declare(&feed.name.dead_queue(), false, FieldTable::default());
+        feed
+    }
+
+    fn declare(&self, queue: &str, exclusive: bool, arguments: FieldTable) {
+        let options = QueueDeclareOptions { durable: !exclusive, exclusive, ..Default::default() };
+        let declaring = self.channel.queue_declare(queue.into(), options, arguments);
+        self.runtime.block_on(declaring).unwrap();
+    }
+
+    fn publish(&self, exchange: &str, queue: &str, body: &[u8]) {
+        let options = BasicPublishOptions::default();
+        let properties = BasicProperties::default();
+        let publishing = self.channel.basic_publish(exchange.into(), queue.into(), options, body, properties);
+        self.runtime.block_on(publishing).unwrap();
+    }
+
+    fn observe(&self) -> Result<Observation, ObserveError> {
+        observe(std::slice::from_ref(&self.url), &self.name)
+    }
+
+    fn state(&self, run: RunId, at: u64) -> FeedState {
+        let strategy = StrategyState {
+            name: "apple".to_owned(),
+            required: true,
+            active: true,
+            begins_at: vec![0, 0],
+            ledger: None,
+        };
+        FeedState {
+            feed: self.name.clone(),
+            run,
+            manifest: String::new(),
+            groups: String::new(),
+            durability: Durability::Memory,
+            max_frame_bytes: 1000,
+            shards: vec![ShardState::default(); 2],
+            strategies: vec![strategy],
+            published: false,
+            closed: false,
+            at,
+        }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.runtime.block_on(async {
+            let queues = [self.name.run_queue(), self.name.dead_queue(), self.name.queue("apple", 1)];
+            for queue in queues {
+                self.channel.queue_delete(queue.into(), Default::default()).await.unwrap();
+            }
+            let control = self.name.control_exchange();
+            self.channel.exchange_delete(control.into(), Default::default()).await.unwrap();
+            self.connection.close(200, "".into()).await.unwrap();
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_feed_is_seen_and_left_as_it_was() {
+    let feed = Feed::new();
+    let run = RunId::random();
+    feed.publish("", &feed.name.run_queue(), &Control::State(Box::new(feed.state(run, 5))).encode());
+    feed.declare(&feed.name.queue("apple", 1), false, FieldTable::default());
+    feed.publish("", &feed.name.queue("apple", 1), b"a frame");
+    feed.publish("", &feed.name.dead_queue(), b"no frame");
+    for _ in 0..2 {
+        let seen = feed.observe().unwrap();
+        assert_eq!(seen.states, [feed.state(run, 5)]);
+        let waiting: Vec<_> = seen.queues.iter().map(|queue| (queue.shard, queue.waiting)).collect();
+        assert_eq!(waiting, [(0, None), (1, Some(1))]);
+        assert_eq!((seen.dead_letters, seen.has_ingester), (1, false));
+    }
+    feed.declare(&feed.name.ingester_queue(), true, FieldTable::default());
+    assert!(feed.observe().unwrap().has_ingester);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn what_is_said_meanwhile_is_heard_and_only_of_the_newest_run() {
+    let feed = Feed::new();
+    feed.declare(&feed.name.queue("apple", 1), false, FieldTable::default());
+    let (old, new) = (RunId::random(), RunId::random());
+    feed.publish("", &feed.name.run_queue(), &Control::State(Box::new(feed.state(old, 5))).encode());
+    let cursors = |run, cursor| Control::Cursors {
+        run,
+        strategy: "apple".to_owned(),
+        member: "one".to_owned(),
+        ledger: "ledger".to_owned(),
+        cursors: vec![ShardCursor { shard: 0, cursor, stored: 0, ended: false }],
+    };
+    let seen = std::thread::scope(|scope| {
+        let observing = scope.spawn(|| feed_observer(&feed.url, &feed.name));
+        let exchange = feed.name.control_exchange();
+        while !observing.is_finished() {
+            feed.publish(&exchange, "", &Control::State(Box::new(feed.state(new, 9))).encode());
+            feed.publish(&exchange, "", &cursors(old, 1).encode());
+            feed.publish(&exchange, "", &cursors(new, 2).encode());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        observing.join().unwrap()
+    });
+    assert_eq!(seen.states, [feed.state(new, 9)]);
+    assert!(!seen.hosts.is_empty() && seen.hosts.iter().all(|host| host.cursors[0].cursor == 2));
+}
+
+fn feed_observer(url: &BrokerUrl, name: &FeedName) -> Observation {
+    observe(std::slice::from_ref(url), name).unwrap()
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_feed_that_is_not_there_or_says_nothing_is_an_error() {
+    let feed = Feed::new();
+    feed.declare(&feed.name.queue("apple", 1), false, FieldTable::default());
+    assert!(matches!(feed.observe(), Err(ObserveError::NoState { .. })));
+    let unknown: FeedName = format!("test-{}", RunId::random()).parse().unwrap();
+    let error = observe(std::slice::from_ref(&feed.url), &unknown).unwrap_err().to_string();
+    assert!(error.contains(&unknown.run_queue()) && error.contains("--broker"), "{error}");
+}

@@ -1,0 +1,195 @@
+//! A feed whose frames are published by hand, one by one.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use lapin::options::{
+    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, Consumer, ExchangeKind};
+use rkyv::util::AlignedVec;
+use tokio::runtime::Runtime;
+
+use super::SOON;
+use crate::rabbitmq::{BrokerUrl, Control, FeedName, FeedState};
+use crate::{Frame, RunId};
+
+/// A feed of two shards and the strategy apple.
+pub(super) struct HandFeed {
+    pub(super) name: FeedName,
+    pub(super) url: BrokerUrl,
+    runtime: Runtime,
+    channel: Channel,
+    _connection: Connection,
+}
+
+/// What is said over the control exchange.
+pub(super) struct Listening<'a> {
+    feed: &'a HandFeed,
+    messages: RefCell<Consumer>,
+}
+
+pub(super) fn encode(frame: &Frame) -> AlignedVec {
+    let mut body = AlignedVec::new();
+    frame.encode(&mut body).unwrap();
+    body
+}
+
+fn durable() -> ExchangeDeclareOptions {
+    ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() }
+}
+
+impl HandFeed {
+    pub(super) fn new(name: &str) -> Self {
+        let url = std::env::var("ORCHARD_TEST_AMQP").expect("ORCHARD_TEST_AMQP is set: run scripts/test");
+        let url: BrokerUrl = url.parse().unwrap();
+        let name: FeedName = format!("{name}-{}", &RunId::random().to_string()[..8]).parse().unwrap();
+        let runtime = url.event_loop().unwrap();
+        let (connection, channel) = runtime.block_on(async {
+            let connection = url.connect("hand").await.unwrap();
+            let channel = connection.create_channel().await.unwrap();
+            channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+            let none = FieldTable::default;
+            let (frames, control) = (name.exchange(), name.control_exchange());
+            channel.exchange_declare(frames.into(), ExchangeKind::Direct, durable(), none()).await.unwrap();
+            channel.exchange_declare(control.into(), ExchangeKind::Fanout, durable(), none()).await.unwrap();
+            (connection, channel)
+        });
+        let feed = Self { name, url, runtime, channel, _connection: connection };
+        feed.declare_queue(0);
+        feed.declare_queue(1);
+        feed
+    }
+
+    pub(super) fn declare_queue(&self, shard: u16) {
+        let queue = self.name.queue("apple", shard);
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let key = shard.to_string();
+        self.runtime.block_on(async {
+            self.channel.queue_declare(queue.as_str().into(), options, arguments).await.unwrap();
+            let (exchange, bind) = (self.name.exchange(), QueueBindOptions::default());
+            let binding = self.channel.queue_bind(
+                queue.into(),
+                exchange.into(),
+                key.into(),
+                bind,
+                FieldTable::default(),
+            );
+            binding.await.unwrap();
+        });
+    }
+
+    pub(super) fn delete_queue(&self, shard: u16) {
+        let queue = self.name.queue("apple", shard);
+        let deleting = self.channel.queue_delete(queue.into(), QueueDeleteOptions::default());
+        self.runtime.block_on(deleting).unwrap();
+    }
+
+    pub(super) fn publish_all(&self, frames: impl Iterator<Item = Frame>) {
+        frames.for_each(|frame| self.publish(&frame));
+    }
+
+    pub(super) fn publish(&self, frame: &Frame) {
+        self.publish_body(&self.name.exchange(), &frame.header.shard.to_string(), &encode(frame));
+    }
+
+    pub(super) fn publish_body(&self, exchange: &str, key: &str, body: &[u8]) {
+        let options = BasicPublishOptions::default();
+        let publishing = self.channel.basic_publish(
+            exchange.into(),
+            key.into(),
+            options,
+            body,
+            BasicProperties::default(),
+        );
+        self.runtime.block_on(async { publishing.await.unwrap().await.unwrap() });
+    }
+
+    pub(super) fn publish_by_foreign_exchange(&self, frame: &Frame) {
+        let foreign = format!("foreign-{}", self.name);
+        let queue = self.name.queue("apple", frame.header.shard);
+        self.runtime.block_on(async {
+            let none = FieldTable::default;
+            let kind = ExchangeKind::Fanout;
+            self.channel.exchange_declare(foreign.as_str().into(), kind, durable(), none()).await.unwrap();
+            let bind = QueueBindOptions::default();
+            let binding =
+                self.channel.queue_bind(queue.into(), foreign.as_str().into(), "".into(), bind, none());
+            binding.await.unwrap();
+        });
+        self.publish_body(&foreign, "", &encode(frame));
+    }
+
+    pub(super) fn say(&self, control: &Control) {
+        self.publish_body(&self.name.control_exchange(), "", &control.encode());
+    }
+
+    pub(super) fn say_state(&self, state: &FeedState) {
+        self.say(&Control::State(Box::new(state.clone())));
+    }
+
+    /// Keeps a state as an ingester does that has gone since.
+    pub(super) fn keep_state(&self, state: &FeedState) {
+        let queue = self.name.run_queue();
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let declaring = self.channel.queue_declare(queue.as_str().into(), options, FieldTable::default());
+        self.runtime.block_on(declaring).unwrap();
+        self.publish_body("", &queue, &Control::State(Box::new(state.clone())).encode());
+    }
+
+    pub(super) fn listen(&self) -> Listening<'_> {
+        let messages = self.runtime.block_on(async {
+            let none = FieldTable::default;
+            let own = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+            let queue = self.channel.queue_declare("".into(), own, none()).await.unwrap().name().clone();
+            let (exchange, bind) = (self.name.control_exchange(), QueueBindOptions::default());
+            let binding = self.channel.queue_bind(queue.clone(), exchange.into(), "".into(), bind, none());
+            binding.await.unwrap();
+            let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+            self.channel.basic_consume(queue, "".into(), options, none()).await.unwrap()
+        });
+        Listening { feed: self, messages: RefCell::new(messages) }
+    }
+
+    /// Waits until a queue that nobody consumes has so many messages.
+    pub(super) fn wait_for_messages(&self, shard: u16, count: u32) {
+        let queue = self.name.queue("apple", shard);
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let until = Instant::now() + SOON;
+        loop {
+            let declaring = self.channel.queue_declare(queue.as_str().into(), passive, FieldTable::default());
+            let found = self.runtime.block_on(declaring).unwrap();
+            let is_free = found.consumer_count() == 0;
+            if is_free && found.message_count() == count {
+                return;
+            }
+            assert!(Instant::now() < until, "{} messages and not {count}", found.message_count());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for HandFeed {
+    fn drop(&mut self) {
+        for shard in [0, 1] {
+            let queue = self.name.queue("apple", shard);
+            let deleting = self.channel.queue_delete(queue.into(), QueueDeleteOptions::default());
+            // Left behind, it goes with the broker.
+            let _ = self.runtime.block_on(deleting);
+        }
+    }
+}
+
+impl Listening<'_> {
+    pub(super) fn next(&self) -> Control {
+        let mut messages = self.messages.borrow_mut();
+        let next = async { tokio::time::timeout(SOON, messages.next()).await };
+        let message = self.feed.runtime.block_on(next).expect("something is said").unwrap().unwrap();
+        Control::decode(&message.data).unwrap()
+    }
+}
