@@ -173,16 +173,22 @@ impl<'a> Session<'a> {
 
     async fn publish(&mut self) -> Result<(), PublishError> {
         let mut look = pin!(sleep(LOOK));
+        let mut stopped = None;
         loop {
             let taken = self.collect()?;
             if self.bindings != self.shared.strategies().version() {
                 self.bind().await?;
             }
             let is_blocked = self.connection.status().blocked();
-            let sent = if is_blocked { 0 } else { self.send()? };
-            if self.shared.is_stopping() && (self.in_flight() == 0 || is_blocked) {
-                return Ok(());
+            if self.shared.is_stopping() {
+                // What is on its way may be confirmed; the rest is sent when the run is resumed.
+                let since = *stopped.get_or_insert(self.shared.now());
+                if self.in_flight() == 0 || is_blocked || self.shared.now() > since + CLOSING {
+                    return Ok(());
+                }
             }
+            let may_send = !is_blocked && stopped.is_none();
+            let sent = if may_send { self.send()? } else { 0 };
             if taken + sent > 0 {
                 // The library's own thread has work now; ours goes on when that has answered.
                 tokio::task::yield_now().await;
