@@ -268,3 +268,6 @@ fn run(shared: &Arc<Shared>) {
 fn since(started: Instant) -> Duration {
     started.elapsed()
 }
+
+#[cfg(test)]
+mod tests;

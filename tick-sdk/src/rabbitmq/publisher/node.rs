@@ -134,14 +134,14 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn open(&mut self) -> Result<(), BrokerError> {
+    async fn open(&mut self) -> Result<(), PublishError> {
         let channel = self.url.answer(self.connection.create_channel()).await?;
         declare::frames_exchange(self.url, &channel, &self.shared.plan.feed).await?;
         self.bind().await
     }
 
     /// Brings streams, queues and bindings to what the strategies want.
-    async fn bind(&mut self) -> Result<(), BrokerError> {
+    async fn bind(&mut self) -> Result<(), PublishError> {
         self.bindings = self.shared.bindings.load(Ordering::Acquire);
         self.links.retain(|link| {
             let stays = !link.stream.is_over();
@@ -159,10 +159,14 @@ impl<'a> Session<'a> {
         }
         self.turn = 0;
         let mut is_changed = false;
-        for link in self.links.iter().filter(|link| link.stream.to.is_none()) {
-            let wanted = self.shared.strategies().bindings(link.stream.shard);
+        for place in 0..self.links.len() {
+            let stream = self.links[place].stream.clone();
+            if stream.to.is_some() {
+                continue;
+            }
+            let wanted = self.shared.strategies().bindings(stream.shard);
             for (strategy, binding) in wanted {
-                is_changed |= self.bind_one(link, &strategy, binding).await?;
+                is_changed |= self.bind_one(place, &strategy, binding).await?;
             }
         }
         if is_changed {
@@ -173,17 +177,27 @@ impl<'a> Session<'a> {
 
     /// Brings one queue to what is wanted of it, on the channel of its shard's frames: those that were
     /// published before are behind it, those that follow before it. Gives whether hosts should know.
-    async fn bind_one(&self, link: &Link, strategy: &str, binding: Binding) -> Result<bool, BrokerError> {
-        let (url, plan, channel) = (self.url, &self.shared.plan, &link.channel);
-        let shard = link.stream.shard;
+    async fn bind_one(
+        &mut self,
+        place: usize,
+        strategy: &str,
+        binding: Binding,
+    ) -> Result<bool, PublishError> {
+        let (url, plan) = (self.url, &self.shared.plan);
+        let (channel, stream) = (&self.links[place].channel.clone(), self.links[place].stream.clone());
+        let shard = stream.shard;
         let mut is_changed = false;
         match binding {
             Binding::Bound | Binding::FromNow | Binding::CatchingUp => {
                 declare::queue(url, channel, plan, strategy, shard).await?;
+                if binding == Binding::FromNow {
+                    // Its host knows no names yet, and would have to ask while frames come.
+                    self.send_dictionary(place, strategy)?;
+                }
                 if binding != Binding::CatchingUp {
                     declare::bind(url, channel, &plan.feed, strategy, shard).await?;
                 }
-                let position = lock(&link.stream.sending).window.published();
+                let position = lock(&stream.sending).window.published();
                 self.shared.strategies().declared(strategy, shard, position);
                 is_changed = binding != Binding::Bound;
             }
@@ -357,6 +371,7 @@ impl<'a> Session<'a> {
                 (idle, sent) = (0, sent + 1);
             }
         }
+        self.node.in_flight.store(self.in_flight(), Ordering::Relaxed);
         Ok(sent)
     }
 
@@ -408,23 +423,31 @@ impl<'a> Session<'a> {
         for (strategy, shard) in asked {
             let is_shard = |link: &Link| link.stream.to.is_none() && link.stream.shard == shard;
             let Some(place) = self.links.iter().position(is_shard) else { continue };
-            let frame = {
-                let sending = lock(&self.links[place].stream.sending);
-                let names = sending.dictionary.clone();
-                let flags = FrameFlags::DICTIONARY;
-                let header = FrameHeader { flags, ..self.heartbeat(shard, &sending) };
-                let len = names.len() as u32;
-                Frame::owned(header, Vec::new()).naming(names, len)
-            };
             // After a resume nothing is named before the feed has come to its start.
-            if frame.dictionary_len == 0 {
+            if !self.send_dictionary(place, &strategy)? {
                 lock(&self.node.dictionaries).insert((strategy, shard));
-                continue;
             }
-            self.extra(1);
-            self.publish_frame(place, None, frame, Some(&strategy))?;
         }
         Ok(())
+    }
+
+    /// Sends one strategy the names of all instruments of a shard; gives whether there are any.
+    fn send_dictionary(&mut self, place: usize, strategy: &str) -> Result<bool, PublishError> {
+        let stream = &self.links[place].stream;
+        let frame = {
+            let sending = lock(&stream.sending);
+            let names = sending.dictionary.clone();
+            let flags = FrameFlags::DICTIONARY;
+            let header = FrameHeader { flags, ..self.heartbeat(stream.shard, &sending) };
+            let len = names.len() as u32;
+            Frame::owned(header, Vec::new()).naming(names, len)
+        };
+        let is_known = frame.dictionary_len > 0;
+        if is_known {
+            self.extra(1);
+            self.publish_frame(place, None, frame, Some(strategy))?;
+        }
+        Ok(is_known)
     }
 
     /// Counts messages that no window holds.

@@ -9,9 +9,12 @@ use super::shared::{Sending, Shared, Stream, lock};
 use crate::transport::{FrameSender, TransportError};
 use crate::{Frame, FrameFlags};
 
-/// With so many bytes unconfirmed on its way to a node, small frames only make the queue of messages
-/// longer: ticks gather on.
+/// With so many bytes on the way to a node, small frames only make the queue of messages longer:
+/// ticks gather on.
 const GATHER_ABOVE_BYTES: usize = 4 << 20;
+/// With so many messages on the way to a node, the broker is slower than the budget: one more would
+/// wait behind them for milliseconds, and so ticks gather on.
+const GATHER_ABOVE_MESSAGES: usize = 64;
 
 /// The longest sleep before the feed looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(100);
@@ -34,7 +37,9 @@ impl FrameSender for PublishedFrames {
             let sending = lock(&stream.sending);
             sending.window.unsent() > 0 || sending.window.is_refused()
         };
-        if is_behind || node.unconfirmed_bytes.load(Ordering::Relaxed) > GATHER_ABOVE_BYTES {
+        let is_busy = node.unconfirmed_bytes.load(Ordering::Relaxed) > GATHER_ABOVE_BYTES
+            || node.in_flight.load(Ordering::Relaxed) > GATHER_ABOVE_MESSAGES;
+        if is_behind || is_busy {
             return Duration::MAX;
         }
         lock(&node.bucket).delay(shared.now(), stream.cost())
