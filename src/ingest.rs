@@ -2,12 +2,13 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use tick_ingest::feed::{self, FeedControl, FeedError, FeedPlan, Gather, SourceSpec};
+use tick_ingest::feed::{self, FeedControl, FeedError, FeedPlan, Gather, Pace, SourceSpec};
 use tick_sdk::Groups;
-use tick_sdk::rabbitmq::publisher::Snapshot;
+use tick_sdk::rabbitmq::publisher::{CatchUpFrames, Snapshot, StrategyProgress};
 use tick_sdk::rabbitmq::{Publisher, PublisherPlan};
 use tick_sdk::transport::TransportError;
 
@@ -54,10 +55,10 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
     let feeding = Feeding { plan: &plan, publisher: &publisher, control: &control };
     let published = std::thread::scope(|scope| {
         let feed = scope.spawn(|| feeding.run());
-        let watched = watch(args, &feeding, &feed, &mut state);
+        let watched = watch(args, &feeding, scope, &feed, &mut state);
         control.stop();
         publisher.take_no_more();
-        let fed = feed.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let fed = joined(feed);
         let ended = watched?;
         fed.map(|()| ended)
     });
@@ -72,6 +73,11 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
     let text = if args.json { summary.json() } else { summary.text() };
     std::io::stdout().write_all(text.as_bytes()).context("writing the summary")?;
     Ok(ended)
+}
+
+/// What a thread came to; its panic goes on here.
+fn joined(thread: ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn plan(
@@ -142,18 +148,51 @@ impl Feeding<'_> {
     }
 }
 
+impl Feeding<'_> {
+    /// Runs a strategy's own pass, at full speed, until its queues are where the feed is.
+    fn catch_up(&self, frames: &CatchUpFrames) -> Result<()> {
+        let mut plan = self.plan.clone();
+        plan.pace = Pace::default();
+        let control = FeedControl::default();
+        while !frames.is_over() && !self.control.is_stopped() {
+            plan.start = frames.restart();
+            match feed::run(&plan, frames, &control) {
+                Ok(_) => {}
+                Err(FeedError::Transport(TransportError::SetBack)) => continue,
+                Err(FeedError::Transport(TransportError::Closed)) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+            while !frames.is_set_back() && !frames.is_over() && !self.control.is_stopped() {
+                self.publisher.wait(LOOK);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Watches until the run has ended, the feed has failed or somebody says stop.
-fn watch(
+fn watch<'scope>(
     args: &IngestArgs,
-    feeding: &Feeding<'_>,
-    feed: &std::thread::ScopedJoinHandle<'_, Result<()>>,
+    feeding: &'scope Feeding<'_>,
+    scope: &'scope Scope<'scope, '_>,
+    feed: &ScopedJoinHandle<'_, Result<()>>,
     state: &mut OpenedState,
 ) -> Result<Ended> {
     let mut lines = ProgressLines::new(args.quiet, feeding.publisher.snapshot()?);
+    let mut passes = Vec::new();
+    let mut patience = Patience::new(args.abandon_after);
     loop {
         feeding.publisher.wait(LOOK);
+        while let Some(frames) = feeding.publisher.next_catch_up() {
+            passes.push(scope.spawn(move || feeding.catch_up(&frames)));
+        }
+        for place in (0..passes.len()).rev() {
+            if passes[place].is_finished() {
+                joined(passes.swap_remove(place))?;
+            }
+        }
         let snapshot = feeding.publisher.snapshot()?;
-        if has_ended(args, &snapshot) {
+        if has_ended(args, &snapshot) && (args.detach || !patience.waits_for(&snapshot)) {
             return Ok(Ended::Done);
         }
         if feeding.control.is_stopped() {
@@ -169,8 +208,36 @@ fn watch(
     }
 }
 
+/// Whether everything is published, and what is required has come to the end.
 fn has_ended(args: &IngestArgs, snapshot: &Snapshot) -> bool {
     let shards = snapshot.shards.len();
     let mut required = snapshot.strategies.iter().filter(|strategy| strategy.state.required);
     snapshot.is_published && (args.detach || required.all(|strategy| strategy.has_ended(shards)))
+}
+
+/// At the end optional strategies are waited for as long as they get on.
+struct Patience {
+    longest: Duration,
+    committed: u64,
+    since: Instant,
+}
+
+impl Patience {
+    fn new(longest: Duration) -> Self {
+        Self { longest, committed: 0, since: Instant::now() }
+    }
+
+    fn waits_for(&mut self, snapshot: &Snapshot) -> bool {
+        let shards = snapshot.shards.len();
+        // One that nobody has run yet is not waited for.
+        let is_behind = |strategy: &StrategyProgress| {
+            strategy.state.active && !strategy.cursors.is_empty() && !strategy.has_ended(shards)
+        };
+        let cursors = snapshot.strategies.iter().flat_map(|strategy| &strategy.cursors);
+        let committed = cursors.map(|cursor| cursor.cursor).sum();
+        if self.committed != committed {
+            (self.committed, self.since) = (committed, Instant::now());
+        }
+        snapshot.strategies.iter().any(is_behind) && self.since.elapsed() < self.longest
+    }
 }

@@ -239,6 +239,7 @@ fn run_merged(
                 rest = &rest[skipped..];
                 continue;
             }
+            control.begin();
             let due = pace.due(rest);
             if due == 0 {
                 let patience = cutter.pause()?;

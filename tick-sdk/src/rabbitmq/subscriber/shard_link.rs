@@ -15,8 +15,8 @@ use super::hub::Context;
 use super::messages::{Delivered, FromBroker};
 use super::prefetch::Prefetch;
 use super::unacked::Ack;
-use crate::rabbitmq::BrokerError;
 use crate::rabbitmq::backoff::Backoff;
+use crate::rabbitmq::{BrokerError, Durability};
 
 /// To one shard's link.
 pub(super) enum ShardCommand {
@@ -81,7 +81,7 @@ impl ShardLink {
                     Some(ShardCommand::Ack { .. }) => {}
                     Some(ShardCommand::Widen) => {
                         self.prefetch.widen();
-                        self.begin_again(open, &mut consuming).await?;
+                        self.change_limit(open, &mut consuming).await?;
                     }
                     None => {
                         // What is not acknowledged goes back in order, before anybody else consumes.
@@ -94,7 +94,7 @@ impl ShardLink {
                         let changed = self.prefetch.note(delivery.data.len());
                         self.deliver(link, delivery).await;
                         if changed {
-                            self.begin_again(open, &mut consuming).await?;
+                            self.change_limit(open, &mut consuming).await?;
                         }
                     }
                     Some(Err(error)) => return Err(url.failed(&error)),
@@ -106,13 +106,29 @@ impl ShardLink {
 
     async fn begin(&self, open: &Open, channel: &Channel) -> Result<Consumer, BrokerError> {
         let url = &open.url;
-        url.answer(channel.basic_qos(self.prefetch.count(), BasicQosOptions::default())).await?;
+        self.limit(open, channel).await?;
         let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
         url.answer(channel.basic_consume(queue, "".into(), options, FieldTable::default())).await
     }
 
-    /// Another prefetch count holds for the channel's next consumer only.
-    async fn begin_again(&mut self, open: &Open, consuming: &mut Consuming) -> Result<(), BrokerError> {
+    /// Sets the prefetch count. Of a channel as a whole it holds at once, and classic queues know that.
+    async fn limit(&self, open: &Open, channel: &Channel) -> Result<(), BrokerError> {
+        let options = BasicQosOptions { global: self.is_classic() };
+        open.url.answer(channel.basic_qos(self.prefetch.count(), options)).await
+    }
+
+    fn is_classic(&self) -> bool {
+        self.context.shared.state().is_none_or(|state| state.durability == Durability::Memory)
+    }
+
+    /// Makes another prefetch count hold.
+    async fn change_limit(&mut self, open: &Open, consuming: &mut Consuming) -> Result<(), BrokerError> {
+        if self.is_classic() {
+            // Its consumer is never cancelled: a classic queue that is not empty then gives the turn
+            // to the next one and gives it nothing, and crashes at the next message (seen with 3.10).
+            return self.limit(open, &consuming.channel).await;
+        }
+        // A quorum queue's count holds for the channel's next consumer only.
         let tag = consuming.consumer.tag();
         open.url.answer(consuming.channel.basic_cancel(tag, BasicCancelOptions::default())).await?;
         // What was on its way when it was cancelled comes before what the next one is given.
