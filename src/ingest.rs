@@ -21,7 +21,7 @@ mod args;
 mod progress;
 mod state;
 
-pub(crate) use args::IngestArgs;
+pub(crate) use args::{IngestArgs, parse_bytes};
 use progress::{ProgressLines, Summary};
 use state::OpenedState;
 

@@ -14,6 +14,7 @@ use crate::duration::parse_duration_ns;
 use crate::ended::{Ended, UsageError};
 use crate::generate::{parse_count, parse_skew};
 use crate::info::survey::Survey;
+use crate::ingest::parse_bytes;
 use crate::sources::SourceArgs;
 
 mod json;
@@ -86,7 +87,7 @@ struct BrokerArgs {
     #[arg(long, value_name = "TIME", default_value = "500us", value_parser = parse_duration_ns)]
     hop: u64,
     /// A full frame
-    #[arg(long, value_name = "BYTES", default_value = "256K", value_parser = parse_count)]
+    #[arg(long, value_name = "BYTES", default_value = "256K", value_parser = parse_bytes)]
     frame_bytes: u64,
     /// Ticks a second that the one consumer of a shard takes
     #[arg(long, value_name = "N", default_value = "20M", value_parser = parse_count)]
