@@ -18,8 +18,8 @@ use super::hub::Context;
 use super::messages::{Delivered, FromBroker};
 use super::prefetch::Prefetch;
 use super::unacked::Ack;
-use crate::rabbitmq::BrokerError;
 use crate::rabbitmq::backoff::Backoff;
+use crate::rabbitmq::{BrokerError, Durability};
 
 /// Between looks whether a queue has no consumer any more.
 const LOOK: Duration = Duration::from_millis(50);
@@ -84,9 +84,20 @@ impl ShardLink {
 
     async fn begin(&self, open: &Open, channel: &Channel) -> Result<Consumer, BrokerError> {
         let url = &open.url;
-        url.answer(channel.basic_qos(self.prefetch.count(), BasicQosOptions::default())).await?;
+        self.limit(open, channel).await?;
         let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
         url.answer(channel.basic_consume(queue, "".into(), options, FieldTable::default())).await
+    }
+
+    /// Sets how many frames may be under way. Set for the channel as a whole it holds at once, and
+    /// classic queues know that; for each consumer, it holds for the channel's next one.
+    async fn limit(&self, open: &Open, channel: &Channel) -> Result<(), BrokerError> {
+        let options = BasicQosOptions { global: self.is_classic() };
+        open.url.answer(channel.basic_qos(self.prefetch.count(), options)).await
+    }
+
+    fn is_classic(&self) -> bool {
+        self.context.shared.state().is_none_or(|state| state.durability == Durability::Memory)
     }
 
     /// Passes deliveries on, and acknowledgements back.
@@ -130,12 +141,12 @@ impl ShardLink {
         }
     }
 
-    /// Consumes anew with another number of frames under way, which holds for the channel's next
-    /// consumer only.
+    /// Lets another number of frames be under way.
     ///
-    /// Not while another consumer waits beside this one: some brokers' queues do not go on with that
-    /// one when the active one is cancelled, and crash at the next message (rabbitmq-server issue
-    /// 5460). Then it stays as it is, as the shard is about to be somebody else's.
+    /// The consumer of a classic queue is never cancelled for that: where another one waits, some
+    /// brokers' queues give the turn to it and go on with nothing, and crash at the next message
+    /// (rabbitmq-server issue 5460). That of a quorum queue is, unless another one waits: then the
+    /// shard is about to be somebody else's.
     async fn resize(
         &self,
         open: &Open,
@@ -143,6 +154,9 @@ impl ShardLink {
         consumer: &mut Consumer,
         link: u32,
     ) -> Result<(), BrokerError> {
+        if self.is_classic() {
+            return self.limit(open, channel).await;
+        }
         if consumers(open, channel, &self.queue).await? > 1 {
             return Ok(());
         }
