@@ -24,6 +24,9 @@ use crate::rabbitmq::backoff::Backoff;
 /// Between looks whether a queue has no consumer any more.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Whoever saw the queue free at the same time has begun to consume within this time.
+const ALONE_AFTER: Duration = Duration::from_secs(1);
+
 /// To one shard's link.
 pub(super) enum ShardCommand {
     Ack { link: u32, ack: Ack },
@@ -38,6 +41,8 @@ pub(super) struct ShardLink {
     pub(super) connections: Opened,
     pub(super) inbox: mpsc::Receiver<ShardCommand>,
     pub(super) prefetch: Prefetch,
+    /// The number of frames under way that the consumer has, which follows the wanted one later.
+    pub(super) in_force: u16,
 }
 
 impl ShardLink {
@@ -82,9 +87,10 @@ impl ShardLink {
         ended.and(closing)
     }
 
-    async fn begin(&self, open: &Open, channel: &Channel) -> Result<Consumer, BrokerError> {
+    async fn begin(&mut self, open: &Open, channel: &Channel) -> Result<Consumer, BrokerError> {
         let url = &open.url;
-        url.answer(channel.basic_qos(self.prefetch.count(), BasicQosOptions::default())).await?;
+        self.in_force = self.prefetch.count();
+        url.answer(channel.basic_qos(self.in_force, BasicQosOptions::default())).await?;
         let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
         url.answer(channel.basic_consume(queue, "".into(), options, FieldTable::default())).await
     }
@@ -100,7 +106,13 @@ impl ShardLink {
         let url = &open.url;
         let link = self.context.links.fetch_add(1, Ordering::Relaxed);
         self.context.forward(FromBroker::Opened { shard: self.shard, link }).await;
+        let begun = Instant::now();
+        let mut resized = false;
         loop {
+            if resized && begun.elapsed() >= ALONE_AFTER {
+                resized = false;
+                self.resize(open, channel, consumer, link).await?;
+            }
             tokio::select! {
                 biased;
                 command = self.inbox.recv() => match command {
@@ -110,18 +122,15 @@ impl ShardLink {
                     Some(ShardCommand::Ack { .. }) => {}
                     Some(ShardCommand::Widen) => {
                         self.prefetch.widen();
-                        self.resize(open, channel, consumer, link).await?;
+                        resized = true;
                     }
                     None => return Ok(()),
                 },
                 delivery = consumer.next() => match delivery {
                     Some(Ok(delivery)) => {
                         backoff.reset();
-                        let resized = self.prefetch.note(delivery.data.len(), Instant::now());
+                        resized |= self.prefetch.note(delivery.data.len(), Instant::now());
                         self.deliver(link, delivery).await;
-                        if resized {
-                            self.resize(open, channel, consumer, link).await?;
-                        }
                     }
                     Some(Err(error)) => return Err(url.failed(&error)),
                     None => return Err(self.cancelled(open)),
@@ -137,7 +146,7 @@ impl ShardLink {
     /// one when the active one is cancelled, and crash at the next message (rabbitmq-server issue
     /// 5460). Then it stays as it is, as the shard is about to be somebody else's.
     async fn resize(
-        &self,
+        &mut self,
         open: &Open,
         channel: &Channel,
         consumer: &mut Consumer,
@@ -166,7 +175,7 @@ impl ShardLink {
             shard: self.shard,
             link,
             tag: delivery_tag,
-            prefetch: self.prefetch.count(),
+            prefetch: self.in_force,
             exchange,
             routing_key,
             body: data,
