@@ -23,7 +23,7 @@ mod log;
 mod progress;
 mod state;
 
-pub(crate) use args::IngestArgs;
+pub(crate) use args::{IngestArgs, parse_bytes};
 use log::SourceLog;
 use progress::{ProgressLines, Summary};
 use state::OpenedState;
@@ -121,7 +121,7 @@ fn publisher_plan(args: &IngestArgs, state: &OpenedState, groups: String) -> Pub
         brokers: args.broker.clone(),
         budget: args.budget.clone(),
         durability: args.durability,
-        max_frame_bytes: args.frame_bytes as usize,
+        max_frame_bytes: args.max_frame_bytes(),
         queue_bytes: args.queue_bytes,
         abandon_after: args.abandon_after,
         shards: state.record.shards.clone(),

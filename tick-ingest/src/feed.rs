@@ -262,6 +262,7 @@ fn send_paced(
             rest = &rest[skipped..];
             continue;
         }
+        control.begin();
         let due = pace.due(rest);
         if due == 0 {
             let patience = cutter.pause()?;

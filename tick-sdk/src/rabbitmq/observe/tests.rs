@@ -121,6 +121,19 @@ fn a_feed_is_seen_and_left_as_it_was() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
+fn two_ways_to_one_cluster_count_its_dead_letters_once() {
+    let feed = Feed::new();
+    feed.declare(&feed.name.queue("apple", 1), false, FieldTable::default());
+    let state = Control::State(Box::new(feed.state(RunId::random(), 5)));
+    feed.publish("", &feed.name.run_queue(), &state.encode());
+    feed.publish("", &feed.name.dead_queue(), b"no frame");
+    let twice = [feed.url.clone(), feed.url.clone()];
+    let seen = Listening::listen(&twice, &feed.name).unwrap().finish().unwrap();
+    assert_eq!((seen.dead_letters, seen.states.len()), (1, 1));
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
 fn what_is_said_meanwhile_is_heard_and_only_of_the_newest_run() {
     let feed = Feed::new();
     feed.declare(&feed.name.queue("apple", 1), false, FieldTable::default());
