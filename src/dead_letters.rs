@@ -41,7 +41,7 @@ struct WhereArgs {
     /// Its brokers
     #[arg(long, value_name = "URL", required = true)]
     broker: Vec<BrokerUrl>,
-    /// JSON: one object a dead letter, each on one line
+    /// JSON on one line: an array of all, an object of one
     #[arg(long)]
     json: bool,
 }
@@ -91,7 +91,7 @@ pub(crate) fn run(args: DeadLettersArgs) -> Result<Ended> {
 fn list(place: &WhereArgs) -> Result<()> {
     let taken = place.take(MAX_TAKEN)?;
     let text = match place.json {
-        true => taken.iter().enumerate().map(|(at, (_, letter))| show::json(at + 1, letter, false)).collect(),
+        true => show::json_list(&taken),
         false => show::list(&taken, place.broker.len() > 1),
     };
     // Before anything is written: whoever reads it may be gone, and the letters must go back.
@@ -103,7 +103,7 @@ fn show_one(args: &ShowArgs) -> Result<()> {
     let taken = args.place.take(numbered(args.number)?)?;
     let letter = taken.get(args.number)?;
     let text = match args.place.json {
-        true => show::json(args.number, letter, true),
+        true => format!("{}\n", show::json(args.number, letter, true)),
         false => show::letter(args.number, letter),
     };
     taken.close()?;

@@ -18,12 +18,14 @@ pub(crate) struct Described<'a> {
     pub(crate) shards: u16,
     /// The groups file's text, empty for none.
     pub(crate) groups: &'a str,
+    /// The sources cannot be read twice, and are kept in a log: what they hold is not known before.
+    pub(crate) is_logged: bool,
 }
 
 /// Describes the sources, each with size and hash, and every option that decides which ticks there
 /// are and in which shard.
 pub(crate) fn describe(described: &Described<'_>) -> Result<Manifest> {
-    let Described { sources, selection, specs, shards, groups } = described;
+    let Described { sources, selection, specs, shards, groups, is_logged } = described;
     let mut entries = sources.manifest();
     entries.extend(selection.manifest());
     entries.push(("--shards".to_owned(), shards.to_string()));
@@ -31,6 +33,7 @@ pub(crate) fn describe(described: &Described<'_>) -> Result<Manifest> {
     entries.push(("wire version".to_owned(), tick_sdk::frame::wire::WIRE_VERSION.to_string()));
     for (place, source) in specs.iter().enumerate() {
         let description = match source {
+            SourceSpec::File { name, .. } if *is_logged => name.clone(),
             SourceSpec::File { name, .. } if name == "-" => {
                 let problem = "standard input cannot be read twice, so a run of it cannot be resumed: \
                     convert it to a .ticks file first, or leave --state out";

@@ -14,13 +14,14 @@ use crate::duration::parse_duration_ns;
 use crate::ended::{Ended, UsageError};
 use crate::generate::{parse_count, parse_skew};
 use crate::info::survey::Survey;
+use crate::ingest::parse_bytes;
 use crate::sources::SourceArgs;
 
 mod json;
 mod model;
 mod show;
 
-use model::{Brokers, Demand, Plan};
+use model::{Brokers, Demand, Key, Plan};
 
 /// Options of `orchard plan`.
 #[derive(Debug, Args)]
@@ -86,7 +87,7 @@ struct BrokerArgs {
     #[arg(long, value_name = "TIME", default_value = "500us", value_parser = parse_duration_ns)]
     hop: u64,
     /// A full frame
-    #[arg(long, value_name = "BYTES", default_value = "256K", value_parser = parse_count)]
+    #[arg(long, value_name = "BYTES", default_value = "256K", value_parser = parse_bytes)]
     frame_bytes: u64,
     /// Ticks a second that the one consumer of a shard takes
     #[arg(long, value_name = "N", default_value = "20M", value_parser = parse_count)]
@@ -160,7 +161,7 @@ impl BrokerArgs {
 }
 
 /// Every key with its share of the ticks: of the files, else as the options say.
-fn keys(args: &PlanArgs) -> Result<Vec<(String, f64)>> {
+fn keys(args: &PlanArgs) -> Result<Vec<Key>> {
     let groups = groups(args)?;
     let specs = args.sources.specs()?;
     let symbols = match specs.is_empty() {
@@ -171,7 +172,7 @@ fn keys(args: &PlanArgs) -> Result<Vec<(String, f64)>> {
     for (symbol, share) in &symbols {
         *keys.entry(groups.key_of(symbol)).or_default() += share;
     }
-    Ok(keys.into_iter().map(|(key, share)| (key.to_owned(), share)).collect())
+    Ok(keys.into_iter().map(|(key, share)| Key::new(key.to_owned(), share)).collect())
 }
 
 fn groups(args: &PlanArgs) -> Result<Groups> {

@@ -49,6 +49,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
             specs: &sources,
             shards: args.shards,
             groups: &groups_text,
+            is_logged: false,
         })?,
         None => tick_sdk::run::Manifest::default(),
     };

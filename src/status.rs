@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use strategies::ledger::{self, LaneRow, MEMBER_LIVES, MemberRow};
 use tick_sdk::RunId;
-use tick_sdk::rabbitmq::observe::observe;
+use tick_sdk::rabbitmq::observe::Listening;
 use tick_sdk::rabbitmq::{BrokerUrl, FeedName};
 
 use crate::ended::Ended;
@@ -40,7 +40,7 @@ pub(crate) struct StatusArgs {
 }
 
 const AFTER_HELP: &str = "\
-It listens for a little more than a second, as everyone who has to do with a feed says once a second
+It listens for one second or two, as everyone who has to do with a feed says once a second
 how far it is, and it changes nothing. Without --state, cursors are those that running hosts say;
 with it they are what is committed, whoever runs.
 
@@ -65,12 +65,11 @@ pub(crate) struct LedgerSeen {
 }
 
 pub(crate) fn run(args: &StatusArgs) -> Result<Ended> {
-    let observation = observe(&args.broker, &args.feed)?;
-    let run = observation.states.last().map(|state| state.run);
-    let ledger = match (&args.state, run) {
-        (Some(state), Some(run)) => Some(look_into(state, &args.feed, run)?),
-        _ => None,
-    };
+    let listening = Listening::listen(&args.broker, &args.feed)?;
+    // At once: so cursors and what is published are of the same moment.
+    let run = listening.state().run;
+    let ledger = args.state.as_ref().map(|state| look_into(state, &args.feed, run)).transpose()?;
+    let observation = listening.finish()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
     let standing = Standing::new(&observation, ledger.as_ref(), now);
     let text = match args.json {

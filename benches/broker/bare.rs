@@ -34,8 +34,11 @@ pub(crate) fn run(broker: &str, load: Load) -> Duration {
             on_runtime(async {
                 let connection = connect(&broker).await;
                 let channel = connection.create_channel().await.expect("a channel opens");
-                let declare =
-                    channel.queue_declare(queue.as_str().into(), QueueDeclareOptions::default(), FieldTable::default());
+                let declare = channel.queue_declare(
+                    queue.as_str().into(),
+                    QueueDeclareOptions::default(),
+                    FieldTable::default(),
+                );
                 declare.await.expect("the queue is declared");
                 let prefetch = (load.window * 2).min(5000) as u16;
                 channel.basic_qos(prefetch, BasicQosOptions::default()).await.expect("the prefetch holds");

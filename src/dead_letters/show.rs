@@ -1,11 +1,11 @@
 //! Dead letters for people, and for machines.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tick_sdk::rabbitmq::{DeadLetter, DeadLetters};
 use tick_sdk::{Frame, FrameFlags, FrameHeader};
 
 use crate::duration::format_time;
-use crate::text::{bytes, counted, printable, table, thousands};
+use crate::text::{bytes, counted, printable, thousands};
 
 /// How much of a body is shown.
 const FIRST_BYTES: usize = 256;
@@ -17,13 +17,13 @@ pub(super) fn list(letters: &DeadLetters, several_brokers: bool) -> String {
     if letters.is_empty() {
         return "no dead letters\n".to_owned();
     }
-    let mut rows = vec![["N", "buried (UTC)", "size", "queue", "why"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["N", "buried (UTC)", "size", "queue", "why"].map(str::to_owned)];
     for (place, (broker, letter)) in letters.iter().enumerate() {
         let queue = match several_brokers {
             true => format!("{} on {broker}", printable(&letter.queue)),
             false => printable(&letter.queue),
         };
-        rows.push(vec![
+        rows.push([
             (place + 1).to_string(),
             time(letter),
             bytes(letter.body.len() as u64),
@@ -31,30 +31,12 @@ pub(super) fn list(letters: &DeadLetters, several_brokers: bool) -> String {
             printable(letter.reason.lines().next().unwrap_or("-")),
         ]);
     }
-    left_aligned(&rows)
-}
-
-/// The last columns are text of any length, which reads better from the left.
-fn left_aligned(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let queues = width(3);
-    let padded: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| {
-            let mut cells = row[..3].to_vec();
-            cells.push(format!("{:<queues$}  {}", row[3], row[4]));
-            cells
-        })
-        .collect();
-    let most = padded.iter().map(|row| row[3].chars().count()).max().unwrap_or(0);
-    let same: Vec<Vec<String>> = padded
-        .into_iter()
-        .map(|mut row| {
-            row[3] = format!("{:<most$}", row[3]);
-            row
-        })
-        .collect();
-    table(&same)
+    let [number, buried, size, queue] = [0, 1, 2, 3].map(width);
+    let line = |[n, at, bytes, from, why]: &[String; 5]| {
+        format!("{n:>number$}  {at:<buried$}  {bytes:>size$}  {from:<queue$}  {why}\n")
+    };
+    rows.iter().map(line).collect()
 }
 
 /// One of them in full.
@@ -117,13 +99,19 @@ fn hex_dump(body: &[u8]) -> String {
     text
 }
 
-/// One of them as an object on one line, with its first bytes if they are wanted.
-pub(super) fn json(number: usize, letter: &DeadLetter, with_body: bool) -> String {
+/// All of them as an array on one line.
+pub(super) fn json_list(letters: &DeadLetters) -> String {
+    let all = letters.iter().enumerate().map(|(place, (_, letter))| json(place + 1, letter, false));
+    format!("{}\n", Value::Array(all.collect()))
+}
+
+/// One of them, with its first bytes if they are wanted.
+pub(super) fn json(number: usize, letter: &DeadLetter, with_body: bool) -> Value {
     let claimed = FrameHeader::claimed(&letter.body).ok();
     let hex = |body: &[u8]| {
         body.iter().take(FIRST_BYTES_JSON).map(|byte| format!("{byte:02x}")).collect::<String>()
     };
-    let value = json!({
+    json!({
         "number": number,
         "reason": letter.reason,
         "queue": letter.queue,
@@ -140,8 +128,7 @@ pub(super) fn json(number: usize, letter: &DeadLetter, with_body: bool) -> Strin
             "attempt": header.attempt,
         })),
         "first_bytes": with_body.then(|| hex(&letter.body)),
-    });
-    format!("{value}\n")
+    })
 }
 
 fn time(letter: &DeadLetter) -> String {
@@ -191,7 +178,7 @@ Frame        none: it does not begin with the magic of a frame: it is something 
         body[last] ^= 1;
         let text = letter(1, &letter_of(&body));
         assert!(text.contains("attempt") && text.contains("crc32c"), "{text}");
-        let value: serde_json::Value = serde_json::from_str(&json(1, &letter_of(&body), true)).unwrap();
+        let value = json(1, &letter_of(&body), true);
         assert_eq!(value["claimed"]["shard"], 1);
         assert!(value["first_bytes"].as_str().unwrap().starts_with("4f524652"));
     }

@@ -137,10 +137,16 @@ impl IngestArgs {
         let room = (self.frame_bytes as usize).saturating_sub(FRAME_OVERHEAD) / size_of::<tick_sdk::Tick>();
         self.frame_ticks.map_or(room, |ticks| ticks as usize).clamp(1, MAX_FRAME_TICKS)
     }
+
+    /// Bytes a frame, at most, but for one with the names of many instruments: what hosts derive the
+    /// number of frames from that may be on their way to them.
+    pub(super) fn max_frame_bytes(&self) -> usize {
+        FRAME_OVERHEAD + self.frame_ticks() * size_of::<tick_sdk::Tick>()
+    }
 }
 
 /// A frame's prefix and what goes around its ticks, with some names.
-const FRAME_OVERHEAD: usize = 512;
+const FRAME_OVERHEAD: usize = 256;
 /// Half of what the wire allows: the rest is for the names of instruments.
 const MAX_FRAME_TICKS: usize = tick_sdk::frame::wire::MAX_FRAME_BYTES / 2 / size_of::<tick_sdk::Tick>();
 

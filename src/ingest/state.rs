@@ -34,7 +34,7 @@ pub(super) struct RunRecord {
 
 /// The run that is to be published, and where that is kept.
 pub(super) struct OpenedState {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     pub(super) record: RunRecord,
 }
 

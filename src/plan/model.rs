@@ -6,7 +6,7 @@
 //! node's time allows, then full. Rates are a second, times in seconds.
 
 use tick_sdk::budget::{Budget, place_shards};
-use tick_sdk::shard_of;
+use tick_sdk::run::key_hash;
 
 /// A tick in a frame.
 pub(super) const TICK_BYTES: f64 = 40.0;
@@ -27,8 +27,24 @@ pub(super) struct Demand {
     pub(super) p99: Option<f64>,
     /// The number of shards, if it is given.
     pub(super) shards: Option<u16>,
-    /// Every key (an instrument or a group) with its share of the ticks; they add up to 1.
-    pub(super) keys: Vec<(String, f64)>,
+    /// Every key; their shares add up to 1.
+    pub(super) keys: Vec<Key>,
+}
+
+/// An instrument or a group.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub(super) name: String,
+    /// Of all ticks.
+    pub(super) share: f64,
+    /// Made once, as many numbers of shards are tried.
+    hash: u64,
+}
+
+impl Key {
+    pub(super) fn new(name: String, share: f64) -> Self {
+        Self { hash: key_hash(&name), name, share }
+    }
 }
 
 /// What there is.
@@ -126,7 +142,7 @@ impl Plan {
                     return plan;
                 }
                 // One node more has to be worth something.
-                if closest.as_ref().is_none_or(|closest| plan.worst().1 < closest.worst().1 * 0.99) {
+                if closest.as_ref().is_none_or(|closest| plan.worst().1 < closest.worst().1 * 0.9) {
                     closest = Some(plan);
                 }
             }
@@ -137,11 +153,11 @@ impl Plan {
     /// With so many nodes and shards.
     pub(super) fn with(demand: &Demand, brokers: &Brokers, nodes: u16, shards: u16) -> Self {
         let places = place_shards(shards, &brokers.budget.weights(nodes.into()));
-        let shares = shares(&demand.keys, shards);
-        let mut hottest = hottest(demand, &shares, &places);
+        let loads = loads(&demand.keys, shards);
+        let mut hottest = hottest(demand, &loads, &places);
         let node = |node: u16| {
-            let own = || places.iter().zip(&shares).filter(|(place, _)| **place == node);
-            let share = own().map(|(_, share)| share).sum();
+            let own = || places.iter().zip(&loads).filter(|(place, _)| **place == node);
+            let share = own().map(|(_, load)| load.share).sum();
             brokers.node(demand, node, own().count() as u16, share)
         };
         let nodes: Vec<Node> = (0..nodes).map(node).collect();
@@ -257,28 +273,41 @@ fn choices(nodes: u16, wanted: Option<u16>) -> Vec<u16> {
     }
 }
 
-/// Each shard's part of the ticks.
-fn shares(keys: &[(String, f64)], shards: u16) -> Vec<f64> {
-    let mut shares = vec![0.0; shards.into()];
-    for (key, share) in keys {
-        shares[usize::from(shard_of(key, shards))] += share;
-    }
-    shares
+/// What falls to one shard.
+#[derive(Clone, Copy, Default)]
+struct ShardLoad {
+    /// Of all ticks.
+    share: f64,
+    keys: usize,
+    /// The place of its key with the most ticks.
+    first: Option<usize>,
 }
 
-fn hottest(demand: &Demand, shares: &[f64], places: &[u16]) -> Hottest {
-    let hottest = (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b]));
-    let shard = hottest.unwrap_or(0) as u16;
-    let shards = shares.len() as u16;
-    let own = || demand.keys.iter().filter(|(key, _)| shard_of(key, shards) == shard);
-    let first = own().max_by(|a, b| a.1.total_cmp(&b.1));
+fn loads(keys: &[Key], shards: u16) -> Vec<ShardLoad> {
+    let mut loads = vec![ShardLoad::default(); shards.into()];
+    for (place, key) in keys.iter().enumerate() {
+        // As `shard_of` has it.
+        let load = &mut loads[(key.hash % u64::from(shards)) as usize];
+        load.share += key.share;
+        load.keys += 1;
+        if load.first.is_none_or(|first| keys[first].share < key.share) {
+            load.first = Some(place);
+        }
+    }
+    loads
+}
+
+fn hottest(demand: &Demand, loads: &[ShardLoad], places: &[u16]) -> Hottest {
+    let hottest = (0..loads.len()).max_by(|a, b| loads[*a].share.total_cmp(&loads[*b].share)).unwrap_or(0);
+    let load = loads[hottest];
+    let first = load.first.map(|place| &demand.keys[place]);
     Hottest {
-        shard,
-        node: places[usize::from(shard)],
-        share: shares[usize::from(shard)],
-        keys: own().count(),
-        first_key: first.map(|(key, _)| key.clone()).unwrap_or_default(),
-        first_share: first.map_or(0.0, |(_, share)| *share),
+        shard: hottest as u16,
+        node: places[hottest],
+        share: load.share,
+        keys: load.keys,
+        first_key: first.map(|key| key.name.clone()).unwrap_or_default(),
+        first_share: first.map_or(0.0, |key| key.share),
         most_ticks: f64::INFINITY,
     }
 }

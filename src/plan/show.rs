@@ -26,9 +26,9 @@ fn asked(args: &PlanArgs, demand: &Demand) -> String {
         [] => format!("Zipf {}", args.spread.skew),
         files => printable(&files.join(", ")),
     };
-    let busiest = demand.keys.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-    let busiest = busiest.map_or(String::new(), |(key, share)| {
-        format!("; the busiest, {}, has {} of the ticks", printable(key), percent(*share))
+    let busiest = demand.keys.iter().max_by(|a, b| a.share.total_cmp(&b.share));
+    let busiest = busiest.map_or(String::new(), |key| {
+        format!("; the busiest, {}, has {} of the ticks", printable(&key.name), percent(key.share))
     });
     format!(
         "Wanted   {} ticks/s to {}: {} in, {} out\nSpread   {} ({source}){busiest}\n",

@@ -137,6 +137,7 @@ fn head(strategy: &Strategy) -> String {
         count => counted(count as u64, "instance"),
     };
     let lag = match (strategy.lag, strategy.lag_seconds) {
+        (Some(0), _) => ", nothing behind".to_owned(),
         (Some(lag), Some(seconds)) => {
             format!(", at most {} behind ({})", counted(lag, "tick"), time(seconds))
         }

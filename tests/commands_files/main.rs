@@ -1,6 +1,7 @@
-//! The subcommands that read and write files of ticks, as a user runs them.
+//! The subcommands that read and write files of ticks, or plan with them, as a user runs them.
 
 mod convert;
 mod generate;
 mod info;
+mod plan;
 mod program;

@@ -1,7 +1,7 @@
 //! One case: a feed of its own with an ingester and five instances, and what must hold at its end.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tick_sdk::RunId;
@@ -39,6 +39,8 @@ pub(crate) struct Case<'a> {
     pub(crate) instances: Vec<Instance>,
     folder: TempDir,
     run: Option<RunId>,
+    /// What programs said that have ended, by name.
+    ended: Vec<(String, String)>,
 }
 
 /// One `orchard run`.
@@ -71,6 +73,7 @@ impl<'a> Case<'a> {
             instances: Vec::new(),
             folder: tempfile::tempdir().expect("a temporary folder"),
             run: None,
+            ended: Vec::new(),
         }
     }
 
@@ -211,12 +214,12 @@ impl<'a> Case<'a> {
     /// As [`Case::finish`], where only these strategies are compared.
     #[track_caller]
     pub(crate) fn finish_with(mut self, mut disturber: Disturber, strategies: &[&str]) {
-        let ingester = self.ingester.take().expect("the ingester runs").wait(ends());
-        assert_eq!(ingester.code, Some(0), "{}: ingest: {}", self.name, ingester.said);
-        for instance in std::mem::take(&mut self.instances) {
-            let name = instance.program.name().to_owned();
-            let ended = instance.program.wait(ends());
+        let programs = std::mem::take(&mut self.instances).into_iter().map(|instance| instance.program);
+        for program in self.ingester.take().into_iter().chain(programs).collect::<Vec<_>>() {
+            let name = program.name().to_owned();
+            let ended = program.wait(ends());
             assert_eq!(ended.code, Some(0), "{}: {name}: {}", self.name, ended.said);
+            self.ended.push((name, ended.said));
         }
         let counts = self.verify(strategies);
         self.expect_empty_queues();
@@ -244,15 +247,14 @@ impl<'a> Case<'a> {
     /// Every message was acknowledged.
     #[track_caller]
     fn expect_empty_queues(&self) {
-        let mut left = String::new();
-        wait_until(&format!("{}: the queues are empty", self.name), STARTS, || {
-            left = self
-                .queues()
-                .into_iter()
-                .filter(|(_, messages)| *messages > 0)
-                .fold(String::new(), |text, (name, messages)| format!("{text}{name}: {messages}\n"));
-            left.is_empty()
-        });
+        let started = Instant::now();
+        loop {
+            let left: Vec<_> = self.queues().into_iter().filter(|(_, messages)| *messages > 0).collect();
+            if left.is_empty() {
+                return;
+            }
+            assert!(started.elapsed() < STARTS, "{}: these queues are not empty: {left:?}", self.name);
+        }
     }
 
     /// The queues of frames and of dead letters, each with its number of messages.
@@ -280,6 +282,9 @@ impl Drop for Case<'_> {
             return;
         }
         say(&format!("{}: what its programs said last", self.name));
+        for (name, said) in &self.ended {
+            say(&format!("== {name} (has ended)\n{said}"));
+        }
         for program in self.programs() {
             say(&format!("== {}\n{}", program.name(), program.said()));
         }

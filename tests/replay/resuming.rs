@@ -36,7 +36,7 @@ fn other_options_are_refused_by_name() {
         (&["--groups", "groups.txt"], "--groups was "),
     ];
     for (change, difference) in changes {
-        let said = ["the ledger holds a run in which ", difference, "use another --state folder"];
+        let said = ["the ledger holds a run in which ", difference, "use another --state"];
         folder.fails(1, &[RUN, change].concat(), &said);
     }
     folder.fails(1, &[RUN, &["trades.csv"]].concat(), &["source 2 was absent, and is now trades.csv, "]);

@@ -9,12 +9,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use thiserror::Error;
+use tick_sdk::ticks_file::TicksFileError;
+use tick_sdk::ticks_file::{LogRead, TicksLogReader};
 use tick_sdk::transport::{FrameSender, TransportError};
-use tick_sdk::{Groups, RunId};
+use tick_sdk::{Groups, RunId, Tick};
 
 use crate::formats::ticks;
 use crate::generate::GenerateOptions;
-use crate::{Counts, ReadError, ReadOptions};
+use crate::{Batch, Counts, ReadError, ReadOptions};
 
 mod control;
 mod cut;
@@ -31,6 +33,7 @@ pub use merge::Merged;
 pub use pace::{Pace, Speed};
 
 use cut::Cutter;
+use pace::Clock;
 
 /// How ticks outside the filters are left out, and how the rest is repeated.
 #[derive(Clone, Debug, Default)]
@@ -133,6 +136,9 @@ pub enum FeedError {
     /// Nobody takes the frames.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// The log of a source cannot be read.
+    #[error("the log of the sources cannot be read: {0}")]
+    Log(#[source] TicksFileError),
     /// There are fewer ticks than were sent before.
     #[error(
         "the sources give {ticks} ticks to shard {shard}, and {start} were sent before\n  they have changed: \
@@ -225,32 +231,7 @@ fn run_merged(
         // A source that was given up on looks as if it had ended.
         report.interrupted = control.is_stopped();
         cutter.name(merged.symbols());
-        let mut rest = &ticks[..];
-        while let Some(first) = rest.first() {
-            if control.is_stopped() {
-                report.interrupted = true;
-                break;
-            }
-            let span = report.span.get_or_insert((first.ts_recv, first.ts_recv));
-            let skipped = cutter.skip(rest)?;
-            if skipped > 0 {
-                span.1 = rest[skipped - 1].ts_recv;
-                control.sent(skipped as u64);
-                rest = &rest[skipped..];
-                continue;
-            }
-            let due = pace.due(rest);
-            if due == 0 {
-                let patience = cutter.pause()?;
-                control.wait(pace.time_to(first).min(patience));
-                continue;
-            }
-            let (now, later) = rest.split_at(due);
-            span.1 = now.last().map_or(span.1, |tick| tick.ts_recv);
-            cutter.send(now)?;
-            control.sent(due as u64);
-            rest = later;
-        }
+        send_paced(&ticks, &mut cutter, &mut pace, &mut report, control)?;
         if !plan.pace.is_max() {
             cutter.hurry()?;
         }
@@ -258,3 +239,83 @@ fn run_merged(
     report.counts = merged.counts();
     cutter.finish(report)
 }
+
+/// Sends ticks as they are due, and what has waited long enough at every pause.
+fn send_paced(
+    ticks: &[Tick],
+    cutter: &mut Cutter<'_, impl FrameSender>,
+    pace: &mut Clock,
+    report: &mut FeedReport,
+    control: &FeedControl,
+) -> Result<(), TransportError> {
+    let mut rest = ticks;
+    while let Some(first) = rest.first() {
+        if control.is_stopped() {
+            report.interrupted = true;
+            break;
+        }
+        let span = report.span.get_or_insert((first.ts_recv, first.ts_recv));
+        let skipped = cutter.skip(rest)?;
+        if skipped > 0 {
+            span.1 = rest[skipped - 1].ts_recv;
+            control.sent(skipped as u64);
+            rest = &rest[skipped..];
+            continue;
+        }
+        control.begin();
+        let due = pace.due(rest);
+        if due == 0 {
+            let patience = cutter.pause()?;
+            control.wait(pace.time_to(first).min(patience));
+            continue;
+        }
+        let (now, later) = rest.split_at(due);
+        span.1 = now.last().map_or(span.1, |tick| tick.ts_recv);
+        cutter.send(now)?;
+        control.sent(due as u64);
+        rest = later;
+    }
+    Ok(())
+}
+
+/// Sends the ticks of a log as they come, until it is finished or `control` says stop. Sources and
+/// selection of the plan are not looked at: what is in the log was selected before.
+///
+/// # Errors
+/// The log cannot be read, or nobody takes the frames.
+pub fn run_log(
+    plan: &FeedPlan,
+    mut log: TicksLogReader,
+    sender: &impl FrameSender,
+    control: &FeedControl,
+) -> Result<FeedReport, FeedError> {
+    let mut cutter = Cutter::new(plan, sender);
+    let mut pace = plan.pace.start();
+    let mut report = FeedReport::default();
+    let (mut ticks, mut named) = (Vec::new(), 0);
+    let mut patience = Duration::ZERO;
+    while !report.interrupted {
+        ticks.clear();
+        let read = log.read(&mut ticks, Batch::TICKS, patience.min(LOOK_FOR_STOP)).map_err(FeedError::Log)?;
+        if control.is_stopped() {
+            report.interrupted = true;
+            break;
+        }
+        match read {
+            LogRead::End => break,
+            // Whatever the pace: nothing more is there, so nothing is to be gathered.
+            LogRead::Idle => patience = cutter.pause()?,
+            LogRead::Ticks => {
+                let new = log.symbols_from(named);
+                named += new.len();
+                cutter.name_more(new);
+                send_paced(&ticks, &mut cutter, &mut pace, &mut report, control)?;
+                patience = Duration::ZERO;
+            }
+        }
+    }
+    cutter.finish(report)
+}
+
+/// How often a feed that waits for its log looks whether it is still wanted.
+const LOOK_FOR_STOP: Duration = Duration::from_millis(100);

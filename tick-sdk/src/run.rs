@@ -132,12 +132,16 @@ fn unescape(text: &str) -> Result<String, ()> {
     Ok(out)
 }
 
-/// The shard of a key: FNV-1a-64 of its UTF-8 bytes, modulo the number of shards.
+/// The shard of a key: [`key_hash`] modulo the number of shards.
 pub fn shard_of(key: &str, shards: u16) -> u16 {
-    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+    (key_hash(key) % u64::from(shards.max(1))) as u16
+}
+
+/// FNV-1a-64 of a key's UTF-8 bytes.
+pub fn key_hash(key: &str) -> u64 {
+    key.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    (hash % u64::from(shards.max(1))) as u16
+    })
 }
 
 /// Named groups of instruments, which strategies of scope group see as one key.

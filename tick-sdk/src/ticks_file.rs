@@ -12,9 +12,11 @@
 //! a block says how many instruments are known at its end.
 
 mod layout;
+mod log;
 mod map;
 mod writer;
 
 pub use layout::{BLOCK_TICKS, MAGIC, TicksFileError};
+pub use log::{LogRead, TicksLog, TicksLogReader};
 pub use map::{MappedTicks, TicksFile};
 pub use writer::TicksWriter;

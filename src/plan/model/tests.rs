@@ -1,5 +1,7 @@
 use proptest::prelude::*;
 
+use tick_sdk::shard_of;
+
 use super::*;
 
 fn brokers() -> Brokers {
@@ -16,6 +18,7 @@ fn brokers() -> Brokers {
 }
 
 fn demand(ticks: f64, strategies: f64, keys: Vec<(String, f64)>) -> Demand {
+    let keys = keys.into_iter().map(|(name, share)| Key::new(name, share)).collect();
     Demand { ticks, strategies, p99: None, shards: None, keys }
 }
 
@@ -104,6 +107,7 @@ proptest! {
         let plan = Plan::find(&wanted, &brokers());
         let total: f64 = plan.nodes.iter().map(|node| node.ticks).sum();
         prop_assert!(near(total, ticks));
+        prop_assert_eq!(shard_of(&plan.hottest.first_key, plan.shards), plan.hottest.shard);
         prop_assert!(plan.used.iter().all(|(_, used)| !used.is_nan()));
         prop_assert!(shards.is_none_or(|shards| shards == plan.shards));
         for node in &plan.nodes {

@@ -1,14 +1,15 @@
 //! Watching a feed, and stopping it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 /// Shared between a feed and whoever watches it.
 #[derive(Debug, Default)]
 pub struct FeedControl {
     stopped: Arc<AtomicBool>,
     ticks: AtomicU64,
+    began: OnceLock<Instant>,
     waiting: Mutex<()>,
     wake: Condvar,
 }
@@ -42,6 +43,17 @@ impl FeedControl {
     #[inline]
     pub fn sent(&self, ticks: u64) {
         self.ticks.fetch_add(ticks, Ordering::Relaxed);
+    }
+
+    /// When the pace's clock started: the first tick was due then, and each other one as much later
+    /// as the pace says. `None` before that.
+    pub fn began(&self) -> Option<Instant> {
+        self.began.get().copied()
+    }
+
+    #[inline]
+    pub(super) fn begin(&self) {
+        self.began.get_or_init(Instant::now);
     }
 
     /// Waits so long, or until somebody says stop.

@@ -65,10 +65,17 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
 
     /// Makes the run's symbols known, of which those before are unchanged.
     pub(super) fn name(&mut self, symbols: &[String]) {
-        for symbol in &symbols[self.symbols.len()..] {
-            let shard = shard_of(self.groups.key_of(symbol), self.shards.len() as u16);
+        if symbols.len() > self.symbols.len() {
+            self.name_more(symbols[self.symbols.len()..].to_vec());
+        }
+    }
+
+    /// Makes more of the run's symbols known.
+    pub(super) fn name_more(&mut self, symbols: Vec<String>) {
+        for symbol in symbols {
+            let shard = shard_of(self.groups.key_of(&symbol), self.shards.len() as u16);
             self.places.push((shard, u32::MAX));
-            self.symbols.push(symbol.clone());
+            self.symbols.push(symbol);
         }
     }
 

@@ -76,8 +76,21 @@ impl Merged {
     /// # Errors
     /// A source cannot be read on, or is out of order.
     pub fn read(&mut self, out: &mut Vec<Tick>) -> Result<bool, ReadError> {
+        self.read_up_to(out, Batch::TICKS)
+    }
+
+    /// Appends the ticks that come next to `out` and waits for no more of them than one: what a slow
+    /// source gives is handed on at once. `false` when all sources have ended.
+    ///
+    /// # Errors
+    /// As [`Merged::read`].
+    pub fn read_soon(&mut self, out: &mut Vec<Tick>) -> Result<bool, ReadError> {
+        self.read_up_to(out, 1)
+    }
+
+    fn read_up_to(&mut self, out: &mut Vec<Tick>, enough: usize) -> Result<bool, ReadError> {
         while out.is_empty() {
-            if !self.read_pass(out)? && !self.begin_next_pass()? {
+            if !self.read_pass(out, enough)? && !self.begin_next_pass()? {
                 return Ok(false);
             }
         }
@@ -85,8 +98,8 @@ impl Merged {
     }
 
     /// Appends the ticks that come next in this pass; `false` when it has ended.
-    fn read_pass(&mut self, out: &mut Vec<Tick>) -> Result<bool, ReadError> {
-        while out.len() < Batch::TICKS {
+    fn read_pass(&mut self, out: &mut Vec<Tick>, enough: usize) -> Result<bool, ReadError> {
+        while out.len() < enough {
             let Some((source, limit)) = self.next_source()? else { break };
             let ticks = self.sources[source].current();
             let run = limit.run_length(source, ticks).min(Batch::TICKS);

@@ -152,7 +152,7 @@ pub struct StrategyState {
     pub name: String,
     /// Whether its full queues stall the feed; an optional one is abandoned.
     pub required: bool,
-    /// Whether its queues are bound.
+    /// Whether its queues are there and filled: a host may read them.
     pub active: bool,
     /// The first sequence number that it is given, for each shard.
     pub begins_at: Vec<u64>,

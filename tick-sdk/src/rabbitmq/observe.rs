@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
+use futures_util::stream::select_all;
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions, QueueBindOptions,
     QueueDeclareOptions,
@@ -10,7 +11,8 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, Consumer};
 use thiserror::Error;
-use tokio::time::{Instant, sleep};
+use tokio::runtime::Runtime;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::connect::{BrokerError, BrokerUrl};
 use super::control::{Control, FeedState, ShardCursor};
@@ -94,54 +96,105 @@ pub enum ObserveError {
     },
 }
 
-/// Looks at a feed, and listens for [`LISTEN`] to those who have to do with it. The brokers are in
-/// the order in which its ingester names them.
+/// A feed that is looked at: what was said is known, what is in its queues not yet.
 ///
-/// It runs its own event loop: call it from a thread that has none.
-///
-/// # Errors
-/// A broker cannot be reached, or none has the feed.
-pub fn observe(urls: &[BrokerUrl], feed: &FeedName) -> Result<Observation, ObserveError> {
-    let no_feed = || ObserveError::NoFeed { feed: feed.clone(), queue: feed.run_queue() };
-    let runtime = urls.first().ok_or_else(no_feed)?.event_loop()?;
-    runtime.block_on(async {
-        let mut brokers = Vec::new();
-        for url in urls {
-            let broker = Broker::open(url, feed).await?;
-            let known = is_known(&broker, &brokers).await?;
-            brokers.push(Broker { known, ..broker });
-        }
-        let until = Instant::now() + LISTEN;
-        let mut states = Vec::new();
-        let mut is_declared = false;
-        for broker in brokers.iter().filter(|broker| !broker.known) {
-            let kept = broker.kept_state(feed).await?;
-            is_declared |= kept.is_some();
-            states.extend(kept.flatten());
-        }
-        if !is_declared {
-            return Err(no_feed());
-        }
-        tokio::time::sleep_until(until).await;
-        let mut hosts = Vec::new();
-        for broker in brokers.iter_mut().filter(|broker| !broker.known) {
-            broker.heard(feed, &mut states, &mut hosts);
-        }
+/// It runs its own event loop: use it on a thread that has none.
+pub struct Listening {
+    runtime: Runtime,
+    brokers: Vec<Broker>,
+    feed: FeedName,
+    states: Vec<FeedState>,
+    hosts: Vec<HostHeard>,
+}
+
+impl Listening {
+    /// Listens for [`LISTEN`] to those who have to do with a feed, and on to what its ingester says
+    /// next, so that this is fresh when it returns. The brokers are in the order in which the
+    /// ingester has them.
+    ///
+    /// # Errors
+    /// A broker cannot be reached, or none has the feed.
+    pub fn listen(urls: &[BrokerUrl], feed: &FeedName) -> Result<Self, ObserveError> {
+        let no_feed = || ObserveError::NoFeed { feed: feed.clone(), queue: feed.run_queue() };
+        let runtime = urls.first().ok_or_else(no_feed)?.event_loop()?;
+        let (brokers, states, hosts) = runtime.block_on(async {
+            let mut brokers = Vec::new();
+            for url in urls {
+                let broker = Broker::open(url, feed).await?;
+                let known = is_known(&broker, &brokers).await?;
+                brokers.push(Broker { known, ..broker });
+            }
+            if brokers.iter().all(|broker| broker.listening.is_none()) {
+                return Err(no_feed());
+            }
+            let (mut states, hosts) = hear(&brokers, feed).await;
+            for broker in distinct(&brokers) {
+                states.extend(broker.kept_state(feed, states.is_empty()).await?);
+            }
+            Ok((brokers, states, hosts))
+        })?;
         let states = of_the_newest_run(states);
-        let state = states.last().ok_or_else(|| ObserveError::NoState { feed: feed.clone() })?;
-        let hosts = hosts.into_iter().filter(|(run, _)| *run == state.run).map(|(_, host)| host).collect();
-        let queues = queues(&brokers, state).await?;
-        let has_ingester = brokers[0].has_ingester(feed).await?;
-        let mut dead_letters = 0;
-        for broker in brokers.iter().filter(|broker| !broker.known) {
-            let dead = broker.queue(&feed.dead_queue()).await?;
-            dead_letters += dead.map_or(0, |(waiting, _)| u64::from(waiting));
+        let newest = states.last().ok_or_else(|| ObserveError::NoState { feed: feed.clone() })?.run;
+        let hosts = hosts.into_iter().filter(|(run, _)| *run == newest).map(|(_, host)| host).collect();
+        Ok(Self { runtime, brokers, feed: feed.clone(), states, hosts })
+    }
+
+    /// What its ingester said last.
+    pub fn state(&self) -> &FeedState {
+        &self.states[self.states.len() - 1]
+    }
+
+    /// Looks at its queues, and is done.
+    ///
+    /// # Errors
+    /// A connection is lost.
+    pub fn finish(self) -> Result<Observation, ObserveError> {
+        let (queues, has_ingester, dead_letters) = self.runtime.block_on(async {
+            let queues = queues(&self.brokers, self.state()).await?;
+            let has_ingester = self.brokers[0].has_ingester(&self.feed).await?;
+            let mut dead_letters = 0;
+            for broker in distinct(&self.brokers) {
+                let dead = broker.queue(&self.feed.dead_queue()).await?;
+                dead_letters += dead.map_or(0, |(waiting, _)| u64::from(waiting));
+            }
+            for broker in &self.brokers {
+                broker.url.answer(broker.connection.close(200, "".into())).await?;
+            }
+            Ok::<_, BrokerError>((queues, has_ingester, dead_letters))
+        })?;
+        Ok(Observation { states: self.states, has_ingester, hosts: self.hosts, queues, dead_letters })
+    }
+}
+
+/// Those that are no second way to one before them.
+fn distinct(brokers: &[Broker]) -> impl Iterator<Item = &Broker> {
+    brokers.iter().filter(|broker| !broker.known)
+}
+
+/// What comes on the control exchange: for [`LISTEN`], then up to the next state.
+async fn hear(brokers: &[Broker], feed: &FeedName) -> (Vec<FeedState>, Vec<(RunId, HostHeard)>) {
+    let (mut states, mut hosts) = (Vec::new(), Vec::new());
+    let listening = distinct(brokers).filter_map(|broker| broker.listening.clone());
+    let mut heard = select_all(listening.map(|(_, consumer)| consumer));
+    let enough = Instant::now() + LISTEN;
+    loop {
+        // Where no ingester has said anything by then, none will.
+        let until = if states.is_empty() { enough } else { enough + LISTEN };
+        let Ok(Some(Ok(delivery))) = timeout_at(until, heard.next()).await else { break };
+        match Control::decode(&delivery.data) {
+            Ok(Control::State(state)) if state.feed == *feed => {
+                states.push(*state);
+                if Instant::now() >= enough {
+                    break;
+                }
+            }
+            Ok(Control::Cursors { run, strategy, member, ledger, cursors }) => {
+                hosts.push((run, HostHeard { strategy, member, ledger, cursors }));
+            }
+            _ => {}
         }
-        for broker in &brokers {
-            broker.url.answer(broker.connection.close(200, "".into())).await?;
-        }
-        Ok(Observation { states, has_ingester, hosts, queues, dead_letters })
-    })
+    }
+    (states, hosts)
 }
 
 /// The states of the run that was told of last, each once and in order.
@@ -190,9 +243,8 @@ impl Broker {
         Ok(Self { url: url.clone(), connection, listening, known: false })
     }
 
-    /// The state that the broker keeps; the outer `None` where the feed never was, the inner one where
-    /// nobody has said anything.
-    async fn kept_state(&self, feed: &FeedName) -> Result<Option<Option<FeedState>>, BrokerError> {
+    /// The state that the broker keeps. Somebody may have it in hand; `patient` waits for it.
+    async fn kept_state(&self, feed: &FeedName, patient: bool) -> Result<Option<FeedState>, BrokerError> {
         let until = Instant::now() + STATE_WITHIN;
         loop {
             // What is taken goes back with the channel, should this end here.
@@ -202,33 +254,15 @@ impl Broker {
                 Err(BrokerError::NotFound { .. }) => return Ok(None),
                 message => message?,
             };
-            if let Some(message) = message {
+            if let Some(message) = &message {
                 let requeue = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
                 self.url.answer(channel.basic_nack(message.delivery_tag, requeue)).await?;
-                self.url.answer(channel.close(200, "".into())).await?;
-                return Ok(Some(match Control::decode(&message.data) {
-                    Ok(Control::State(state)) => Some(*state),
-                    _ => None,
-                }));
             }
             self.url.answer(channel.close(200, "".into())).await?;
-            if Instant::now() >= until {
-                return Ok(Some(None));
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// What came on the control exchange up to now.
-    fn heard(&mut self, feed: &FeedName, states: &mut Vec<FeedState>, hosts: &mut Vec<(RunId, HostHeard)>) {
-        let Some((_, consumer)) = &mut self.listening else { return };
-        while let Some(Some(Ok(delivery))) = consumer.next().now_or_never() {
-            match Control::decode(&delivery.data) {
-                Ok(Control::State(state)) if state.feed == *feed => states.push(*state),
-                Ok(Control::Cursors { run, strategy, member, ledger, cursors }) => {
-                    hosts.push((run, HostHeard { strategy, member, ledger, cursors }));
-                }
-                _ => {}
+            match message.map(|message| Control::decode(&message.data)) {
+                Some(Ok(Control::State(state))) => return Ok(Some(*state)),
+                None if patient && Instant::now() < until => sleep(Duration::from_millis(50)).await,
+                _ => return Ok(None),
             }
         }
     }

@@ -19,16 +19,19 @@ use crate::RunId;
 use crate::budget::Budget;
 use crate::frame::FrameError;
 
+mod catch_up;
 mod declare;
 mod link;
 mod listen;
 mod node;
+mod queues;
 mod sending;
 mod shared;
 mod snapshot;
 mod strategies;
 pub mod window;
 
+pub use catch_up::CatchUpFrames;
 pub use sending::PublishedFrames;
 pub use snapshot::{NodeSnapshot, ShardSnapshot, Snapshot};
 
@@ -65,6 +68,18 @@ pub struct PublisherPlan {
     pub replace: bool,
 }
 
+impl PublisherPlan {
+    /// The broker that is tried in this turn for a node.
+    fn broker(&self, node: usize, turn: usize) -> &BrokerUrl {
+        match self.durability {
+            // What was on that node is there, or nowhere.
+            Durability::Memory => &self.brokers[node],
+            // Any node of the cluster reaches every queue.
+            Durability::Replicated => &self.brokers[turn % self.brokers.len()],
+        }
+    }
+}
+
 /// Where one shard begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardStart {
@@ -81,6 +96,8 @@ pub struct StrategyProgress {
     pub state: StrategyState,
     /// How far each shard is; empty as long as no host has said.
     pub cursors: Vec<ShardCursor>,
+    /// Whether all its queues are bound; if not, it is caught up or was abandoned.
+    pub bound: bool,
 }
 
 impl StrategyProgress {
@@ -88,7 +105,19 @@ impl StrategyProgress {
     pub fn from_start(name: String, required: bool, shards: u16) -> Self {
         let begins_at = vec![0; usize::from(shards)];
         let state = StrategyState { name, required, active: true, begins_at, ledger: None };
-        Self { state, cursors: Vec::new() }
+        Self { state, cursors: Vec::new(), bound: true }
+    }
+
+    /// For each of so many shards, the first tick that is in no stored state.
+    pub fn stored(&self, shards: usize) -> Vec<u64> {
+        let mut stored = self.state.begins_at.clone();
+        stored.resize(shards, 0);
+        for cursor in &self.cursors {
+            if let Some(stored) = stored.get_mut(usize::from(cursor.shard)) {
+                *stored = cursor.stored;
+            }
+        }
+        stored
     }
 
     /// Whether it has committed to the run's end on all of so many shards.
@@ -181,6 +210,11 @@ impl Publisher {
         self.shared.restart()
     }
 
+    /// A strategy that joined late and needs a pass of its own; whoever asks has to run it.
+    pub fn next_catch_up(&self) -> Option<CatchUpFrames> {
+        self.shared.next_catch_up()
+    }
+
     /// How everything stands.
     ///
     /// # Errors
@@ -246,3 +280,6 @@ fn run(shared: &Arc<Shared>) {
 fn since(started: Instant) -> Duration {
     started.elapsed()
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,6 +114,18 @@ fn one_is_given_back_to_its_queue_and_one_is_removed() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
+fn two_ways_to_one_cluster_show_each_letter_once() {
+    let feed = Feed::new();
+    let buried: Vec<_> = (1..=3).map(|number| feed.letter(number)).collect();
+    feed.bury(&buried);
+    let twice = [feed.url.clone(), feed.url.clone()];
+    let taken = DeadLetters::take(&twice, &feed.name, MAX_TAKEN).unwrap();
+    assert_eq!(letters(&taken), buried);
+    taken.close().unwrap();
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
 fn one_whose_queue_is_gone_stays() {
     let feed = Feed::new();
     let gone = DeadLetter { queue: feed.name.queue("apple", 7), ..feed.letter(1) };

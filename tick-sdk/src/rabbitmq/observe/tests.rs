@@ -1,11 +1,14 @@
 use lapin::options::{BasicPublishOptions, ExchangeDeclareOptions};
 use lapin::types::AMQPValue;
 use lapin::{BasicProperties, ExchangeKind};
-use tokio::runtime::Runtime;
 
 use super::*;
 use crate::rabbitmq::Durability;
 use crate::rabbitmq::control::{ShardState, StrategyState};
+
+fn observe(url: &BrokerUrl, feed: &FeedName) -> Result<Observation, ObserveError> {
+    Listening::listen(std::slice::from_ref(url), feed)?.finish()
+}
 
 /// A feed that no other test has, with nothing but its names declared.
 struct Feed {
@@ -55,7 +58,7 @@ impl Feed {
     }
 
     fn observe(&self) -> Result<Observation, ObserveError> {
-        observe(std::slice::from_ref(&self.url), &self.name)
+        observe(&self.url, &self.name)
     }
 
     fn state(&self, run: RunId, at: u64) -> FeedState {
@@ -118,6 +121,19 @@ fn a_feed_is_seen_and_left_as_it_was() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
+fn two_ways_to_one_cluster_count_its_dead_letters_once() {
+    let feed = Feed::new();
+    feed.declare(&feed.name.queue("apple", 1), false, FieldTable::default());
+    let state = Control::State(Box::new(feed.state(RunId::random(), 5)));
+    feed.publish("", &feed.name.run_queue(), &state.encode());
+    feed.publish("", &feed.name.dead_queue(), b"no frame");
+    let twice = [feed.url.clone(), feed.url.clone()];
+    let seen = Listening::listen(&twice, &feed.name).unwrap().finish().unwrap();
+    assert_eq!((seen.dead_letters, seen.states.len()), (1, 1));
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
 fn what_is_said_meanwhile_is_heard_and_only_of_the_newest_run() {
     let feed = Feed::new();
     feed.declare(&feed.name.queue("apple", 1), false, FieldTable::default());
@@ -131,7 +147,7 @@ fn what_is_said_meanwhile_is_heard_and_only_of_the_newest_run() {
         cursors: vec![ShardCursor { shard: 0, cursor, stored: 0, ended: false }],
     };
     let seen = std::thread::scope(|scope| {
-        let observing = scope.spawn(|| feed_observer(&feed.url, &feed.name));
+        let observing = scope.spawn(|| observe(&feed.url, &feed.name).unwrap());
         let exchange = feed.name.control_exchange();
         while !observing.is_finished() {
             feed.publish(&exchange, "", &Control::State(Box::new(feed.state(new, 9))).encode());
@@ -145,10 +161,6 @@ fn what_is_said_meanwhile_is_heard_and_only_of_the_newest_run() {
     assert!(!seen.hosts.is_empty() && seen.hosts.iter().all(|host| host.cursors[0].cursor == 2));
 }
 
-fn feed_observer(url: &BrokerUrl, name: &FeedName) -> Observation {
-    observe(std::slice::from_ref(url), name).unwrap()
-}
-
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn a_feed_that_is_not_there_or_says_nothing_is_an_error() {
@@ -156,6 +168,6 @@ fn a_feed_that_is_not_there_or_says_nothing_is_an_error() {
     feed.declare(&feed.name.queue("apple", 1), false, FieldTable::default());
     assert!(matches!(feed.observe(), Err(ObserveError::NoState { .. })));
     let unknown: FeedName = format!("test-{}", RunId::random()).parse().unwrap();
-    let error = observe(std::slice::from_ref(&feed.url), &unknown).unwrap_err().to_string();
+    let error = observe(&feed.url, &unknown).unwrap_err().to_string();
     assert!(error.contains(&unknown.run_queue()) && error.contains("--broker"), "{error}");
 }

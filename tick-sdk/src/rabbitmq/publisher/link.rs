@@ -9,7 +9,9 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use lapin::PublisherConfirm;
 use lapin::options::BasicPublishOptions;
@@ -17,12 +19,15 @@ use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel};
 use rkyv::util::AlignedVec;
 
+use super::shared::Stream;
 use super::window::Ticket;
 
 /// One shard's channel and what is on its way there.
 pub(super) struct Link {
-    pub(super) shard: u16,
+    pub(super) stream: Arc<Stream>,
     pub(super) channel: Channel,
+    /// When something was sent last.
+    pub(super) last_sent: Duration,
     in_flight: VecDeque<InFlight>,
     bodies: Bodies,
 }
@@ -88,8 +93,8 @@ pub(super) struct Route {
 }
 
 impl Link {
-    pub(super) fn new(shard: u16, channel: Channel, bodies: Bodies) -> Self {
-        Self { shard, channel, in_flight: VecDeque::new(), bodies }
+    pub(super) fn new(stream: Arc<Stream>, channel: Channel, bodies: Bodies) -> Self {
+        Self { stream, channel, last_sent: Duration::ZERO, in_flight: VecDeque::new(), bodies }
     }
 
     /// Queues a message behind those before it, without waiting; one without a ticket counts for

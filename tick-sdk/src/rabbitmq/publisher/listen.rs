@@ -14,11 +14,13 @@ use lapin::{BasicProperties, Channel, Connection};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::queues::QueueWatch;
 use super::shared::{Shared, lock};
+use super::strategies::{Heard, Joined};
 use super::{FIRST_CONNECTION, PublishError, declare};
 use crate::rabbitmq::backoff::Backoff;
 use crate::rabbitmq::connect::{BrokerError, BrokerUrl};
-use crate::rabbitmq::control::{Control, FeedState};
+use crate::rabbitmq::control::{Control, FeedState, JoinFrom};
 
 /// How often the state is told without a change.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -26,6 +28,8 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 const TELL_AT_MOST_EVERY: Duration = Duration::from_millis(50);
 /// A killed ingester's connection is gone after two of its heartbeats, and some.
 const PREDECESSOR: Duration = Duration::from_secs(15);
+/// A feed has at most so many strategies: each is a queue a shard.
+const MAX_STRATEGIES: usize = 256;
 /// How long a clean end may take.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -34,13 +38,15 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
     let mut backoff = Backoff::default();
     let mut stopping = shared.stopping.subscribe();
     let mut was_ready = false;
+    let mut turn = index;
     while !shared.is_stopping() {
-        let url = &shared.plan.brokers[index];
+        let url = shared.plan.broker(index, turn);
         let session = Session::open(&shared, index, url).await;
         let ended = match session {
             Ok(session) => {
                 was_ready = true;
                 backoff.reset();
+                *lock(&shared.nodes[index].control_problem) = None;
                 session.run().await.map_err(PublishError::from)
             }
             Err(error) => Err(error),
@@ -55,7 +61,8 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
         if is_final {
             return shared.fail(error);
         }
-        *lock(&shared.nodes[index].problem) = Some(error.to_string());
+        *lock(&shared.nodes[index].control_problem) = Some(error.to_string());
+        turn += 1;
         tokio::select! {
             () = sleep(backoff.next_wait()) => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
@@ -71,6 +78,7 @@ struct Session<'a> {
     channel: Channel,
     heard: lapin::Consumer,
     changes: watch::Receiver<u64>,
+    queues: QueueWatch,
 }
 
 impl<'a> Session<'a> {
@@ -99,7 +107,8 @@ impl<'a> Session<'a> {
             shared.owned.send_replace(true);
         }
         let changes = shared.changes.subscribe();
-        Ok(Self { shared, index, url, connection, channel, heard, changes })
+        let queues = QueueWatch::default();
+        Ok(Self { shared, index, url, connection, channel, heard, changes, queues })
     }
 
     async fn run(mut self) -> Result<(), BrokerError> {
@@ -113,7 +122,12 @@ impl<'a> Session<'a> {
                     Some(Err(error)) => return Err(self.url.failed(&error)),
                     None => return Err(self.lost("the broker ended the consumer")),
                 },
-                _ = every.tick() => self.tell().await?,
+                _ = every.tick() => {
+                    self.tell().await?;
+                    if !self.connection.status().blocked() {
+                        self.queues.look(self.shared, self.index, self.url, &self.connection).await?;
+                    }
+                }
                 _ = self.changes.changed() => {
                     self.tell().await?;
                     sleep(TELL_AT_MOST_EVERY).await;
@@ -138,21 +152,50 @@ impl<'a> Session<'a> {
     /// What a host says; what is of another run, or of another version, is not for us.
     fn hear(&self, delivery: &Delivery) {
         let Ok(control) = Control::decode(&delivery.data) else { return };
-        let ours = self.shared.plan.run;
+        let shared = self.shared;
+        let ours = shared.plan.run;
         match control {
-            Control::Resend { run, shard, from_seq, attempt, .. }
-                if run == ours && usize::from(shard) < self.shared.shards.len() =>
+            Control::Resend { run, strategy, shard, from_seq, attempt }
+                if run == ours && usize::from(shard) < shared.shards.len() =>
             {
-                self.shared.resend(shard, from_seq, attempt);
+                shared.resend(&strategy, shard, from_seq, attempt);
             }
             Control::Cursors { run, strategy, ledger, cursors, .. } if run == ours => {
-                let is_news = self.shared.strategies().heard(&strategy, &ledger, &cursors);
-                if is_news {
-                    self.shared.tell();
+                let heard = shared.strategies().heard(&strategy, &ledger, &cursors);
+                match heard {
+                    Heard::Nothing => {}
+                    Heard::End => shared.tell(),
+                    Heard::Back(from) => self.join(&strategy, &JoinFrom::At(from)),
                 }
+            }
+            Control::Join { run, strategy, from } if run == ours => self.join(&strategy, &from),
+            Control::Leave { run, strategy } if run == ours => {
+                shared.end_catch_up(&strategy);
+                shared.change_strategies(|strategies| strategies.leave(&strategy));
+            }
+            // Every node hears it, and the shard's own answers.
+            Control::Dictionary { run, strategy, shard }
+                if run == ours
+                    && shared.shards.get(usize::from(shard)).is_some_and(|one| one.node == self.index)
+                    && shared.strategies().has(&strategy) =>
+            {
+                lock(&shared.nodes[self.index].dictionaries).insert((strategy, shard));
             }
             _ => {}
         }
+    }
+
+    /// A strategy wants to take part; a second word while it is on its way changes nothing.
+    fn join(&self, strategy: &str, from: &JoinFrom) {
+        let shared = self.shared;
+        if !is_name(strategy) || shared.strategies().states().len() >= MAX_STRATEGIES {
+            return;
+        }
+        let joined = shared.strategies().join(strategy, from);
+        if let Joined::CatchUp(begins) = joined {
+            shared.begin_catch_up(strategy, &begins);
+        }
+        shared.change_strategies(|_| {});
     }
 
     /// Tells the state to all who listen, and keeps it for those who come.
@@ -181,6 +224,12 @@ impl<'a> Session<'a> {
         lock(&node.bucket).take(self.shared.now(), 2);
         Ok(())
     }
+}
+
+/// Whether a strategy's name may be part of a queue's.
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    !name.is_empty() && name.len() <= 64 && name.chars().all(fits)
 }
 
 /// Makes sure that no other ingester has the feed. A channel that was refused is closed, so each try

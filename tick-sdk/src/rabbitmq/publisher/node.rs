@@ -13,10 +13,10 @@ use lapin::{BasicProperties, Connection};
 use tokio::time::{Instant, sleep};
 
 use super::link::{Answer, Answers, Bodies, Link, Route};
-use super::shared::{Node, Sending, Shared, lock};
+use super::shared::{Node, Sending, Shared, Stream, lock};
 use super::snapshot::unix_ns;
 use super::strategies::Binding;
-use super::window::Outgoing;
+use super::window::{Outgoing, Ticket};
 use super::{FIRST_CONNECTION, PublishError, declare};
 use crate::rabbitmq::backoff::Backoff;
 use crate::rabbitmq::connect::{BrokerError, BrokerUrl};
@@ -47,17 +47,13 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
     let node = &shared.nodes[index];
     let mut turn = index;
     while !shared.is_stopping() {
-        let brokers = &shared.plan.brokers;
-        let url = match shared.plan.durability {
-            Durability::Memory => &brokers[index],
-            // Any node of the cluster reaches the queues.
-            Durability::Replicated => &brokers[turn % brokers.len()],
-        };
+        let url = shared.plan.broker(index, turn);
         let was_ready = node.ready.load(Ordering::Acquire);
         let ended = Session::run(&shared, index, url, &mut backoff).await;
-        for shard in shared.shards_of(index) {
-            shared.sending(shard).window.lost();
+        for stream in shared.streams_of(index) {
+            lock(&stream.sending).window.lost();
         }
+        node.is_blocked.store(false, Ordering::Relaxed);
         node.unconfirmed_bytes.store(0, Ordering::Relaxed);
         node.in_flight.store(0, Ordering::Relaxed);
         let Err(error) = ended else { break };
@@ -89,13 +85,12 @@ fn is_final(error: &PublishError, was_ready: bool, shared: &Shared) -> bool {
 /// One connection's life.
 struct Session<'a> {
     shared: &'a Shared,
+    index: usize,
     node: &'a Node,
     url: &'a BrokerUrl,
     connection: Connection,
     links: Vec<Link>,
     bodies: Bodies,
-    /// When each link's shard last sent something.
-    last_sent: Vec<Duration>,
     /// The version of the bindings that hold on the broker.
     bindings: u64,
     /// When it was last looked whether the broker blocks.
@@ -114,17 +109,17 @@ impl<'a> Session<'a> {
         let connection = url.connect(&format!("orchard ingest {}, frames", shared.plan.feed)).await?;
         let mut session = Self {
             shared,
+            index,
             node: &shared.nodes[index],
             url,
             connection,
             links: Vec::new(),
             bodies: Bodies::default(),
-            last_sent: Vec::new(),
             bindings: 0,
             looked: shared.now(),
             turn: 0,
         };
-        session.open(index).await?;
+        session.open().await?;
         backoff.reset();
         *lock(&session.node.problem) = None;
         session.node.ready.store(true, Ordering::Release);
@@ -134,38 +129,102 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn open(&mut self, index: usize) -> Result<(), BrokerError> {
+    async fn open(&mut self) -> Result<(), PublishError> {
         let channel = self.url.answer(self.connection.create_channel()).await?;
         declare::frames_exchange(self.url, &channel, &self.shared.plan.feed).await?;
-        for shard in self.shared.shards_of(index) {
-            let channel = self.url.answer(self.connection.create_channel()).await?;
-            self.url.answer(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-            self.links.push(Link::new(shard, channel, self.bodies.clone()));
-            self.last_sent.push(Duration::ZERO);
-        }
         self.bind().await
     }
 
-    /// Brings queues and bindings to what the strategies want. Frames of a shard that were published
-    /// before are behind it, those that follow before it.
-    async fn bind(&mut self) -> Result<(), BrokerError> {
-        let (url, plan) = (self.url, &self.shared.plan);
-        self.bindings = self.shared.strategies().version();
-        for link in &self.links {
-            let (shard, channel) = (link.shard, &link.channel);
-            let wanted = self.shared.strategies().bindings(shard);
+    /// Brings streams, queues and bindings to what the strategies want.
+    async fn bind(&mut self) -> Result<(), PublishError> {
+        self.bindings = self.shared.bindings.load(Ordering::Acquire);
+        self.links.retain(|link| {
+            let stays = !link.stream.is_over();
+            if !stays {
+                self.node.confirmed(lock(&link.stream.sending).window.unconfirmed_bytes());
+            }
+            stays
+        });
+        for stream in self.shared.streams_of(self.index) {
+            if !self.links.iter().any(|link| Arc::ptr_eq(&link.stream, &stream)) {
+                let channel = self.url.answer(self.connection.create_channel()).await?;
+                self.url.answer(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+                self.links.push(Link::new(stream, channel, self.bodies.clone()));
+            }
+        }
+        self.turn = 0;
+        let mut is_changed = false;
+        for place in 0..self.links.len() {
+            let stream = self.links[place].stream.clone();
+            if stream.to.is_some() {
+                continue;
+            }
+            let wanted = self.shared.strategies().bindings(stream.shard);
             for (strategy, binding) in wanted {
-                match binding {
-                    Binding::Bound | Binding::FromNow => {
-                        declare::queue(url, channel, plan, &strategy, shard).await?;
-                        declare::bind(url, channel, &plan.feed, &strategy, shard).await?;
-                    }
-                    Binding::CatchingUp => declare::queue(url, channel, plan, &strategy, shard).await?,
-                    Binding::Unbound => {
-                        declare::unbind(url, channel, &plan.feed, &strategy, shard).await?;
-                    }
-                    Binding::Gone => declare::delete(url, channel, &plan.feed, &strategy, shard).await?,
+                is_changed |= self.bind_one(place, &strategy, binding).await?;
+            }
+        }
+        if is_changed {
+            self.shared.change_strategies(|_| {});
+        }
+        Ok(())
+    }
+
+    /// Brings one queue to what is wanted of it, on the channel of its shard's frames: those that were
+    /// published before are behind it, those that follow before it. Gives whether hosts should know.
+    async fn bind_one(
+        &mut self,
+        place: usize,
+        strategy: &str,
+        binding: Binding,
+    ) -> Result<bool, PublishError> {
+        let (url, plan) = (self.url, &self.shared.plan);
+        let (channel, stream) = (&self.links[place].channel.clone(), self.links[place].stream.clone());
+        let shard = stream.shard;
+        let mut is_changed = false;
+        match binding {
+            Binding::Bound | Binding::FromNow | Binding::CatchingUp => {
+                declare::queue(url, channel, plan, strategy, shard).await?;
+                if binding == Binding::FromNow {
+                    // Its host knows no names yet, and would have to ask while frames come.
+                    self.send_dictionary(place, strategy)?;
                 }
+                if binding != Binding::CatchingUp {
+                    declare::bind(url, channel, &plan.feed, strategy, shard).await?;
+                }
+                let position = lock(&stream.sending).window.published();
+                self.shared.strategies().declared(strategy, shard, position);
+                is_changed = binding != Binding::Bound;
+            }
+            Binding::Unbound => declare::unbind(url, channel, &plan.feed, strategy, shard).await?,
+            Binding::Gone => {
+                declare::delete(url, channel, &plan.feed, strategy, shard).await?;
+                self.shared.strategies().deleted(strategy, shard);
+                is_changed = true;
+            }
+        }
+        Ok(is_changed)
+    }
+
+    /// Binds queues that are caught up: everything before the next frame is in them.
+    async fn join_caught_up(&mut self) -> Result<(), BrokerError> {
+        for link in &self.links {
+            let Some(strategy) = &link.stream.to else { continue };
+            let shard = link.stream.shard;
+            let Some(all) =
+                self.links.iter().find(|all| all.stream.to.is_none() && all.stream.shard == shard)
+            else {
+                continue;
+            };
+            let published = lock(&all.stream.sending).window.published();
+            let is_there = {
+                let sending = lock(&link.stream.sending);
+                sending.window.confirmed() >= published && sending.window.unsent() == 0
+            };
+            if is_there && !link.stream.is_over() {
+                declare::bind(self.url, &all.channel, &self.shared.plan.feed, strategy, shard).await?;
+                link.stream.end();
+                self.shared.change_strategies(|strategies| strategies.caught_up(strategy, shard));
             }
         }
         Ok(())
@@ -176,10 +235,13 @@ impl<'a> Session<'a> {
         let mut stopped = None;
         loop {
             let taken = self.collect()?;
-            if self.bindings != self.shared.strategies().version() {
-                self.bind().await?;
-            }
             let is_blocked = self.connection.status().blocked();
+            if !is_blocked {
+                if self.bindings != self.shared.bindings.load(Ordering::Acquire) {
+                    self.bind().await?;
+                }
+                self.join_caught_up().await?;
+            }
             if self.shared.is_stopping() {
                 // What is on its way may be confirmed; the rest is sent when the run is resumed.
                 let since = *stopped.get_or_insert(self.shared.now());
@@ -218,6 +280,7 @@ impl<'a> Session<'a> {
     fn look(&mut self, is_blocked: bool) -> Result<(), PublishError> {
         let now = self.shared.now();
         let since = now.saturating_sub(std::mem::replace(&mut self.looked, now));
+        self.node.is_blocked.store(is_blocked, Ordering::Relaxed);
         if is_blocked {
             self.node.blocked_ns.fetch_add(since.as_nanos() as u64, Ordering::Relaxed);
         }
@@ -230,12 +293,13 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         for place in 0..self.links.len() {
-            if now.saturating_sub(self.last_sent[place]) >= HEARTBEAT {
-                self.last_sent[place] = now;
+            let link = &mut self.links[place];
+            if link.stream.to.is_none() && now.saturating_sub(link.last_sent) >= HEARTBEAT {
+                link.last_sent = now;
                 self.send_heartbeat(place)?;
             }
         }
-        Ok(())
+        self.send_dictionaries()
     }
 
     /// Takes in what the broker said; gives how many answers there were.
@@ -248,15 +312,15 @@ impl<'a> Session<'a> {
                 continue;
             }
             taken += answers.tickets.len();
-            let shard = &self.shared.shards[usize::from(link.shard)];
-            let mut sending = lock(&shard.sending);
-            let before = sending.window.unconfirmed_bytes();
-            let now = self.shared.now();
+            let stream = &*link.stream;
             for body in answers.returned.drain(..) {
-                returned(&mut sending, &self.shared.plan.run, body);
+                self.shared.returned(stream, body);
                 // Its queue is not there: all are declared again before anything else goes out.
                 self.bindings = 0;
             }
+            let now = self.shared.now();
+            let mut sending = lock(&stream.sending);
+            let before = sending.window.unconfirmed_bytes();
             for (ticket, answer) in answers.tickets.drain(..) {
                 match answer {
                     Answer::Taken => sending.window.confirm(ticket),
@@ -272,9 +336,8 @@ impl<'a> Session<'a> {
             let after = sending.window.unconfirmed_bytes();
             let finished = sending.window.is_finished();
             drop(sending);
-            shard.changed.notify_all();
-            self.node.unconfirmed_bytes.fetch_add(after, Ordering::Relaxed);
-            self.node.unconfirmed_bytes.fetch_sub(before, Ordering::Relaxed);
+            stream.changed.notify_all();
+            self.node.confirmed(before - after);
             if finished {
                 self.shared.tell();
             }
@@ -292,7 +355,8 @@ impl<'a> Session<'a> {
             let place = self.turn % self.links.len();
             self.turn = (place + 1) % self.links.len();
             idle += 1;
-            if self.links[place].in_flight() >= MAX_UNCONFIRMED_FRAMES {
+            let link = &self.links[place];
+            if link.in_flight() >= MAX_UNCONFIRMED_FRAMES || link.stream.is_over() {
                 continue;
             }
             if self.node.unconfirmed_bytes.load(Ordering::Relaxed) >= MAX_UNCONFIRMED_BYTES {
@@ -302,50 +366,89 @@ impl<'a> Session<'a> {
                 (idle, sent) = (0, sent + 1);
             }
         }
+        self.node.in_flight.store(self.in_flight(), Ordering::Relaxed);
         Ok(sent)
     }
 
     fn send_next(&mut self, place: usize, now: Duration) -> Result<bool, PublishError> {
-        let shard = self.links[place].shard;
+        let link = &mut self.links[place];
         let outgoing = {
-            let mut sending = self.shared.sending(shard);
+            let mut sending = lock(&link.stream.sending);
             let Some(outgoing) = sending.window.take_next(now) else { return Ok(false) };
             sending.sent(&outgoing);
             outgoing
         };
-        self.node.unconfirmed_bytes.fetch_add(outgoing.bytes, Ordering::Relaxed);
+        link.last_sent = now;
+        let cost = link.stream.cost();
         let mut frame = (*outgoing.frame).clone();
         frame.header.attempt = outgoing.attempt;
         let ticks = frame.ticks().len() as u64;
+        self.node.unconfirmed_bytes.fetch_add(outgoing.bytes, Ordering::Relaxed);
         self.node.ticks.fetch_add(ticks, Ordering::Relaxed);
         self.node.frames.fetch_add(1, Ordering::Relaxed);
-        let cost = self.shared.cost(shard);
+        self.node.messages.fetch_add(u64::from(cost), Ordering::Relaxed);
         if outgoing.is_repeated {
             self.node.resent.fetch_add(ticks, Ordering::Relaxed);
             lock(&self.node.bucket).take(now, cost);
         }
-        self.node.messages.fetch_add(u64::from(cost), Ordering::Relaxed);
-        self.last_sent[place] = now;
-        self.publish_frame(place, Some(outgoing), frame)?;
+        let to = link.stream.to.clone();
+        self.publish_frame(place, Some(outgoing.ticket), frame, to.as_deref())?;
         Ok(true)
     }
 
     /// Tells how far a silent shard is; after its end, the end again.
     fn send_heartbeat(&mut self, place: usize) -> Result<(), PublishError> {
-        let shard = self.links[place].shard;
-        let header = {
-            let sending = self.shared.sending(shard);
-            if sending.window.is_refused() || self.links[place].in_flight() >= MAX_UNCONFIRMED_FRAMES {
+        let link = &self.links[place];
+        let (header, dictionary_len) = {
+            let sending = lock(&link.stream.sending);
+            if sending.window.is_refused() || link.in_flight() >= MAX_UNCONFIRMED_FRAMES {
                 return Ok(());
             }
-            self.heartbeat(shard, &sending)
+            (self.heartbeat(link.stream.shard, &sending), sending.dictionary.len() as u32)
         };
-        let dictionary_len = self.shared.sending(shard).dictionary.len() as u32;
+        let cost = link.stream.cost();
+        self.extra(cost);
         let frame = Frame::owned(header, Vec::new()).naming(Vec::new(), dictionary_len);
-        let cost = self.shared.cost(shard);
+        self.publish_frame(place, None, frame, None)
+    }
+
+    /// Sends the names of a shard's instruments to those who asked for them.
+    fn send_dictionaries(&mut self) -> Result<(), PublishError> {
+        let asked = std::mem::take(&mut *lock(&self.node.dictionaries));
+        for (strategy, shard) in asked {
+            let is_shard = |link: &Link| link.stream.to.is_none() && link.stream.shard == shard;
+            let Some(place) = self.links.iter().position(is_shard) else { continue };
+            // After a resume nothing is named before the feed has come to its start.
+            if !self.send_dictionary(place, &strategy)? {
+                lock(&self.node.dictionaries).insert((strategy, shard));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one strategy the names of all instruments of a shard; gives whether there are any.
+    fn send_dictionary(&mut self, place: usize, strategy: &str) -> Result<bool, PublishError> {
+        let stream = &self.links[place].stream;
+        let frame = {
+            let sending = lock(&stream.sending);
+            let names = sending.dictionary.clone();
+            let flags = FrameFlags::DICTIONARY;
+            let header = FrameHeader { flags, ..self.heartbeat(stream.shard, &sending) };
+            let len = names.len() as u32;
+            Frame::owned(header, Vec::new()).naming(names, len)
+        };
+        let is_known = frame.dictionary_len > 0;
+        if is_known {
+            self.extra(1);
+            self.publish_frame(place, None, frame, Some(strategy))?;
+        }
+        Ok(is_known)
+    }
+
+    /// Counts messages that no window holds.
+    fn extra(&self, cost: u32) {
         lock(&self.node.bucket).take(self.shared.now(), cost);
         self.node.messages.fetch_add(u64::from(cost), Ordering::Relaxed);
-        self.publish_frame(place, None, frame)
     }
 
     fn heartbeat(&self, shard: u16, sending: &Sending) -> FrameHeader {
@@ -366,28 +469,29 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Publishes a frame to all queues of its shard, or to one strategy's alone.
     fn publish_frame(
         &mut self,
         place: usize,
-        outgoing: Option<Outgoing>,
+        ticket: Option<Ticket>,
         mut frame: Frame,
+        to: Option<&str>,
     ) -> Result<(), PublishError> {
         let link = &mut self.links[place];
+        let shard = link.stream.shard;
         frame.header.published_at = unix_ns();
         let mut body = self.bodies.take();
-        frame.encode(&mut body).map_err(|source| PublishError::Frame { shard: link.shard, source })?;
+        frame.encode(&mut body).map_err(|source| PublishError::Frame { shard, source })?;
         let plan = &self.shared.plan;
-        let route = Route {
-            exchange: plan.feed.exchange().into(),
-            key: link.shard.to_string().into(),
-            // Where no strategy takes part a frame goes nowhere, and that is no loss.
-            options: BasicPublishOptions {
-                mandatory: self.shared.strategies().bound(link.shard) > 0,
-                ..BasicPublishOptions::default()
-            },
-            properties: properties(plan.durability),
+        let (exchange, key) = match to {
+            None => (plan.feed.exchange(), shard.to_string()),
+            Some(strategy) => (String::new(), plan.feed.queue(strategy, shard)),
         };
-        link.publish(outgoing.map(|outgoing| outgoing.ticket), body, route);
+        // Where no strategy takes part a frame goes nowhere, and that is no loss.
+        let mandatory = to.is_some() || link.stream.cost.load(Ordering::Relaxed) > 0;
+        let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
+        let properties = properties(plan.durability);
+        link.publish(ticket, body, Route { exchange: exchange.into(), key: key.into(), options, properties });
         Ok(())
     }
 
@@ -411,11 +515,14 @@ impl Sending {
     }
 }
 
-/// A frame that reached no queue goes out again, and everything behind it.
-fn returned(sending: &mut Sending, run: &crate::RunId, body: Vec<u8>) {
-    let Ok(frame) = Frame::decode(body) else { return };
-    if frame.header.run == *run && !frame.ticks().is_empty() {
-        sending.window.set_back(frame.header.first_seq, frame.header.attempt);
+impl Shared {
+    /// A frame that reached no queue goes out again, and everything behind it.
+    fn returned(&self, stream: &Stream, body: Vec<u8>) {
+        let Ok(frame) = Frame::decode(body) else { return };
+        let FrameHeader { run, first_seq, attempt, .. } = frame.header;
+        if run == self.plan.run && !frame.ticks().is_empty() {
+            self.set_back_stream(stream, first_seq, attempt);
+        }
     }
 }
 

@@ -5,13 +5,16 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::shared::{Sending, Shared, lock};
+use super::shared::{Sending, Shared, Stream, lock};
 use crate::transport::{FrameSender, TransportError};
 use crate::{Frame, FrameFlags};
 
-/// With so many bytes unconfirmed on its way to a node, small frames only make the queue of messages
-/// longer: ticks gather on.
+/// With so many bytes on the way to a node, small frames only make the queue of messages longer:
+/// ticks gather on.
 const GATHER_ABOVE_BYTES: usize = 4 << 20;
+/// With so many messages on the way to a node, the broker is slower than the budget: one more would
+/// wait behind them for milliseconds, and so ticks gather on.
+const GATHER_ABOVE_MESSAGES: usize = 64;
 
 /// The longest sleep before the feed looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(100);
@@ -22,65 +25,72 @@ pub struct PublishedFrames(pub(super) Arc<Shared>);
 
 impl FrameSender for PublishedFrames {
     fn send(&self, frame: Arc<Frame>) -> Result<(), TransportError> {
-        let shared = &*self.0;
-        let index = frame.header.shard;
-        let shard = &shared.shards[usize::from(index)];
-        let node = &shared.nodes[shard.node];
-        let bytes = bytes_of(&frame);
-        let mut sending = lock(&shard.sending);
-        if frame.header.flags.contains(FrameFlags::HEARTBEAT) {
-            sending.told = (frame.header.first_seq, frame.header.watermark);
-            return Ok(());
-        }
-        let mut paid = false;
-        loop {
-            if shared.takes_no_more() {
-                return Err(TransportError::Closed);
-            }
-            if shared.is_set_back() {
-                return Err(TransportError::SetBack);
-            }
-            let held = sending.window.held_bytes();
-            let wait = match held > 0 && held + bytes > shard.room {
-                true => LOOK,
-                false if paid => Duration::ZERO,
-                false => {
-                    let (cost, now) = (shared.cost(index), shared.now());
-                    let mut bucket = lock(&node.bucket);
-                    let delay = bucket.delay(now, cost);
-                    if delay.is_zero() {
-                        bucket.take(now, cost);
-                        paid = true;
-                    }
-                    delay
-                }
-            };
-            if wait.is_zero() {
-                break;
-            }
-            let waited = shard.changed.wait_timeout(sending, wait.min(LOOK));
-            sending = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        sending.enter(frame, bytes);
-        drop(sending);
-        node.wake.notify_one();
-        Ok(())
+        let stream = &self.0.shards[usize::from(frame.header.shard)];
+        hand_over(&self.0, stream, frame)
     }
 
     fn delay(&self, shard: u16) -> Duration {
         let shared = &*self.0;
-        let place = &shared.shards[usize::from(shard)];
-        let node = &shared.nodes[place.node];
+        let stream = &shared.shards[usize::from(shard)];
+        let node = &shared.nodes[stream.node];
         let is_behind = {
-            let sending = lock(&place.sending);
+            let sending = lock(&stream.sending);
             sending.window.unsent() > 0 || sending.window.is_refused()
         };
-        if is_behind || node.unconfirmed_bytes.load(Ordering::Relaxed) > GATHER_ABOVE_BYTES {
+        let is_busy = node.unconfirmed_bytes.load(Ordering::Relaxed) > GATHER_ABOVE_BYTES
+            || node.in_flight.load(Ordering::Relaxed) > GATHER_ABOVE_MESSAGES;
+        if is_behind || is_busy {
             return Duration::MAX;
         }
-        let cost = shared.cost(shard);
-        lock(&node.bucket).delay(shared.now(), cost)
+        lock(&node.bucket).delay(shared.now(), stream.cost())
     }
+}
+
+/// Puts a frame into a stream's window, as soon as the budget and the window's room allow.
+pub(super) fn hand_over(shared: &Shared, stream: &Stream, frame: Arc<Frame>) -> Result<(), TransportError> {
+    let node = &shared.nodes[stream.node];
+    let bytes = bytes_of(&frame);
+    let mut sending = lock(&stream.sending);
+    if frame.header.flags.contains(FrameFlags::HEARTBEAT) {
+        sending.told = (frame.header.first_seq, frame.header.watermark);
+        return Ok(());
+    }
+    let mut paid = false;
+    loop {
+        if shared.takes_no_more() {
+            return Err(TransportError::Closed);
+        }
+        if stream.set_back.load(Ordering::Acquire) {
+            return Err(TransportError::SetBack);
+        }
+        if stream.is_over() {
+            return Ok(());
+        }
+        let held = sending.window.held_bytes();
+        let wait = match held > 0 && held + bytes > stream.room {
+            true => LOOK,
+            false if paid => Duration::ZERO,
+            false => {
+                let (cost, now) = (stream.cost(), shared.now());
+                let mut bucket = lock(&node.bucket);
+                let delay = bucket.delay(now, cost);
+                if delay.is_zero() {
+                    bucket.take(now, cost);
+                    paid = true;
+                }
+                delay
+            }
+        };
+        if wait.is_zero() {
+            break;
+        }
+        let waited = stream.changed.wait_timeout(sending, wait.min(LOOK));
+        sending = waited.unwrap_or_else(PoisonError::into_inner).0;
+    }
+    sending.enter(frame, bytes);
+    drop(sending);
+    node.wake.notify_one();
+    Ok(())
 }
 
 impl Sending {

@@ -1,14 +1,16 @@
 //! What the feed's thread, the publisher's tasks and whoever watches share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use super::catch_up::CatchUp;
 use super::strategies::Strategies;
 use super::window::{SetBack, Window};
-use super::{FIRST_CONNECTION, PublishError, PublisherPlan};
+use super::{FIRST_CONNECTION, PublishError, PublisherPlan, ShardStart};
 use crate::budget::{TokenBucket, place_shards};
 use crate::{FrameHeader, NewInstrument};
 
@@ -23,9 +25,12 @@ const MIN_SHARD_BYTES: usize = 4 << 20;
 pub(super) struct Shared {
     pub(super) plan: PublisherPlan,
     started: Instant,
-    pub(super) shards: Vec<Shard>,
+    pub(super) shards: Vec<Arc<Stream>>,
+    pub(super) catch_ups: Mutex<Vec<Arc<CatchUp>>>,
     pub(super) nodes: Vec<Node>,
     strategies: Mutex<Strategies>,
+    /// Changes whenever the strategies' bindings do.
+    pub(super) bindings: AtomicU64,
     /// Counts changes that hosts are told of at once.
     pub(super) changes: watch::Sender<u64>,
     /// Whether this is the feed's only ingester.
@@ -34,20 +39,29 @@ pub(super) struct Shared {
     closed: AtomicBool,
     /// The feed's frames are taken no more.
     enough: AtomicBool,
-    set_back: AtomicBool,
+    set_back: Arc<AtomicBool>,
     failure: Mutex<Option<PublishError>>,
     news: Mutex<u64>,
     has_news: Condvar,
 }
 
-/// One shard's way to its queues.
+/// One shard's way to its queues: to all that are bound, or to one that is caught up.
 #[derive(Debug)]
-pub(super) struct Shard {
+pub(super) struct Stream {
     pub(super) node: usize,
+    pub(super) shard: u16,
+    /// The strategy whose queue alone is filled; `None` for all that are bound.
+    pub(super) to: Option<String>,
     /// Frames may hold so many bytes.
     pub(super) room: usize,
+    /// How many messages one frame makes.
+    pub(super) cost: AtomicU32,
     pub(super) sending: Mutex<Sending>,
     pub(super) changed: Condvar,
+    /// Set where ticks are wanted again that left the window; shared by all streams of one pass.
+    pub(super) set_back: Arc<AtomicBool>,
+    /// Its pass may send no more: its queue is bound now, or not wanted.
+    pub(super) is_over: AtomicBool,
 }
 
 /// What one shard sends.
@@ -80,8 +94,20 @@ pub(super) struct Node {
     pub(super) blocked_ns: AtomicU64,
     /// Whether its queues are declared and frames go out.
     pub(super) ready: AtomicBool,
+    pub(super) is_blocked: AtomicBool,
     /// Why frames do not go out.
     pub(super) problem: Mutex<Option<String>>,
+    /// Why hosts are not heard.
+    pub(super) control_problem: Mutex<Option<String>>,
+    /// Dictionaries that are asked for: strategy and shard.
+    pub(super) dictionaries: Mutex<BTreeSet<(String, u16)>>,
+}
+
+impl Node {
+    /// So many bytes are on the way no longer.
+    pub(super) fn confirmed(&self, bytes: usize) {
+        self.unconfirmed_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 /// A lock whose holder panicked is still sound: nothing here panics half-way through a change.
@@ -89,24 +115,67 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The first tick that each stream wants of its pass.
+pub(super) fn positions(streams: &[Arc<Stream>]) -> Vec<u64> {
+    streams.iter().map(|stream| lock(&stream.sending).window.position()).collect()
+}
+
+impl Stream {
+    pub(super) fn new(
+        node: usize,
+        shard: u16,
+        to: Option<String>,
+        room: usize,
+        window: Window,
+        set_back: Arc<AtomicBool>,
+    ) -> Self {
+        let sending = Sending {
+            window,
+            dictionary: Vec::new(),
+            last: None,
+            told: (0, 0),
+            ts_recv: 0,
+            refused_since: None,
+            stalled: None,
+        };
+        Self {
+            node,
+            shard,
+            to,
+            room,
+            cost: AtomicU32::new(1),
+            sending: Mutex::new(sending),
+            changed: Condvar::new(),
+            set_back,
+            is_over: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
+    /// Its pass is told that nothing more is wanted.
+    pub(super) fn end(&self) {
+        self.is_over.store(true, Ordering::Release);
+        self.changed.notify_all();
+    }
+
+    /// How many messages one frame makes.
+    pub(super) fn cost(&self) -> u32 {
+        self.cost.load(Ordering::Relaxed).max(1)
+    }
+}
+
 impl Shared {
     pub(super) fn new(plan: PublisherPlan) -> Self {
         let shards = plan.shards.len().clamp(1, usize::from(u16::MAX)) as u16;
         let places = place_shards(shards, &plan.budget.weights(plan.brokers.len()));
         let room = (READ_AHEAD_BYTES / usize::from(shards)).clamp(MIN_SHARD_BYTES, MAX_SHARD_BYTES);
-        let shard = |(start, node): (&super::ShardStart, &u16)| Shard {
-            node: usize::from(*node),
-            room,
-            sending: Mutex::new(Sending {
-                window: Window::new(start.position, start.attempt),
-                dictionary: Vec::new(),
-                last: None,
-                told: (0, 0),
-                ts_recv: 0,
-                refused_since: None,
-                stalled: None,
-            }),
-            changed: Condvar::new(),
+        let set_back = Arc::new(AtomicBool::new(false));
+        let stream = |(shard, (start, node)): (usize, (&ShardStart, &u16))| {
+            let window = Window::new(start.position, start.attempt);
+            Arc::new(Stream::new(usize::from(*node), shard as u16, None, room, window, set_back.clone()))
         };
         let node = |node| Node {
             bucket: Mutex::new(TokenBucket::new(plan.budget.rate(node), Duration::ZERO)),
@@ -119,24 +188,31 @@ impl Shared {
             resent: AtomicU64::new(0),
             blocked_ns: AtomicU64::new(0),
             ready: AtomicBool::new(false),
+            is_blocked: AtomicBool::new(false),
             problem: Mutex::new(None),
+            control_problem: Mutex::new(None),
+            dictionaries: Mutex::new(BTreeSet::new()),
         };
-        Self {
+        let shared = Self {
             started: Instant::now(),
-            shards: plan.shards.iter().zip(&places).map(shard).collect(),
+            shards: plan.shards.iter().zip(&places).enumerate().map(stream).collect(),
+            catch_ups: Mutex::new(Vec::new()),
             nodes: (0..plan.brokers.len()).map(node).collect(),
             strategies: Mutex::new(Strategies::new(plan.strategies.clone(), plan.shards.len())),
+            bindings: AtomicU64::new(0),
             changes: watch::Sender::new(0),
             owned: watch::Sender::new(false),
             stopping: watch::Sender::new(false),
             closed: AtomicBool::new(false),
             enough: AtomicBool::new(false),
-            set_back: AtomicBool::new(false),
+            set_back,
             failure: Mutex::new(None),
             news: Mutex::new(0),
             has_news: Condvar::new(),
             plan,
-        }
+        };
+        shared.change_strategies(|_| {});
+        shared
     }
 
     /// Time since the publisher began.
@@ -148,34 +224,53 @@ impl Shared {
         lock(&self.strategies)
     }
 
-    pub(super) fn sending(&self, shard: u16) -> MutexGuard<'_, Sending> {
-        lock(&self.shards[usize::from(shard)].sending)
+    /// What goes through a node: its shards, then what is caught up there.
+    pub(super) fn streams_of(&self, node: usize) -> Vec<Arc<Stream>> {
+        let catch_ups = lock(&self.catch_ups);
+        let caught_up = catch_ups.iter().flat_map(|catch_up| &catch_up.streams);
+        let lives = |stream: &&Arc<Stream>| stream.node == node && !stream.is_over();
+        self.shards.iter().chain(caught_up).filter(lives).cloned().collect()
     }
 
-    /// The shards that are on a node.
-    pub(super) fn shards_of(&self, node: usize) -> impl Iterator<Item = u16> {
-        let on_node = move |(_, shard): &(usize, &Shard)| shard.node == node;
-        self.shards.iter().enumerate().filter(on_node).map(|(shard, _)| shard as u16)
+    /// Changes the strategies, and lets all know who follow them.
+    pub(super) fn change_strategies<T>(&self, change: impl FnOnce(&mut Strategies) -> T) -> T {
+        let mut strategies = self.strategies();
+        let changed = change(&mut strategies);
+        self.bindings.store(strategies.version(), Ordering::Release);
+        for (shard, stream) in self.shards.iter().enumerate() {
+            stream.cost.store(strategies.bound(shard as u16), Ordering::Relaxed);
+        }
+        drop(strategies);
+        self.nodes.iter().for_each(|node| node.wake.notify_one());
+        self.tell();
+        changed
     }
 
-    /// How many messages one frame of the shard makes: one a queue.
-    pub(super) fn cost(&self, shard: u16) -> u32 {
-        self.strategies().bound(shard).max(1)
+    /// Sends a shard's ticks from `seq` on again for a strategy, unless an attempt later than `seen`
+    /// covers that.
+    pub(super) fn resend(&self, strategy: &str, shard: u16, seq: u64, seen: u32) {
+        match self.catching_up(strategy, shard) {
+            Some(stream) => self.set_back_stream(&stream, seq, seen),
+            None => self.set_back_stream(&self.shards[usize::from(shard)], seq, seen),
+        }
+        self.tell();
     }
 
-    /// Sends a shard's ticks from `seq` on again, unless an attempt later than `seen` covers that.
-    pub(super) fn resend(&self, shard: u16, seq: u64, seen: u32) {
-        let mut sending = self.sending(shard);
-        match sending.window.set_back(seq, seen) {
+    pub(super) fn set_back_stream(&self, stream: &Stream, seq: u64, seen: u32) {
+        let mut sending = lock(&stream.sending);
+        let before = sending.window.unconfirmed_bytes();
+        let set_back = sending.window.set_back(seq, seen);
+        let node = &self.nodes[stream.node];
+        node.confirmed(before - sending.window.unconfirmed_bytes());
+        match set_back {
             SetBack::Covered => return,
             SetBack::Again => {}
-            // While the shard is locked: the feed must not put a frame behind the gap.
-            SetBack::Deep => self.set_back.store(true, Ordering::Release),
+            // While the stream is locked: the feed must not put a frame behind the gap.
+            SetBack::Deep => stream.set_back.store(true, Ordering::Release),
         }
         drop(sending);
-        self.shards[usize::from(shard)].changed.notify_all();
-        self.nodes[self.shards[usize::from(shard)].node].wake.notify_one();
-        self.tell();
+        stream.changed.notify_all();
+        node.wake.notify_one();
     }
 
     /// Hosts are to know the state at once, and whoever waits for news has some.
@@ -198,7 +293,7 @@ impl Shared {
 
     pub(super) fn restart(&self) -> Vec<u64> {
         self.set_back.store(false, Ordering::Release);
-        self.shards.iter().map(|shard| lock(&shard.sending).window.position()).collect()
+        positions(&self.shards)
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -216,6 +311,9 @@ impl Shared {
     pub(super) fn take_no_more(&self) {
         self.enough.store(true, Ordering::Release);
         self.shards.iter().for_each(|shard| shard.changed.notify_all());
+        for catch_up in lock(&self.catch_ups).iter() {
+            catch_up.streams.iter().for_each(|stream| stream.changed.notify_all());
+        }
     }
 
     pub(super) fn stop(&self, closed: bool) {

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::StrategyProgress;
-use super::shared::{Shared, lock};
+use super::shared::{Shared, Stream, lock};
 use crate::rabbitmq::control::{FeedState, ShardState};
 
 /// How a publisher stands.
@@ -66,7 +66,7 @@ pub struct ShardSnapshot {
 
 impl Shared {
     pub(super) fn snapshot(&self) -> Snapshot {
-        let shards: Vec<_> = self.shards.iter().map(shard_snapshot).collect();
+        let shards: Vec<_> = self.shards.iter().map(|stream| self.shard_snapshot(stream)).collect();
         Snapshot {
             nodes: (0..self.nodes.len()).map(|node| self.node_snapshot(node)).collect(),
             is_published: shards.iter().all(|shard| shard.is_finished) && !self.is_set_back(),
@@ -86,7 +86,29 @@ impl Shared {
             resent: node.resent.load(Ordering::Relaxed),
             in_flight: node.in_flight.load(Ordering::Relaxed),
             blocked: Duration::from_nanos(node.blocked_ns.load(Ordering::Relaxed)),
-            problem: lock(&node.problem).clone(),
+            problem: lock(&node.problem).clone().or_else(|| lock(&node.control_problem).clone()),
+        }
+    }
+
+    fn shard_snapshot(&self, stream: &Stream) -> ShardSnapshot {
+        let node = &self.nodes[stream.node];
+        let of_node = || match node.is_blocked.load(Ordering::Relaxed) {
+            true => Some("the broker is short of memory or disk, and takes nothing".to_owned()),
+            false => lock(&node.problem)
+                .as_ref()
+                .map(|_| format!("broker {} is away", self.plan.brokers[stream.node])),
+        };
+        let sending = lock(&stream.sending);
+        let window = &sending.window;
+        ShardSnapshot {
+            node: stream.node,
+            attempt: window.attempt(),
+            position: window.position(),
+            published: window.published(),
+            confirmed: window.confirmed(),
+            ts_recv: sending.ts_recv,
+            stalled: sending.stalled.clone().or_else(of_node),
+            is_finished: window.is_finished(),
         }
     }
 
@@ -115,21 +137,6 @@ impl Shared {
             closed: self.is_closed(),
             at: unix_ns(),
         }
-    }
-}
-
-fn shard_snapshot(shard: &super::shared::Shard) -> ShardSnapshot {
-    let sending = lock(&shard.sending);
-    let window = &sending.window;
-    ShardSnapshot {
-        node: shard.node,
-        attempt: window.attempt(),
-        position: window.position(),
-        published: window.published(),
-        confirmed: window.confirmed(),
-        ts_recv: sending.ts_recv,
-        stalled: sending.stalled.clone(),
-        is_finished: window.is_finished(),
     }
 }
 

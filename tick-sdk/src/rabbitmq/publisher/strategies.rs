@@ -1,9 +1,9 @@
-//! The feed's strategies: who takes part, from where on, and how far each is.
+//! The feed's strategies: who takes part, from where on, and how far each is. Pure.
 
 use super::StrategyProgress;
-use crate::rabbitmq::control::{ShardCursor, StrategyState};
+use crate::rabbitmq::control::{JoinFrom, ShardCursor, StrategyState};
 
-/// The feed's strategies. Pure.
+/// The feed's strategies.
 #[derive(Debug)]
 pub(super) struct Strategies {
     members: Vec<Member>,
@@ -16,6 +16,8 @@ pub(super) struct Strategies {
 struct Member {
     progress: StrategyProgress,
     bindings: Vec<Binding>,
+    /// Whether each shard's queue is declared, so that a host may read it.
+    declared: Vec<bool>,
 }
 
 /// What one strategy's queue of one shard is to be.
@@ -33,18 +35,36 @@ pub(super) enum Binding {
     Gone,
 }
 
+/// What a wish to join leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Joined {
+    /// It takes part already, or will at once.
+    Bound,
+    /// A pass of its own has to begin at these ticks.
+    CatchUp(Vec<u64>),
+}
+
 impl Strategies {
     pub(super) fn new(members: Vec<StrategyProgress>, shards: usize) -> Self {
         let member = |progress: StrategyProgress| {
-            let binding = if progress.state.active { Binding::Bound } else { Binding::Unbound };
-            Member { progress, bindings: vec![binding; shards] }
+            // What was caught up before is caught up from where it is, as soon as its host says that.
+            let mut member = Member::new(progress, Binding::Bound, shards);
+            if !member.progress.bound {
+                member.leave(Binding::Unbound);
+            }
+            member
         };
         Self { members: members.into_iter().map(member).collect(), shards, version: 1 }
     }
 
-    /// Changes whenever bindings do.
+    /// Changes whenever bindings do; never 0.
     pub(super) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Everything is to be declared again.
+    pub(super) fn redeclare(&mut self) {
+        self.version += 1;
     }
 
     /// Every strategy's binding of a shard.
@@ -61,40 +81,251 @@ impl Strategies {
     }
 
     pub(super) fn progress(&self) -> Vec<StrategyProgress> {
-        self.members.iter().map(|member| member.progress.clone()).collect()
+        let progress = |member: &Member| {
+            let bound = member.bindings.iter().all(|binding| *binding == Binding::Bound);
+            StrategyProgress { bound, ..member.progress.clone() }
+        };
+        self.members.iter().map(progress).collect()
     }
 
     pub(super) fn states(&self) -> Vec<StrategyState> {
         self.members.iter().map(|member| member.progress.state.clone()).collect()
     }
 
-    /// A host's word on how far it is. Gives whether a shard's end is new in it; a host with another
-    /// ledger than the strategy's first one counts for nothing.
-    pub(super) fn heard(&mut self, strategy: &str, ledger: &str, cursors: &[ShardCursor]) -> bool {
+    /// Whether it takes part.
+    pub(super) fn has(&self, strategy: &str) -> bool {
+        self.members.iter().any(|member| member.progress.state.name == strategy)
+    }
+
+    /// Whether a full queue of this strategy may stall the feed.
+    pub(super) fn is_required(&self, strategy: &str) -> bool {
+        let mut members = self.members.iter();
+        members.any(|member| member.progress.state.name == strategy && member.progress.state.required)
+    }
+
+    /// A strategy wants to take part.
+    pub(super) fn join(&mut self, strategy: &str, from: &JoinFrom) -> Joined {
+        self.version += 1;
         let shards = self.shards;
-        let Some(progress) = self.find(strategy).map(|member| &mut member.progress) else { return false };
-        if *progress.state.ledger.get_or_insert_with(|| ledger.to_owned()) != ledger {
-            return false;
+        let begins = match from {
+            JoinFrom::Start => vec![0; shards],
+            JoinFrom::Now => Vec::new(),
+            JoinFrom::At(begins) => {
+                let mut begins = begins.clone();
+                begins.resize(shards, 0);
+                begins
+            }
+        };
+        let binding = if begins.is_empty() { Binding::FromNow } else { Binding::CatchingUp };
+        match self.find(strategy) {
+            // It has come back: where it began once stays as it was.
+            Some(member) if member.is_out() => {
+                member.bindings = vec![binding; shards];
+                member.declared = vec![false; shards];
+            }
+            Some(_) => return Joined::Bound,
+            None => {
+                let begins_at = if begins.is_empty() { vec![0; shards] } else { begins.clone() };
+                let name = strategy.to_owned();
+                let state = StrategyState { name, required: false, active: false, begins_at, ledger: None };
+                let progress = StrategyProgress { state, cursors: Vec::new(), bound: false };
+                self.members.push(Member::new(progress, binding, shards));
+            }
         }
-        let mut news = false;
+        match binding {
+            Binding::FromNow => Joined::Bound,
+            _ => Joined::CatchUp(begins),
+        }
+    }
+
+    /// A queue is there; it is bound where it is to be, and where it begins now that is `position`.
+    pub(super) fn declared(&mut self, strategy: &str, shard: u16, position: u64) {
+        let Some(member) = self.find(strategy) else { return };
+        let place = usize::from(shard);
+        if member.bindings[place] == Binding::FromNow {
+            member.bindings[place] = Binding::Bound;
+            member.progress.state.begins_at[place] = position;
+        }
+        member.declared[place] = true;
+        member.progress.state.active |= member.declared.iter().all(|declared| *declared);
+    }
+
+    /// A queue that was caught up is bound.
+    pub(super) fn caught_up(&mut self, strategy: &str, shard: u16) {
+        let Some(member) = self.find(strategy) else { return };
+        let binding = &mut member.bindings[usize::from(shard)];
+        if *binding == Binding::CatchingUp {
+            *binding = Binding::Bound;
+            self.version += 1;
+        }
+    }
+
+    /// A strategy whose queues do not drain is held for no longer. Gives whether that is news.
+    pub(super) fn abandon(&mut self, strategy: &str) -> bool {
+        let Some(member) = self.find(strategy).filter(|member| !member.is_out()) else { return false };
+        member.leave(Binding::Unbound);
+        self.version += 1;
+        true
+    }
+
+    /// A strategy's queues are not wanted any more.
+    pub(super) fn leave(&mut self, strategy: &str) {
+        if let Some(member) = self.find(strategy) {
+            member.leave(Binding::Gone);
+            self.version += 1;
+        }
+    }
+
+    /// A queue is deleted; with its last one the strategy is forgotten.
+    pub(super) fn deleted(&mut self, strategy: &str, shard: u16) {
+        if let Some(member) = self.find(strategy) {
+            member.bindings[usize::from(shard)] = Binding::Unbound;
+        }
+        let has_queues = |member: &Member| member.bindings.contains(&Binding::Gone);
+        self.members.retain(|member| member.progress.state.name != strategy || has_queues(member));
+    }
+
+    /// A host's word on how far it is. A host with another ledger than the strategy's first one counts
+    /// for nothing.
+    pub(super) fn heard(&mut self, strategy: &str, ledger: &str, cursors: &[ShardCursor]) -> Heard {
+        let shards = self.shards;
+        let Some(member) = self.find(strategy) else { return Heard::Nothing };
+        let progress = &mut member.progress;
+        if *progress.state.ledger.get_or_insert_with(|| ledger.to_owned()) != ledger {
+            return Heard::Nothing;
+        }
+        let mut news = Heard::Nothing;
         for cursor in cursors.iter().filter(|cursor| usize::from(cursor.shard) < shards) {
-            match progress.cursors.iter_mut().find(|known| known.shard == cursor.shard) {
+            let known = progress.cursors.iter_mut().find(|known| known.shard == cursor.shard);
+            let ended_before = known.as_ref().is_some_and(|known| known.ended);
+            if cursor.ended && !ended_before {
+                news = Heard::End;
+            }
+            match known {
                 Some(known) => {
-                    news |= cursor.ended && !known.ended;
                     known.cursor = known.cursor.max(cursor.cursor);
                     known.stored = known.stored.max(cursor.stored);
                     known.ended |= cursor.ended;
                 }
-                None => {
-                    news |= cursor.ended;
-                    progress.cursors.push(*cursor);
-                }
+                None => progress.cursors.push(*cursor),
             }
+        }
+        let is_abandoned = member.bindings.iter().all(|binding| *binding == Binding::Unbound);
+        if is_abandoned && !cursors.is_empty() {
+            return Heard::Back(member.progress.stored(shards));
         }
         news
     }
 
     fn find(&mut self, strategy: &str) -> Option<&mut Member> {
         self.members.iter_mut().find(|member| member.progress.state.name == strategy)
+    }
+}
+
+/// What a host's word means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Nothing beside how far it is.
+    Nothing,
+    /// It has come to some shard's end.
+    End,
+    /// A strategy that was abandoned lives: it wants what follows these ticks.
+    Back(Vec<u64>),
+}
+
+impl Member {
+    fn new(progress: StrategyProgress, binding: Binding, shards: usize) -> Self {
+        Self { progress, bindings: vec![binding; shards], declared: vec![false; shards] }
+    }
+
+    fn is_out(&self) -> bool {
+        self.bindings.iter().all(|binding| matches!(binding, Binding::Unbound | Binding::Gone))
+    }
+
+    fn leave(&mut self, binding: Binding) {
+        self.progress.state.active = false;
+        self.bindings.fill(binding);
+        self.declared.fill(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strategies() -> Strategies {
+        let members = vec![
+            StrategyProgress::from_start("apple".to_owned(), true, 2),
+            StrategyProgress::from_start("pear".to_owned(), false, 2),
+        ];
+        Strategies::new(members, 2)
+    }
+
+    fn cursor(shard: u16, cursor: u64, ended: bool) -> ShardCursor {
+        ShardCursor { shard, cursor, stored: cursor, ended }
+    }
+
+    fn state(strategies: &Strategies, name: &str) -> StrategyState {
+        strategies.states().into_iter().find(|state| state.name == name).expect("it takes part")
+    }
+
+    #[test]
+    fn who_joins_now_begins_where_its_queues_are_bound() {
+        let mut strategies = strategies();
+        assert_eq!(strategies.join("plum", &JoinFrom::Now), Joined::Bound);
+        assert_eq!(strategies.bindings(0)[2], ("plum".to_owned(), Binding::FromNow));
+        strategies.declared("plum", 0, 70);
+        assert!(!state(&strategies, "plum").active, "one of its queues is missing");
+        strategies.declared("plum", 1, 80);
+        let plum = state(&strategies, "plum");
+        assert_eq!((plum.active, plum.begins_at, plum.required), (true, vec![70, 80], false));
+        assert_eq!(strategies.bound(1), 3);
+    }
+
+    #[test]
+    fn who_joins_from_the_start_is_caught_up_and_then_bound() {
+        let mut strategies = strategies();
+        let from_start = Joined::CatchUp(vec![0, 0]);
+        assert_eq!(strategies.join("plum", &JoinFrom::Start), from_start);
+        assert_eq!(strategies.join("plum", &JoinFrom::Start), Joined::Bound, "it is on its way");
+        strategies.declared("plum", 0, 70);
+        strategies.declared("plum", 1, 80);
+        let plum = state(&strategies, "plum");
+        assert_eq!((plum.active, plum.begins_at), (true, vec![0, 0]), "its host may read already");
+        assert_eq!(strategies.bound(0), 2);
+        strategies.caught_up("plum", 0);
+        assert_eq!((strategies.bound(0), strategies.bound(1)), (3, 2));
+    }
+
+    #[test]
+    fn who_was_abandoned_comes_back_where_it_was() {
+        let mut strategies = strategies();
+        assert!(strategies.abandon("pear") && !strategies.abandon("pear"));
+        assert_eq!((strategies.bound(0), state(&strategies, "pear").active), (1, false));
+        let back = strategies.heard("pear", "L", &[cursor(1, 30, false)]);
+        assert_eq!(back, Heard::Back(vec![0, 30]));
+        assert_eq!(strategies.join("pear", &JoinFrom::At(vec![0, 30])), Joined::CatchUp(vec![0, 30]));
+        assert_eq!(strategies.heard("pear", "L", &[cursor(1, 31, false)]), Heard::Nothing);
+    }
+
+    #[test]
+    fn a_second_ledger_counts_for_nothing() {
+        let mut strategies = strategies();
+        assert_eq!(strategies.heard("apple", "L", &[cursor(0, 5, true)]), Heard::End);
+        assert_eq!(strategies.heard("apple", "M", &[cursor(1, 9, true)]), Heard::Nothing);
+        assert_eq!(strategies.heard("apple", "L", &[cursor(0, 3, false)]), Heard::Nothing);
+        assert_eq!(strategies.progress()[0].cursors, [cursor(0, 5, true)], "nothing goes back");
+        assert!(!strategies.progress()[0].has_ended(2));
+    }
+
+    #[test]
+    fn who_leaves_is_forgotten_with_its_last_queue() {
+        let mut strategies = strategies();
+        strategies.leave("pear");
+        assert_eq!(strategies.bindings(0)[1].1, Binding::Gone);
+        strategies.deleted("pear", 0);
+        assert_eq!(strategies.states().len(), 2);
+        strategies.deleted("pear", 1);
+        assert_eq!(strategies.states().len(), 1);
     }
 }

@@ -21,8 +21,9 @@ pub struct Window {
     /// Entries before this one are sent.
     next: usize,
     attempt: u32,
-    /// Where the attempt began.
-    attempt_from: u64,
+    /// Where each attempt began, the oldest first; only those that no later one covers, so that both
+    /// numbers grow. At most [`MAX_STARTS`].
+    starts: VecDeque<(u32, u64)>,
     /// The first tick that has not entered.
     position: u64,
     /// Everything before it is confirmed.
@@ -44,6 +45,9 @@ struct Entry {
     attempt: Option<u32>,
     confirmed: bool,
 }
+
+/// So many attempts are remembered. A request of before is answered once more than it had to be.
+const MAX_STARTS: usize = 4096;
 
 /// What a refusal of the broker leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +101,7 @@ impl Window {
             first_place: 0,
             next: 0,
             attempt,
-            attempt_from: position,
+            starts: VecDeque::from([(attempt, position)]),
             position,
             confirmed: position,
             ended: false,
@@ -178,7 +182,7 @@ impl Window {
 
     /// Ticks from `seq` on are missing at the other end, as a frame of attempt `seen` showed.
     pub fn set_back(&mut self, seq: u64, seen: u32) -> SetBack {
-        let covered = self.attempt > seen && self.attempt_from <= seq;
+        let covered = self.is_covered(seq, seen);
         if covered || seq >= self.published() {
             // The end of the run has no tick of its own, and can be missing alone.
             if covered || seq != self.position || !self.ended || self.next < self.entries.len() {
@@ -240,7 +244,20 @@ impl Window {
 
     fn begin_attempt(&mut self, from: u64) {
         self.attempt += 1;
-        self.attempt_from = from;
+        while self.starts.back().is_some_and(|(_, start)| *start >= from) {
+            self.starts.pop_back();
+        }
+        if self.starts.len() == MAX_STARTS {
+            self.starts.pop_front();
+        }
+        self.starts.push_back((self.attempt, from));
+    }
+
+    /// Whether some attempt after `seen` began at or before `seq`. It need not be the last one: a host
+    /// that is far behind comes to the gap when others have begun behind it.
+    fn is_covered(&self, seq: u64, seen: u32) -> bool {
+        let later = self.starts.partition_point(|(attempt, _)| *attempt <= seen);
+        self.starts.get(later).is_some_and(|(_, start)| *start <= seq)
     }
 
     /// The entry of a ticket, unless it was set back since.

@@ -204,7 +204,6 @@ impl Hub {
             connections: self.nodes[self.context.node_of(shard)].consuming.clone(),
             inbox: commands,
             prefetch: Prefetch::new(*prefetch_bytes, largest),
-            in_force: 0,
             context: self.context.clone(),
         };
         let ended = self.ended.clone();

@@ -248,6 +248,26 @@ fn several_who_miss_the_same_cost_one_resend() {
 }
 
 #[test]
+fn a_request_that_comes_late_is_covered_by_any_attempt_since() {
+    let (mut window, sent) = filled(6);
+    // The host sees the hole at 10 by frame 20 of attempt 3 only when 10 has come again as attempt 4,
+    // and others after it have begun anew.
+    window.confirm(sent[0].ticket);
+    assert!(window.refuse(sent[1].ticket, Duration::ZERO));
+    let later = Duration::from_secs(1);
+    let probe = window.take_next(later).expect("the pause is over");
+    window.confirm(probe.ticket);
+    let sent: Vec<_> = std::iter::from_fn(|| window.take_next(later)).collect();
+    sent.iter()
+        .filter(|outgoing| outgoing.frame.header.first_seq < 40)
+        .for_each(|outgoing| window.confirm(outgoing.ticket));
+    window.lost();
+    assert_eq!(window.attempt(), 5);
+    assert_eq!(window.set_back(10, 3), SetBack::Covered);
+    assert_eq!(window.set_back(5, 3), SetBack::Deep, "no attempt since began there");
+}
+
+#[test]
 fn what_left_the_window_has_to_enter_again() {
     let (mut window, sent) = filled(4);
     sent[..2].iter().for_each(|outgoing| window.confirm(outgoing.ticket));

@@ -1,0 +1,169 @@
+//! A source that cannot be read twice, as standard input or a pipe: it is written to a log of its
+//! own first, and everything that is published comes from there.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use tick_ingest::feed::{FeedControl, FeedPlan, Merged, SourceSpec, TickSelection};
+use tick_sdk::Tick;
+use tick_sdk::ticks_file::{TicksFile, TicksFileError, TicksLog, TicksLogReader};
+
+/// Whether any source is no file that can be read again.
+pub(super) fn is_needed(sources: &[SourceSpec]) -> Result<bool> {
+    for source in sources {
+        let SourceSpec::File { name, .. } = source else { continue };
+        let is_file = || fs::metadata(name).map(|file| file.is_file()).with_context(|| name.clone());
+        if name == "-" || !is_file()? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The log of a run's sources, which is not finished.
+pub(super) struct SourceLog {
+    path: PathBuf,
+    log: TicksLog,
+}
+
+impl SourceLog {
+    /// Opens the run's log in its folder. One that is finished is the plan's only source from now on,
+    /// and there is nothing to write: `None`.
+    pub(super) fn open(folder: &Path, is_resumed: bool, plan: &mut FeedPlan) -> Result<Option<Self>> {
+        let path = folder.join("log.ticks");
+        if plan.selection.repeats > 1 {
+            bail!("--loop plays files again, and a pipe can be read only once: convert it to a .ticks file");
+        }
+        if !is_resumed {
+            for old in [path.clone(), folder.join("log.ticks.names")] {
+                match fs::remove_file(&old) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        return Err(error).with_context(|| old.display().to_string());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let name = path.display().to_string();
+        if path.exists() && TicksFile::open(&path).is_ok() {
+            plan.sources = vec![SourceSpec::File { name, prefix: String::new() }];
+            plan.selection = TickSelection::default();
+            return Ok(None);
+        }
+        let log = TicksLog::open(&path).with_context(|| name)?;
+        Ok(Some(Self { path, log }))
+    }
+
+    pub(super) fn reader(&self) -> Result<TicksLogReader> {
+        self.log.reader().with_context(|| self.path.display().to_string())
+    }
+
+    /// Writes what the sources give, until they end or somebody says stop.
+    pub(super) fn write(mut self, plan: &FeedPlan, control: &FeedControl) -> Result<()> {
+        let mut merged = Merged::open(&plan.sources, &plan.read, &plan.selection)?;
+        let mut ids = Ids::of(&self.log);
+        let mut known = Known::of(&self.log);
+        let mut ticks = Vec::new();
+        loop {
+            ticks.clear();
+            let more = merged.read_soon(&mut ticks)?;
+            // A source that was given up on looks as if it had ended.
+            if control.is_stopped() {
+                return Ok(());
+            }
+            let name = || self.path.display().to_string();
+            let new = known.skip(&ticks)?;
+            ids.translate(&mut self.log, merged.symbols(), &mut ticks[new..]).with_context(name)?;
+            self.log.append(&ticks[new..]).map_err(|error| out_of_order(error, &self.path))?;
+            if !more {
+                return self.log.finish().with_context(|| self.path.display().to_string());
+            }
+        }
+    }
+}
+
+fn out_of_order(error: TicksFileError, path: &Path) -> anyhow::Error {
+    match error {
+        TicksFileError::OutOfOrder { .. } => anyhow::anyhow!(
+            "{} ends later than what comes now begins\n  a run goes on with what follows it in time, or with the \
+             same input from its first tick",
+            path.display()
+        ),
+        error => anyhow::Error::new(error).context(path.display().to_string()),
+    }
+}
+
+/// The log's ids of the sources' symbols; a resumed log has its own.
+struct Ids {
+    by_source: Vec<Option<u32>>,
+    by_symbol: HashMap<String, u32>,
+}
+
+impl Ids {
+    fn of(log: &TicksLog) -> Self {
+        Self { by_source: Vec::new(), by_symbol: log.symbols().into_iter().zip(0..).collect() }
+    }
+
+    /// Gives ticks the log's ids; each instrument is named with its first tick.
+    fn translate(
+        &mut self,
+        log: &mut TicksLog,
+        symbols: &[String],
+        ticks: &mut [Tick],
+    ) -> Result<(), TicksFileError> {
+        self.by_source.resize(symbols.len(), None);
+        for tick in ticks {
+            let place = tick.instrument as usize;
+            let id = match self.by_source[place] {
+                Some(id) => id,
+                None => {
+                    let symbol = &symbols[place];
+                    let known = self.by_symbol.get(symbol).copied();
+                    let id = known.map_or_else(|| log.add_symbol(symbol), Ok)?;
+                    *self.by_source[place].insert(id)
+                }
+            };
+            *tick = tick.of(id);
+        }
+        Ok(())
+    }
+}
+
+/// What the log held before: the same input from its beginning is not written twice.
+struct Known {
+    first: Option<Tick>,
+    last_ts_recv: u64,
+    /// How many ticks are still to be left out; `None` before the first one has come.
+    left: Option<u64>,
+    ticks: u64,
+}
+
+impl Known {
+    fn of(log: &TicksLog) -> Self {
+        Self { first: log.first(), last_ts_recv: log.last_ts_recv(), left: None, ticks: log.ticks() }
+    }
+
+    /// How many of these ticks, which come next, are in the log already.
+    fn skip(&mut self, ticks: &[Tick]) -> Result<usize> {
+        let Some(first) = ticks.first() else { return Ok(0) };
+        let is_again = self.first.is_some_and(|known| is_same(&known, first));
+        let left = self.left.get_or_insert(if is_again { self.ticks } else { 0 });
+        let skipped = (*left).min(ticks.len() as u64);
+        *left -= skipped;
+        if skipped > 0 && *left == 0 && ticks[skipped as usize - 1].ts_recv != self.last_ts_recv {
+            bail!(
+                "the input begins as the run's log does, and then differs\n  resume with the same input, or begin \
+                 another run by --new"
+            );
+        }
+        Ok(skipped as usize)
+    }
+}
+
+/// Whether it is the same tick, whatever its instrument's id.
+fn is_same(one: &Tick, other: &Tick) -> bool {
+    one.of(0) == other.of(0)
+}

@@ -1,0 +1,120 @@
+//! A strategy that joins late, or comes back: a pass of its own fills its queues until they are
+//! where the feed is, and then each is bound between two frames.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::sending::hand_over;
+use super::shared::{Shared, Stream, lock, positions};
+use super::window::Window;
+use crate::Frame;
+use crate::transport::{FrameSender, TransportError};
+
+/// Each queue that is caught up holds at most so many bytes of frames here.
+const ROOM: usize = 4 << 20;
+
+/// One strategy's pass.
+#[derive(Debug)]
+pub(super) struct CatchUp {
+    pub(super) strategy: String,
+    /// One a shard.
+    pub(super) streams: Vec<Arc<Stream>>,
+    /// Whether somebody runs the pass.
+    is_run: AtomicBool,
+}
+
+/// What a strategy's pass is given goes to its queues only. Whoever has it runs the feed's plan from
+/// [`restart`](Self::restart) on, at full speed, until [`is_over`](Self::is_over).
+#[derive(Clone, Debug)]
+pub struct CatchUpFrames {
+    shared: Arc<Shared>,
+    catch_up: Arc<CatchUp>,
+}
+
+impl Shared {
+    /// Begins to fill a strategy's queues from these ticks on.
+    pub(super) fn begin_catch_up(&self, strategy: &str, from: &[u64]) {
+        let set_back = Arc::new(AtomicBool::new(false));
+        let stream = |(shard, from): (&Arc<Stream>, &u64)| {
+            // Whoever was there before has seen the feed's own attempts.
+            let window = Window::new(*from, lock(&shard.sending).window.attempt());
+            let to = Some(strategy.to_owned());
+            Arc::new(Stream::new(shard.node, shard.shard, to, ROOM, window, set_back.clone()))
+        };
+        let streams = self.shards.iter().zip(from).map(stream).collect();
+        let catch_up = CatchUp { strategy: strategy.to_owned(), streams, is_run: AtomicBool::new(false) };
+        self.end_catch_up(strategy);
+        lock(&self.catch_ups).push(Arc::new(catch_up));
+    }
+
+    /// Ends a strategy's pass, if it has one.
+    pub(super) fn end_catch_up(&self, strategy: &str) {
+        lock(&self.catch_ups).retain(|catch_up| {
+            let stays = catch_up.strategy != strategy;
+            if !stays {
+                catch_up.streams.iter().for_each(|stream| stream.end());
+            }
+            stays
+        });
+    }
+
+    /// The stream that fills a strategy's queue of a shard, if that is not yet bound.
+    pub(super) fn catching_up(&self, strategy: &str, shard: u16) -> Option<Arc<Stream>> {
+        let catch_ups = lock(&self.catch_ups);
+        let catch_up = catch_ups.iter().find(|catch_up| catch_up.strategy == strategy)?;
+        catch_up.streams.get(usize::from(shard)).filter(|stream| !stream.is_over()).cloned()
+    }
+
+    /// A pass that nobody runs yet; those that are over are forgotten.
+    pub(super) fn next_catch_up(self: &Arc<Self>) -> Option<CatchUpFrames> {
+        let mut catch_ups = lock(&self.catch_ups);
+        catch_ups.retain(|catch_up| !catch_up.is_over());
+        let waits = |catch_up: &&Arc<CatchUp>| !catch_up.is_run.swap(true, Ordering::AcqRel);
+        let catch_up = catch_ups.iter().find(waits)?.clone();
+        Some(CatchUpFrames { shared: self.clone(), catch_up })
+    }
+}
+
+impl CatchUp {
+    fn is_over(&self) -> bool {
+        self.streams.iter().all(|stream| stream.is_over())
+    }
+}
+
+impl CatchUpFrames {
+    /// Whose pass it is.
+    pub fn strategy(&self) -> &str {
+        &self.catch_up.strategy
+    }
+
+    /// The first tick wanted of each shard; from now on frames are taken again.
+    pub fn restart(&self) -> Vec<u64> {
+        self.set_back().store(false, Ordering::Release);
+        positions(&self.catch_up.streams)
+    }
+
+    /// Whether ticks are wanted again: the pass then has to run again from
+    /// [`restart`](Self::restart).
+    pub fn is_set_back(&self) -> bool {
+        self.set_back().load(Ordering::Acquire)
+    }
+
+    /// Whether nothing more is wanted: every queue is bound, or the strategy has left.
+    pub fn is_over(&self) -> bool {
+        self.catch_up.is_over() || self.shared.takes_no_more()
+    }
+
+    fn set_back(&self) -> &AtomicBool {
+        &self.catch_up.streams[0].set_back
+    }
+}
+
+impl FrameSender for CatchUpFrames {
+    fn send(&self, frame: Arc<Frame>) -> Result<(), TransportError> {
+        if self.is_over() {
+            return Err(TransportError::Closed);
+        }
+        let stream = &self.catch_up.streams[usize::from(frame.header.shard)];
+        hand_over(&self.shared, stream, frame)
+    }
+}
