@@ -19,6 +19,7 @@ use crate::sources::on_interrupt;
 mod args;
 mod hosting;
 mod joining;
+mod member;
 mod progress;
 mod summary;
 
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ended> {
     on_interrupt(move || stopped.store(true, Ordering::Release))?;
     // What is wrong with the command is known before anything is connected.
     instance(args)?;
-    let member = member_name();
+    let member = member::name();
     let mut over = None;
     loop {
         let Some(session) = Session::open(args, &member, &stop, over)? else { return Ok(Ended::Interrupted) };
@@ -92,14 +93,6 @@ fn instance(args: &RunArgs) -> Result<Instance> {
         instance.name.clone_from(name);
     }
     Ok(instance)
-}
-
-/// An id that no other process has, from which a person sees where it runs.
-fn member_name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host: String = host.trim().chars().take(40).filter(|c| c.is_ascii_graphic()).collect();
-    let host = if host.is_empty() { "host" } else { &host };
-    format!("{host}-{}-{}", std::process::id(), &RunId::random().to_string()[..4])
 }
 
 /// The strategy's lanes in a run, by shard.

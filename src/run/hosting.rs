@@ -36,6 +36,7 @@ impl Session<'_> {
             strategy: self.instance.name.clone(),
             name: self.member.to_owned(),
             shards: self.state.shards.len() as u16,
+            is_dead: super::member::is_dead,
         };
         let Session { args, stop, instance, ledger, mut subscriber, handle, state, .. } = self;
         subscriber.follow(state.run, begins_at);

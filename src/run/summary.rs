@@ -58,7 +58,7 @@ impl Results {
     pub(super) fn text(&self) -> String {
         let mut lines = Vec::new();
         let mut line = |name: &str, value: String| lines.push(format!("{name:<13}{value}\n"));
-        let Member { run, strategy, name, shards } = &self.member;
+        let Member { run, strategy, name, shards, .. } = &self.member;
         line("Run", format!("{run} of feed {}, {}", self.feed, self.state()));
         line("Strategy", format!("{strategy}, member {name}"));
         let own: Vec<_> = self.shards.iter().map(|(shard, _)| shard.to_string()).collect();

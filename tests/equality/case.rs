@@ -39,8 +39,6 @@ pub(crate) struct Case<'a> {
     pub(crate) instances: Vec<Instance>,
     folder: TempDir,
     run: Option<RunId>,
-    /// What programs said that have ended, by name.
-    ended: Vec<(String, String)>,
 }
 
 /// One `orchard run`.
@@ -73,7 +71,6 @@ impl<'a> Case<'a> {
             instances: Vec::new(),
             folder: tempfile::tempdir().expect("a temporary folder"),
             run: None,
-            ended: Vec::new(),
         }
     }
 
@@ -214,12 +211,10 @@ impl<'a> Case<'a> {
     /// As [`Case::finish`], where only these strategies are compared.
     #[track_caller]
     pub(crate) fn finish_with(mut self, mut disturber: Disturber, strategies: &[&str]) {
-        let programs = std::mem::take(&mut self.instances).into_iter().map(|instance| instance.program);
-        for program in self.ingester.take().into_iter().chain(programs).collect::<Vec<_>>() {
-            let name = program.name().to_owned();
+        let programs = self.instances.iter_mut().map(|instance| &mut instance.program);
+        for program in self.ingester.iter_mut().chain(programs) {
             let ended = program.wait(ends());
-            assert_eq!(ended.code, Some(0), "{}: {name}: {}", self.name, ended.said);
-            self.ended.push((name, ended.said));
+            assert_eq!(ended.code, Some(0), "{}: {}: {}", self.name, program.name(), ended.said);
         }
         let counts = self.verify(strategies);
         self.expect_empty_queues();
@@ -282,9 +277,6 @@ impl Drop for Case<'_> {
             return;
         }
         say(&format!("{}: what its programs said last", self.name));
-        for (name, said) in &self.ended {
-            say(&format!("== {name} (has ended)\n{said}"));
-        }
         for program in self.programs() {
             say(&format!("== {}\n{}", program.name(), program.said()));
         }

@@ -81,7 +81,7 @@ impl Program {
 
     /// Waits until it ends by itself.
     #[track_caller]
-    pub(crate) fn wait(mut self, timeout: Duration) -> Ended {
+    pub(crate) fn wait(&mut self, timeout: Duration) -> Ended {
         let status = self.wait_for_end(timeout);
         for reader in self.readers.drain(..) {
             reader.join().expect("lines are kept");

@@ -5,15 +5,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tick_sdk::RunId;
 
-use crate::ledger::{LaneRow, Ledger, LedgerError};
+use crate::ledger::{LaneRow, Ledger, LedgerError, MEMBER_LIVES};
 
 /// Between two beats.
 const BEAT: Duration = Duration::from_secs(1);
+
+/// After a pause of its own beats, as long as others need to be taken for dead, a member believes
+/// nobody dead for two beats: where the ledger was away, the others have yet to be heard again.
+const SETTLING_BEATS: u32 = 2;
 
 /// The shards of member `me` among `members` that live, in their order: shard `i` is that of member
 /// `i` mod n.
@@ -46,6 +50,8 @@ pub struct Member {
     pub name: String,
     /// How many shards the run has.
     pub shards: u16,
+    /// Whether a member is known to be dead before it has been silent for long.
+    pub is_dead: fn(&str) -> bool,
 }
 
 /// Makes a member's next beat come at once: for whoever knows that something has changed.
@@ -90,9 +96,14 @@ impl Membership {
         let left = leaving.clone();
         let thread = std::thread::Builder::new().name("membership".to_owned());
         let thread = thread.spawn(move || {
+            let mut calm = Calm::default();
             while !left.load(Ordering::Acquire) {
                 match beat(&mut *ledger, &member) {
-                    Ok(beat) => see(&beat),
+                    Ok(beat) => {
+                        if calm.may_reassign(Instant::now()) {
+                            see(&beat);
+                        }
+                    }
                     // Away for a while: nobody can know who lives, so that all stays as it is.
                     Err(error) if error.is_temporary() => {}
                     Err(error) => return Err(error),
@@ -124,8 +135,28 @@ impl Membership {
     }
 }
 
+/// Whether what a beat tells can be believed. Pure.
+#[derive(Debug, Default)]
+struct Calm {
+    last: Option<Instant>,
+    settling: u32,
+}
+
+impl Calm {
+    /// A beat has come back; whether shards may move by it.
+    fn may_reassign(&mut self, now: Instant) -> bool {
+        let paused = self.last.replace(now).is_some_and(|last| now - last >= MEMBER_LIVES);
+        self.settling = if paused { SETTLING_BEATS } else { self.settling.saturating_sub(1) };
+        self.settling == 0
+    }
+}
+
 fn beat(ledger: &mut dyn Ledger, member: &Member) -> Result<Beat, LedgerError> {
-    let members = ledger.beat(member.run, &member.strategy, &member.name)?;
+    let mut members = ledger.beat(member.run, &member.strategy, &member.name)?;
+    let is_dead = |other: &String| *other != member.name && (member.is_dead)(other);
+    for dead in members.extract_if(.., |other| is_dead(other)) {
+        ledger.leave(member.run, &member.strategy, &dead)?;
+    }
     let shards = assigned(&members, &member.name, member.shards);
     let mut lanes = ledger.lanes(member.run)?;
     lanes.retain(|row| row.lane.strategy == member.strategy);
@@ -156,5 +187,14 @@ mod tests {
             }
         }
         assert!(assigned(&["other".to_owned()], "me", 4).is_empty());
+    }
+
+    #[test]
+    fn after_a_pause_nothing_moves_until_others_had_time_to_be_heard() {
+        let started = Instant::now();
+        let mut calm = Calm::default();
+        let mut at = |seconds| calm.may_reassign(started + Duration::from_secs(seconds));
+        assert_eq!([0, 1, 2].map(&mut at), [true; 3]);
+        assert_eq!([30, 31, 32, 33].map(&mut at), [false, false, true, true]);
     }
 }

@@ -247,10 +247,13 @@ impl Hub {
     async fn end(self) {
         let Self { nodes, speaking, open, .. } = self;
         drop(nodes);
-        for open in open.into_values() {
-            open.link.abort();
-        }
-        let _ = tokio::time::timeout(LAST_WORDS, futures_util::future::join_all(speaking)).await;
+        let links = open.into_values().map(|OpenShard { inbox, link }| {
+            // Its link ends when nobody can command it.
+            drop(inbox);
+            link
+        });
+        let all = futures_util::future::join_all(links.chain(speaking).collect::<Vec<_>>());
+        let _ = tokio::time::timeout(LAST_WORDS, all).await;
     }
 }
 

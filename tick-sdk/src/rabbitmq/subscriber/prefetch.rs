@@ -1,5 +1,7 @@
 //! How many frames a broker may send of a shard before one is acknowledged. RabbitMQ bounds them by
-//! their number only, so that the number follows from their size. Pure.
+//! their number only, so that the number follows from their size. Pure: the time is an argument.
+
+use std::time::{Duration, Instant};
 
 /// So many bytes of each shard are not acknowledged, at most, unless told otherwise: 16 MiB.
 pub const PREFETCH_BYTES: usize = 16 << 20;
@@ -14,6 +16,10 @@ pub const MOST_FRAMES: u16 = 5_000;
 const WORTH_A_CHANGE: usize = 4;
 /// The weight of the next frame in the mean size is 1 to this.
 const MEMORY: usize = 8;
+/// A number that was made smaller is not made larger again before this is over.
+const SMALLER_FOR: Duration = Duration::from_secs(1);
+/// Frames are taken to be the largest possible until so many have come.
+const FIRST_FRAMES: usize = 16;
 
 /// One shard's number of frames.
 #[derive(Clone, Copy, Debug)]
@@ -24,13 +30,17 @@ pub(super) struct Prefetch {
     count: u16,
     /// How often it was made wider than bytes allow.
     widened: u32,
+    /// When it was made smaller.
+    lowered: Option<Instant>,
+    /// The bytes of the first frames, and how many they were.
+    first: (usize, usize),
 }
 
 impl Prefetch {
     /// For `bytes` of frames that are `largest` bytes until they are seen to be smaller.
     pub(super) fn new(bytes: usize, largest: usize) -> Self {
         let mean = largest.max(1) * MEMORY;
-        let mut prefetch = Self { bytes, mean, count: 0, widened: 0 };
+        let mut prefetch = Self { bytes, mean, count: 0, widened: 0, lowered: None, first: (0, 0) };
         prefetch.count = prefetch.wanted();
         prefetch
     }
@@ -42,14 +52,27 @@ impl Prefetch {
 
     /// A frame of so many bytes came. Says whether the number has changed.
     #[inline]
-    pub(super) fn note(&mut self, bytes: usize) -> bool {
-        self.mean = self.mean - self.mean / MEMORY + bytes;
+    pub(super) fn note(&mut self, bytes: usize, at: Instant) -> bool {
+        if self.first.1 < FIRST_FRAMES {
+            self.first = (self.first.0 + bytes, self.first.1 + 1);
+            if self.first.1 < FIRST_FRAMES {
+                return false;
+            }
+            self.mean = self.first.0 / FIRST_FRAMES * MEMORY;
+        } else {
+            self.mean = self.mean - self.mean / MEMORY + bytes;
+        }
         let (now, wanted) = (usize::from(self.count), usize::from(self.wanted()));
-        let changes = wanted >= now * WORTH_A_CHANGE || wanted * WORTH_A_CHANGE <= now;
-        if changes {
+        let lower = wanted * WORTH_A_CHANGE <= now;
+        let higher = wanted >= now * WORTH_A_CHANGE
+            && self.lowered.is_none_or(|lowered| at.saturating_duration_since(lowered) >= SMALLER_FOR);
+        if lower {
+            self.lowered = Some(at);
+        }
+        if lower || higher {
             self.count = self.wanted();
         }
-        changes
+        lower || higher
     }
 
     /// Twice as many, whatever their size.
@@ -72,14 +95,26 @@ mod tests {
     #[test]
     fn the_number_follows_the_size_but_not_every_frame() {
         let mut prefetch = Prefetch::new(16 << 20, 256 << 10);
+        let now = Instant::now();
+        let changes = |prefetch: &mut Prefetch, frames: usize, bytes: usize, now: Instant| {
+            (0..frames).filter(|_| prefetch.note(bytes, now)).count()
+        };
         assert_eq!(prefetch.count(), 64);
-        assert!(!(0..100).any(|_| prefetch.note(200 << 10)));
-        let changes = (0..1000).filter(|_| prefetch.note(300)).count();
+        assert_eq!(changes(&mut prefetch, 100, 200 << 10, now), 0);
+        assert!(changes(&mut prefetch, 1000, 300, now) <= 4);
         assert!((MOST_FRAMES / 4..=MOST_FRAMES).contains(&prefetch.count()), "{}", prefetch.count());
-        assert!(changes <= 4, "{changes} changes");
-        // Large ones are many bytes: the first changes it at once.
-        assert!(prefetch.note(1 << 20));
+        // Large ones are many bytes: the first changes it at once, and small ones not back at once.
+        assert_eq!(changes(&mut prefetch, 1, 1 << 20, now), 1);
         assert!(prefetch.count() <= 130, "{}", prefetch.count());
+        assert_eq!(changes(&mut prefetch, 1000, 300, now), 0);
+        assert_eq!(changes(&mut prefetch, 1, 300, now + SMALLER_FOR), 1);
+    }
+
+    #[test]
+    fn small_frames_from_the_start_are_one_change() {
+        let mut prefetch = Prefetch::new(16 << 20, 256 << 10);
+        let changes = (0..1000).filter(|_| prefetch.note(300, Instant::now())).count();
+        assert_eq!((changes, prefetch.count()), (1, MOST_FRAMES));
     }
 
     #[test]

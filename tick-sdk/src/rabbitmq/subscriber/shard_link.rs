@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions,
+};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use tokio::sync::mpsc;
@@ -15,8 +18,11 @@ use super::hub::Context;
 use super::messages::{Delivered, FromBroker};
 use super::prefetch::Prefetch;
 use super::unacked::Ack;
+use crate::rabbitmq::BrokerError;
 use crate::rabbitmq::backoff::Backoff;
-use crate::rabbitmq::{BrokerError, Durability};
+
+/// Between looks whether a queue has no consumer any more.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// To one shard's link.
 pub(super) enum ShardCommand {
@@ -32,13 +38,6 @@ pub(super) struct ShardLink {
     pub(super) connections: Opened,
     pub(super) inbox: mpsc::Receiver<ShardCommand>,
     pub(super) prefetch: Prefetch,
-}
-
-/// A channel that consumes.
-struct Consuming {
-    channel: Channel,
-    consumer: Consumer,
-    link: u32,
 }
 
 impl ShardLink {
@@ -67,34 +66,61 @@ impl ShardLink {
     async fn consume(&mut self, open: &Open, backoff: &mut Backoff) -> Result<(), BrokerError> {
         let url = &open.url;
         let channel = url.answer(open.connection.create_channel()).await?;
-        let consumer = self.begin(open, &channel).await?;
+        let free = tokio::select! {
+            free = until_free(open, &channel, &self.queue) => free.map(|()| true),
+            () = closed(&mut self.inbox) => Ok(false),
+        };
+        if !free? {
+            return url.answer(channel.close(200, "released".into())).await;
+        }
+        let mut consumer = self.begin(open, &channel).await?;
+        let ended = self.pass_on(open, &channel, &mut consumer, backoff).await;
+        // What is not acknowledged goes back in order, before anybody else consumes. The consumer is
+        // not cancelled before that, see `resize`.
+        let closing = url.answer(channel.close(200, "released".into())).await;
+        drop(consumer);
+        ended.and(closing)
+    }
+
+    async fn begin(&self, open: &Open, channel: &Channel) -> Result<Consumer, BrokerError> {
+        let url = &open.url;
+        url.answer(channel.basic_qos(self.prefetch.count(), BasicQosOptions::default())).await?;
+        let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
+        url.answer(channel.basic_consume(queue, "".into(), options, FieldTable::default())).await
+    }
+
+    /// Passes deliveries on, and acknowledgements back.
+    async fn pass_on(
+        &mut self,
+        open: &Open,
+        channel: &Channel,
+        consumer: &mut Consumer,
+        backoff: &mut Backoff,
+    ) -> Result<(), BrokerError> {
+        let url = &open.url;
         let link = self.context.links.fetch_add(1, Ordering::Relaxed);
-        let mut consuming = Consuming { channel, consumer, link };
         self.context.forward(FromBroker::Opened { shard: self.shard, link }).await;
         loop {
             tokio::select! {
                 biased;
                 command = self.inbox.recv() => match command {
-                    Some(ShardCommand::Ack { link, ack }) if link == consuming.link => {
-                        url.answer(acknowledge(&consuming.channel, ack)).await?;
+                    Some(ShardCommand::Ack { link: by, ack }) if by == link => {
+                        url.answer(acknowledge(channel, ack)).await?;
                     }
                     Some(ShardCommand::Ack { .. }) => {}
                     Some(ShardCommand::Widen) => {
                         self.prefetch.widen();
-                        self.change_limit(open, &mut consuming).await?;
+                        self.resize(open, channel, consumer, link).await?;
                     }
-                    None => {
-                        // What is not acknowledged goes back in order, before anybody else consumes.
-                        return url.answer(consuming.channel.close(200, "released".into())).await;
-                    }
+                    None => return Ok(()),
                 },
-                delivery = consuming.consumer.next() => match delivery {
+                delivery = consumer.next() => match delivery {
                     Some(Ok(delivery)) => {
                         backoff.reset();
-                        let changed = self.prefetch.note(delivery.data.len());
+                        let resized = self.prefetch.note(delivery.data.len(), Instant::now());
                         self.deliver(link, delivery).await;
-                        if changed {
-                            self.change_limit(open, &mut consuming).await?;
+                        if resized {
+                            self.resize(open, channel, consumer, link).await?;
                         }
                     }
                     Some(Err(error)) => return Err(url.failed(&error)),
@@ -104,39 +130,29 @@ impl ShardLink {
         }
     }
 
-    async fn begin(&self, open: &Open, channel: &Channel) -> Result<Consumer, BrokerError> {
-        let url = &open.url;
-        self.limit(open, channel).await?;
-        let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
-        url.answer(channel.basic_consume(queue, "".into(), options, FieldTable::default())).await
-    }
-
-    /// Sets the prefetch count. Of a channel as a whole it holds at once, and classic queues know that.
-    async fn limit(&self, open: &Open, channel: &Channel) -> Result<(), BrokerError> {
-        let options = BasicQosOptions { global: self.is_classic() };
-        open.url.answer(channel.basic_qos(self.prefetch.count(), options)).await
-    }
-
-    fn is_classic(&self) -> bool {
-        self.context.shared.state().is_none_or(|state| state.durability == Durability::Memory)
-    }
-
-    /// Makes another prefetch count hold.
-    async fn change_limit(&mut self, open: &Open, consuming: &mut Consuming) -> Result<(), BrokerError> {
-        if self.is_classic() {
-            // Its consumer is never cancelled: a classic queue that is not empty then gives the turn
-            // to the next one and gives it nothing, and crashes at the next message (seen with 3.10).
-            return self.limit(open, &consuming.channel).await;
+    /// Consumes anew with another number of frames under way, which holds for the channel's next
+    /// consumer only.
+    ///
+    /// Not while another consumer waits beside this one: some brokers' queues do not go on with that
+    /// one when the active one is cancelled, and crash at the next message (rabbitmq-server issue
+    /// 5460). Then it stays as it is, as the shard is about to be somebody else's.
+    async fn resize(
+        &self,
+        open: &Open,
+        channel: &Channel,
+        consumer: &mut Consumer,
+        link: u32,
+    ) -> Result<(), BrokerError> {
+        if consumers(open, channel, &self.queue).await? > 1 {
+            return Ok(());
         }
-        // A quorum queue's count holds for the channel's next consumer only.
-        let tag = consuming.consumer.tag();
-        open.url.answer(consuming.channel.basic_cancel(tag, BasicCancelOptions::default())).await?;
-        // What was on its way when it was cancelled comes before what the next one is given.
-        while let Some(delivery) = consuming.consumer.next().await {
-            let delivery = delivery.map_err(|error| open.url.failed(&error))?;
-            self.deliver(consuming.link, delivery).await;
+        let cancelling = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
+        open.url.answer(cancelling).await?;
+        // What was on its way comes before what the next one is given.
+        while let Some(delivery) = consumer.next().await {
+            self.deliver(link, delivery.map_err(|error| open.url.failed(&error))?).await;
         }
-        consuming.consumer = self.begin(open, &consuming.channel).await?;
+        *consumer = self.begin(open, channel).await?;
         Ok(())
     }
 
@@ -162,6 +178,21 @@ impl ShardLink {
         let problem = format!("queue {} was deleted or has moved: its consumer was cancelled", self.queue);
         BrokerError::Other { url: open.url.to_string(), problem }
     }
+}
+
+/// Waits until nobody else consumes. A queue has a single active consumer in any case, but the one
+/// that waits longest is the next, and that is not always the one that it should be by now.
+async fn until_free(open: &Open, channel: &Channel, queue: &str) -> Result<(), BrokerError> {
+    while consumers(open, channel, queue).await? > 0 {
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+async fn consumers(open: &Open, channel: &Channel, queue: &str) -> Result<u32, BrokerError> {
+    let look = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let found = open.url.answer(channel.queue_declare(queue.into(), look, FieldTable::default())).await?;
+    Ok(found.consumer_count())
 }
 
 async fn acknowledge(channel: &Channel, ack: Ack) -> lapin::Result<()> {
