@@ -50,7 +50,9 @@ impl ProgressLines {
             let shards = now.shards.iter().enumerate();
             let same = shards.filter(|(_, shard)| shard.stalled.as_ref() == Some(stalled));
             let places: Vec<_> = same.map(|(place, _)| place.to_string()).collect();
-            problems.push(format!("shards {} wait: {stalled}", places.join(", ")));
+            let who = if places.len() == 1 { "shard" } else { "shards" };
+            let wait = if places.len() == 1 { "waits" } else { "wait" };
+            problems.push(format!("{who} {} {wait}: {stalled}", places.join(", ")));
         }
         problems.extend(now.nodes.iter().filter_map(|node| node.problem.clone()));
         problems.sort();
