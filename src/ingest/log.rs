@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use tick_ingest::feed::{FeedControl, FeedPlan, Merged, SourceSpec, TickSelection};
 use tick_sdk::Tick;
 use tick_sdk::ticks_file::{TicksFile, TicksFileError, TicksLog, TicksLogReader};
@@ -63,26 +65,66 @@ impl SourceLog {
 
     /// Writes what the sources give, until they end or somebody says stop.
     pub(super) fn write(mut self, plan: &FeedPlan, control: &FeedControl) -> Result<()> {
-        let mut merged = Merged::open(&plan.sources, &plan.read, &plan.selection)?;
+        let parts = read_on_thread(plan);
         let mut ids = Ids::of(&self.log);
         let mut known = Known::of(&self.log);
-        let mut ticks = Vec::new();
         loop {
-            ticks.clear();
+            let part = match parts.recv_timeout(LOOK_FOR_STOP) {
+                // A source that was given up on looks as if it had ended.
+                _ if control.is_stopped() => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => break,
+                Ok(part) => part,
+            };
+            let Part { mut ticks, new_symbols } = part?;
+            ids.symbols.extend(new_symbols);
+            let new = known.skip(&ticks)?;
+            let name = || self.path.display().to_string();
+            ids.translate(&mut self.log, &mut ticks[new..]).with_context(name)?;
+            self.log.append(&ticks[new..]).map_err(|error| out_of_order(error, &self.path))?;
+        }
+        self.log.finish().with_context(|| self.path.display().to_string())
+    }
+}
+
+/// Some ticks of the sources, and the symbols they name first.
+struct Part {
+    ticks: Vec<Tick>,
+    new_symbols: Vec<String>,
+}
+
+/// How many parts the sources may be ahead of their log.
+const PARTS_AHEAD: usize = 4;
+
+/// How often a source that gives nothing is left to see whether anybody still wants it.
+const LOOK_FOR_STOP: Duration = Duration::from_millis(100);
+
+/// Reads the sources on a thread that nobody waits for: a pipe that gives nothing holds it for ever.
+fn read_on_thread(plan: &FeedPlan) -> Receiver<Result<Part>> {
+    let (filled, parts) = bounded(PARTS_AHEAD);
+    let failed = filled.clone();
+    let (sources, read, selection) = (plan.sources.clone(), plan.read.clone(), plan.selection.clone());
+    let reading = move || -> Result<()> {
+        let mut merged = Merged::open(&sources, &read, &selection)?;
+        let mut named = 0;
+        loop {
+            let mut ticks = Vec::new();
             let more = merged.read_soon(&mut ticks)?;
-            // A source that was given up on looks as if it had ended.
-            if control.is_stopped() {
+            let new_symbols = merged.symbols()[named..].to_vec();
+            named += new_symbols.len();
+            // A receiver that has gone wants nothing more.
+            if filled.send(Ok(Part { ticks, new_symbols })).is_err() || !more {
                 return Ok(());
             }
-            let name = || self.path.display().to_string();
-            let new = known.skip(&ticks)?;
-            ids.translate(&mut self.log, merged.symbols(), &mut ticks[new..]).with_context(name)?;
-            self.log.append(&ticks[new..]).map_err(|error| out_of_order(error, &self.path))?;
-            if !more {
-                return self.log.finish().with_context(|| self.path.display().to_string());
-            }
         }
-    }
+    };
+    std::thread::spawn(move || {
+        if let Err(error) = reading() {
+            // Whoever wants no ticks wants no error.
+            let _ = failed.send(Err(error));
+        }
+    });
+    parts
 }
 
 fn out_of_order(error: TicksFileError, path: &Path) -> anyhow::Error {
@@ -98,29 +140,30 @@ fn out_of_order(error: TicksFileError, path: &Path) -> anyhow::Error {
 
 /// The log's ids of the sources' symbols; a resumed log has its own.
 struct Ids {
+    /// The sources' symbols, by their own ids.
+    symbols: Vec<String>,
     by_source: Vec<Option<u32>>,
     by_symbol: HashMap<String, u32>,
 }
 
 impl Ids {
     fn of(log: &TicksLog) -> Self {
-        Self { by_source: Vec::new(), by_symbol: log.symbols().into_iter().zip(0..).collect() }
+        Self {
+            symbols: Vec::new(),
+            by_source: Vec::new(),
+            by_symbol: log.symbols().into_iter().zip(0..).collect(),
+        }
     }
 
     /// Gives ticks the log's ids; each instrument is named with its first tick.
-    fn translate(
-        &mut self,
-        log: &mut TicksLog,
-        symbols: &[String],
-        ticks: &mut [Tick],
-    ) -> Result<(), TicksFileError> {
-        self.by_source.resize(symbols.len(), None);
+    fn translate(&mut self, log: &mut TicksLog, ticks: &mut [Tick]) -> Result<(), TicksFileError> {
+        self.by_source.resize(self.symbols.len(), None);
         for tick in ticks {
             let place = tick.instrument as usize;
             let id = match self.by_source[place] {
                 Some(id) => id,
                 None => {
-                    let symbol = &symbols[place];
+                    let symbol = &self.symbols[place];
                     let known = self.by_symbol.get(symbol).copied();
                     let id = known.map_or_else(|| log.add_symbol(symbol), Ok)?;
                     *self.by_source[place].insert(id)

@@ -18,11 +18,13 @@ pub(super) struct ProgressLines {
     quiet: bool,
     at: Instant,
     last: Snapshot,
+    /// What was wrong when that was last said.
+    said: Vec<String>,
 }
 
 impl ProgressLines {
     pub(super) fn new(quiet: bool, now: Snapshot) -> Self {
-        Self { quiet, at: Instant::now(), last: now }
+        Self { quiet, at: Instant::now(), last: now, said: Vec::new() }
     }
 
     /// Shows how things are, if a second has passed; gives whether it has.
@@ -33,9 +35,35 @@ impl ProgressLines {
         }
         if !self.quiet {
             eprintln!("{}", line(&self.last, now, elapsed));
+            self.say_problems(now);
         }
         (self.at, self.last) = (Instant::now(), now.clone());
         true
+    }
+}
+
+impl ProgressLines {
+    /// Says what holds things up, once as long as it is the same.
+    fn say_problems(&mut self, now: &Snapshot) {
+        let mut problems: Vec<String> = Vec::new();
+        for stalled in now.shards.iter().filter_map(|shard| shard.stalled.as_ref()) {
+            let shards = now.shards.iter().enumerate();
+            let same = shards.filter(|(_, shard)| shard.stalled.as_ref() == Some(stalled));
+            let places: Vec<_> = same.map(|(place, _)| place.to_string()).collect();
+            let who = if places.len() == 1 { "shard" } else { "shards" };
+            let wait = if places.len() == 1 { "waits" } else { "wait" };
+            problems.push(format!("{who} {} {wait}: {stalled}", places.join(", ")));
+        }
+        problems.extend(now.nodes.iter().filter_map(|node| node.problem.clone()));
+        problems.sort();
+        problems.dedup();
+        // A count in the text that goes on counting is no news.
+        let words = |problem: &String| problem.replace(|c: char| c.is_ascii_digit(), "");
+        let said: Vec<_> = problems.iter().map(words).collect();
+        if said != self.said {
+            problems.iter().for_each(|problem| eprintln!("  {problem}"));
+            self.said = said;
+        }
     }
 }
 
@@ -48,14 +76,6 @@ fn line(before: &Snapshot, now: &Snapshot, elapsed: Duration) -> String {
     }
     if let Some((name, lag)) = slowest(now) {
         line.push_str(&format!("  {name} {} behind", counted(lag, "tick")));
-    }
-    for (shard, stalled) in now.shards.iter().enumerate() {
-        if let Some(reason) = &stalled.stalled {
-            line.push_str(&format!("\n  shard {shard} waits: {reason}"));
-        }
-    }
-    for problem in now.nodes.iter().filter_map(|node| node.problem.as_ref()) {
-        line.push_str(&format!("\n  {problem}"));
     }
     line
 }

@@ -62,7 +62,7 @@ impl Worker {
         mut commits: CommitHandle,
     ) -> Result<(), HostError> {
         let mut now = Instant::now();
-        while let Ok(arrival) = frames.receive(self.patience(&commits, now)) {
+        while let Ok(arrival) = frames.receive(self.patience(frames, &commits, now)) {
             now = match arrival {
                 Some(Arrival::Frame(frame, receipt)) => self.take(&frame, receipt, frames, &mut commits)?,
                 Some(other) => self.attend(other, frames, &mut commits)?,
@@ -180,9 +180,14 @@ impl Worker {
         Ok(now)
     }
 
-    fn patience(&self, commits: &CommitHandle, now: Instant) -> Duration {
+    fn patience(&self, frames: &impl FrameReceiver, commits: &CommitHandle, now: Instant) -> Duration {
         /// With nothing to commit only a frame or the end is waited for.
         const IDLE: Duration = Duration::from_secs(1);
+        /// No frame may come before the commit under way is done, and its outcome wakes nobody.
+        const PRESSED: Duration = Duration::from_micros(500);
+        if frames.is_pressed() {
+            return PRESSED;
+        }
         match self.lanes.iter().any(HostedLane::has_news) {
             true => commits.patience(now),
             false => IDLE,

@@ -68,6 +68,18 @@ pub struct PublisherPlan {
     pub replace: bool,
 }
 
+impl PublisherPlan {
+    /// The broker that is tried in this turn for a node.
+    fn broker(&self, node: usize, turn: usize) -> &BrokerUrl {
+        match self.durability {
+            // What was on that node is there, or nowhere.
+            Durability::Memory => &self.brokers[node],
+            // Any node of the cluster reaches every queue.
+            Durability::Replicated => &self.brokers[turn % self.brokers.len()],
+        }
+    }
+}
+
 /// Where one shard begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardStart {

@@ -38,8 +38,9 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
     let mut backoff = Backoff::default();
     let mut stopping = shared.stopping.subscribe();
     let mut was_ready = false;
+    let mut turn = index;
     while !shared.is_stopping() {
-        let url = &shared.plan.brokers[index];
+        let url = shared.plan.broker(index, turn);
         let session = Session::open(&shared, index, url).await;
         let ended = match session {
             Ok(session) => {
@@ -61,6 +62,7 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
             return shared.fail(error);
         }
         *lock(&shared.nodes[index].control_problem) = Some(error.to_string());
+        turn += 1;
         tokio::select! {
             () = sleep(backoff.next_wait()) => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}

@@ -47,12 +47,7 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
     let node = &shared.nodes[index];
     let mut turn = index;
     while !shared.is_stopping() {
-        let brokers = &shared.plan.brokers;
-        let url = match shared.plan.durability {
-            Durability::Memory => &brokers[index],
-            // Any node of the cluster reaches the queues.
-            Durability::Replicated => &brokers[turn % brokers.len()],
-        };
+        let url = shared.plan.broker(index, turn);
         let was_ready = node.ready.load(Ordering::Acquire);
         let ended = Session::run(&shared, index, url, &mut backoff).await;
         for stream in shared.streams_of(index) {

@@ -94,7 +94,9 @@ impl Shared {
         let node = &self.nodes[stream.node];
         let of_node = || match node.is_blocked.load(Ordering::Relaxed) {
             true => Some("the broker is short of memory or disk, and takes nothing".to_owned()),
-            false => lock(&node.problem).clone(),
+            false => lock(&node.problem)
+                .as_ref()
+                .map(|_| format!("broker {} is away", self.plan.brokers[stream.node])),
         };
         let sending = lock(&stream.sending);
         let window = &sending.window;
