@@ -176,7 +176,7 @@ impl<'a> Session<'a> {
         let cursors =
             hosting::cursors(&self.state, &self.instance.name, self.member, self.ledger.id(), lanes);
         self.handle.say(cursors);
-        hosting::wait_until_closed(&self.handle, &self.state);
+        hosting::wait_until_heard(&self.handle, &self.state, &self.instance.name);
         RunEnded::AtItsEnd
     }
 

@@ -67,7 +67,8 @@ rabbitmq_create() {
 		loopback_users = none
 		vm_memory_high_watermark.absolute = $MEMORY_LIMIT
 		disk_free_limit.absolute = $DISK_LIMIT
-		log.file.level = warning
+		# A killed client makes it write whole queues as text: minutes of work and gigabytes of memory.
+		log.file.level = ${ORCHARD_TEST_BROKER_LOG:-critical}
 	CONF
 }
 

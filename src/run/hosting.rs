@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use strategies::host::membership::{Beat, Member, Waker, waker};
@@ -67,7 +67,7 @@ impl Session<'_> {
             progress.show(&handle, &seen, &now);
         };
         if ended == RunEnded::AtItsEnd {
-            wait_until_closed(&handle, &state);
+            wait_until_heard(&handle, &state, &member.strategy);
         }
         handle.stop();
         let report = host.finish();
@@ -95,13 +95,39 @@ fn say_results(
     Ok(())
 }
 
-/// Waits for the ingester, if it lives, to close the run: until then it sends on, and that is to be
-/// taken from the queues.
-pub(super) fn wait_until_closed(handle: &SubscriberHandle, state: &FeedState) {
-    if handle.heard_at().is_some_and(|at| at.elapsed() < super::CLOSING) {
-        handle.wait_for_state(super::CLOSING, |now| now.closed || now.run != state.run);
+/// Waits until the ingester knows that the strategy has ended, if it lives: until then it waits for
+/// that, and sends on. What is left in the queues is taken from them.
+pub(super) fn wait_until_heard(handle: &SubscriberHandle, state: &FeedState, strategy: &str) {
+    let has_ended = |now: &FeedState| now.strategies.iter().any(|one| one.name == strategy && one.ended);
+    let is_heard = |now: &FeedState| now.closed || now.run != state.run || has_ended(now);
+    let until = Instant::now() + LONGEST_CLOSING;
+    while handle.wait_for_state(LOOK, is_heard).is_none() {
+        if Instant::now() > until || !may_live(handle) {
+            return;
+        }
+    }
+    let mut before = handle.counts().frames;
+    while Instant::now() < until {
+        std::thread::sleep(QUIET);
+        let now = handle.counts().frames;
+        if std::mem::replace(&mut before, now) == now {
+            return;
+        }
     }
 }
+
+/// Whether there may be an ingester: one that lives says so each second. Where the broker was lost
+/// after its last word, its silence means nothing until that is past.
+fn may_live(handle: &SubscriberHandle) -> bool {
+    let Some(heard) = handle.heard_at() else { return false };
+    let lost = handle.trouble().map_or(heard, |(lost, _)| lost);
+    heard.max(lost).elapsed() < super::CLOSING
+}
+
+/// How long the ingester's word is waited for where its broker is away.
+const LONGEST_CLOSING: Duration = Duration::from_secs(60);
+/// Nothing came for so long: nothing is on its way.
+const QUIET: Duration = Duration::from_millis(250);
 
 /// What each beat is for: it says whose shards are whose, and how far they are.
 fn see_beats(

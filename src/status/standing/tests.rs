@@ -15,6 +15,7 @@ fn state(at: u64, published: u64) -> FeedState {
         active: required,
         begins_at: vec![0, 500],
         ledger: Some("ledger-1".to_owned()),
+        ended: false,
     };
     FeedState {
         feed: "btc".parse().unwrap(),

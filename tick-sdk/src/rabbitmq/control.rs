@@ -158,6 +158,10 @@ pub struct StrategyState {
     pub begins_at: Vec<u64>,
     /// The ledger its first host named; another one is refused.
     pub ledger: Option<String>,
+    /// Its hosts have said that the run's end is committed in every shard: nothing more is sent to it,
+    /// and nobody need wait for its hosts.
+    #[serde(default)]
+    pub ended: bool,
 }
 
 impl Control {

@@ -104,7 +104,7 @@ impl StrategyProgress {
     /// A strategy that takes part from the run's first tick on.
     pub fn from_start(name: String, required: bool, shards: u16) -> Self {
         let begins_at = vec![0; usize::from(shards)];
-        let state = StrategyState { name, required, active: true, begins_at, ledger: None };
+        let state = StrategyState { name, required, active: true, begins_at, ledger: None, ended: false };
         Self { state, cursors: Vec::new(), bound: true }
     }
 

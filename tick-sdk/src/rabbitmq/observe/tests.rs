@@ -68,6 +68,7 @@ impl Feed {
             active: true,
             begins_at: vec![0, 0],
             ledger: None,
+            ended: false,
         };
         FeedState {
             feed: self.name.clone(),

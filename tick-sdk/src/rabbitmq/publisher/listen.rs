@@ -166,7 +166,8 @@ impl<'a> Session<'a> {
                 let heard = shared.strategies().heard(&strategy, &ledger, &cursors);
                 match heard {
                     Heard::Nothing => {}
-                    Heard::End => shared.tell(),
+                    // Nothing more is sent there.
+                    Heard::End => shared.change_strategies(|_| {}),
                     Heard::Back(from) => self.join(&strategy, &JoinFrom::At(from)),
                 }
             }

@@ -31,6 +31,8 @@ pub(super) enum Binding {
     CatchingUp,
     /// Not bound: it was abandoned, and waits for its strategy to come back.
     Unbound,
+    /// Not bound: the run's end is committed there, and all that would follow is its repetition.
+    Over,
     /// Not wanted any more.
     Gone,
 }
@@ -52,6 +54,7 @@ impl Strategies {
             if !member.progress.bound {
                 member.leave(Binding::Unbound);
             }
+            member.leave_what_ended();
             member
         };
         Self { members: members.into_iter().map(member).collect(), shards, version: 1 }
@@ -82,14 +85,19 @@ impl Strategies {
 
     pub(super) fn progress(&self) -> Vec<StrategyProgress> {
         let progress = |member: &Member| {
-            let bound = member.bindings.iter().all(|binding| *binding == Binding::Bound);
+            let bound =
+                member.bindings.iter().all(|binding| matches!(binding, Binding::Bound | Binding::Over));
             StrategyProgress { bound, ..member.progress.clone() }
         };
         self.members.iter().map(progress).collect()
     }
 
     pub(super) fn states(&self) -> Vec<StrategyState> {
-        self.members.iter().map(|member| member.progress.state.clone()).collect()
+        let state = |member: &Member| {
+            let ended = member.progress.has_ended(self.shards);
+            StrategyState { ended, ..member.progress.state.clone() }
+        };
+        self.members.iter().map(state).collect()
     }
 
     /// Whether it takes part.
@@ -127,7 +135,14 @@ impl Strategies {
             None => {
                 let begins_at = if begins.is_empty() { vec![0; shards] } else { begins.clone() };
                 let name = strategy.to_owned();
-                let state = StrategyState { name, required: false, active: false, begins_at, ledger: None };
+                let state = StrategyState {
+                    name,
+                    required: false,
+                    active: false,
+                    begins_at,
+                    ledger: None,
+                    ended: false,
+                };
                 let progress = StrategyProgress { state, cursors: Vec::new(), bound: false };
                 self.members.push(Member::new(progress, binding, shards));
             }
@@ -210,9 +225,13 @@ impl Strategies {
                 None => progress.cursors.push(*cursor),
             }
         }
+        let has_left = news == Heard::End && member.leave_what_ended();
         let is_abandoned = member.bindings.iter().all(|binding| *binding == Binding::Unbound);
         if is_abandoned && !cursors.is_empty() {
             return Heard::Back(member.progress.stored(shards));
+        }
+        if has_left {
+            self.version += 1;
         }
         news
     }
@@ -240,6 +259,18 @@ impl Member {
 
     fn is_out(&self) -> bool {
         self.bindings.iter().all(|binding| matches!(binding, Binding::Unbound | Binding::Gone))
+    }
+
+    /// Nothing more is sent where the end is committed. Gives whether that is news.
+    fn leave_what_ended(&mut self) -> bool {
+        let mut is_news = false;
+        for cursor in self.progress.cursors.iter().filter(|cursor| cursor.ended) {
+            if let Some(binding @ Binding::Bound) = self.bindings.get_mut(usize::from(cursor.shard)) {
+                *binding = Binding::Over;
+                is_news = true;
+            }
+        }
+        is_news
     }
 
     fn leave(&mut self, binding: Binding) {
@@ -316,6 +347,22 @@ mod tests {
         assert_eq!(strategies.heard("apple", "L", &[cursor(0, 3, false)]), Heard::Nothing);
         assert_eq!(strategies.progress()[0].cursors, [cursor(0, 5, true)], "nothing goes back");
         assert!(!strategies.progress()[0].has_ended(2));
+    }
+
+    #[test]
+    fn nothing_more_is_sent_where_the_end_is_committed() {
+        let mut strategies = strategies();
+        let before = strategies.version();
+        assert_eq!(strategies.heard("apple", "L", &[cursor(0, 5, true), cursor(1, 3, false)]), Heard::End);
+        assert_eq!(strategies.bindings(0)[0].1, Binding::Over);
+        assert_eq!((strategies.bound(0), strategies.bound(1)), (1, 2));
+        assert!(strategies.version() > before && !state(&strategies, "apple").ended);
+        strategies.heard("apple", "L", &[cursor(1, 7, true)]);
+        assert!(state(&strategies, "apple").ended && strategies.progress()[0].bound);
+        // A resumed ingester does as the one before it.
+        let strategies = Strategies::new(strategies.progress(), 2);
+        assert_eq!(strategies.bindings(1)[0].1, Binding::Over);
+        assert_eq!(strategies.bindings(1)[1].1, Binding::Bound);
     }
 
     #[test]

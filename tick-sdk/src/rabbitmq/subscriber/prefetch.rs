@@ -50,6 +50,11 @@ impl Prefetch {
         self.count
     }
 
+    /// As large as the number may become.
+    pub(super) fn most(self) -> u16 {
+        u16::try_from(u32::from(MOST_FRAMES) << self.widened).unwrap_or(u16::MAX)
+    }
+
     /// A frame of so many bytes came. Says whether the number has changed.
     #[inline]
     pub(super) fn note(&mut self, bytes: usize, at: Instant) -> bool {
@@ -77,7 +82,7 @@ impl Prefetch {
 
     /// Twice as many, whatever their size.
     pub(super) fn widen(&mut self) {
-        self.widened = (self.widened + 1).min(u16::BITS);
+        self.widened = (self.widened + 1).min(8);
         self.count = self.wanted().max(self.count.saturating_mul(2));
     }
 

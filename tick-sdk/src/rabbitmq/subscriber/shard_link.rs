@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::StreamExt;
 use lapin::message::Delivery;
-use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions,
-};
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use tokio::sync::mpsc;
@@ -18,11 +16,8 @@ use super::hub::Context;
 use super::messages::{Delivered, FromBroker};
 use super::prefetch::Prefetch;
 use super::unacked::Ack;
-use crate::rabbitmq::BrokerError;
 use crate::rabbitmq::backoff::Backoff;
-
-/// Between looks whether a queue has no consumer any more.
-const LOOK: Duration = Duration::from_millis(50);
+use crate::rabbitmq::{BrokerError, Durability};
 
 /// To one shard's link.
 pub(super) enum ShardCommand {
@@ -40,6 +35,15 @@ pub(super) struct ShardLink {
     pub(super) prefetch: Prefetch,
 }
 
+/// Why a channel is no longer of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// The shard is given back.
+    Released,
+    /// More frames may be under way than any of its consumers may have.
+    Widened,
+}
+
 impl ShardLink {
     /// Consumes until it is told to end, over as many channels as that takes.
     pub(super) async fn run(mut self) {
@@ -51,7 +55,8 @@ impl ShardLink {
             };
             let Some(open) = open else { return };
             match self.consume(&open, &mut backoff).await {
-                Ok(()) => return,
+                Ok(Ended::Released) => return,
+                Ok(Ended::Widened) => continue,
                 Err(error) => self.context.shared.lost(error.to_string()),
             }
             let wait = tokio::time::sleep(backoff.next_wait());
@@ -62,31 +67,68 @@ impl ShardLink {
         }
     }
 
-    /// Consumes by one channel until it is told to end.
-    async fn consume(&mut self, open: &Open, backoff: &mut Backoff) -> Result<(), BrokerError> {
+    /// Consumes by one channel until that ends.
+    async fn consume(&mut self, open: &Open, backoff: &mut Backoff) -> Result<Ended, BrokerError> {
         let url = &open.url;
         let channel = url.answer(open.connection.create_channel()).await?;
-        let free = tokio::select! {
-            free = until_free(open, &channel, &self.queue) => free.map(|()| true),
-            () = closed(&mut self.inbox) => Ok(false),
-        };
-        if !free? {
-            return url.answer(channel.close(200, "released".into())).await;
-        }
         let mut consumer = self.begin(open, &channel).await?;
         let ended = self.pass_on(open, &channel, &mut consumer, backoff).await;
         // What is not acknowledged goes back in order, before anybody else consumes. The consumer is
-        // not cancelled before that, see `resize`.
+        // not cancelled before that, see `change_limit`.
         let closing = url.answer(channel.close(200, "released".into())).await;
         drop(consumer);
-        ended.and(closing)
+        let ended = ended?;
+        closing.map(|()| ended)
     }
 
     async fn begin(&self, open: &Open, channel: &Channel) -> Result<Consumer, BrokerError> {
         let url = &open.url;
-        url.answer(channel.basic_qos(self.prefetch.count(), BasicQosOptions::default())).await?;
+        if self.is_classic() {
+            let most = BasicQosOptions { global: false };
+            url.answer(channel.basic_qos(self.prefetch.most(), most)).await?;
+        }
+        self.limit(open, channel).await?;
         let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
         url.answer(channel.basic_consume(queue, "".into(), options, FieldTable::default())).await
+    }
+
+    fn is_classic(&self) -> bool {
+        self.context.shared.state().is_none_or(|state| state.durability == Durability::Memory)
+    }
+
+    /// Sets the prefetch count. Of a channel as a whole it holds at once, and classic queues know
+    /// that; as it costs them a message of their own for each one delivered, small frames have the
+    /// consumer's own limit only.
+    async fn limit(&self, open: &Open, channel: &Channel) -> Result<(), BrokerError> {
+        let options = BasicQosOptions { global: self.is_classic() };
+        let count = self.prefetch.count();
+        let count = if self.is_classic() && count >= self.prefetch.most() { 0 } else { count };
+        open.url.answer(channel.basic_qos(count, options)).await
+    }
+
+    /// Makes another prefetch count hold.
+    async fn change_limit(
+        &mut self,
+        open: &Open,
+        channel: &Channel,
+        consumer: &mut Consumer,
+        link: u32,
+    ) -> Result<(), BrokerError> {
+        if self.is_classic() {
+            // Its consumer is never cancelled: a classic queue that is not empty then gives the turn
+            // to the one that waits beside it, gives that nothing, and crashes at the next message
+            // (rabbitmq-server issue 5460, seen with 3.10).
+            return self.limit(open, channel).await;
+        }
+        // A quorum queue's count holds for the channel's next consumer only.
+        let cancelling = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
+        open.url.answer(cancelling).await?;
+        // What was on its way comes before what the next one is given.
+        while let Some(delivery) = consumer.next().await {
+            self.deliver(link, delivery.map_err(|error| open.url.failed(&error))?).await;
+        }
+        *consumer = self.begin(open, channel).await?;
+        Ok(())
     }
 
     /// Passes deliveries on, and acknowledgements back.
@@ -96,7 +138,7 @@ impl ShardLink {
         channel: &Channel,
         consumer: &mut Consumer,
         backoff: &mut Backoff,
-    ) -> Result<(), BrokerError> {
+    ) -> Result<Ended, BrokerError> {
         let url = &open.url;
         let link = self.context.links.fetch_add(1, Ordering::Relaxed);
         self.context.forward(FromBroker::Opened { shard: self.shard, link }).await;
@@ -110,17 +152,17 @@ impl ShardLink {
                     Some(ShardCommand::Ack { .. }) => {}
                     Some(ShardCommand::Widen) => {
                         self.prefetch.widen();
-                        self.resize(open, channel, consumer, link).await?;
+                        return Ok(Ended::Widened);
                     }
-                    None => return Ok(()),
+                    None => return Ok(Ended::Released),
                 },
                 delivery = consumer.next() => match delivery {
                     Some(Ok(delivery)) => {
                         backoff.reset();
-                        let resized = self.prefetch.note(delivery.data.len(), Instant::now());
+                        let changed = self.prefetch.note(delivery.data.len(), Instant::now());
                         self.deliver(link, delivery).await;
-                        if resized {
-                            self.resize(open, channel, consumer, link).await?;
+                        if changed {
+                            self.change_limit(open, channel, consumer, link).await?;
                         }
                     }
                     Some(Err(error)) => return Err(url.failed(&error)),
@@ -128,32 +170,6 @@ impl ShardLink {
                 },
             }
         }
-    }
-
-    /// Consumes anew with another number of frames under way, which holds for the channel's next
-    /// consumer only.
-    ///
-    /// Not while another consumer waits beside this one: some brokers' queues do not go on with that
-    /// one when the active one is cancelled, and crash at the next message (rabbitmq-server issue
-    /// 5460). Then it stays as it is, as the shard is about to be somebody else's.
-    async fn resize(
-        &self,
-        open: &Open,
-        channel: &Channel,
-        consumer: &mut Consumer,
-        link: u32,
-    ) -> Result<(), BrokerError> {
-        if consumers(open, channel, &self.queue).await? > 1 {
-            return Ok(());
-        }
-        let cancelling = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
-        open.url.answer(cancelling).await?;
-        // What was on its way comes before what the next one is given.
-        while let Some(delivery) = consumer.next().await {
-            self.deliver(link, delivery.map_err(|error| open.url.failed(&error))?).await;
-        }
-        *consumer = self.begin(open, channel).await?;
-        Ok(())
     }
 
     async fn deliver(&self, link: u32, delivery: Delivery) {
@@ -178,21 +194,6 @@ impl ShardLink {
         let problem = format!("queue {} was deleted or has moved: its consumer was cancelled", self.queue);
         BrokerError::Other { url: open.url.to_string(), problem }
     }
-}
-
-/// Waits until nobody else consumes. A queue has a single active consumer in any case, but the one
-/// that waits longest is the next, and that is not always the one that it should be by now.
-async fn until_free(open: &Open, channel: &Channel, queue: &str) -> Result<(), BrokerError> {
-    while consumers(open, channel, queue).await? > 0 {
-        tokio::time::sleep(LOOK).await;
-    }
-    Ok(())
-}
-
-async fn consumers(open: &Open, channel: &Channel, queue: &str) -> Result<u32, BrokerError> {
-    let look = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    let found = open.url.answer(channel.queue_declare(queue.into(), look, FieldTable::default())).await?;
-    Ok(found.consumer_count())
 }
 
 async fn acknowledge(channel: &Channel, ack: Ack) -> lapin::Result<()> {

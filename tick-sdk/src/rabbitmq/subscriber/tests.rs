@@ -47,6 +47,7 @@ fn state(feed: &HandFeed, run: RunId, at: u64) -> FeedState {
             active: true,
             begins_at: vec![0, 0],
             ledger: None,
+            ended: false,
         }],
         published: false,
         closed: false,

@@ -74,7 +74,9 @@ impl Session<'_> {
                 self.shared.strategies().declared(strategy, shard, position);
                 is_changed = binding != Binding::Bound;
             }
-            Binding::Unbound => declare::unbind(url, channel, &plan.feed, strategy, shard).await?,
+            Binding::Unbound | Binding::Over => {
+                declare::unbind(url, channel, &plan.feed, strategy, shard).await?;
+            }
             Binding::Gone => {
                 declare::delete(url, channel, &plan.feed, strategy, shard).await?;
                 self.shared.strategies().deleted(strategy, shard);
