@@ -333,3 +333,6 @@ impl HostedLane {
 fn failed(id: &LaneId, source: LaneError) -> HostError {
     HostError::Lane { strategy: id.strategy.clone(), shard: id.shard, source }
 }
+
+#[cfg(test)]
+mod tests;
