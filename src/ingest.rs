@@ -1,17 +1,15 @@
 //! `orchard ingest`: files as a feed on RabbitMQ.
 
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use tick_ingest::feed::{self, FeedControl, FeedError, FeedPlan, Gather, Pace, SourceSpec};
+use tick_ingest::feed::{FeedControl, FeedPlan, Gather, SourceSpec};
 use tick_sdk::Groups;
-use tick_sdk::rabbitmq::publisher::{CatchUpFrames, Snapshot, StrategyProgress};
+use tick_sdk::rabbitmq::publisher::{Snapshot, StrategyProgress};
 use tick_sdk::rabbitmq::{Publisher, PublisherPlan};
-use tick_sdk::ticks_file::TicksLogReader;
-use tick_sdk::transport::{FrameSender, TransportError};
 
 use crate::ended::Ended;
 use crate::manifest::{self, Described};
@@ -19,11 +17,13 @@ use crate::replay::{read_groups, sources};
 use crate::sources::on_interrupt;
 
 mod args;
+mod feeding;
 mod log;
 mod progress;
 mod state;
 
 pub(crate) use args::{IngestArgs, parse_bytes};
+use feeding::Feeding;
 use log::SourceLog;
 use progress::{ProgressLines, Summary};
 use state::OpenedState;
@@ -62,10 +62,11 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
     state.save(None, false)?;
     let started = Instant::now();
     let reader = log.as_ref().map(SourceLog::reader).transpose()?;
-    let feeding = Feeding { plan: &plan, log: reader, publisher: &publisher, control: &control };
+    let counts = Mutex::default();
+    let feeding = Feeding { plan: &plan, log: reader, publisher: &publisher, control: &control, counts };
     let published = std::thread::scope(|scope| {
         let mut threads = vec![scope.spawn(|| feeding.run())];
-        threads.extend(log.take().map(|log| scope.spawn(|| log.write(&plan, &control))));
+        threads.extend(log.take().map(|log| scope.spawn(|| feeding.write_log(log))));
         let watched = watch(args, &feeding, scope, &mut threads, &mut state);
         control.stop();
         publisher.take_no_more();
@@ -73,6 +74,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
         let ended = watched?;
         fed.map(|()| ended)
     });
+    let counts = feeding.counts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let ended = published?;
     let closed = ended == Ended::Done && !args.detach;
     let snapshot = publisher.snapshot()?;
@@ -80,7 +82,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
     publisher.stop(closed)?;
     let run = state.record.run;
     let (elapsed, detached) = (started.elapsed(), args.detach);
-    let summary = Summary { run, snapshot: &snapshot, elapsed, ended, detached };
+    let summary = Summary { run, snapshot: &snapshot, counts: &counts, elapsed, ended, detached };
     let text = if args.json { summary.json() } else { summary.text() };
     std::io::stdout().write_all(text.as_bytes()).context("writing the summary")?;
     Ok(ended)
@@ -127,71 +129,6 @@ fn publisher_plan(args: &IngestArgs, state: &OpenedState, groups: String) -> Pub
         shards: state.record.shards.clone(),
         strategies: state.record.strategies.clone(),
         replace: args.new,
-    }
-}
-
-/// The sources on their way to the publisher, as often as that needs them.
-struct Feeding<'a> {
-    plan: &'a FeedPlan,
-    /// What is read instead of the plan's sources, where those cannot be read twice.
-    log: Option<TicksLogReader>,
-    publisher: &'a Publisher,
-    control: &'a FeedControl,
-}
-
-impl Feeding<'_> {
-    /// Feeds the run, again from where ticks are wanted that the publisher no longer holds, until
-    /// somebody says stop.
-    fn run(&self) -> Result<()> {
-        let mut plan = self.plan.clone();
-        while !self.control.is_stopped() {
-            plan.start = self.publisher.restart();
-            match self.pass(&plan, &self.publisher.frames(), self.control) {
-                Ok(_) => {}
-                Err(FeedError::Transport(TransportError::SetBack)) => continue,
-                // The publisher knows why, and says so to whoever watches it.
-                Err(FeedError::Transport(TransportError::Closed)) => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
-            while !self.publisher.is_set_back() && !self.control.is_stopped() {
-                self.publisher.wait(LOOK);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Feeding<'_> {
-    fn pass(
-        &self,
-        plan: &FeedPlan,
-        frames: &impl FrameSender,
-        control: &FeedControl,
-    ) -> Result<(), FeedError> {
-        match &self.log {
-            None => feed::run(plan, frames, control).map(drop),
-            Some(log) => feed::run_log(plan, log.again().map_err(FeedError::Log)?, frames, control).map(drop),
-        }
-    }
-
-    /// Runs a strategy's own pass, at full speed, until its queues are where the feed is.
-    fn catch_up(&self, frames: &CatchUpFrames) -> Result<()> {
-        let mut plan = self.plan.clone();
-        plan.pace = Pace::default();
-        let control = FeedControl::default();
-        while !frames.is_over() && !self.control.is_stopped() {
-            plan.start = frames.restart();
-            match self.pass(&plan, frames, &control) {
-                Ok(_) => {}
-                Err(FeedError::Transport(TransportError::SetBack)) => continue,
-                Err(FeedError::Transport(TransportError::Closed)) => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
-            while !frames.is_set_back() && !frames.is_over() && !self.control.is_stopped() {
-                self.publisher.wait(LOOK);
-            }
-        }
-        Ok(())
     }
 }
 

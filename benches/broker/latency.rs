@@ -120,7 +120,7 @@ fn at_rate(stage: &mut Stage, file: &Path, rate: u64, seconds: u64) {
         feed: feed.parse().expect("a feed's name"),
         strategy: "probe".to_owned(),
         member: "bench".to_owned(),
-        prefetch_bytes: 16 << 20,
+        prefetch_bytes: 64 << 20,
     })
     .expect("the subscriber begins");
     subscriber.follow(run, vec![0]);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use tick_ingest::Counts;
 use tick_ingest::feed::{FeedControl, FeedPlan, Merged, SourceSpec, TickSelection};
 use tick_sdk::Tick;
 use tick_sdk::ticks_file::{TicksFile, TicksFileError, TicksLog, TicksLogReader};
@@ -63,34 +64,39 @@ impl SourceLog {
         self.log.reader().with_context(|| self.path.display().to_string())
     }
 
-    /// Writes what the sources give, until they end or somebody says stop.
-    pub(super) fn write(mut self, plan: &FeedPlan, control: &FeedControl) -> Result<()> {
+    /// Writes what the sources give, until they end or somebody says stop; gives what their readers
+    /// counted.
+    pub(super) fn write(mut self, plan: &FeedPlan, control: &FeedControl) -> Result<Counts> {
+        let mut last_counts = Counts::default();
         let parts = read_on_thread(plan);
         let mut ids = Ids::of(&self.log);
         let mut known = Known::of(&self.log);
         loop {
             let part = match parts.recv_timeout(LOOK_FOR_STOP) {
                 // A source that was given up on looks as if it had ended.
-                _ if control.is_stopped() => return Ok(()),
+                _ if control.is_stopped() => return Ok(last_counts),
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => break,
                 Ok(part) => part,
             };
-            let Part { mut ticks, new_symbols } = part?;
+            let Part { mut ticks, new_symbols, counts } = part?;
+            last_counts = counts;
             ids.symbols.extend(new_symbols);
             let new = known.skip(&ticks)?;
             let name = || self.path.display().to_string();
             ids.translate(&mut self.log, &mut ticks[new..]).with_context(name)?;
             self.log.append(&ticks[new..]).map_err(|error| out_of_order(error, &self.path))?;
         }
-        self.log.finish().with_context(|| self.path.display().to_string())
+        self.log.finish().with_context(|| self.path.display().to_string())?;
+        Ok(last_counts)
     }
 }
 
-/// Some ticks of the sources, and the symbols they name first.
+/// Some ticks of the sources, the symbols they name first, and what was counted up to here.
 struct Part {
     ticks: Vec<Tick>,
     new_symbols: Vec<String>,
+    counts: Counts,
 }
 
 /// How many parts the sources may be ahead of their log.
@@ -113,7 +119,7 @@ fn read_on_thread(plan: &FeedPlan) -> Receiver<Result<Part>> {
             let new_symbols = merged.symbols()[named..].to_vec();
             named += new_symbols.len();
             // A receiver that has gone wants nothing more.
-            if filled.send(Ok(Part { ticks, new_symbols })).is_err() || !more {
+            if filled.send(Ok(Part { ticks, new_symbols, counts: merged.counts() })).is_err() || !more {
                 return Ok(());
             }
         }

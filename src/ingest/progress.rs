@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tick_ingest::Counts;
 use tick_sdk::RunId;
 use tick_sdk::rabbitmq::publisher::{NodeSnapshot, Snapshot, StrategyProgress};
 
 use crate::ended::Ended;
 use crate::replay::per_second;
 use crate::text::{counted, thousands};
+use crate::tick_output::skipped;
 
 /// Between two lines.
 const LINE: Duration = Duration::from_secs(1);
@@ -123,6 +125,8 @@ fn slowest(now: &Snapshot) -> Option<(&str, u64)> {
 pub(super) struct Summary<'a> {
     pub(super) run: RunId,
     pub(super) snapshot: &'a Snapshot,
+    /// What the readers left out.
+    pub(super) counts: &'a Counts,
     pub(super) elapsed: Duration,
     pub(super) ended: Ended,
     pub(super) detached: bool,
@@ -150,6 +154,8 @@ impl Summary<'_> {
         let rate = per_second(sent(snapshot), *elapsed);
         let seconds = elapsed.as_secs_f64();
         line("Ticks", format!("{} published", thousands(published(snapshot))));
+        line("Skipped", skipped(self.counts));
+        line("Bad lines", thousands(self.counts.bad_lines));
         line("Speed", format!("{} ticks/s ({seconds:.3} s)", thousands(rate)));
         for node in &snapshot.nodes {
             let frames = node.frames.max(1);
@@ -170,6 +176,9 @@ impl Summary<'_> {
             let shards = snapshot.shards.len();
             let ended = if strategy.has_ended(shards) { "has committed to the end" } else { "has not ended" };
             line("Strategy", format!("{} {ended}", strategy.state.name));
+        }
+        for example in &self.counts.bad_line_examples {
+            text.push_str(&format!("left out: {example}\n"));
         }
         text
     }
@@ -195,6 +204,8 @@ impl Summary<'_> {
             "state": self.state(),
             "ticks": published(snapshot),
             "seconds": elapsed.as_secs_f64(),
+            "skipped": self.counts.skipped,
+            "bad_lines": self.counts.bad_lines,
             "shards": snapshot.shards.iter().map(|shard| shard.published).collect::<Vec<_>>(),
             "nodes": snapshot.nodes.iter().map(node).collect::<Vec<_>>(),
             "strategies": snapshot.strategies.iter().map(strategy).collect::<Vec<_>>(),

@@ -35,7 +35,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(super) stay: bool,
     /// Bytes of each shard that may be under way or not yet stored
-    #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = parse_bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = parse_bytes)]
     pub(super) prefetch_bytes: usize,
     /// The summary as one JSON object
     #[arg(long)]

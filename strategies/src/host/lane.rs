@@ -30,6 +30,9 @@ pub(super) struct HostedLane {
     watermark: u64,
     /// The watermark that was told last, and whether the end was.
     told: (u64, bool),
+    /// Signals of the commit that was made last: they count as committed until it is known to be
+    /// fenced off.
+    signals_in_flight: u64,
     /// What was asked for last.
     asked: Option<Asked>,
     /// When names of instruments were asked for last.
@@ -126,6 +129,7 @@ impl HostedLane {
             end_committed: claim.ended,
             watermark: 0,
             told: (0, false),
+            signals_in_flight: 0,
             asked: None,
             asked_names: None,
             may_jump: false,
@@ -265,6 +269,12 @@ impl HostedLane {
         self.may_jump = true;
     }
 
+    /// The commit that was made last came to nothing: somebody else has the lane.
+    pub(super) fn fence(&mut self) {
+        self.counts.fenced += 1;
+        self.counts.signals -= self.signals_in_flight;
+    }
+
     /// Whether it still takes ticks whose signals are committed, so that no state can be stored.
     pub(super) fn is_catching_up(&self) -> bool {
         self.position.next_seq() < self.committed
@@ -312,7 +322,8 @@ impl HostedLane {
         let mut signals = Vec::new();
         let pending = self.lane.signals();
         encode_signals(pending, &mut signals);
-        self.counts.signals += pending.len() as u64;
+        self.signals_in_flight = pending.len() as u64;
+        self.counts.signals += self.signals_in_flight;
         pending.clear();
         let from_seq = std::mem::replace(&mut self.committed, to_seq);
         self.end_committed = self.ended;
@@ -333,3 +344,6 @@ impl HostedLane {
 fn failed(id: &LaneId, source: LaneError) -> HostError {
     HostError::Lane { strategy: id.strategy.clone(), shard: id.shard, source }
 }
+
+#[cfg(test)]
+mod tests;

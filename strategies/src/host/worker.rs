@@ -126,7 +126,7 @@ impl Worker {
                 return Err(HostError::Fenced { strategy: lane.strategy, shard: lane.shard });
             }
             if let Some(place) = self.lanes.iter().position(|hosted| hosted.id == lane) {
-                self.lanes[place].counts.fenced += 1;
+                self.lanes[place].fence();
                 self.let_go(place);
             }
             frames.release(lane.shard);

@@ -210,6 +210,13 @@ impl Publisher {
         self.shared.restart()
     }
 
+    /// Says that the ticks which are wanted again cannot be had, and why: hosts then stop with that, or
+    /// go on behind the gap. Gives whether the run can come to its end so: the feed had sent
+    /// everything once, and some of it is missing now.
+    pub fn give_up(&self, reason: &str) -> bool {
+        self.shared.give_up(reason)
+    }
+
     /// A strategy that joined late and needs a pass of its own; whoever asks has to run it.
     pub fn next_catch_up(&self) -> Option<CatchUpFrames> {
         self.shared.next_catch_up()

@@ -11,7 +11,7 @@ use lapin::options::{
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::queues::QueueWatch;
@@ -79,6 +79,7 @@ struct Session<'a> {
     heard: lapin::Consumer,
     changes: watch::Receiver<u64>,
     queues: QueueWatch,
+    announcements: broadcast::Receiver<Control>,
 }
 
 impl<'a> Session<'a> {
@@ -108,7 +109,8 @@ impl<'a> Session<'a> {
         }
         let changes = shared.changes.subscribe();
         let queues = QueueWatch::default();
-        Ok(Self { shared, index, url, connection, channel, heard, changes, queues })
+        let announcements = shared.announcements.subscribe();
+        Ok(Self { shared, index, url, connection, channel, heard, changes, queues, announcements })
     }
 
     async fn run(mut self) -> Result<(), BrokerError> {
@@ -212,15 +214,19 @@ impl<'a> Session<'a> {
         let kept = BasicProperties::default().with_delivery_mode(2);
         let options = BasicPublishOptions::default();
         let (exchange, queue) = (feed.control_exchange(), feed.run_queue());
-        let control = self.channel.basic_publish(
-            exchange.into(),
-            "".into(),
-            options,
-            &state,
-            BasicProperties::default(),
-        );
-        self.url.answer(control).await?;
-        self.url.answer(self.channel.basic_publish("".into(), queue.into(), options, &state, kept)).await?;
+        let news = std::iter::from_fn(|| self.announcements.try_recv().ok()).map(|news| news.encode());
+        let news: Vec<_> = news.chain([state.clone()]).collect();
+        let told = async {
+            for body in &news {
+                let (exchange, all) = (exchange.clone(), BasicProperties::default());
+                self.channel.basic_publish(exchange.into(), "".into(), options, body, all).await?;
+            }
+            self.channel.basic_publish("".into(), queue.into(), options, &state, kept).await
+        };
+        // A broker that blocks takes it when it is through; a dead one shows by its heartbeat.
+        if let Ok(told) = tokio::time::timeout(TELL_EVERY, told).await {
+            told.map_err(|error| self.url.failed(&error))?;
+        }
         let node = &self.shared.nodes[self.index];
         lock(&node.bucket).take(self.shared.now(), 2);
         Ok(())

@@ -8,20 +8,19 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Connection};
+use lapin::Connection;
 use tokio::time::{Instant, sleep};
 
-use super::link::{Answer, Answers, Bodies, Link, Route};
+use super::link::{Answer, Answers, Bodies, Link};
 use super::shared::{Node, Sending, Shared, Stream, lock};
-use super::snapshot::unix_ns;
-use super::strategies::Binding;
-use super::window::{Outgoing, Ticket};
+use super::window::Outgoing;
 use super::{FIRST_CONNECTION, PublishError, declare};
 use crate::rabbitmq::backoff::Backoff;
 use crate::rabbitmq::connect::{BrokerError, BrokerUrl};
-use crate::rabbitmq::topology::Durability;
-use crate::{Frame, FrameFlags, FrameHeader};
+use crate::{Frame, FrameHeader};
+
+mod binding;
+mod frames;
 
 /// At most so many bytes are on the way to a node without its confirm.
 const MAX_UNCONFIRMED_BYTES: usize = 16 << 20;
@@ -133,103 +132,6 @@ impl<'a> Session<'a> {
         let channel = self.url.answer(self.connection.create_channel()).await?;
         declare::frames_exchange(self.url, &channel, &self.shared.plan.feed).await?;
         self.bind().await
-    }
-
-    /// Brings streams, queues and bindings to what the strategies want.
-    async fn bind(&mut self) -> Result<(), PublishError> {
-        self.bindings = self.shared.bindings.load(Ordering::Acquire);
-        self.links.retain(|link| {
-            let stays = !link.stream.is_over();
-            if !stays {
-                self.node.confirmed(lock(&link.stream.sending).window.unconfirmed_bytes());
-            }
-            stays
-        });
-        for stream in self.shared.streams_of(self.index) {
-            if !self.links.iter().any(|link| Arc::ptr_eq(&link.stream, &stream)) {
-                let channel = self.url.answer(self.connection.create_channel()).await?;
-                self.url.answer(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-                self.links.push(Link::new(stream, channel, self.bodies.clone()));
-            }
-        }
-        self.turn = 0;
-        let mut is_changed = false;
-        for place in 0..self.links.len() {
-            let stream = self.links[place].stream.clone();
-            if stream.to.is_some() {
-                continue;
-            }
-            let wanted = self.shared.strategies().bindings(stream.shard);
-            for (strategy, binding) in wanted {
-                is_changed |= self.bind_one(place, &strategy, binding).await?;
-            }
-        }
-        if is_changed {
-            self.shared.change_strategies(|_| {});
-        }
-        Ok(())
-    }
-
-    /// Brings one queue to what is wanted of it, on the channel of its shard's frames: those that were
-    /// published before are behind it, those that follow before it. Gives whether hosts should know.
-    async fn bind_one(
-        &mut self,
-        place: usize,
-        strategy: &str,
-        binding: Binding,
-    ) -> Result<bool, PublishError> {
-        let (url, plan) = (self.url, &self.shared.plan);
-        let (channel, stream) = (&self.links[place].channel.clone(), self.links[place].stream.clone());
-        let shard = stream.shard;
-        let mut is_changed = false;
-        match binding {
-            Binding::Bound | Binding::FromNow | Binding::CatchingUp => {
-                declare::queue(url, channel, plan, strategy, shard).await?;
-                if binding == Binding::FromNow {
-                    // Its host knows no names yet, and would have to ask while frames come.
-                    self.send_dictionary(place, strategy)?;
-                }
-                if binding != Binding::CatchingUp {
-                    declare::bind(url, channel, &plan.feed, strategy, shard).await?;
-                }
-                let position = lock(&stream.sending).window.published();
-                self.shared.strategies().declared(strategy, shard, position);
-                is_changed = binding != Binding::Bound;
-            }
-            Binding::Unbound | Binding::Over => {
-                declare::unbind(url, channel, &plan.feed, strategy, shard).await?
-            }
-            Binding::Gone => {
-                declare::delete(url, channel, &plan.feed, strategy, shard).await?;
-                self.shared.strategies().deleted(strategy, shard);
-                is_changed = true;
-            }
-        }
-        Ok(is_changed)
-    }
-
-    /// Binds queues that are caught up: everything before the next frame is in them.
-    async fn join_caught_up(&mut self) -> Result<(), BrokerError> {
-        for link in &self.links {
-            let Some(strategy) = &link.stream.to else { continue };
-            let shard = link.stream.shard;
-            let Some(all) =
-                self.links.iter().find(|all| all.stream.to.is_none() && all.stream.shard == shard)
-            else {
-                continue;
-            };
-            let published = lock(&all.stream.sending).window.published();
-            let is_there = {
-                let sending = lock(&link.stream.sending);
-                sending.window.confirmed() >= published && sending.window.unsent() == 0
-            };
-            if is_there && !link.stream.is_over() {
-                declare::bind(self.url, &all.channel, &self.shared.plan.feed, strategy, shard).await?;
-                link.stream.end();
-                self.shared.change_strategies(|strategies| strategies.caught_up(strategy, shard));
-            }
-        }
-        Ok(())
     }
 
     async fn publish(&mut self) -> Result<(), PublishError> {
@@ -398,105 +300,6 @@ impl<'a> Session<'a> {
         Ok(true)
     }
 
-    /// Tells how far a silent shard is; after its end, the end again.
-    fn send_heartbeat(&mut self, place: usize) -> Result<(), PublishError> {
-        let link = &self.links[place];
-        let (header, dictionary_len) = {
-            let sending = lock(&link.stream.sending);
-            if sending.window.is_refused() || link.in_flight() >= MAX_UNCONFIRMED_FRAMES {
-                return Ok(());
-            }
-            (self.heartbeat(link.stream.shard, &sending), sending.dictionary.len() as u32)
-        };
-        let cost = link.stream.cost();
-        self.extra(cost);
-        let frame = Frame::owned(header, Vec::new()).naming(Vec::new(), dictionary_len);
-        self.publish_frame(place, None, frame, None)
-    }
-
-    /// Sends the names of a shard's instruments to those who asked for them.
-    fn send_dictionaries(&mut self) -> Result<(), PublishError> {
-        let asked = std::mem::take(&mut *lock(&self.node.dictionaries));
-        for (strategy, shard) in asked {
-            let is_shard = |link: &Link| link.stream.to.is_none() && link.stream.shard == shard;
-            let Some(place) = self.links.iter().position(is_shard) else { continue };
-            // After a resume nothing is named before the feed has come to its start.
-            if !self.send_dictionary(place, &strategy)? {
-                lock(&self.node.dictionaries).insert((strategy, shard));
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends one strategy the names of all instruments of a shard; gives whether there are any.
-    fn send_dictionary(&mut self, place: usize, strategy: &str) -> Result<bool, PublishError> {
-        let stream = &self.links[place].stream;
-        let frame = {
-            let sending = lock(&stream.sending);
-            let names = sending.dictionary.clone();
-            let flags = FrameFlags::DICTIONARY;
-            let header = FrameHeader { flags, ..self.heartbeat(stream.shard, &sending) };
-            let len = names.len() as u32;
-            Frame::owned(header, Vec::new()).naming(names, len)
-        };
-        let is_known = frame.dictionary_len > 0;
-        if is_known {
-            self.extra(1);
-            self.publish_frame(place, None, frame, Some(strategy))?;
-        }
-        Ok(is_known)
-    }
-
-    /// Counts messages that no window holds.
-    fn extra(&self, cost: u32) {
-        lock(&self.node.bucket).take(self.shared.now(), cost);
-        self.node.messages.fetch_add(u64::from(cost), Ordering::Relaxed);
-    }
-
-    fn heartbeat(&self, shard: u16, sending: &Sending) -> FrameHeader {
-        let window = &sending.window;
-        let published = window.published();
-        let told = if sending.told.0 == published { sending.told.1 } else { 0 };
-        let last = sending.last.as_ref();
-        let is_end = window.is_end_sent();
-        FrameHeader {
-            run: self.shared.plan.run,
-            shard,
-            shards: self.shared.shards.len() as u16,
-            attempt: window.attempt(),
-            first_seq: published,
-            published_at: 0,
-            watermark: last.map_or(0, |last| last.watermark).max(told),
-            flags: if is_end { FrameFlags::END_OF_RUN } else { FrameFlags::HEARTBEAT },
-        }
-    }
-
-    /// Publishes a frame to all queues of its shard, or to one strategy's alone.
-    fn publish_frame(
-        &mut self,
-        place: usize,
-        ticket: Option<Ticket>,
-        mut frame: Frame,
-        to: Option<&str>,
-    ) -> Result<(), PublishError> {
-        let link = &mut self.links[place];
-        let shard = link.stream.shard;
-        frame.header.published_at = unix_ns();
-        let mut body = self.bodies.take();
-        frame.encode(&mut body).map_err(|source| PublishError::Frame { shard, source })?;
-        let plan = &self.shared.plan;
-        let (exchange, key) = match to {
-            None => (plan.feed.exchange(), shard.to_string()),
-            Some(strategy) => (String::new(), plan.feed.queue(strategy, shard)),
-        };
-        // Where no strategy takes part a frame goes nowhere, and that is no loss.
-        let mandatory = to.is_some() || link.stream.cost.load(Ordering::Relaxed) > 0;
-        let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
-        let properties = properties(plan.durability);
-        link.publish(ticket, body, Route { exchange: exchange.into(), key: key.into(), options, properties });
-        Ok(())
-    }
-
     fn in_flight(&self) -> usize {
         self.links.iter().map(Link::in_flight).sum()
     }
@@ -526,12 +329,4 @@ impl Shared {
             self.set_back_stream(stream, first_seq, attempt);
         }
     }
-}
-
-fn properties(durability: Durability) -> BasicProperties {
-    let mode = match durability {
-        Durability::Memory => 1,
-        Durability::Replicated => 2,
-    };
-    BasicProperties::default().with_delivery_mode(mode)
 }

@@ -100,6 +100,10 @@ impl Sending {
                 self.dictionary.push(new.clone());
             }
         }
+        self.high = self.high.max(frame.end_seq());
+        if frame.header.flags.contains(FrameFlags::END_OF_RUN) {
+            self.end.get_or_insert_with(|| frame.clone());
+        }
         self.window.enter(frame, bytes);
     }
 }

@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 use super::catch_up::CatchUp;
 use super::strategies::Strategies;
 use super::window::{SetBack, Window};
 use super::{FIRST_CONNECTION, PublishError, PublisherPlan, ShardStart};
 use crate::budget::{TokenBucket, place_shards};
-use crate::{FrameHeader, NewInstrument};
+use crate::rabbitmq::control::Control;
+use crate::{Frame, FrameHeader, NewInstrument};
 
 /// All shards together may hold about so many bytes of frames, sent and unsent.
 const READ_AHEAD_BYTES: usize = 256 << 20;
@@ -20,6 +21,9 @@ const READ_AHEAD_BYTES: usize = 256 << 20;
 const MAX_SHARD_BYTES: usize = 32 << 20;
 /// Few shards' worth of large frames, so that a shard is never idle for want of read-ahead.
 const MIN_SHARD_BYTES: usize = 4 << 20;
+
+/// So many announcements may wait to be told; a host that misses one asks again.
+const MAX_ANNOUNCEMENTS: usize = 1024;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -41,6 +45,8 @@ pub(super) struct Shared {
     enough: AtomicBool,
     set_back: Arc<AtomicBool>,
     failure: Mutex<Option<PublishError>>,
+    /// To be told to hosts once, beside the state.
+    pub(super) announcements: broadcast::Sender<Control>,
     news: Mutex<u64>,
     has_news: Condvar,
 }
@@ -78,6 +84,9 @@ pub(super) struct Sending {
     pub(super) ts_recv: u64,
     pub(super) refused_since: Option<Duration>,
     pub(super) stalled: Option<String>,
+    /// The last tick and the end that ever came from the feed: what a set-back does not change.
+    pub(super) high: u64,
+    pub(super) end: Option<Arc<Frame>>,
 }
 
 /// One broker node, as far as others than its task look at it.
@@ -137,6 +146,8 @@ impl Stream {
             ts_recv: 0,
             refused_since: None,
             stalled: None,
+            high: 0,
+            end: None,
         };
         Self {
             node,
@@ -207,6 +218,7 @@ impl Shared {
             enough: AtomicBool::new(false),
             set_back,
             failure: Mutex::new(None),
+            announcements: broadcast::Sender::new(MAX_ANNOUNCEMENTS),
             news: Mutex::new(0),
             has_news: Condvar::new(),
             plan,
@@ -285,6 +297,34 @@ impl Shared {
         let before = *news;
         let waited = self.has_news.wait_timeout_while(news, timeout, |news| *news == before);
         drop(waited);
+    }
+
+    /// Ticks that are wanted again cannot be had: hosts are told which, and what follows them is the
+    /// end. Gives whether that is so: the feed had come to its end, and something is missing.
+    pub(super) fn give_up(&self, reason: &str) -> bool {
+        let mut gone = Vec::new();
+        for stream in &self.shards {
+            let mut sending = lock(&stream.sending);
+            let from_seq = sending.window.position();
+            let Some(end) = sending.end.clone() else { return false };
+            if from_seq < sending.high {
+                let (run, shard, reason) = (self.plan.run, stream.shard, reason.to_owned());
+                gone.push(Control::Gone { run, shard, from_seq, reason });
+                let high = sending.high;
+                sending.window.skip_to(high);
+            }
+            // One that has it already leaves it out.
+            sending.window.enter(end, 0);
+        }
+        let is_so = !gone.is_empty();
+        self.set_back.store(false, Ordering::Release);
+        for gone in gone {
+            // Where no node listens nobody is told; who misses ticks asks again.
+            let _ = self.announcements.send(gone);
+        }
+        self.nodes.iter().for_each(|node| node.wake.notify_one());
+        self.tell();
+        is_so
     }
 
     pub(super) fn is_set_back(&self) -> bool {

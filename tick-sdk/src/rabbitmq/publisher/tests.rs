@@ -302,3 +302,29 @@ fn the_state_says_who_takes_part_and_from_where() {
         assert!(!state.closed && state.strategies[0].active);
     });
 }
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn what_cannot_be_had_again_is_said_and_the_end_follows() {
+    let broker = Broker::new();
+    let plan = plan(&broker, &["apple"]);
+    let run = plan.run;
+    let publisher = Publisher::start(plan).expect("the broker takes the feed");
+    assert!(!publisher.give_up("nothing was sent"), "nothing is missing");
+    pass(run, &publisher.restart(), &publisher.frames()).expect("it is taken");
+    assert!(wait_for(SOON, || is_published(&publisher)));
+    for shard in 0..SHARDS {
+        assert_eq!(broker.take_run("apple", shard).next_seq, TICKS);
+    }
+    let hearing = broker.hear();
+    broker.say(&Control::Resend { run, strategy: "apple".to_owned(), shard: 1, from_seq: 70, attempt: 9 });
+    assert!(wait_for(SOON, || publisher.is_set_back()));
+    assert!(publisher.give_up("the file is gone"));
+    let said = hearing.wait_for(|control| matches!(control, Control::Gone { .. }));
+    assert_eq!(said, Control::Gone { run, shard: 1, from_seq: 70, reason: "the file is gone".to_owned() });
+    let is_end =
+        |frame: Frame| (frame.header.first_seq, frame.header.flags) == (TICKS, FrameFlags::END_OF_RUN);
+    assert!(is_end(broker.take_frame("apple", 1)));
+    assert!(wait_for(SOON, || is_published(&publisher)));
+    publisher.stop(true).expect("it could go on");
+}

@@ -215,6 +215,11 @@ impl Window {
         }
     }
 
+    /// What lies before `seq` is not to be had any more: the window goes on there, empty.
+    pub fn skip_to(&mut self, seq: u64) {
+        self.begin_at(seq);
+    }
+
     fn begin_at(&mut self, seq: u64) {
         self.first_place += self.entries.len() as u64;
         self.entries.clear();

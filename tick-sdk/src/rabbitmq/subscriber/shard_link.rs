@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use futures_util::StreamExt;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use tokio::sync::mpsc;
@@ -16,8 +15,8 @@ use super::hub::Context;
 use super::messages::{Delivered, FromBroker};
 use super::prefetch::Prefetch;
 use super::unacked::Ack;
+use crate::rabbitmq::BrokerError;
 use crate::rabbitmq::backoff::Backoff;
-use crate::rabbitmq::{BrokerError, Durability};
 
 /// To one shard's link.
 pub(super) enum ShardCommand {
@@ -40,7 +39,7 @@ pub(super) struct ShardLink {
 enum Ended {
     /// The shard is given back.
     Released,
-    /// More frames may be under way than any of its consumers may have.
+    /// More frames may be under way, which holds for a new channel.
     Widened,
 }
 
@@ -74,7 +73,9 @@ impl ShardLink {
         let mut consumer = self.begin(open, &channel).await?;
         let ended = self.pass_on(open, &channel, &mut consumer, backoff).await;
         // What is not acknowledged goes back in order, before anybody else consumes. The consumer is
-        // not cancelled before that, see `change_limit`.
+        // never cancelled before that: a classic queue that is not empty then gives the turn to one
+        // that waits, gives that nothing, and crashes at the next message (rabbitmq-server issue 5460,
+        // seen with 3.10).
         let closing = url.answer(channel.close(200, "released".into())).await;
         drop(consumer);
         let ended = ended?;
@@ -83,52 +84,9 @@ impl ShardLink {
 
     async fn begin(&self, open: &Open, channel: &Channel) -> Result<Consumer, BrokerError> {
         let url = &open.url;
-        if self.is_classic() {
-            let most = BasicQosOptions { global: false };
-            url.answer(channel.basic_qos(self.prefetch.most(), most)).await?;
-        }
-        self.limit(open, channel).await?;
+        url.answer(channel.basic_qos(self.prefetch.count(), BasicQosOptions::default())).await?;
         let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
         url.answer(channel.basic_consume(queue, "".into(), options, FieldTable::default())).await
-    }
-
-    fn is_classic(&self) -> bool {
-        self.context.shared.state().is_none_or(|state| state.durability == Durability::Memory)
-    }
-
-    /// Sets the prefetch count. Of a channel as a whole it holds at once, and classic queues know
-    /// that; as it costs them a message of their own for each one delivered, small frames have the
-    /// consumer's own limit only.
-    async fn limit(&self, open: &Open, channel: &Channel) -> Result<(), BrokerError> {
-        let options = BasicQosOptions { global: self.is_classic() };
-        let count = self.prefetch.count();
-        let count = if self.is_classic() && count >= self.prefetch.most() { 0 } else { count };
-        open.url.answer(channel.basic_qos(count, options)).await
-    }
-
-    /// Makes another prefetch count hold.
-    async fn change_limit(
-        &mut self,
-        open: &Open,
-        channel: &Channel,
-        consumer: &mut Consumer,
-        link: u32,
-    ) -> Result<(), BrokerError> {
-        if self.is_classic() {
-            // Its consumer is never cancelled: a classic queue that is not empty then gives the turn
-            // to the one that waits beside it, gives that nothing, and crashes at the next message
-            // (rabbitmq-server issue 5460, seen with 3.10).
-            return self.limit(open, channel).await;
-        }
-        // A quorum queue's count holds for the channel's next consumer only.
-        let cancelling = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
-        open.url.answer(cancelling).await?;
-        // What was on its way comes before what the next one is given.
-        while let Some(delivery) = consumer.next().await {
-            self.deliver(link, delivery.map_err(|error| open.url.failed(&error))?).await;
-        }
-        *consumer = self.begin(open, channel).await?;
-        Ok(())
     }
 
     /// Passes deliveries on, and acknowledgements back.
@@ -159,11 +117,7 @@ impl ShardLink {
                 delivery = consumer.next() => match delivery {
                     Some(Ok(delivery)) => {
                         backoff.reset();
-                        let changed = self.prefetch.note(delivery.data.len(), Instant::now());
                         self.deliver(link, delivery).await;
-                        if changed {
-                            self.change_limit(open, channel, consumer, link).await?;
-                        }
                     }
                     Some(Err(error)) => return Err(url.failed(&error)),
                     None => return Err(self.cancelled(open)),

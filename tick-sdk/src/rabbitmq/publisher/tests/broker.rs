@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use lapin::options::{
-    BasicGetOptions, BasicNackOptions, BasicPublishOptions, ExchangeDeleteOptions, QueueDeclareOptions,
-    QueueDeleteOptions,
+    BasicGetOptions, BasicNackOptions, BasicPublishOptions, ExchangeDeleteOptions, QueueBindOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection};
@@ -134,6 +134,24 @@ impl Broker {
         client.runtime.block_on(client._connection.close(200, "said".into())).unwrap();
     }
 
+    /// Listens to what ingester and hosts say, from now on.
+    pub(super) fn hear(&self) -> Hearing {
+        let client = Client::new(&self.url);
+        let channel = &client.channel;
+        let queue = client.runtime.block_on(async {
+            let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+            let queue = channel.queue_declare("".into(), options, FieldTable::default()).await.unwrap();
+            let (name, exchange) = (queue.name().clone(), self.feed.control_exchange().into());
+            let options = QueueBindOptions::default();
+            channel
+                .queue_bind(name.clone(), exchange, "".into(), options, FieldTable::default())
+                .await
+                .unwrap();
+            name
+        });
+        Hearing { client, queue: queue.to_string() }
+    }
+
     /// The state that the broker keeps; it stays there.
     pub(super) fn kept_state(&self) -> Option<FeedState> {
         let client = Client::new(&self.url);
@@ -160,6 +178,29 @@ impl Broker {
         let name = self.feed.exchange().into();
         let deleting = client.channel.exchange_delete(name, ExchangeDeleteOptions::default());
         client.runtime.block_on(deleting).unwrap();
+    }
+}
+
+/// What is said on the control exchange.
+pub(super) struct Hearing {
+    client: Client,
+    queue: String,
+}
+
+impl Hearing {
+    /// The first word of this kind.
+    pub(super) fn wait_for(&self, is_it: impl Fn(&Control) -> bool) -> Control {
+        let mut heard = None;
+        assert!(wait_for(SOON, || {
+            while let Some(body) = self.client.get(&self.queue) {
+                heard = Control::decode(&body).ok().filter(&is_it);
+                if heard.is_some() {
+                    return true;
+                }
+            }
+            false
+        }));
+        heard.expect("it was said")
     }
 }
 
