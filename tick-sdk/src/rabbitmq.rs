@@ -1,6 +1,6 @@
 //! RabbitMQ: the only module that names its client library.
 //!
-//! A [`Publisher`](publisher::Publisher) sends a run's frames and sends again what was lost; a [`Subscriber`] receives
+//! A [`Publisher`] sends a run's frames and sends again what was lost; a [`Subscriber`] receives
 //! the shards that it is told to and acknowledges what is stored. What they say to each other
 //! beside frames is in [`control`], what is declared where in [`topology`].
 
