@@ -29,7 +29,7 @@ fn case_13_a_required_strategy_absent_stalls_the_feed() {
         pause(Duration::from_secs(if is_long() { 60 } else { 5 }));
         let status = ["status", "--feed", &case.feed, "--broker", &case.brokers[0]];
         let status = Program::run(case.folder(), &status, STARTS);
-        let stalled = status.said.lines().find(|line| line.contains("pear") && line.contains("full"));
+        let stalled = status.said.lines().find(|line| line.contains("stalled") && line.contains("pear"));
         assert!(stalled.is_some(), "status names pear: {}", status.said);
         assert!(case.ingester_is_running(), "{}: it waits", case.name);
         (0..2).for_each(|_| _ = case.start_instance("pear", &[]));
@@ -46,7 +46,7 @@ fn case_13_an_optional_strategy_is_abandoned_and_comes_back() {
     for durability in durabilities() {
         let mut case = Case::new(turn.servers(), "abandoned", durability);
         case.options(&SMALL_QUEUE);
-        case.options(&["--strategies", "apple,pear?", "--abandon-after", "1s"]);
+        case.options(&["--strategies", "apple,pear?", "--abandon-after", "3s"]);
         case.start_all();
         let mut disturber = case.disturber();
         case.wait_committed(&disturber, 0.1);

@@ -235,11 +235,13 @@ impl Worker {
     fn claim(
         &mut self,
         shard: u16,
-        frames: &impl FrameReceiver,
+        frames: &mut impl FrameReceiver,
         commits: &mut CommitHandle,
     ) -> Result<(), HostError> {
         let Some(source) = &self.source else { return Ok(()) };
         let claim = commits.claim(source.id(shard), frames.begins_at(shard))?;
+        // What somebody else has stored comes again where they could not say so any more.
+        frames.acknowledge(shard, if claim.ended { u64::MAX } else { claim.state_seq });
         self.lanes.push(HostedLane::restore(source.id(shard), source.lane(), claim)?);
         Ok(())
     }
