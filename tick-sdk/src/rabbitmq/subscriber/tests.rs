@@ -56,8 +56,12 @@ fn state(feed: &HandFeed, run: RunId, at: u64) -> FeedState {
 }
 
 fn subscribe(feed: &HandFeed, run: RunId) -> (Subscriber, SubscriberHandle) {
+    subscribe_by(&feed.url, feed, run)
+}
+
+fn subscribe_by(url: &BrokerUrl, feed: &HandFeed, run: RunId) -> (Subscriber, SubscriberHandle) {
     let subscription = Subscription {
-        brokers: vec![feed.url.clone()],
+        brokers: vec![url.clone()],
         feed: feed.name.clone(),
         strategy: "apple".to_owned(),
         member: "test".to_owned(),
@@ -214,6 +218,30 @@ fn a_queue_that_is_deleted_and_made_again_is_consumed_again() {
     feed.publish(&frame(run, 0, 0, 1, FrameFlags::TICKS));
     assert_eq!(seqs(&mut subscriber, 1), [0]);
     subscriber.acknowledge(0, 1);
+    end(subscriber, &handle);
+    feed.wait_for_messages(0, 0);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn connections_that_are_cut_are_made_again_and_what_was_not_acknowledged_comes_again() {
+    let feed = HandFeed::new("cut");
+    let proxy = feed::Proxy::new();
+    let run = RunId::random();
+    let (mut subscriber, handle) = subscribe_by(&proxy.url, &feed, run);
+    handle.assign([0].into());
+    for round in 0..3 {
+        feed.publish_all((0..10).map(|n| frame(run, 0, round * 10 + n, 1, FrameFlags::TICKS)));
+        // Those before come again or not: the broker may have heard that they are stored.
+        while next_frame(&mut subscriber).0.header.first_seq < round * 10 + 9 {}
+        proxy.cut();
+        subscriber.acknowledge(0, round * 10 + 10);
+    }
+    // What comes again and is stored is acknowledged without anybody's word.
+    let until = Instant::now() + SOON;
+    while handle.counts().redelivered < 10 || subscriber.receive(NEVER).unwrap().is_some() {
+        assert!(Instant::now() < until, "{:?}, {:?}", handle.counts(), handle.trouble());
+    }
     end(subscriber, &handle);
     feed.wait_for_messages(0, 0);
 }

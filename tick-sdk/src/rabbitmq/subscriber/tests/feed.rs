@@ -1,6 +1,8 @@
 //! A feed whose frames are published by hand, one by one.
 
 use std::cell::RefCell;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -24,6 +26,45 @@ pub(super) struct HandFeed {
     runtime: Runtime,
     channel: Channel,
     _connection: Connection,
+}
+
+/// A way to the broker that can be cut.
+pub(super) struct Proxy {
+    pub(super) url: BrokerUrl,
+    connections: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Proxy {
+    /// Between a client and the broker of `ORCHARD_TEST_AMQP`.
+    pub(super) fn new() -> Self {
+        let broker = std::env::var("ORCHARD_TEST_AMQP").expect("ORCHARD_TEST_AMQP is set: run scripts/test");
+        let (login, rest) = broker.split_once('@').expect("the URL has a login");
+        let (address, vhost) = rest.split_once('/').expect("the URL has a vhost");
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("{login}@{}/{vhost}", listener.local_addr().unwrap()).parse().unwrap();
+        let connections = Arc::<Mutex<Vec<TcpStream>>>::default();
+        let (kept, address) = (connections.clone(), address.to_owned());
+        // It ends with the test's process.
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let Ok(broker) = TcpStream::connect(&address) else { continue };
+                for (from, to) in [(&client, &broker), (&broker, &client)] {
+                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                }
+                kept.lock().unwrap().extend([client, broker]);
+            }
+        });
+        Self { url, connections }
+    }
+
+    /// Ends every connection there is; new ones are let through.
+    pub(super) fn cut(&self) {
+        for connection in self.connections.lock().unwrap().drain(..) {
+            // One that has ended is cut already.
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 /// What is said over the control exchange.
