@@ -47,6 +47,10 @@ fn case_13_an_optional_strategy_is_abandoned_and_comes_back() {
         let mut case = Case::new(turn.servers(), "abandoned", durability);
         case.options(&SMALL_QUEUE);
         case.options(&["--strategies", "apple,pear?", "--abandon-after", "3s"]);
+        // It is to come back while the others are at work.
+        if !is_long() {
+            case.pace = ["--rate", "20000"].map(str::to_owned).into();
+        }
         case.start_all();
         let mut disturber = case.disturber();
         case.wait_committed(&disturber, 0.1);

@@ -97,6 +97,8 @@ fn another_run_than_the_one_to_resume() {
     case.sources = Some(vec![copy.to_owned()]);
     case.pace = ["--rate", "1000"].map(str::to_owned).into();
     case.start_ingester();
+    // By then it has written down which run it is.
+    case.ingester.as_mut().expect("it runs").wait_for_line("ticks/s", STARTS);
     case.ingester = None;
 
     let resume = with(&case.ingest_args(), "--resume", &case.run().to_string());
@@ -135,13 +137,21 @@ fn a_strategy_with_other_parameters_than_its_state() {
 #[ignore = "needs servers: run scripts/test"]
 fn two_ingesters_of_one_feed() {
     let turn = Turn::wait();
-    let mut case = Case::start(&turn, turn.servers(), "two-ingesters", "memory");
+    let mut case = Case::new(turn.servers(), "two-ingesters", "memory");
+    // It is not to end before the others give up.
+    case.pace = ["--rate", "5000"].map(str::to_owned).into();
+    case.start_all();
     let disturber = case.disturber();
     case.wait_committed(&disturber, 0.01);
     let again = with(&case.ingest_args(), "--resume", &case.run().to_string());
-    fails(case.folder(), &again, &["another ingester"]);
+    let mut again = Program::start("ingest, resumed", case.folder(), &again);
     let elsewhere = tempfile::tempdir().expect("a folder");
-    fails(elsewhere.path(), &case.ingest_args(), &["another ingester"]);
+    let mut new = Program::start("ingest, elsewhere", elsewhere.path(), &case.ingest_args());
+    for second in [&mut again, &mut new] {
+        let ended = second.wait(FOUND);
+        assert_eq!(ended.code, Some(1), "{}", ended.said);
+        assert!(ended.said.contains("has an ingester already"), "{}", ended.said);
+    }
     let before = disturber.committed();
     wait_until("the first goes on", STARTS, || disturber.committed() > before);
     assert!(case.ingester_is_running());

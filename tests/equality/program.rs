@@ -5,9 +5,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::waiting::wait_for;
+use crate::waiting::{LOOK_EVERY, pause, wait_for};
 
 /// So many of its last lines are kept.
 const KEPT_LINES: usize = 200;
@@ -93,8 +93,20 @@ impl Program {
 
     #[track_caller]
     fn wait_for_end(&mut self, timeout: Duration) -> ExitStatus {
-        let what = format!("{} ends", self.name);
-        wait_for(&what, timeout, || self.child.try_wait().expect("its state"))
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its state") {
+                return status;
+            }
+            let seconds = timeout.as_secs();
+            assert!(
+                started.elapsed() < timeout,
+                "{} does not end in {seconds} s: {}",
+                self.name,
+                self.said()
+            );
+            pause(LOOK_EVERY);
+        }
     }
 
     /// Ends it as `kill -9` does.
