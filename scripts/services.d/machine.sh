@@ -142,6 +142,17 @@ wait_ready() {
     done
 }
 
+# wait_silent PORT…: until nobody answers there any more.
+wait_silent() {
+    local port deadline=$((SECONDS + END_SECONDS))
+    for port; do
+        while answers "$port"; do
+            [ "$SECONDS" -lt "$deadline" ] || fail "port $port is still taken after $END_SECONDS s"
+            sleep 0.05
+        done
+    done
+}
+
 wait_for_all() {
     local job status=0
     for job; do

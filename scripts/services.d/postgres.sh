@@ -45,6 +45,7 @@ postgres_up() {
     is_ours "$(cat "$home/pid" 2>/dev/null)" && fail 'postgres is up already'
     command=("$(postgres_tool postgres)" -D "$home/data")
     [ "$(id -u)" != 0 ] || command=("${AS_POSTGRES[@]}" "${command[@]}")
+    wait_silent "$port"
     launch "$home/log" "${command[@]}"
     echo "$launched" >"$home/pid"
     wait_ready PostgreSQL "$launched" "$home/log" "$port"

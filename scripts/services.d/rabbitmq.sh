@@ -117,6 +117,8 @@ rabbitmq_up() {
     . "$DIR/$1/ports"
     is_ours "$(cat "$DIR/$1/pid" 2>/dev/null)" && fail "node $1 is up already"
     rm -f "$DIR/$1/own-pid"
+    # One that was killed listens until its last thread has ended, and would be taken for the new one.
+    wait_silent "$MANAGEMENT" "$PROMETHEUS" "$AMQP" "$AMQPS"
     in_node "$1" launch_node "$1"
     # AMQP comes last, when the node has all its plugins and its queues.
     wait_ready "RabbitMQ node $1" "$(cat "$DIR/$1/pid")" "$DIR/$1/output" \

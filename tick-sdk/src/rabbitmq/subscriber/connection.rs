@@ -49,14 +49,20 @@ pub(super) async fn keep(
                 let lost = until_lost(&open.connection, &mut events);
                 tokio::select! {
                     () = lost => context.shared.lost(format!("the connection to broker {} is lost", open.url)),
-                    () = out.closed() => return,
+                    () = out.closed() => {
+                        let _ = open.url.answer(open.connection.close(200, "done".into())).await;
+                        return;
+                    }
                 }
                 out.send_replace(None);
             }
             Err(error) => {
                 tried += 1;
                 context.shared.lost(error.to_string());
-                tokio::time::sleep(backoff.next_wait()).await;
+                tokio::select! {
+                    () = tokio::time::sleep(backoff.next_wait()) => {}
+                    () = out.closed() => return,
+                }
             }
         }
     }

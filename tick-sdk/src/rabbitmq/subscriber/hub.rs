@@ -79,6 +79,8 @@ struct Hub {
     context: Arc<Context>,
     nodes: Vec<Node>,
     speaking: Vec<JoinHandle<()>>,
+    /// The library does not like to be left alone with a connection that it makes or ends.
+    connecting: Vec<JoinHandle<()>>,
     wanted: BTreeSet<u16>,
     open: BTreeMap<u16, OpenShard>,
     /// Says that a shard's link has ended.
@@ -122,6 +124,7 @@ pub(super) async fn run(
         context,
         nodes: Vec::new(),
         speaking: Vec::new(),
+        connecting: Vec::new(),
         wanted: BTreeSet::new(),
         open: BTreeMap::new(),
         ended,
@@ -149,8 +152,9 @@ impl Hub {
     fn add_node(&mut self, node: usize, first: Option<Open>) {
         let (consuming_to, consuming) = watch::channel(None);
         let (control_to, control) = watch::channel(None);
-        tokio::spawn(keep(self.context.clone(), node, "frames", None, consuming_to));
-        tokio::spawn(keep(self.context.clone(), node, "control", first, control_to));
+        let frames = keep(self.context.clone(), node, "frames", None, consuming_to);
+        let for_control = keep(self.context.clone(), node, "control", first, control_to);
+        self.connecting.extend([tokio::spawn(frames), tokio::spawn(for_control)]);
         let (outbox, said) = mpsc::channel(WAITING_CONTROLS);
         self.speaking.push(tokio::spawn(control_link::run(self.context.clone(), control.clone(), said)));
         self.nodes.push(Node { consuming, control, outbox });
@@ -245,14 +249,14 @@ impl Hub {
     }
 
     async fn end(self) {
-        let Self { nodes, speaking, open, .. } = self;
+        let Self { nodes, speaking, connecting, open, .. } = self;
         drop(nodes);
         let links = open.into_values().map(|OpenShard { inbox, link }| {
             // Its link ends when nobody can command it.
             drop(inbox);
             link
         });
-        let all = futures_util::future::join_all(links.chain(speaking).collect::<Vec<_>>());
+        let all = futures_util::future::join_all(links.chain(speaking).chain(connecting).collect::<Vec<_>>());
         let _ = tokio::time::timeout(LAST_WORDS, all).await;
     }
 }
