@@ -47,8 +47,9 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
     let mut turn = index;
     while !shared.is_stopping() {
         let url = shared.plan.broker(index, turn);
-        let was_ready = node.ready.load(Ordering::Acquire);
         let ended = Session::run(&shared, index, url, &mut backoff).await;
+        // The session that just ended may have been the first, and long.
+        let was_ready = node.ready.load(Ordering::Acquire);
         for stream in shared.streams_of(index) {
             lock(&stream.sending).window.lost();
         }
