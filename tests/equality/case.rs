@@ -81,6 +81,11 @@ impl<'a> Case<'a> {
         case
     }
 
+    /// Paces the ingester so that undisturbed it takes so long.
+    pub(crate) fn last_for(&mut self, seconds: u64) {
+        self.pace = vec!["--rate".to_owned(), (self.input.ticks / seconds).to_string()];
+    }
+
     /// Starts the ingester and the five instances.
     pub(crate) fn start_all(&mut self) {
         self.start_ingester();
@@ -202,15 +207,15 @@ impl<'a> Case<'a> {
         wait_until(&what, ends(), || disturber.committed() as f64 >= wanted);
     }
 
-    /// Waits for the end, and checks all that must hold there.
+    /// Waits for the end, and checks all that must hold there. Gives what the instances have said.
     #[track_caller]
-    pub(crate) fn finish(self, disturber: Disturber) {
-        self.finish_with(disturber, &["apple", "pear"]);
+    pub(crate) fn finish(self, disturber: Disturber) -> Vec<String> {
+        self.finish_with(disturber, &["apple", "pear"])
     }
 
     /// As [`Case::finish`], where only these strategies are compared.
     #[track_caller]
-    pub(crate) fn finish_with(mut self, mut disturber: Disturber, strategies: &[&str]) {
+    pub(crate) fn finish_with(mut self, mut disturber: Disturber, strategies: &[&str]) -> Vec<String> {
         let programs = self.instances.iter_mut().map(|instance| &mut instance.program);
         for program in self.ingester.iter_mut().chain(programs) {
             let ended = program.wait(ends());
@@ -222,6 +227,7 @@ impl<'a> Case<'a> {
         say(&format!("{}: {counts}, recovered {recovered} of {disturbed}", self.name));
         assert_eq!(recovered, disturbed, "{}", self.name);
         self.remove_queues();
+        self.instances.iter().map(|instance| instance.program.said()).collect()
     }
 
     /// What `orchard verify` counts, all of them 0.

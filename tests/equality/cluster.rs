@@ -14,6 +14,7 @@ fn case_12_a_cluster_loses_a_node_and_is_partitioned() {
     let servers = Servers::start(&["cluster", "postgres"]);
     let mut case = Case::new(&servers, "cluster", "replicated");
     case.brokers = ["AMQP_1", "AMQP_2", "AMQP_3"].map(|name| servers.url(name).to_owned()).into();
+    case.last_for(if is_long() { 90 } else { 30 });
     case.start_all();
     let mut disturber = case.disturber();
     case.wait_committed(&disturber, 0.1);

@@ -34,12 +34,17 @@ impl Disturber {
 
     /// Notes that this was just done to everything, or to one strategy.
     pub(crate) fn note(&mut self, what: &str, strategy: Option<&str>) {
-        let is_concerned = |lane: &LaneId| strategy.is_none_or(|name| lane.strategy == name);
-        let lanes = self.cursors().into_iter();
-        let cursors = lanes.filter(|(lane, (_, ended))| is_concerned(lane) && !ended);
-        let cursors = cursors.map(|(lane, (cursor, _))| (lane, cursor)).collect();
+        let mut lanes = self.cursors();
+        lanes.retain(|lane, _| strategy.is_none_or(|name| lane.strategy == name));
+        assert!(!have_ended(&lanes), "{what}: too late, as everything had come to its end");
+        let cursors = lanes.into_iter().map(|(lane, (cursor, _))| (lane, cursor)).collect();
         self.open.push(Disturbance { what: what.to_owned(), cursors });
         self.disturbed += 1;
+    }
+
+    /// Whether everything has come to its end.
+    pub(crate) fn is_over(&self) -> bool {
+        have_ended(&self.cursors())
     }
 
     /// Waits until every lane has gone on since the last disturbance, or is at the run's end.
@@ -82,4 +87,8 @@ impl Disturber {
         let lanes = self.ledger.lanes(self.run).expect("the ledger is read");
         lanes.into_iter().map(|row| (row.lane, row.epoch)).collect()
     }
+}
+
+fn have_ended(lanes: &BTreeMap<LaneId, (u64, bool)>) -> bool {
+    !lanes.is_empty() && lanes.values().all(|(_, ended)| *ended)
 }

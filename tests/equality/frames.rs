@@ -46,7 +46,13 @@ fn case_06_frames_twice_lost_and_cut_otherwise() {
         case.start_ingester();
         disturber.note("cut the frames otherwise", None);
         disturber.wait_for_recovery();
-        case.finish(disturber);
+        let said = case.finish(disturber).concat();
+        let lines = said.lines().filter_map(|line| line.strip_prefix("Exactness"));
+        let duplicates =
+            lines.filter_map(|line| line.split_whitespace().next()?.replace(',', "").parse::<u64>().ok());
+        // Each doubled frame has a thousand ticks at most, and came to both strategies.
+        let least = 2 * doubled as u64;
+        assert!(duplicates.sum::<u64>() > least, "the doubled frames came: {said}");
     }
 }
 

@@ -31,7 +31,10 @@ fn case_02_an_instance_killed_every_300_ms() {
         let mut disturber = case.disturber();
         case.wait_committed(&disturber, 0.1);
         let mut seed = 0x9e37_79b9_7f4a_7c15u64;
-        for kill in 0..if is_long() { 60 } else { 10 } {
+        for kill in 0..if is_long() { 200 } else { 20 } {
+            if kill > 4 && disturber.committed() as f64 > 1.6 * case.input.ticks as f64 {
+                break;
+            }
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(kill);
             let place = (seed >> 33) as usize % case.instances.len();
             case.replace_instance(place);
@@ -66,7 +69,7 @@ fn case_03_the_ingester_killed_three_times() {
 #[ignore = "needs servers: run scripts/test"]
 fn case_04_the_broker_restarted_gracefully_and_killed() {
     let turn = Turn::wait();
-    for durability in ["memory", "replicated"] {
+    for durability in durabilities() {
         let case = Case::start(&turn, turn.servers(), "restarted-broker", durability);
         let mut disturber = case.disturber();
         case.wait_committed(&disturber, 0.2);
