@@ -22,7 +22,7 @@ mod log;
 mod progress;
 mod state;
 
-pub(crate) use args::{IngestArgs, parse_bytes};
+pub(crate) use args::IngestArgs;
 use feeding::Feeding;
 use log::SourceLog;
 use progress::{ProgressLines, Summary};
@@ -53,13 +53,13 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
         true => SourceLog::open(&state.folder, args.resume.is_some(), &mut plan)?,
         false => None,
     };
-    eprintln!("run {}", state.record.run);
 
     let stop = control.clone();
     on_interrupt(move || stop.stop())?;
     let publisher = Publisher::start(publisher_plan(args, &state, groups_text))?;
     // Nothing is published before it is written down which run it is of.
     state.save(None, false)?;
+    eprintln!("run {}", state.record.run);
     let started = Instant::now();
     let reader = log.as_ref().map(SourceLog::reader).transpose()?;
     let counts = Mutex::default();

@@ -6,6 +6,7 @@
 //! }
 //! ```
 
+mod bytes;
 mod cli;
 mod convert;
 mod dead_letters;

@@ -10,11 +10,11 @@ use tick_sdk::Groups;
 use tick_sdk::budget::Budget;
 use tick_sdk::rabbitmq::Durability;
 
+use crate::bytes::parse_bytes;
 use crate::duration::parse_duration_ns;
 use crate::ended::{Ended, UsageError};
 use crate::generate::{parse_count, parse_skew};
 use crate::info::survey::Survey;
-use crate::ingest::parse_bytes;
 use crate::sources::SourceArgs;
 
 mod json;

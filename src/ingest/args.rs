@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use tick_sdk::RunId;
 use tick_sdk::budget::Budget;
-use tick_sdk::rabbitmq::{BrokerUrl, Durability, FeedName};
+use tick_sdk::rabbitmq::{BrokerUrl, Durability, FeedName, is_name};
 
+use crate::bytes::parse_bytes;
 use crate::duration::parse_duration_ns;
 use crate::ended::UsageError;
 use crate::replay::{ClockArgs, GeneratedArgs};
@@ -101,8 +102,7 @@ impl std::str::FromStr for WantedStrategy {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, required) = text.strip_suffix('?').map_or((text, true), |name| (name, false));
-        let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-        match !name.is_empty() && name.len() <= 64 && name.chars().all(fits) {
+        match is_name(name) {
             true => Ok(Self { name: name.to_owned(), required }),
             false => {
                 Err(format!("'{text}' is no name of a strategy: use up to 64 letters, digits, '-' and '_'"))
@@ -154,30 +154,12 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     parse_duration_ns(text).map(Duration::from_nanos)
 }
 
-/// `262144`, `256K`, `16M` or `1G`, in powers of 1024.
-pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
-    let wrong = || format!("'{text}' is no size: write bytes, as 262144, 256K, 16M or 1G");
-    let (number, shift) = match text.as_bytes().last() {
-        Some(b'K' | b'k') => (&text[..text.len() - 1], 10),
-        Some(b'M' | b'm') => (&text[..text.len() - 1], 20),
-        Some(b'G' | b'g') => (&text[..text.len() - 1], 30),
-        _ => (text, 0),
-    };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(wrong)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_strategies_are_read() {
-        assert_eq!(parse_bytes("256K"), Ok(262_144));
-        assert_eq!(parse_bytes("7"), Ok(7));
-        for wrong in ["", "0", "K", "1.5M", "99999999999G", "-1"] {
-            assert!(parse_bytes(wrong).is_err(), "{wrong}");
-        }
+    fn strategies_are_read() {
         let pear: WantedStrategy = "pear?".parse().unwrap();
         assert_eq!((pear.name.as_str(), pear.required), ("pear", false));
         assert!("apple".parse::<WantedStrategy>().unwrap().required);

@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use tick_sdk::rabbitmq::{BrokerUrl, FeedName};
 
+use crate::bytes::parse_bytes;
+
 /// Options of `orchard run`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -36,7 +38,7 @@ pub(crate) struct RunArgs {
     pub(super) stay: bool,
     /// Bytes of each shard that may be under way or not yet stored
     #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = parse_bytes)]
-    pub(super) prefetch_bytes: usize,
+    pub(super) prefetch_bytes: u64,
     /// The summary as one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -60,30 +62,3 @@ Examples:
   orchard run --feed day --strategy fast=apple:fast=8,slow=20 --broker amqp://localhost --state ledger
 Any number of these share a strategy's shards: start the same command again, here or elsewhere.
 Whoever is killed is taken over from within seconds; Ctrl-C hands over at once.";
-
-/// Bytes, as `16M`, `256K`, `1G` or a plain number; K, M and G are powers of 1024.
-fn parse_bytes(text: &str) -> Result<usize, String> {
-    let wrong = || format!("'{text}' is no number of bytes: write 16M, 256K or 1G");
-    let (digits, unit) = match text.char_indices().next_back() {
-        Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
-        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
-        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
-        _ => (text, 1),
-    };
-    let number: usize = digits.parse().map_err(|_| wrong())?;
-    number.checked_mul(unit).filter(|bytes| *bytes > 0).ok_or_else(wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_have_binary_units() {
-        assert_eq!(parse_bytes("16M"), Ok(16 << 20));
-        assert_eq!(parse_bytes("300"), Ok(300));
-        for wrong in ["", "M", "0", "-1K", "99999999999G", "1.5M"] {
-            assert!(parse_bytes(wrong).is_err(), "{wrong}");
-        }
-    }
-}

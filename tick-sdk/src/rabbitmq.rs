@@ -18,4 +18,4 @@ pub use control::{Control, FeedState};
 pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
 pub use publisher::{PublishError, Publisher, PublisherPlan};
 pub use subscriber::{Subscriber, SubscriberCounts, SubscriberHandle, Subscription};
-pub use topology::{Durability, FeedName};
+pub use topology::{Durability, FeedName, is_name};

@@ -75,7 +75,7 @@ impl Wanted {
 /// A stored batch that is not one.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
-    "the stored signal batch is damaged at byte {at}: restore the ledger, or run again with a new --state folder"
+    "the stored signal batch is damaged at byte {at}: restore the ledger, or begin again with a new --state"
 )]
 pub struct DamagedBatch {
     /// Where decoding failed.

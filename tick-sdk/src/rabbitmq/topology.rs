@@ -22,12 +22,17 @@ impl FromStr for FeedName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-        if text.is_empty() || text.len() > 64 || !text.chars().all(fits) {
+        if !is_name(text) {
             return Err(format!("'{text}' is no name of a feed: use up to 64 letters, digits, '-' and '_'"));
         }
         Ok(Self(text.to_owned()))
     }
+}
+
+/// Whether this may name a feed or a strategy, and so be part of a queue's name.
+pub fn is_name(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    !text.is_empty() && text.len() <= 64 && text.chars().all(fits)
 }
 
 impl fmt::Display for FeedName {

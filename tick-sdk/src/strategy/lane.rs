@@ -75,7 +75,7 @@ pub enum LaneError {
         problem: String,
     },
     /// Stored state that cannot be read, or state that cannot be stored.
-    #[error("state of key {key}: {problem}\n  start afresh with another --state folder")]
+    #[error("state of key {key}: {problem}\n  start afresh with another --state")]
     State {
         /// The key.
         key: String,
