@@ -14,6 +14,7 @@ use serde_json::Value;
 
 mod bare;
 mod latency;
+mod uncommitted;
 
 use bare::Load;
 
@@ -56,6 +57,9 @@ fn main() {
     let (million, rounds) = if stage.is_test { (1, 1) } else { (number("TICKS", 50), number("ROUNDS", 3)) };
     if wants("framed") {
         framed(&mut stage, million, rounds);
+    }
+    if wants("price") {
+        price(&mut stage, million, rounds);
     }
     if wants("single") {
         single(&mut stage, rounds);
@@ -102,6 +106,22 @@ fn framed(stage: &mut Stage, million: usize, rounds: usize) {
     }
 }
 
+/// What is paid for exactly one effect, and for replicated queues.
+fn price(stage: &mut Stage, million: usize, rounds: usize) {
+    let file = stage.generate("price.ticks", million, 8);
+    let mut rows = Vec::new();
+    for _ in 0..rounds {
+        let uncommitted = stage.play_uncommitted(&file);
+        note(&mut rows, "apple, auto-acknowledged, nothing committed, M ticks/s", uncommitted);
+        for (name, durability) in [("apple, exactly once", "memory"), ("apple, replicated", "replicated")] {
+            let outcome = stage.play(&file, &Setup::new(&["apple"], 1, &["--durability", durability]));
+            note(&mut rows, name, outcome.ticks / outcome.seconds / 1e6);
+        }
+    }
+    println!("\nthe price of guarantees, frames of 256 KiB");
+    show(&rows);
+}
+
 /// One tick a message, without a budget.
 fn single(stage: &mut Stage, rounds: usize) {
     let file = stage.generate("single.ticks", 1, 8);
@@ -145,7 +165,7 @@ fn show(rows: &[(&str, Vec<f64>)]) {
     let first = median(&rows[0].1);
     for (name, values) in rows {
         let middle = median(values);
-        println!("{name:>40} {middle:>9.1} {:>6.2}", middle / first);
+        println!("{name:>54} {middle:>9.1} {:>6.2}", middle / first);
     }
 }
 
@@ -193,19 +213,36 @@ impl Stage {
         let feed = self.next_feed();
         let hosts: Vec<Child> =
             setup.strategies.iter().map(|strategy| self.host(&feed, strategy, setup)).collect();
-        let mut ingest = orchard();
-        ingest.arg("ingest").arg(file).args(["--feed", &feed, "--broker", &self.broker, "--json", "--quiet"]);
-        ingest.args(["--strategies", &setup.strategies.join(","), "--shards", &setup.shards.to_string()]);
-        ingest.arg("--state").arg(self.folder.path().join(&feed)).args(&setup.ingest);
-        let output = ingest.output().expect("the program starts");
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "the ingester ends well: {error}");
+        let summary = self.ingest(file, &feed, setup);
         for mut host in hosts {
             assert!(host.wait().expect("it ends").success(), "the host ends well");
         }
-        let summary: Value = serde_json::from_slice(&output.stdout).expect("the summary is JSON");
         let number = |value: &Value| value.as_f64().expect("a number");
         Outcome { ticks: number(&summary["ticks"]), seconds: number(&summary["seconds"]) }
+    }
+
+    /// Apple without a ledger; gives million ticks a second.
+    fn play_uncommitted(&mut self, file: &Path) -> f64 {
+        let feed = self.next_feed();
+        let queue = format!("orchard.{feed}.apple.0");
+        std::thread::scope(|scope| {
+            let consuming = scope.spawn(|| uncommitted::consume(&self.broker, &queue));
+            let summary = self.ingest(file, &feed, &Setup::new(&["apple"], 1, &["--detach"]));
+            let took = consuming.join().expect("everything was consumed");
+            summary["ticks"].as_f64().expect("a number") / took.as_secs_f64() / 1e6
+        })
+    }
+
+    /// Runs an ingester to its end; gives its summary.
+    fn ingest(&self, file: &Path, feed: &str, setup: &Setup) -> Value {
+        let mut ingest = orchard();
+        ingest.arg("ingest").arg(file).args(["--feed", feed, "--broker", &self.broker, "--json", "--quiet"]);
+        ingest.args(["--strategies", &setup.strategies.join(","), "--shards", &setup.shards.to_string()]);
+        ingest.arg("--state").arg(self.folder.path().join(feed)).args(&setup.ingest);
+        let output = ingest.output().expect("the program starts");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "the ingester ends well: {error}");
+        serde_json::from_slice(&output.stdout).expect("the summary is JSON")
     }
 
     fn host(&self, feed: &str, strategy: &str, setup: &Setup) -> Child {
