@@ -1,10 +1,11 @@
-"""consume.py against a real broker: run by scripts/test, which sets ORCHARD_TEST_AMQP."""
+"""consume.py against a real broker: run by scripts/test, which sets the variables below."""
 
 import os
 import pathlib
 import struct
 import subprocess
 import sys
+import tempfile
 import unittest
 import uuid
 
@@ -14,7 +15,10 @@ from orchard_frame import END_OF_RUN
 from test_wire import golden, with_right_crc
 
 FOLDER = pathlib.Path(__file__).parent
+CAPTURE = FOLDER.parent.parent / "tests" / "data" / "usdm_btcusdt_20240808.zst"
+CAPTURE_TICKS = 153_491
 URL = os.environ.get("ORCHARD_TEST_AMQP")
+PROGRAM = os.environ.get("ORCHARD_TEST_PROGRAM")  # a built `orchard`
 TIMEOUT_SECONDS = 60
 
 
@@ -39,7 +43,7 @@ class Consume(unittest.TestCase):
             self.channel.queue_declare(queue, durable=True)
 
     def tearDown(self):
-        for queue in (*self.queues, self.dead):
+        for queue in (*self.queues, self.dead, f"orchard.{self.feed}.run"):
             self.channel.queue_delete(queue)
         self.connection.close()
 
@@ -75,6 +79,19 @@ class Consume(unittest.TestCase):
         _, properties, body = self.channel.basic_get(self.dead, auto_ack=True)
         self.assertEqual(body, b"no frame")
         self.assertIn("magic", properties.headers["x-orchard-reason"])
+
+    @unittest.skipUnless(PROGRAM, "ORCHARD_TEST_PROGRAM names no program: run scripts/test")
+    def test_a_feed_is_read_whole(self):
+        # The ingester declares the queues with arguments of its own.
+        for queue in (*self.queues, self.dead):
+            self.channel.queue_delete(queue)
+        with tempfile.TemporaryDirectory() as state:
+            ingest = [PROGRAM, "ingest", CAPTURE, "--feed", self.feed, "--strategies", "numpy?"]
+            ingest += ["--broker", URL, "--shards", "2", "--state", state, "--detach", "--quiet"]
+            subprocess.run(ingest, capture_output=True, check=True, timeout=TIMEOUT_SECONDS)
+            done = self.consume()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout.splitlines()[-1], rf" {CAPTURE_TICKS} ticks, 0 dead letters, ")
 
     def test_queues_that_are_not_there_are_an_error_that_says_what_to_do(self):
         done = self.consume(strategy="nobody")
