@@ -117,7 +117,7 @@ impl<'a> Session<'a> {
             feed: args.feed.clone(),
             strategy: instance.name.clone(),
             member: member.to_owned(),
-            prefetch_bytes: args.prefetch_bytes,
+            prefetch_bytes: args.prefetch_bytes as usize,
         })?;
         let Some(state) = wait_for_run(args, stop, &handle, |state| {
             // A closed run is of interest only to hear that it has ended here, too.
@@ -248,5 +248,16 @@ fn check_ledger(state: &FeedState, strategy: &str, ledger: &str) -> Result<()> {
             state.feed
         ),
         _ => Ok(()),
+    }
+}
+
+/// Refuses to wait for ticks that the ingester cannot read again.
+fn check_caught_up(handle: &SubscriberHandle, run: RunId, strategy: &str) -> Result<()> {
+    match handle.not_caught_up(run) {
+        Some(reason) => bail!(
+            "strategy {strategy} cannot be caught up, as the ingester cannot read its sources again: {reason}\n  \
+             put them back and start this again, or run it as another one with --as NAME --from now"
+        ),
+        None => Ok(()),
     }
 }

@@ -93,6 +93,7 @@ impl Feeding<'_> {
                 Err(error) => {
                     // The feed goes on for those whom it need not read again for.
                     eprintln!("strategy {} cannot be caught up: {error}", frames.strategy());
+                    frames.give_up(&error.to_string());
                     return Ok(());
                 }
             }

@@ -12,7 +12,7 @@ use tick_sdk::rabbitmq::control::ShardCursor;
 use tick_sdk::rabbitmq::{Control, FeedState, SubscriberHandle};
 
 use super::progress::Progress;
-use super::{LOOK, RunEnded, Session, check_ledger, summary};
+use super::{LOOK, RunEnded, Session, check_caught_up, check_ledger, summary};
 
 /// What the watching thread sees of the others.
 #[derive(Default)]
@@ -59,7 +59,8 @@ impl Session<'_> {
             if now.run != state.run {
                 break RunEnded::GivenUp;
             }
-            refused = check_ledger(&now, &member.strategy, &ledger_id);
+            refused = check_ledger(&now, &member.strategy, &ledger_id)
+                .and_then(|()| check_caught_up(&handle, state.run, &member.strategy));
             let is_over = refused.is_err() || host.has_ended() || membership.has_ended();
             if is_over || stop.load(Ordering::Acquire) {
                 break RunEnded::Interrupted;

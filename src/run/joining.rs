@@ -7,7 +7,7 @@ use strategies::ledger::LaneRow;
 use tick_sdk::rabbitmq::control::{JoinFrom, StrategyState};
 use tick_sdk::rabbitmq::{Control, FeedState};
 
-use super::{SILENCE, Session, args, check_ledger};
+use super::{SILENCE, Session, args, check_caught_up, check_ledger};
 
 /// Between two requests to join.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -22,6 +22,7 @@ impl Session<'_> {
         let mut asked: Option<Instant> = None;
         let mut said = self.args.quiet;
         while !self.is_stopped() {
+            check_caught_up(&self.handle, self.state.run, name)?;
             if let Some(state) = self.handle.wait_for_state(super::LOOK, has) {
                 check_ledger(&state, name, self.ledger.id())?;
                 let shards = state.shards.len();

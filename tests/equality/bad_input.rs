@@ -1,6 +1,6 @@
 //! Mistakes: each ends the program within a time, with an error that says what to do.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::case::{Case, STARTS};
@@ -83,19 +83,41 @@ fn a_ledger_of_another_version() {
     fails(case.folder(), &with(&case.instance_args("apple", &[]), "--state", "ledger"), &said);
 }
 
+/// Lets the case play a small copy of its source at leisure; gives the file.
+fn play_a_copy(case: &mut Case<'_>) -> PathBuf {
+    let mut sources = case.input.args.iter().filter(|arg| arg.ends_with(".ticks") || arg.ends_with(".zst"));
+    let source = sources.next_back().expect("a source").clone();
+    let path = case.folder().join("copy.csv");
+    let copy = path.to_str().expect("UTF-8").to_owned();
+    let converted = ["convert", &source, &copy, "--to", "2024-08-08T23:54:30Z"];
+    assert_eq!(Program::run(case.folder(), &converted, STARTS).code, Some(0));
+    case.sources = Some(vec![copy]);
+    case.pace = ["--rate", "1000"].map(str::to_owned).into();
+    path
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_late_strategy_whose_source_is_gone() {
+    let turn = Turn::wait();
+    let mut case = Case::new(turn.servers(), "late-without-source", "memory");
+    let copy = play_a_copy(&mut case);
+    case.start_all();
+    let disturber = case.disturber();
+    case.wait_committed(&disturber, 0.0001);
+    std::fs::remove_file(copy).expect("it is removed");
+    let late = with(&case.instance_args("apple", &[]), "--as", "late");
+    fails(case.folder(), &late, &["strategy late cannot be caught up", "copy.csv", "put them back"]);
+    let before = disturber.committed();
+    wait_until("the others go on", STARTS, || disturber.committed() > before);
+}
+
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn another_run_than_the_one_to_resume() {
     let turn = Turn::wait();
     let mut case = Case::new(turn.servers(), "other-run", "memory");
-    let mut sources = case.input.args.iter().filter(|arg| arg.ends_with(".ticks") || arg.ends_with(".zst"));
-    let source = sources.next_back().expect("a source").clone();
-    let copy = case.folder().join("copy.csv");
-    let copy = copy.to_str().expect("UTF-8");
-    let converted = ["convert", &source, copy, "--to", "2024-08-08T23:54:30Z"];
-    assert_eq!(Program::run(case.folder(), &converted, STARTS).code, Some(0));
-    case.sources = Some(vec![copy.to_owned()]);
-    case.pace = ["--rate", "1000"].map(str::to_owned).into();
+    let copy = play_a_copy(&mut case);
     case.start_ingester();
     // By then it has written down which run it is.
     case.ingester.as_mut().expect("it runs").wait_for_line("ticks/s", STARTS);
@@ -113,8 +135,8 @@ fn another_run_than_the_one_to_resume() {
     ] {
         fails(case.folder(), &with(&resume, option, value), &[said]);
     }
-    let text = std::fs::read_to_string(copy).expect("the copy");
-    std::fs::write(copy, text.replacen("trade", "Trade", 1)).expect("it is changed");
+    let text = std::fs::read_to_string(&copy).expect("the copy");
+    std::fs::write(&copy, text.replacen("trade", "Trade", 1)).expect("it is changed");
     fails(case.folder(), &resume, &["source 1 was copy.csv, ", "and is now copy.csv, "]);
 }
 

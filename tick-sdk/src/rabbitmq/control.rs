@@ -74,6 +74,15 @@ pub enum Control {
         /// Why.
         reason: String,
     },
+    /// From the ingester: a strategy that joined late is let go, as the sources cannot be read for it.
+    NotCaughtUp {
+        /// The run.
+        run: RunId,
+        /// The strategy's instance name.
+        strategy: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// From where a strategy that joins late begins.

@@ -8,6 +8,7 @@ use super::sending::hand_over;
 use super::shared::{Shared, Stream, lock, positions};
 use super::window::Window;
 use crate::Frame;
+use crate::rabbitmq::control::Control;
 use crate::transport::{FrameSender, TransportError};
 
 /// Each queue that is caught up holds at most so many bytes of frames here.
@@ -102,6 +103,17 @@ impl CatchUpFrames {
     /// Whether nothing more is wanted: every queue is bound, or the strategy has left.
     pub fn is_over(&self) -> bool {
         self.catch_up.is_over() || self.shared.takes_no_more()
+    }
+
+    /// Says that the pass cannot be run, and why: the strategy is let go, and its hosts stop with that.
+    pub fn give_up(&self, reason: &str) {
+        let strategy = &self.catch_up.strategy;
+        self.shared.end_catch_up(strategy);
+        let (run, reason) = (self.shared.plan.run, reason.to_owned());
+        let told = Control::NotCaughtUp { run, strategy: strategy.clone(), reason };
+        // Where no node listens nobody is told; a host that waits asks again.
+        let _ = self.shared.announcements.send(told);
+        self.shared.change_strategies(|strategies| strategies.leave(strategy));
     }
 
     fn set_back(&self) -> &AtomicBool {

@@ -21,6 +21,7 @@ use super::{FIRST_CONNECTION, PublishError, declare};
 use crate::rabbitmq::backoff::Backoff;
 use crate::rabbitmq::connect::{BrokerError, BrokerUrl};
 use crate::rabbitmq::control::{Control, FeedState, JoinFrom};
+use crate::rabbitmq::topology::is_name;
 
 /// How often the state is told without a change.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -28,6 +29,8 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 const TELL_AT_MOST_EVERY: Duration = Duration::from_millis(50);
 /// A killed ingester's connection is gone after two of its heartbeats, and some.
 const PREDECESSOR: Duration = Duration::from_secs(15);
+/// Who had the feed waits longer for its own connection that was lost: a busy broker takes its time.
+const OWN_PREDECESSOR: Duration = Duration::from_secs(60);
 /// A feed has at most so many strategies: each is a queue a shard.
 const MAX_STRATEGIES: usize = 256;
 /// How long a clean end may take.
@@ -233,25 +236,20 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whether a strategy's name may be part of a queue's.
-fn is_name(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    !name.is_empty() && name.len() <= 64 && name.chars().all(fits)
-}
-
 /// Makes sure that no other ingester has the feed. A channel that was refused is closed, so each try
 /// has its own.
 async fn own(shared: &Shared, url: &BrokerUrl, connection: &Connection) -> Result<Channel, PublishError> {
     let feed = &shared.plan.feed;
     let mut backoff = Backoff::default();
-    let begun = shared.now();
+    let patience = if *shared.owned.borrow() { OWN_PREDECESSOR } else { PREDECESSOR };
+    let until = shared.now() + patience;
     loop {
         let channel = url.answer(connection.create_channel()).await?;
         let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
         let name = feed.ingester_queue();
         match url.answer(channel.queue_declare(name.into(), exclusive, FieldTable::default())).await {
             Ok(_) => return Ok(channel),
-            Err(BrokerError::Locked { .. }) if shared.now() < begun + PREDECESSOR => {
+            Err(BrokerError::Locked { .. }) if shared.now() < until => {
                 sleep(backoff.next_wait()).await;
             }
             Err(BrokerError::Locked { .. }) => {

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::Subscription;
 use super::hub::{self, Context};
 use super::messages::{Command, Commands, FromBroker, commands};
+use crate::RunId;
 use crate::rabbitmq::{BrokerError, Control, FeedState};
 
 /// So many deliveries wait between the broker's thread and the strategy's; beyond, reading stops.
@@ -30,6 +31,8 @@ struct Heard {
     at: Option<Instant>,
     /// What went wrong last, and when.
     trouble: Option<(Instant, String)>,
+    /// The run that the strategy cannot be caught up in, and why.
+    not_caught_up: Option<(RunId, String)>,
 }
 
 #[derive(Default)]
@@ -86,6 +89,11 @@ impl Shared {
         Some(state)
     }
 
+    /// The ingester has let the strategy go.
+    pub(super) fn refuse(&self, run: RunId, reason: String) {
+        self.lock().not_caught_up = Some((run, reason));
+    }
+
     /// Something was lost, and will be tried again.
     pub(super) fn lost(&self, trouble: String) {
         self.counts.lost.fetch_add(1, Ordering::Relaxed);
@@ -120,7 +128,7 @@ impl Drop for BrokerThread {
 pub(super) fn start(
     subscription: Subscription,
 ) -> Result<(Receiver<FromBroker>, SubscriberHandle), BrokerError> {
-    let heard = Heard { state: None, at: None, trouble: None };
+    let heard = Heard { state: None, at: None, trouble: None, not_caught_up: None };
     let shared =
         Arc::new(Shared { heard: Mutex::new(heard), news: Condvar::new(), counts: Counts::default() });
     let (to_worker, from_broker) = bounded(WAITING_DELIVERIES);
@@ -196,6 +204,12 @@ impl SubscriberHandle {
     /// What went wrong with a broker last, and when.
     pub fn trouble(&self) -> Option<(Instant, String)> {
         self.shared.lock().trouble.clone()
+    }
+
+    /// Why the ingester has let the strategy go, if it has: its sources cannot be read for it.
+    pub fn not_caught_up(&self, run: RunId) -> Option<String> {
+        let heard = self.shared.lock();
+        heard.not_caught_up.as_ref().filter(|(of, _)| *of == run).map(|(_, reason)| reason.clone())
     }
 
     /// These shards are this end's from now on; what it had beside them it gives back.
