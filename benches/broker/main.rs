@@ -55,6 +55,9 @@ fn main() {
     let wants = |row: &str| rows.is_empty() || rows.iter().any(|wanted| row.contains(wanted.as_str()));
     // As a test, everything goes its way once.
     let (million, rounds) = if stage.is_test { (1, 1) } else { (number("TICKS", 50), number("ROUNDS", 3)) };
+    if wants("alone") {
+        alone(&mut stage, million);
+    }
     if wants("framed") {
         framed(&mut stage, million, rounds);
     }
@@ -76,21 +79,24 @@ fn number(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
+/// The library alone, by the size of a body.
+fn alone(stage: &mut Stage, million: usize) {
+    println!("\nlapin alone, opaque bodies");
+    let sizes = if stage.is_test { &[64][..] } else { &[16, 64, 160, 256, 512] };
+    for kib in sizes {
+        let megabytes = stage.alone(million, kib << 10);
+        println!("{kib:>30} KiB {megabytes:>8.1} MB/s");
+    }
+}
+
 /// Full frames: one strategy, two, replicated; beside the library alone, in turn.
 fn framed(stage: &mut Stage, million: usize, rounds: usize) {
     let file = stage.generate("market.ticks", million, 8);
     let sizes = if stage.is_test { &[256][..] } else { &[160, 256, 512] };
     for kib in sizes {
-        let body_bytes = kib << 10;
-        let messages = ((million * 1_000_000 * TICK_BYTES) / body_bytes) as u64;
         let mut rows: Vec<(&str, Vec<f64>)> = Vec::new();
         for _ in 0..rounds {
-            let bare = bare::run(&stage.broker, Load { body_bytes, messages, window: 64 });
-            note(
-                &mut rows,
-                "lapin alone, MB/s",
-                (messages as usize * body_bytes) as f64 / bare.as_secs_f64() / 1e6,
-            );
+            note(&mut rows, "lapin alone, MB/s", stage.alone(million, kib << 10));
             for (name, strategies, shards) in [
                 ("apple, 1 shard", &["apple"][..], 1),
                 ("apple, 4 shards", &["apple"], 4),
@@ -206,6 +212,13 @@ impl Stage {
     fn next_feed(&mut self) -> String {
         self.made += 1;
         format!("bench-{}-{}", std::process::id(), self.made)
+    }
+
+    /// The library alone with as many bytes as there are in so many ticks; gives MB/s.
+    fn alone(&self, million: usize, body_bytes: usize) -> f64 {
+        let messages = (million * 1_000_000 * TICK_BYTES / body_bytes) as u64;
+        let took = bare::run(&self.broker, Load { body_bytes, messages, window: 64 });
+        messages as f64 * body_bytes as f64 / took.as_secs_f64() / 1e6
     }
 
     /// Hosts first, then the ingester, which ends when they have committed the end.
