@@ -34,17 +34,22 @@ impl Disturber {
 
     /// Notes that this was just done to everything, or to one strategy.
     pub(crate) fn note(&mut self, what: &str, strategy: Option<&str>) {
-        let mut lanes = self.cursors();
-        lanes.retain(|lane, _| strategy.is_none_or(|name| lane.strategy == name));
+        let lanes = self.lanes_of(strategy);
         assert!(!have_ended(&lanes), "{what}: too late, as everything had come to its end");
         let cursors = lanes.into_iter().map(|(lane, (cursor, _))| (lane, cursor)).collect();
         self.open.push(Disturbance { what: what.to_owned(), cursors });
         self.disturbed += 1;
     }
 
-    /// Whether everything has come to its end.
-    pub(crate) fn is_over(&self) -> bool {
-        have_ended(&self.cursors())
+    /// Whether a strategy has come to its end.
+    pub(crate) fn is_over(&self, strategy: &str) -> bool {
+        have_ended(&self.lanes_of(Some(strategy)))
+    }
+
+    fn lanes_of(&self, strategy: Option<&str>) -> BTreeMap<LaneId, (u64, bool)> {
+        let mut lanes = self.cursors();
+        lanes.retain(|lane, _| strategy.is_none_or(|name| lane.strategy == name));
+        lanes
     }
 
     /// Waits until every lane has gone on since the last disturbance, or is at the run's end.

@@ -4,6 +4,7 @@
 //! shards that it is told to and acknowledges what is stored. What they say to each other beside
 //! frames is in [`control`], what is declared where in [`topology`].
 
+mod amqp;
 mod backoff;
 pub mod connect;
 pub mod control;

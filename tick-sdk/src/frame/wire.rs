@@ -27,10 +27,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
-use rkyv::rancor::Panic;
 use rkyv::util::AlignedVec;
 use rkyv::with::InlineAsBox;
 use rkyv::{Archive, Serialize};
+
+mod around;
+mod buffers;
+
+pub(crate) use buffers::Buffers;
 use thiserror::Error;
 
 use super::{Frame, FrameFlags, FrameHeader, NewInstrument, TickBuffer};
@@ -121,31 +125,43 @@ pub(super) struct ReceivedTicks {
 
 #[derive(Debug)]
 enum ReceivedBody {
-    AsItCame(Vec<u8>),
+    AsItCame {
+        bytes: Vec<u8>,
+        /// Where the buffer is used again.
+        home: Buffers,
+    },
     Aligned(AlignedVec),
+}
+
+impl Drop for ReceivedBody {
+    fn drop(&mut self) {
+        if let Self::AsItCame { bytes, home } = self {
+            home.give(std::mem::take(bytes));
+        }
+    }
 }
 
 impl ReceivedBody {
     /// Keeps the buffer where it is aligned for ticks, and copies it once where it is not.
-    fn new(bytes: Vec<u8>) -> Self {
+    fn new(bytes: Vec<u8>, home: Buffers) -> Self {
         if bytes.as_ptr().addr().is_multiple_of(ALIGNMENT) {
-            return Self::AsItCame(bytes);
+            return Self::AsItCame { bytes, home };
         }
         let mut aligned = AlignedVec::with_capacity(bytes.len());
         aligned.extend_from_slice(&bytes);
         Self::Aligned(aligned)
     }
 
-    fn into_bytes(self) -> Vec<u8> {
-        match self {
-            Self::AsItCame(bytes) => bytes,
+    fn into_bytes(mut self) -> Vec<u8> {
+        match &mut self {
+            Self::AsItCame { bytes, .. } => std::mem::take(bytes),
             Self::Aligned(bytes) => bytes.to_vec(),
         }
     }
 
     fn as_slice(&self) -> &[u8] {
         match self {
-            Self::AsItCame(bytes) => bytes,
+            Self::AsItCame { bytes, .. } => bytes,
             Self::Aligned(bytes) => bytes,
         }
     }
@@ -166,23 +182,38 @@ impl Frame {
     /// # Errors
     /// The body would be larger than [`MAX_FRAME_BYTES`].
     pub fn encode(&self, out: &mut AlignedVec) -> Result<(), FrameError> {
-        out.clear();
-        out.extend_from_slice(&[0; PREFIX_BYTES]);
+        let mut tail = Vec::new();
+        self.encode_around(out, &mut tail)?;
+        out.extend_from_slice(bytemuck::cast_slice(self.ticks()));
+        out.extend_from_slice(&tail);
+        Ok(())
+    }
+
+    /// Writes what a body has before its ticks to `head`, and what it has after them to `tail`, each
+    /// replacing what was there: the ticks themselves may be sent from where they are.
+    ///
+    /// # Errors
+    /// The body would be larger than [`MAX_FRAME_BYTES`].
+    pub(crate) fn encode_around(&self, head: &mut AlignedVec, tail: &mut Vec<u8>) -> Result<(), FrameError> {
+        head.clear();
+        tail.clear();
+        head.extend_from_slice(&[0; PREFIX_BYTES]);
+        let ticks = bytemuck::cast_slice(self.ticks());
         let body = Body {
             new_instruments: &self.new_instruments,
             dictionary_len: self.dictionary_len,
             ticks: self.ticks(),
         };
-        let taken = std::mem::take(out);
-        *out = rkyv::api::high::to_bytes_in::<_, Panic>(&body, taken).expect("writing to memory cannot fail");
-        if out.len() > MAX_FRAME_BYTES {
-            return Err(FrameError::Length { found: out.len(), expected: MAX_FRAME_BYTES });
+        around::serialize(&body, ticks, head, tail);
+        let total_bytes = head.len() + ticks.len() + tail.len();
+        if total_bytes > MAX_FRAME_BYTES {
+            return Err(FrameError::Length { found: total_bytes, expected: MAX_FRAME_BYTES });
         }
         let header = &self.header;
         let mut prefix = Prefix {
             magic: MAGIC,
             version: WIRE_VERSION,
-            total_bytes: out.len() as u32,
+            total_bytes: total_bytes as u32,
             crc: 0,
             run: header.run.0,
             first_seq: header.first_seq,
@@ -195,9 +226,9 @@ impl Frame {
             flags: header.flags.0,
             reserved: 0,
         };
-        out[..PREFIX_BYTES].copy_from_slice(bytemuck::bytes_of(&prefix));
-        prefix.crc = crc32c(&out[CRC_FROM..]);
-        out[..PREFIX_BYTES].copy_from_slice(bytemuck::bytes_of(&prefix));
+        head[..PREFIX_BYTES].copy_from_slice(bytemuck::bytes_of(&prefix));
+        prefix.crc = crc32c_of(&[&head[CRC_FROM..], ticks, tail]);
+        head[..PREFIX_BYTES].copy_from_slice(bytemuck::bytes_of(&prefix));
         Ok(())
     }
 
@@ -207,16 +238,17 @@ impl Frame {
     /// # Errors
     /// Whatever was changed, cut off or is not a frame of this version, see [`FrameError`].
     pub fn decode(bytes: Vec<u8>) -> Result<Self, FrameError> {
-        Self::decode_or_give_back(bytes).map_err(|(error, _)| error)
+        Self::decode_or_give_back(bytes, &Buffers::none()).map_err(|(error, _)| error)
     }
 
-    /// As [`decode`](Self::decode), with the bytes beside the error.
-    pub(crate) fn decode_or_give_back(bytes: Vec<u8>) -> Result<Self, (FrameError, Vec<u8>)> {
+    /// As [`decode`](Self::decode), with the bytes beside the error; the buffer goes back `home` when
+    /// nobody needs the frame any more.
+    pub(crate) fn decode_or_give_back(bytes: Vec<u8>, home: &Buffers) -> Result<Self, (FrameError, Vec<u8>)> {
         let prefix = match check_prefix(&bytes) {
             Ok(prefix) => prefix,
             Err(error) => return Err((error, bytes)),
         };
-        let body = ReceivedBody::new(bytes);
+        let body = ReceivedBody::new(bytes, home.clone());
         let (new_instruments, dictionary_len, ticks) = match check_archive(body.as_slice(), &prefix) {
             Ok(checked) => checked,
             Err(error) => return Err((error, body.into_bytes())),
@@ -315,6 +347,13 @@ fn check_archive(bytes: &[u8], prefix: &Prefix) -> Result<Checked, FrameError> {
 #[inline]
 pub fn crc32c(bytes: &[u8]) -> u32 {
     crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes) as u32
+}
+
+/// CRC-32C of all parts, one after the other.
+fn crc32c_of(parts: &[&[u8]]) -> u32 {
+    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
+    parts.iter().for_each(|part| digest.update(part));
+    digest.finalize() as u32
 }
 
 #[cfg(test)]

@@ -273,7 +273,25 @@ impl BrokerUrl {
         }
     }
 
-    fn tls(&self) -> Result<OwnedTLSConfig, BrokerError> {
+    /// What an established connection, or a channel of it, was closed with: AMQP's code, and the broker's
+    /// words.
+    pub(super) fn closed(&self, code: u16, problem: String) -> BrokerError {
+        let url = self.to_string();
+        match code {
+            404 => BrokerError::NotFound { url, problem },
+            405 => BrokerError::Locked { url, problem },
+            406 => BrokerError::Arguments { url, problem },
+            // The connection was forced to close, or the broker had an error of its own.
+            320 | 541 => BrokerError::Lost { url, problem },
+            _ => BrokerError::Other { url, problem },
+        }
+    }
+
+    pub(super) fn uri(&self) -> &AMQPUri {
+        &self.uri
+    }
+
+    pub(super) fn tls(&self) -> Result<OwnedTLSConfig, BrokerError> {
         let read = |file: &PathBuf| {
             std::fs::read(file).map_err(|error| BrokerError::File {
                 file: file.display().to_string(),
@@ -292,7 +310,7 @@ impl BrokerUrl {
     }
 }
 
-fn no_answer() -> String {
+pub(super) fn no_answer() -> String {
     format!("there was no answer for {} s", TIMEOUT.as_secs())
 }
 

@@ -15,16 +15,17 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use super::connect::{BrokerError, BrokerUrl};
 use super::control::{Control, FeedState};
 use super::topology::FeedName;
+use crate::frame::wire::Buffers;
 use crate::transport::{Arrival, FrameReceiver, Receipt, TransportError};
 use crate::{Frame, FrameFlags, FrameHeader, RunId};
 
 mod connection;
 mod control_link;
+mod frames_link;
 mod handle;
 mod hub;
 mod messages;
 mod prefetch;
-mod shard_link;
 mod unacked;
 
 pub use handle::{SubscriberCounts, SubscriberHandle};
@@ -60,6 +61,8 @@ pub struct Subscriber {
     feed_exchange: String,
     strategy: String,
     prefetch_bytes: usize,
+    /// Where bodies go when nobody needs them any more.
+    buffers: Buffers,
     run: RunId,
     begins_at: Vec<u64>,
     shards: Vec<Intake>,
@@ -91,7 +94,8 @@ impl Subscriber {
         let feed_exchange = subscription.feed.exchange();
         let strategy = subscription.strategy.clone();
         let prefetch_bytes = subscription.prefetch_bytes;
-        let (from_broker, handle) = handle::start(subscription)?;
+        let buffers = Buffers::new();
+        let (from_broker, handle) = handle::start(subscription, buffers.clone())?;
         let subscriber = Self {
             from_broker,
             commands: handle.commands(),
@@ -99,6 +103,7 @@ impl Subscriber {
             feed_exchange,
             strategy,
             prefetch_bytes,
+            buffers,
             run: RunId([0; 16]),
             begins_at: Vec::new(),
             shards: Vec::new(),
@@ -200,7 +205,7 @@ impl Subscriber {
         let body = std::mem::take(&mut delivered.body);
         let (reason, body) = match self.misplaced(&delivered, &body) {
             Some(reason) => (reason, body),
-            None => match Frame::decode_or_give_back(body) {
+            None => match Frame::decode_or_give_back(body, &self.buffers) {
                 Ok(frame) => return Ok(frame),
                 Err((error, body)) => (error.to_string(), body),
             },

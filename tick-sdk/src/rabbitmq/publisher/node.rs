@@ -8,13 +8,17 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use lapin::Connection;
+use amq_protocol::protocol::{AMQPClass, basic, channel};
+use lapin::{Channel, Connection};
+use rkyv::util::AlignedVec;
 use tokio::time::{Instant, sleep};
 
-use super::link::{Answer, Answers, Bodies, Link};
+use super::link::{Answer, Link};
 use super::shared::{Node, Sending, Shared, Stream, lock};
 use super::window::Outgoing;
 use super::{FIRST_CONNECTION, PublishError, declare};
+use crate::frame::wire::Buffers;
+use crate::rabbitmq::amqp::{AmqpConnection, Received};
 use crate::rabbitmq::backoff::Backoff;
 use crate::rabbitmq::connect::{BrokerError, BrokerUrl};
 use crate::{Frame, FrameHeader};
@@ -26,6 +30,11 @@ mod frames;
 const MAX_UNCONFIRMED_BYTES: usize = 16 << 20;
 /// At most so many messages of one shard are on the way.
 const MAX_UNCONFIRMED_FRAMES: usize = 1024;
+/// So much may wait for the socket: enough for it to be always busy, and little enough to be still in
+/// the processor's caches when it is written.
+const MAX_UNWRITTEN_BYTES: usize = 1 << 20;
+/// So much is written at once, rather than behind more.
+const WRITE_AT_ONCE: usize = 128 << 10;
 /// How often the task looks at what nobody wakes it for.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a shard is silent before a heartbeat tells how far it is.
@@ -82,15 +91,21 @@ fn is_final(error: &PublishError, was_ready: bool, shared: &Shared) -> bool {
     }
 }
 
-/// One connection's life.
+/// One pair of connections' life: one carries frames and their confirms, the other declares.
 struct Session<'a> {
     shared: &'a Shared,
     index: usize,
     node: &'a Node,
     url: &'a BrokerUrl,
-    connection: Connection,
+    connection: AmqpConnection,
+    declaring: Connection,
+    declarations: Channel,
     links: Vec<Link>,
-    bodies: Bodies,
+    /// The number of the channel that was opened last.
+    channels: u16,
+    /// A body's beginning and end.
+    head: AlignedVec,
+    tail: Vec<u8>,
     /// The version of the bindings that hold on the broker.
     bindings: u64,
     /// When it was last looked whether the broker blocks.
@@ -106,20 +121,28 @@ impl<'a> Session<'a> {
         url: &'a BrokerUrl,
         backoff: &mut Backoff,
     ) -> Result<(), PublishError> {
-        let connection = url.connect(&format!("orchard ingest {}, frames", shared.plan.feed)).await?;
+        let feed = &shared.plan.feed;
+        let declaring = url.connect(&format!("orchard ingest {feed}, declarations")).await?;
+        let declarations = url.answer(declaring.create_channel()).await?;
+        declare::frames_exchange(url, &declarations, feed).await?;
+        let name = format!("orchard ingest {feed}, frames");
         let mut session = Self {
             shared,
             index,
             node: &shared.nodes[index],
             url,
-            connection,
+            connection: AmqpConnection::open(url, &name, Buffers::none()).await?,
+            declaring,
+            declarations,
             links: Vec::new(),
-            bodies: Bodies::default(),
+            channels: 0,
+            head: AlignedVec::new(),
+            tail: Vec::new(),
             bindings: 0,
             looked: shared.now(),
             turn: 0,
         };
-        session.open().await?;
+        session.bind().await?;
         backoff.reset();
         *lock(&session.node.problem) = None;
         session.node.ready.store(true, Ordering::Release);
@@ -129,18 +152,15 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn open(&mut self) -> Result<(), PublishError> {
-        let channel = self.url.answer(self.connection.create_channel()).await?;
-        declare::frames_exchange(self.url, &channel, &self.shared.plan.feed).await?;
-        self.bind().await
-    }
-
     async fn publish(&mut self) -> Result<(), PublishError> {
         let mut look = pin!(sleep(LOOK));
         let mut stopped = None;
         loop {
-            let taken = self.collect()?;
-            let is_blocked = self.connection.status().blocked();
+            while let Some(received) = self.connection.try_next()? {
+                self.heed(received)?;
+            }
+            self.settle();
+            let is_blocked = self.connection.is_blocked();
             if !is_blocked {
                 if self.bindings != self.shared.bindings.load(Ordering::Acquire) {
                     self.bind().await?;
@@ -154,24 +174,22 @@ impl<'a> Session<'a> {
                     return Ok(());
                 }
             }
-            let may_send = !is_blocked && stopped.is_none();
-            let sent = if may_send { self.send()? } else { 0 };
-            if taken + sent > 0 {
-                // The library's own thread has work now; ours goes on when that has answered.
-                tokio::task::yield_now().await;
+            if !is_blocked && stopped.is_none() {
+                self.send()?;
             }
-            let (links, node) = (&mut self.links, self.node);
-            let answered = poll_fn(|cx| {
-                let mut any = Poll::Pending;
-                for link in links.iter_mut() {
-                    if link.poll_oldest(cx).is_ready() {
-                        any = Poll::Ready(());
-                    }
+            let is_full = self.connection.unwritten_bytes() >= MAX_UNWRITTEN_BYTES;
+            let (connection, node) = (&mut self.connection, self.node);
+            let received = poll_fn(|cx| match connection.poll_next(cx) {
+                Poll::Ready(received) => Poll::Ready(Some(received)),
+                Poll::Pending if is_full && connection.unwritten_bytes() < MAX_UNWRITTEN_BYTES => {
+                    Poll::Ready(None)
                 }
-                any
+                Poll::Pending => Poll::Pending,
             });
             tokio::select! {
-                () = answered => {}
+                received = received => if let Some(received) = received {
+                    self.heed(received?)?;
+                },
                 () = node.wake.notified() => {}
                 () = &mut look => {
                     look.as_mut().reset(Instant::now() + LOOK);
@@ -189,8 +207,8 @@ impl<'a> Session<'a> {
         if is_blocked {
             self.node.blocked_ns.fetch_add(since.as_nanos() as u64, Ordering::Relaxed);
         }
-        let lives = |link: &Link| link.channel.status().connected();
-        if !self.connection.status().connected() || !self.links.iter().all(lives) {
+        self.connection.beat()?;
+        if !self.declarations.status().connected() {
             let problem = "the broker closed it".to_owned();
             return Err(BrokerError::Lost { url: self.url.to_string(), problem }.into());
         }
@@ -207,26 +225,44 @@ impl<'a> Session<'a> {
         self.send_dictionaries()
     }
 
-    /// Takes in what the broker said; gives how many answers there were.
-    fn collect(&mut self) -> Result<usize, PublishError> {
-        let mut taken = 0;
-        let mut answers = Answers::default();
-        for link in &mut self.links {
-            link.collect(&mut answers).map_err(|error| self.url.failed(&error))?;
-            if answers.tickets.is_empty() && answers.returned.is_empty() {
-                continue;
+    /// Notes what the broker said.
+    fn heed(&mut self, received: Received) -> Result<(), BrokerError> {
+        use basic::AMQPMethod::{Ack, Nack};
+        use channel::AMQPMethod::Close;
+        let (Received::Method { channel, .. }
+        | Received::Returned { channel, .. }
+        | Received::Delivery { channel, .. }) = &received;
+        // One that was given up is of no interest.
+        let Some(link) = self.links.iter_mut().find(|link| link.channel == *channel) else { return Ok(()) };
+        match received {
+            Received::Method { method: AMQPClass::Basic(Ack(ack)), .. } => {
+                link.answered(ack.delivery_tag, ack.multiple, Answer::Taken);
             }
-            taken += answers.tickets.len();
-            let stream = &*link.stream;
-            for body in answers.returned.drain(..) {
-                self.shared.returned(stream, body);
+            Received::Method { method: AMQPClass::Basic(Nack(nack)), .. } => {
+                link.answered(nack.delivery_tag, nack.multiple, Answer::Refused);
+            }
+            Received::Method { method: AMQPClass::Channel(Close(close)), .. } => {
+                return Err(self.connection.channel_closed(&close));
+            }
+            // It comes before the confirm of the same message.
+            Received::Returned { body, .. } => {
+                self.shared.returned(&link.stream, body);
                 // Its queue is not there: all are declared again before anything else goes out.
                 self.bindings = 0;
             }
-            let now = self.shared.now();
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Lets the windows know what was confirmed and what was refused.
+    fn settle(&mut self) {
+        let now = self.shared.now();
+        for link in self.links.iter_mut().filter(|link| !link.answers.is_empty()) {
+            let stream = &*link.stream;
             let mut sending = lock(&stream.sending);
             let before = sending.window.unconfirmed_bytes();
-            for (ticket, answer) in answers.tickets.drain(..) {
+            for (ticket, answer) in link.answers.drain(..) {
                 match answer {
                     Answer::Taken => sending.window.confirm(ticket),
                     Answer::Refused if sending.window.refuse(ticket, now) => {
@@ -248,15 +284,13 @@ impl<'a> Session<'a> {
             }
         }
         self.node.in_flight.store(self.in_flight(), Ordering::Relaxed);
-        Ok(taken)
     }
 
     /// Publishes a frame of each shard in turn, until none has one or too much is on the way.
-    fn send(&mut self) -> Result<usize, PublishError> {
+    fn send(&mut self) -> Result<(), PublishError> {
         let now = self.shared.now();
-        let mut sent = 0;
         let mut idle = 0;
-        while idle < self.links.len() {
+        while idle < self.links.len() && self.connection.unwritten_bytes() < MAX_UNWRITTEN_BYTES {
             let place = self.turn % self.links.len();
             self.turn = (place + 1) % self.links.len();
             idle += 1;
@@ -268,11 +302,14 @@ impl<'a> Session<'a> {
                 break;
             }
             if self.send_next(place, now)? {
-                (idle, sent) = (0, sent + 1);
+                idle = 0;
+                if self.connection.unwritten_bytes() >= WRITE_AT_ONCE {
+                    self.connection.flush()?;
+                }
             }
         }
         self.node.in_flight.store(self.in_flight(), Ordering::Relaxed);
-        Ok(sent)
+        Ok(())
     }
 
     fn send_next(&mut self, place: usize, now: Duration) -> Result<bool, PublishError> {
@@ -306,7 +343,8 @@ impl<'a> Session<'a> {
     }
 
     async fn close(self) {
-        let closing = self.connection.close(200, "the ingester ends".into());
+        self.connection.close().await;
+        let closing = self.declaring.close(200, "the ingester ends".into());
         // A broker that does not answer in time has lost nothing by it.
         let _ = tokio::time::timeout(CLOSING, closing).await;
     }

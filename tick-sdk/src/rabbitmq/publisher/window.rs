@@ -67,6 +67,13 @@ pub struct Ticket {
     attempt: u32,
 }
 
+#[cfg(test)]
+impl Ticket {
+    pub(super) fn numbered(place: u64) -> Self {
+        Self { place, attempt: 0 }
+    }
+}
+
 /// A frame to send now.
 #[derive(Clone, Debug)]
 pub struct Outgoing {

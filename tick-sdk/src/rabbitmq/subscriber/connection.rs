@@ -1,4 +1,4 @@
-//! Connections that are made again when they are lost.
+//! Connections for what is said beside frames, which are made again when they are lost.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,6 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(super) async fn keep(
     context: Arc<Context>,
     node: usize,
-    purpose: &'static str,
     first: Option<Open>,
     out: watch::Sender<Option<Arc<Open>>>,
 ) {
@@ -37,7 +36,7 @@ pub(super) async fn keep(
     while !out.is_closed() {
         let made = match next.take() {
             Some(made) => made,
-            None => make(&context, node, tried, purpose).await,
+            None => open(&context, &url_of(&context, node, tried)).await,
         };
         match made {
             Ok(open) => {
@@ -68,20 +67,24 @@ pub(super) async fn keep(
     }
 }
 
-/// Connects to the node. Of a cluster whose queues are on several nodes, any will do while this
-/// one is away.
-async fn make(context: &Context, node: usize, tried: usize, purpose: &str) -> Result<Open, BrokerError> {
+/// Where the node is. Of a cluster whose queues are on several nodes, any will do while this one is
+/// away.
+pub(super) fn url_of(context: &Context, node: usize, tried: usize) -> BrokerUrl {
     let brokers = &context.subscription.brokers;
     let replicated = context.shared.state().is_some_and(|state| state.durability == Durability::Replicated);
-    let url = if replicated { &brokers[(node + tried) % brokers.len()] } else { &brokers[node] };
-    open(context, url, purpose).await
+    let place = if replicated { (node + tried) % brokers.len() } else { node };
+    brokers[place].clone()
 }
 
-pub(super) async fn open(context: &Context, url: &BrokerUrl, purpose: &str) -> Result<Open, BrokerError> {
+/// By what a broker's own tools show a connection.
+pub(super) fn name_of(context: &Context, purpose: &str) -> String {
     let subscription = &context.subscription;
-    let name =
-        format!("orchard {} {} {} {purpose}", subscription.feed, subscription.strategy, subscription.member);
-    Ok(Open { connection: url.connect(&name).await?, url: url.clone() })
+    format!("orchard {} {} {} {purpose}", subscription.feed, subscription.strategy, subscription.member)
+}
+
+pub(super) async fn open(context: &Context, url: &BrokerUrl) -> Result<Open, BrokerError> {
+    let connection = url.connect(&name_of(context, "control")).await?;
+    Ok(Open { connection, url: url.clone() })
 }
 
 async fn until_lost(connection: &Connection, events: &mut (impl futures_util::Stream<Item = Event> + Unpin)) {

@@ -12,6 +12,7 @@ use super::Subscription;
 use super::hub::{self, Context};
 use super::messages::{Command, Commands, FromBroker, commands};
 use crate::RunId;
+use crate::frame::wire::Buffers;
 use crate::rabbitmq::{BrokerError, Control, FeedState};
 
 /// So many deliveries wait between the broker's thread and the strategy's; beyond, reading stops.
@@ -127,6 +128,7 @@ impl Drop for BrokerThread {
 /// Starts the broker's thread, and waits until it has connected.
 pub(super) fn start(
     subscription: Subscription,
+    buffers: Buffers,
 ) -> Result<(Receiver<FromBroker>, SubscriberHandle), BrokerError> {
     let heard = Heard { state: None, at: None, trouble: None, not_caught_up: None };
     let shared =
@@ -141,7 +143,7 @@ pub(super) fn start(
             return Err(BrokerError::Url { url: String::new(), problem });
         }
     };
-    let context = Arc::new(Context::new(subscription, shared.clone(), to_worker));
+    let context = Arc::new(Context::new(subscription, shared.clone(), buffers, to_worker));
     let thread = std::thread::Builder::new().name("broker".to_owned()).spawn(move || {
         runtime.block_on(async {
             match hub::connect(&context).await {

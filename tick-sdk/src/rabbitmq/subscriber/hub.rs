@@ -12,10 +12,11 @@ use tokio::task::JoinHandle;
 use super::Subscription;
 use super::connection::{Open, Opened, keep, opened};
 use super::control_link::{self, WAITING_CONTROLS};
+use super::frames_link::{FramesLink, ShardCommand};
 use super::handle::Shared;
 use super::messages::{Command, FromBroker, Poison};
 use super::prefetch::Prefetch;
-use super::shard_link::{ShardCommand, ShardLink};
+use crate::frame::wire::Buffers;
 use crate::rabbitmq::backoff::Backoff;
 use crate::rabbitmq::{BrokerError, Control, DeadLetter, dead_letters};
 
@@ -25,13 +26,17 @@ pub(super) struct Context {
     pub(super) shared: Arc<Shared>,
     /// The number of the next link.
     pub(super) links: AtomicU32,
+    /// Where bodies arrive.
+    pub(super) buffers: Buffers,
     to_worker: Sender<FromBroker>,
 }
 
 /// Between looks for room on the way to the strategy's thread.
 const ROOM_COMES: Duration = Duration::from_millis(1);
-/// So many acknowledgements of a shard wait for its channel; beyond, commands wait.
-const WAITING_ACKS: usize = 1024;
+/// So many commands wait for a node's connection; beyond, whoever commands waits.
+const WAITING_COMMANDS: usize = 1024;
+/// No feed has more shards, so that each can say that it has ended.
+const MAX_SHARDS: usize = 1024;
 /// For so long the last words are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A frame is no larger than this where the ingester has not said so.
@@ -41,18 +46,27 @@ impl Context {
     pub(super) fn new(
         subscription: Subscription,
         shared: Arc<Shared>,
+        buffers: Buffers,
         to_worker: Sender<FromBroker>,
     ) -> Self {
-        Self { subscription, shared, links: AtomicU32::new(1), to_worker }
+        Self { subscription, shared, links: AtomicU32::new(1), buffers, to_worker }
     }
 
     /// Hands a message to the strategy's thread, and waits while that is behind.
     pub(super) async fn forward(&self, message: FromBroker) {
         let mut message = message;
         // Where the thread has gone, commands end, too, and then this one.
-        while let Err(TrySendError::Full(back)) = self.to_worker.try_send(message) {
+        while let Err(back) = self.try_forward(message) {
             message = back;
             tokio::time::sleep(ROOM_COMES).await;
+        }
+    }
+
+    /// As [`forward`](Self::forward), without waiting: gives the message back where that is behind.
+    pub(super) fn try_forward(&self, message: FromBroker) -> Result<(), FromBroker> {
+        match self.to_worker.try_send(message) {
+            Err(TrySendError::Full(back)) => Err(back),
+            _ => Ok(()),
         }
     }
 
@@ -64,15 +78,9 @@ impl Context {
 }
 
 struct Node {
-    consuming: Opened,
+    frames: mpsc::Sender<(u16, ShardCommand)>,
     control: Opened,
     outbox: mpsc::Sender<Control>,
-}
-
-struct OpenShard {
-    /// Gone once the link is told to end.
-    inbox: Option<mpsc::Sender<ShardCommand>>,
-    link: JoinHandle<()>,
 }
 
 struct Hub {
@@ -82,8 +90,9 @@ struct Hub {
     /// The library does not like to be left alone with a connection that it makes or ends.
     connecting: Vec<JoinHandle<()>>,
     wanted: BTreeSet<u16>,
-    open: BTreeMap<u16, OpenShard>,
-    /// Says that a shard's link has ended.
+    /// The shards that are open, or not yet given back, and the node of each.
+    open: BTreeMap<u16, usize>,
+    /// Says that a shard was given back.
     ended: mpsc::Sender<u16>,
     is_stopping: bool,
 }
@@ -94,7 +103,7 @@ struct Hub {
 /// No node can be reached, or one refuses.
 pub(super) async fn connect(context: &Context) -> Result<Vec<Option<Open>>, BrokerError> {
     let brokers = &context.subscription.brokers;
-    let connecting = brokers.iter().map(|url| super::connection::open(context, url, "control"));
+    let connecting = brokers.iter().map(|url| super::connection::open(context, url));
     let mut open = Vec::new();
     let mut first_error = None;
     for made in futures_util::future::join_all(connecting).await {
@@ -119,7 +128,7 @@ pub(super) async fn run(
     connections: Vec<Option<Open>>,
     mut commands: mpsc::Receiver<Command>,
 ) {
-    let (ended, mut endings) = mpsc::channel(WAITING_CONTROLS);
+    let (ended, mut endings) = mpsc::channel(MAX_SHARDS);
     let mut hub = Hub {
         context,
         nodes: Vec::new(),
@@ -150,14 +159,15 @@ pub(super) async fn run(
 
 impl Hub {
     fn add_node(&mut self, node: usize, first: Option<Open>) {
-        let (consuming_to, consuming) = watch::channel(None);
         let (control_to, control) = watch::channel(None);
-        let frames = keep(self.context.clone(), node, "frames", None, consuming_to);
-        let for_control = keep(self.context.clone(), node, "control", first, control_to);
-        self.connecting.extend([tokio::spawn(frames), tokio::spawn(for_control)]);
+        let (frames, inbox) = mpsc::channel(WAITING_COMMANDS);
+        let (context, ended) = (self.context.clone(), self.ended.clone());
+        let link = FramesLink { context, node, inbox, ended, shards: BTreeMap::new() };
+        let for_control = keep(self.context.clone(), node, first, control_to);
+        self.connecting.extend([tokio::spawn(link.run()), tokio::spawn(for_control)]);
         let (outbox, said) = mpsc::channel(WAITING_CONTROLS);
         self.speaking.push(tokio::spawn(control_link::run(self.context.clone(), control.clone(), said)));
-        self.nodes.push(Node { consuming, control, outbox });
+        self.nodes.push(Node { frames, control, outbox });
     }
 
     /// Does what is commanded; says whether there is more to do.
@@ -165,10 +175,9 @@ impl Hub {
         match command {
             Command::Assign(_) if self.is_stopping => {}
             Command::Assign(shards) => self.assign(shards).await,
-            Command::Release { shard } => match self.open.get_mut(&shard) {
-                // Its link ends when nobody can command it.
-                Some(open) => open.inbox = None,
-                None => self.context.forward(FromBroker::Closed { shard }).await,
+            Command::Release { shard } => match self.open.contains_key(&shard) {
+                true => self.tell(shard, ShardCommand::Release).await,
+                false => self.context.forward(FromBroker::Closed { shard }).await,
             },
             Command::Ack { shard, link, ack } => self.tell(shard, ShardCommand::Ack { link, ack }).await,
             Command::Widen { shard } => self.tell(shard, ShardCommand::Widen).await,
@@ -194,29 +203,16 @@ impl Hub {
         let missing: Vec<u16> =
             self.wanted.iter().copied().filter(|shard| !self.open.contains_key(shard)).collect();
         for shard in missing {
-            self.open_shard(shard);
+            self.open_shard(shard).await;
         }
     }
 
-    fn open_shard(&mut self, shard: u16) {
+    async fn open_shard(&mut self, shard: u16) {
         let Subscription { feed, strategy, prefetch_bytes, .. } = &self.context.subscription;
         let largest = self.context.shared.state().map_or(USUAL_FRAME, |state| state.max_frame_bytes);
-        let (inbox, commands) = mpsc::channel(WAITING_ACKS);
-        let link = ShardLink {
-            shard,
-            queue: feed.queue(strategy, shard),
-            connections: self.nodes[self.context.node_of(shard)].consuming.clone(),
-            inbox: commands,
-            prefetch: Prefetch::new(*prefetch_bytes, largest),
-            context: self.context.clone(),
-        };
-        let ended = self.ended.clone();
-        let link = tokio::spawn(async move {
-            link.run().await;
-            // The hub ends after its links.
-            let _ = ended.send(shard).await;
-        });
-        self.open.insert(shard, OpenShard { inbox: Some(inbox), link });
+        let (queue, prefetch) = (feed.queue(strategy, shard), Prefetch::new(*prefetch_bytes, largest));
+        self.open.insert(shard, self.context.node_of(shard));
+        self.tell(shard, ShardCommand::Open { queue, prefetch }).await;
     }
 
     /// A shard was given back; it is opened again if it is this end's after all.
@@ -224,15 +220,15 @@ impl Hub {
         self.open.remove(&shard);
         self.context.forward(FromBroker::Closed { shard }).await;
         if self.wanted.contains(&shard) {
-            self.open_shard(shard);
+            self.open_shard(shard).await;
         }
         !(self.is_stopping && self.open.is_empty())
     }
 
     async fn tell(&self, shard: u16, command: ShardCommand) {
-        if let Some(inbox) = self.open.get(&shard).and_then(|open| open.inbox.as_ref()) {
-            // A link that has ended has nothing to acknowledge.
-            let _ = inbox.send(command).await;
+        if let Some(node) = self.open.get(&shard) {
+            // A connection's task ends after this one.
+            let _ = self.nodes[*node].frames.send((shard, command)).await;
         }
     }
 
@@ -249,14 +245,9 @@ impl Hub {
     }
 
     async fn end(self) {
-        let Self { nodes, speaking, connecting, open, .. } = self;
+        let Self { nodes, speaking, connecting, .. } = self;
         drop(nodes);
-        let links = open.into_values().map(|OpenShard { inbox, link }| {
-            // Its link ends when nobody can command it.
-            drop(inbox);
-            link
-        });
-        let all = futures_util::future::join_all(links.chain(speaking).chain(connecting).collect::<Vec<_>>());
+        let all = futures_util::future::join_all(speaking.into_iter().chain(connecting));
         let _ = tokio::time::timeout(LAST_WORDS, all).await;
     }
 }

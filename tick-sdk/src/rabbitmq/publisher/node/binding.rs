@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use lapin::options::ConfirmSelectOptions;
+use amq_protocol::protocol::{AMQPClass, channel, confirm};
 
 use super::Session;
 use crate::rabbitmq::connect::BrokerError;
@@ -16,18 +16,19 @@ impl Session<'_> {
     /// Brings streams, queues and bindings to what the strategies want.
     pub(super) async fn bind(&mut self) -> Result<(), PublishError> {
         self.bindings = self.shared.bindings.load(Ordering::Acquire);
-        self.links.retain(|link| {
-            let stays = !link.stream.is_over();
-            if !stays {
-                self.node.confirmed(lock(&link.stream.sending).window.unconfirmed_bytes());
-            }
-            stays
-        });
+        let node = self.node;
+        for link in self.links.extract_if(.., |link| link.stream.is_over()) {
+            node.confirmed(lock(&link.stream.sending).window.unconfirmed_bytes());
+            self.connection.send(link.channel, close_channel());
+        }
         for stream in self.shared.streams_of(self.index) {
             if !self.links.iter().any(|link| Arc::ptr_eq(&link.stream, &stream)) {
-                let channel = self.url.answer(self.connection.create_channel()).await?;
-                self.url.answer(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-                self.links.push(Link::new(stream, channel, self.bodies.clone()));
+                self.channels = self.channels.checked_add(1).ok_or_else(|| self.out_of_channels())?;
+                let opened = channel::AMQPMethod::Open(channel::Open {});
+                self.connection.send(self.channels, AMQPClass::Channel(opened));
+                let confirmed = confirm::AMQPMethod::Select(confirm::Select { nowait: false });
+                self.connection.send(self.channels, AMQPClass::Confirm(confirmed));
+                self.links.push(Link::new(stream, self.channels));
             }
         }
         self.turn = 0;
@@ -48,8 +49,14 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Brings one queue to what is wanted of it, on the channel of its shard's frames: those that were
-    /// published before are behind it, those that follow before it. Gives whether hosts should know.
+    /// A session that has had so many passes of late strategies begins anew.
+    fn out_of_channels(&self) -> BrokerError {
+        BrokerError::Lost { url: self.url.to_string(), problem: "it has no more channels".to_owned() }
+    }
+
+    /// Brings one queue to what is wanted of it. The broker has answered before the next frame goes out;
+    /// one that is on its way may come to the queue as well, where it is a duplicate. Gives whether hosts
+    /// should know.
     async fn bind_one(
         &mut self,
         place: usize,
@@ -57,7 +64,7 @@ impl Session<'_> {
         binding: Binding,
     ) -> Result<bool, PublishError> {
         let (url, plan) = (self.url, &self.shared.plan);
-        let (channel, stream) = (&self.links[place].channel.clone(), self.links[place].stream.clone());
+        let (channel, stream) = (&self.declarations.clone(), self.links[place].stream.clone());
         let shard = stream.shard;
         let mut is_changed = false;
         match binding {
@@ -102,11 +109,17 @@ impl Session<'_> {
                 sending.window.confirmed() >= published && sending.window.unsent() == 0
             };
             if is_there && !link.stream.is_over() {
-                declare::bind(self.url, &all.channel, &self.shared.plan.feed, strategy, shard).await?;
+                declare::bind(self.url, &self.declarations, &self.shared.plan.feed, strategy, shard).await?;
                 link.stream.end();
                 self.shared.change_strategies(|strategies| strategies.caught_up(strategy, shard));
             }
         }
         Ok(())
     }
+}
+
+fn close_channel() -> AMQPClass {
+    let (reply_code, reply_text) = (200, "done".into());
+    let close = channel::Close { reply_code, reply_text, class_id: 0, method_id: 0 };
+    AMQPClass::Channel(channel::AMQPMethod::Close(close))
 }

@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use lapin::BasicProperties;
-use lapin::options::BasicPublishOptions;
 
 use super::{MAX_UNCONFIRMED_FRAMES, Session};
+use crate::rabbitmq::amqp::{Envelope, Parts};
 use crate::rabbitmq::publisher::PublishError;
-use crate::rabbitmq::publisher::link::{Link, Route};
+use crate::rabbitmq::publisher::link::Link;
 use crate::rabbitmq::publisher::shared::{Sending, lock};
 use crate::rabbitmq::publisher::snapshot::unix_ns;
 use crate::rabbitmq::publisher::window::Ticket;
@@ -99,18 +99,26 @@ impl Session<'_> {
         let link = &mut self.links[place];
         let shard = link.stream.shard;
         frame.header.published_at = unix_ns();
-        let mut body = self.bodies.take();
-        frame.encode(&mut body).map_err(|source| PublishError::Frame { shard, source })?;
+        let (head, tail) = (&mut self.head, &mut self.tail);
+        frame.encode_around(head, tail).map_err(|source| PublishError::Frame { shard, source })?;
         let plan = &self.shared.plan;
-        let (exchange, key) = match to {
-            None => (plan.feed.exchange(), shard.to_string()),
-            Some(strategy) => (String::new(), plan.feed.queue(strategy, shard)),
-        };
-        // Where no strategy takes part a frame goes nowhere, and that is no loss.
-        let mandatory = to.is_some() || link.stream.cost.load(Ordering::Relaxed) > 0;
-        let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
         let properties = properties(plan.durability);
-        link.publish(ticket, body, Route { exchange: exchange.into(), key: key.into(), options, properties });
+        let parts = Parts { head, frame: &frame, tail };
+        match to {
+            None => {
+                // Where no strategy takes part a frame goes nowhere, and that is no loss.
+                let mandatory = link.stream.cost.load(Ordering::Relaxed) > 0;
+                let (exchange, key) = (plan.feed.exchange(), shard.to_string());
+                let envelope = link.envelope(mandatory, (&exchange, &key), &properties);
+                self.connection.publish(envelope, &parts);
+            }
+            Some(strategy) => {
+                let queue = plan.feed.queue(strategy, shard);
+                let envelope = Envelope::new(link.channel, "", &queue, true, properties);
+                self.connection.publish(&envelope, &parts);
+            }
+        }
+        link.sent(ticket);
         Ok(())
     }
 }
