@@ -87,7 +87,7 @@ struct BrokerArgs {
     #[arg(long, value_name = "TIME", default_value = "500us", value_parser = parse_duration_ns)]
     hop: u64,
     /// A full frame
-    #[arg(long, value_name = "BYTES", default_value = "256K", value_parser = parse_bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "512K", value_parser = parse_bytes)]
     frame_bytes: u64,
     /// Ticks a second that the one consumer of a shard takes
     #[arg(long, value_name = "N", default_value = "20M", value_parser = parse_count)]

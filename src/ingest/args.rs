@@ -64,7 +64,7 @@ pub(crate) struct IngestArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Pace")]
     pub(super) frame_ticks: Option<u32>,
     /// A frame is at most so large
-    #[arg(long, value_name = "BYTES", default_value = "256K", value_parser = parse_bytes, help_heading = "Pace")]
+    #[arg(long, value_name = "BYTES", default_value = "512K", value_parser = parse_bytes, help_heading = "Pace")]
     pub(super) frame_bytes: u64,
     /// The summary as one JSON object
     #[arg(long, help_heading = "Results")]

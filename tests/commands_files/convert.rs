@@ -186,12 +186,12 @@ fn damage_in_a_ticks_file_is_found_and_nothing_is_written() {
     folder.done(&["generate", "market.ticks", "--ticks", "10K"]);
     let sound = folder.read("market.ticks");
     let mut flipped = sound.clone();
-    flipped[5000 * 40] ^= 1;
+    flipped[9000 * 40] ^= 1;
     folder.write("market.ticks", &flipped);
     folder.fails(
         1,
         &["convert", "market.ticks", "out.csv"],
-        &["market.ticks: block 1 (ticks from 4096) is damaged"],
+        &["market.ticks: block 1 (ticks from 8192) is damaged"],
     );
     folder.write("market.ticks", &sound[..sound.len() - 1]);
     folder.fails(1, &["convert", "market.ticks", "out.csv"], &["market.ticks: its end is missing"]);

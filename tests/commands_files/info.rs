@@ -191,10 +191,10 @@ fn damage_is_told_with_what_came_before_it() {
     folder.done(&["generate", "market.ticks", "--ticks", "10K"]);
     let sound = folder.read("market.ticks");
     let mut flipped = sound.clone();
-    flipped[5000 * 40] ^= 1;
+    flipped[9000 * 40] ^= 1;
     folder.write("flipped.ticks", flipped);
-    let ran = folder.fails(1, &["info", "flipped.ticks"], &["flipped.ticks: block 1 (ticks from 4096)"]);
-    assert!(ran.stdout.contains("Ticks        4,096 ("), "{}", ran.stdout);
+    let ran = folder.fails(1, &["info", "flipped.ticks"], &["flipped.ticks: block 1 (ticks from 8192)"]);
+    assert!(ran.stdout.contains("Ticks        8,192 ("), "{}", ran.stdout);
     folder.write("cut.ticks", &sound[..sound.len() / 2]);
     let ran = folder.fails(1, &["info", "cut.ticks"], &["cut.ticks: its end is missing"]);
     assert_eq!(ran.stdout, "");

@@ -40,7 +40,7 @@ const MAX_SHARDS: usize = 1024;
 /// For so long the last words are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A frame is no larger than this where the ingester has not said so.
-const USUAL_FRAME: usize = 256 << 10;
+const USUAL_FRAME: usize = 512 << 10;
 
 impl Context {
     pub(super) fn new(

@@ -35,7 +35,7 @@ fn read_all(file: &TicksFile) -> Result<Vec<Tick>, TicksFileError> {
 
 #[test]
 fn what_was_written_is_read() {
-    for count in [0, 1, 4095, 4096, 4097, 10_000] {
+    for count in [0, 1, 8191, 8192, 8193, 20_000] {
         let written = ticks(count);
         let file = open(&file_of(&written)).unwrap();
         assert_eq!(read_all(&file).unwrap(), written);
