@@ -119,6 +119,14 @@ impl Frame {
         }
     }
 
+    /// The crc32c of its ticks, where it is known already.
+    fn known_ticks_crc(&self) -> Option<u32> {
+        match &self.ticks {
+            TickBuffer::Mapped(ticks) => ticks.known_crc(),
+            TickBuffer::Owned(_) | TickBuffer::Received(_) => None,
+        }
+    }
+
     /// The sequence number after its last tick.
     #[inline]
     pub fn end_seq(&self) -> u64 {

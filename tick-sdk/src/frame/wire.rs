@@ -33,8 +33,10 @@ use rkyv::{Archive, Serialize};
 
 mod around;
 mod buffers;
+mod crc;
 
 pub(crate) use buffers::Buffers;
+pub use crc::crc32c;
 use thiserror::Error;
 
 use super::{Frame, FrameFlags, FrameHeader, NewInstrument, TickBuffer};
@@ -227,7 +229,7 @@ impl Frame {
             reserved: 0,
         };
         head[..PREFIX_BYTES].copy_from_slice(bytemuck::bytes_of(&prefix));
-        prefix.crc = crc32c_of(&[&head[CRC_FROM..], ticks, tail]);
+        prefix.crc = crc::around(&head[CRC_FROM..], ticks, self.known_ticks_crc(), tail);
         head[..PREFIX_BYTES].copy_from_slice(bytemuck::bytes_of(&prefix));
         Ok(())
     }
@@ -341,19 +343,6 @@ fn check_archive(bytes: &[u8], prefix: &Prefix) -> Result<Checked, FrameError> {
         })
         .collect();
     Ok((new_instruments, body.dictionary_len.to_native(), start..start + size_of_val(ticks)))
-}
-
-/// CRC-32C (Castagnoli) of `bytes`, by the processor's own instructions.
-#[inline]
-pub fn crc32c(bytes: &[u8]) -> u32 {
-    crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes) as u32
-}
-
-/// CRC-32C of all parts, one after the other.
-fn crc32c_of(parts: &[&[u8]]) -> u32 {
-    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
-    parts.iter().for_each(|part| digest.update(part));
-    digest.finalize() as u32
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub const MAGIC: [u8; 8] = *b"ORCHTIKS";
 /// of the size that brokers move fastest.
 pub const BLOCK_TICKS: usize = 8192;
 
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 pub(super) const FOOTER_MAGIC: [u8; 8] = *b"ORCHTEND";
 pub(super) const BLOCK_MAGIC: [u8; 4] = *b"TBLK";
 /// The header, a block's header and the footer have one size, which keeps ticks aligned.

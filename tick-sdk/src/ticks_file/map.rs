@@ -32,6 +32,8 @@ pub struct TicksFile {
 pub struct MappedTicks {
     map: Arc<Mmap>,
     bytes: Range<usize>,
+    /// Of these bytes, where they were checked as a whole block.
+    crc: Option<u32>,
 }
 
 impl MappedTicks {
@@ -47,7 +49,13 @@ impl MappedTicks {
         let (start, end) =
             (self.bytes.start + ticks.start * TICK_BYTES, self.bytes.start + ticks.end * TICK_BYTES);
         assert!(start <= end && end <= self.bytes.end, "a part lies within the whole");
-        Self { map: self.map.clone(), bytes: start..end }
+        let bytes = start..end;
+        Self { map: self.map.clone(), crc: self.crc.filter(|_| bytes == self.bytes), bytes }
+    }
+
+    /// Their crc32c, where it is known without reading them again.
+    pub(crate) fn known_crc(&self) -> Option<u32> {
+        self.crc
     }
 }
 
@@ -145,7 +153,10 @@ impl TicksFile {
             && header.dictionary_len as usize <= self.symbols.len()
             && crc32c(&self.map[bytes.clone()]) == header.ticks_crc;
         match sound {
-            true => Ok((MappedTicks { map: self.map.clone(), bytes }, header.dictionary_len)),
+            true => {
+                let crc = Some(header.ticks_crc);
+                Ok((MappedTicks { map: self.map.clone(), bytes, crc }, header.dictionary_len))
+            }
             false => Err(block_damaged()),
         }
     }
@@ -156,7 +167,7 @@ impl TicksFile {
     /// There are not that many blocks.
     #[doc(hidden)]
     pub fn block_unchecked(&self, index: u64) -> MappedTicks {
-        MappedTicks { map: self.map.clone(), bytes: self.tick_bytes(index) }
+        MappedTicks { map: self.map.clone(), bytes: self.tick_bytes(index), crc: None }
     }
 
     /// Where the ticks of a block are in the file.

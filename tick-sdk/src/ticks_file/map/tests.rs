@@ -82,7 +82,7 @@ fn the_writer_refuses_what_the_reader_could_not_use() {
 /// A golden file: readers in other languages rely on this layout.
 #[test]
 fn the_layout_is_the_golden_one() {
-    check_golden("tests/golden/ticks-v1.ticks", file_of(&ticks(5)));
+    check_golden("tests/golden/ticks-v2.ticks", file_of(&ticks(5)));
 }
 
 proptest! {
