@@ -58,10 +58,16 @@ impl Drop for Running {
     }
 }
 
+/// The same broker by TLS, with the authority and the client's certificate.
+fn broker_by_tls() -> String {
+    let url = std::env::var("ORCHARD_TEST_AMQPS").expect("scripts/test sets it");
+    let files = std::env::var("ORCHARD_TEST_TLS_DIR").expect("scripts/test sets it");
+    format!("{url}?cacertfile={files}/ca.pem&certfile={files}/client.pem&keyfile={files}/client-key.pem")
+}
+
 /// Runs Apple on the feed and compares its signals with those of a replay of `source`.
-fn expect_equal_signals(folder: &Folder, feed: &str, source: &str) {
-    let broker = broker();
-    folder.done(&["run", "--feed", feed, "--strategy", "apple", "--broker", &broker, "--state", "ledger"]);
+fn expect_equal_signals(folder: &Folder, feed: &str, broker: &str, source: &str) {
+    folder.done(&["run", "--feed", feed, "--strategy", "apple", "--broker", broker, "--state", "ledger"]);
     folder.done(&["replay", source, "--strategy", "apple", "--signals", "expected.csv", "--quiet"]);
     folder.done(&["verify", "expected.csv", "--feed", feed, "--state", "ledger"]);
 }
@@ -74,7 +80,7 @@ fn mistakes_are_named() {
     let with = |more: &[&'static str]| [&base[..], more].concat();
     folder.fails(2, &with(&["--strategies", "apple,apple"]), &["names apple twice"]);
     folder.fails(2, &with(&["--strategies", "a b"]), &["no name of a strategy"]);
-    folder.fails(2, &with(&["--strategies", "a", "--queue-bytes", "0"]), &["no size"]);
+    folder.fails(2, &with(&["--strategies", "a", "--queue-bytes", "0"]), &["no number of bytes"]);
     folder.fails(2, &with(&["--strategies", "a", "--broker", nowhere]), &["2 --broker for --shards 1"]);
     folder.fails(2, &with(&["--strategies", "a", "--budget", "fast"]), &["no budget"]);
     let run = RunId::random().to_string();
@@ -130,12 +136,25 @@ fn a_killed_run_goes_on_with_the_same_options_only() {
 
     let rest = [&base[..], &state, &["--resume", &run, "--json"]].concat();
     let finishing = folder.command(&rest).spawn().expect("the program starts");
-    expect_equal_signals(&folder, &feed, "market.ticks");
+    expect_equal_signals(&folder, &feed, &broker, "market.ticks");
     let output = finishing.wait_with_output().expect("it ends");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!((summary["ticks"].as_u64(), summary["state"].as_str()), (Some(60_001), Some("done")));
     fails(resumed(&["--state", "s", "--shards", "2", "--resume", &run]), &["has ended"]);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_feed_over_tls_has_the_same_signals() {
+    let folder = Folder::new();
+    folder.done(&["generate", "market.ticks", "--ticks", "300K", "--quiet"]);
+    let (feed, broker) = (feed(), broker_by_tls());
+    let ingest = ["ingest", "market.ticks", "--feed", &feed, "--strategies", "apple", "--broker", &broker];
+    let ingesting = folder.command(&ingest).spawn().expect("the program starts");
+    expect_equal_signals(&folder, &feed, &broker, "market.ticks");
+    let output = ingesting.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -165,7 +184,7 @@ fn a_pipe_is_kept_and_goes_on_after_a_kill() {
     let (mut running, mut input) = start(&["--resume", &run]);
     input.write_all(&csv).expect("it reads");
     drop(input);
-    expect_equal_signals(&folder, &feed, "market.csv");
+    expect_equal_signals(&folder, &feed, &broker, "market.csv");
     assert!(running.0.wait().expect("it ends").success());
     folder.done(&["info", "s/log.ticks"]);
 }

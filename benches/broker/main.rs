@@ -10,6 +10,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+// The library alone has the same allocator as the programs.
+use orchard as _;
 use serde_json::Value;
 
 mod bare;
@@ -119,7 +121,7 @@ fn price(stage: &mut Stage, million: usize, rounds: usize) {
     let mut rows = Vec::new();
     for _ in 0..rounds {
         let uncommitted = stage.play_uncommitted(&file);
-        note(&mut rows, "apple, auto-acknowledged, nothing committed, M ticks/s", uncommitted);
+        note(&mut rows, "apple, acknowledged at once, nothing committed, M ticks/s", uncommitted);
         for (name, durability) in [("apple, exactly once", "memory"), ("apple, replicated", "replicated")] {
             let outcome = stage.play(&file, &Setup::new(&["apple"], 1, &["--durability", durability]));
             note(&mut rows, name, outcome.ticks / outcome.seconds / 1e6);
@@ -172,7 +174,7 @@ fn show(rows: &[(&str, Vec<f64>)]) {
     let first = median(&rows[0].1);
     for (name, values) in rows {
         let middle = median(values);
-        println!("{name:>54} {middle:>9.1} {:>6.2}", middle / first);
+        println!("{name:>57} {middle:>9.1} {:>6.2}", middle / first);
     }
 }
 
@@ -238,9 +240,8 @@ impl Stage {
     /// Apple without a ledger; gives million ticks a second.
     fn play_uncommitted(&mut self, file: &Path) -> f64 {
         let feed = self.next_feed();
-        let queue = format!("orchard.{feed}.apple.0");
         std::thread::scope(|scope| {
-            let consuming = scope.spawn(|| uncommitted::consume(&self.broker, &queue));
+            let consuming = scope.spawn(|| uncommitted::consume(&self.broker, &feed));
             let summary = self.ingest(file, &feed, &Setup::new(&["apple"], 1, &["--detach"]));
             let took = consuming.join().expect("everything was consumed");
             summary["ticks"].as_f64().expect("a number") / took.as_secs_f64() / 1e6

@@ -1,44 +1,42 @@
-//! What a consumer without guarantees does: the broker forgets each frame as it sends it, the strategy
-//! runs, and nothing is stored. What exactly one effect costs is measured against this.
+//! What a consumer without guarantees does: each frame is acknowledged as it comes, the strategy runs,
+//! and nothing is stored. What exactly one effect costs is measured against this.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures_util::StreamExt;
-use lapin::Connection;
-use lapin::options::{BasicConsumeOptions, QueueDeclareOptions, QueueDeleteOptions};
-use lapin::types::FieldTable;
-use tick_sdk::{Frame, FrameFlags, Registration};
+use tick_sdk::rabbitmq::{Subscriber, Subscription};
+use tick_sdk::transport::{Arrival, FrameReceiver};
+use tick_sdk::{FrameFlags, Registration};
 
-use super::bare::{connect, on_runtime};
-
-/// A queue that is not there after this long does not come.
+/// What does not come within this time does not come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs Apple over a queue from its first frame to the run's end; gives how long that took since the
-/// first was published.
-pub(crate) fn consume(broker: &str, queue: &str) -> Duration {
-    let mut took = None;
-    on_runtime(async {
-        let connection = connect(broker).await;
-        tokio::time::timeout(PATIENCE, wait_for_queue(&connection, queue)).await.expect("the queue comes");
-        let channel = connection.create_channel().await.expect("a channel opens");
-        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
-        let consume = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
-        took = Some(run_apple(consume.await.expect("the consumer begins")).await);
-        let delete = channel.queue_delete(queue.into(), QueueDeleteOptions::default());
-        delete.await.expect("the queue is deleted");
-    });
-    took.expect("the end came")
-}
+/// Runs Apple over a feed of one shard from its first frame to the run's end; gives how long that took
+/// since the first was published.
+pub(crate) fn consume(broker: &str, feed: &str) -> Duration {
+    let (mut subscriber, handle) = Subscriber::connect(Subscription {
+        brokers: vec![broker.parse().expect("a broker's URL")],
+        feed: feed.parse().expect("a feed's name"),
+        strategy: "apple".to_owned(),
+        member: "bench".to_owned(),
+        prefetch_bytes: 64 << 20,
+    })
+    .expect("the subscriber begins");
+    let state = handle.wait_for_state(PATIENCE, |_| true).expect("the ingester speaks");
+    subscriber.follow(state.run, vec![0]);
+    handle.assign(BTreeSet::from([0]));
 
-async fn run_apple(mut consumer: lapin::Consumer) -> Duration {
     let apple = Registration::find("apple").expect("it is registered").configure(&[]);
     let mut lane = apple.expect("it needs no parameters").lane(&Arc::default());
     let mut began = None;
     loop {
-        let delivery = consumer.next().await.expect("more come").expect("a delivery");
-        let frame = Frame::decode(delivery.data).expect("a frame");
+        let arrival = subscriber.receive(PATIENCE).expect("the broker lives");
+        let frame = match arrival.expect("more come") {
+            Arrival::Frame(frame, _) => frame,
+            _ => continue,
+        };
+        subscriber.acknowledge(0, u64::MAX);
         for new in &frame.new_instruments {
             lane.open(new.id, &new.symbol, &new.key).expect("it is new");
         }
@@ -51,17 +49,5 @@ async fn run_apple(mut consumer: lapin::Consumer) -> Duration {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970");
             return now - Duration::from_nanos(began.expect("ticks came before"));
         }
-    }
-}
-
-async fn wait_for_queue(connection: &Connection, queue: &str) {
-    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    loop {
-        // A queue that is not there closes the channel.
-        let channel = connection.create_channel().await.expect("a channel opens");
-        if channel.queue_declare(queue.into(), passive, FieldTable::default()).await.is_ok() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

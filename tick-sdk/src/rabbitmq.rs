@@ -1,8 +1,9 @@
-//! RabbitMQ: the only module that names its client library.
+//! RabbitMQ: the only module that speaks with brokers.
 //!
 //! A [`Publisher`] sends a run's frames and sends again what was lost; a [`Subscriber`] receives the
 //! shards that it is told to and acknowledges what is stored. What they say to each other beside
-//! frames is in [`control`], what is declared where in [`topology`].
+//! frames is in [`control`], what is declared where in [`topology`]. Frames travel over connections of our
+//! own (`amqp`), everything else over lapin.
 
 mod amqp;
 mod backoff;
