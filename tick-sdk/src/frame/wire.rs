@@ -24,7 +24,6 @@
 //! where the bytes enter the process; then ticks are read in place.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 use rkyv::util::AlignedVec;
@@ -34,9 +33,12 @@ use rkyv::{Archive, Serialize};
 mod around;
 mod buffers;
 mod crc;
+mod received;
 
 pub(crate) use buffers::Buffers;
 pub use crc::crc32c;
+use received::ReceivedBody;
+pub(super) use received::ReceivedTicks;
 use thiserror::Error;
 
 use super::{Frame, FrameFlags, FrameHeader, NewInstrument, TickBuffer};
@@ -117,67 +119,6 @@ pub enum FrameError {
     Archive(String),
 }
 
-/// Ticks in place in a received body.
-#[derive(Clone, Debug)]
-pub(super) struct ReceivedTicks {
-    body: Arc<ReceivedBody>,
-    /// Where they are in the body; checked to be whole ticks at a tick's alignment.
-    bytes: Range<usize>,
-}
-
-#[derive(Debug)]
-enum ReceivedBody {
-    AsItCame {
-        bytes: Vec<u8>,
-        /// Where the buffer is used again.
-        home: Buffers,
-    },
-    Aligned(AlignedVec),
-}
-
-impl Drop for ReceivedBody {
-    fn drop(&mut self) {
-        if let Self::AsItCame { bytes, home } = self {
-            home.give(std::mem::take(bytes));
-        }
-    }
-}
-
-impl ReceivedBody {
-    /// Keeps the buffer where it is aligned for ticks, and copies it once where it is not.
-    fn new(bytes: Vec<u8>, home: Buffers) -> Self {
-        if bytes.as_ptr().addr().is_multiple_of(ALIGNMENT) {
-            return Self::AsItCame { bytes, home };
-        }
-        let mut aligned = AlignedVec::with_capacity(bytes.len());
-        aligned.extend_from_slice(&bytes);
-        Self::Aligned(aligned)
-    }
-
-    fn into_bytes(mut self) -> Vec<u8> {
-        match &mut self {
-            Self::AsItCame { bytes, .. } => std::mem::take(bytes),
-            Self::Aligned(bytes) => bytes.to_vec(),
-        }
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::AsItCame { bytes, .. } => bytes,
-            Self::Aligned(bytes) => bytes,
-        }
-    }
-}
-
-const ALIGNMENT: usize = align_of::<Tick>();
-
-impl ReceivedTicks {
-    #[inline]
-    pub(super) fn as_slice(&self) -> &[Tick] {
-        bytemuck::cast_slice(&self.body.as_slice()[self.bytes.clone()])
-    }
-}
-
 impl Frame {
     /// Writes the frame as one body, replacing what `out` held.
     ///
@@ -255,7 +196,7 @@ impl Frame {
             Ok(checked) => checked,
             Err(error) => return Err((error, body.into_bytes())),
         };
-        let ticks = TickBuffer::Received(ReceivedTicks { body: Arc::new(body), bytes: ticks });
+        let ticks = TickBuffer::Received(ReceivedTicks::new(body, ticks));
         Ok(Self { header: prefix.header(), new_instruments, dictionary_len, ticks })
     }
 }

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::received::ALIGNMENT;
 use super::*;
 use crate::test_kit::check_golden;
 use crate::{Kind, Side};

@@ -8,21 +8,20 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use amq_protocol::protocol::{AMQPClass, basic, channel};
 use lapin::{Channel, Connection};
 use rkyv::util::AlignedVec;
 use tokio::time::{Instant, sleep};
 
-use super::link::{Answer, Link};
-use super::shared::{Node, Sending, Shared, Stream, lock};
+use super::link::Link;
+use super::shared::{Node, Sending, Shared, lock};
 use super::window::Outgoing;
 use super::{FIRST_CONNECTION, PublishError, declare};
 use crate::frame::wire::Buffers;
-use crate::rabbitmq::amqp::{AmqpConnection, Received};
+use crate::rabbitmq::amqp::AmqpConnection;
 use crate::rabbitmq::backoff::Backoff;
 use crate::rabbitmq::connect::{BrokerError, BrokerUrl};
-use crate::{Frame, FrameHeader};
 
+mod answers;
 mod binding;
 mod frames;
 
@@ -225,67 +224,6 @@ impl<'a> Session<'a> {
         self.send_dictionaries()
     }
 
-    /// Notes what the broker said.
-    fn heed(&mut self, received: Received) -> Result<(), BrokerError> {
-        use basic::AMQPMethod::{Ack, Nack};
-        use channel::AMQPMethod::Close;
-        let (Received::Method { channel, .. }
-        | Received::Returned { channel, .. }
-        | Received::Delivery { channel, .. }) = &received;
-        // One that was given up is of no interest.
-        let Some(link) = self.links.iter_mut().find(|link| link.channel == *channel) else { return Ok(()) };
-        match received {
-            Received::Method { method: AMQPClass::Basic(Ack(ack)), .. } => {
-                link.answered(ack.delivery_tag, ack.multiple, Answer::Taken);
-            }
-            Received::Method { method: AMQPClass::Basic(Nack(nack)), .. } => {
-                link.answered(nack.delivery_tag, nack.multiple, Answer::Refused);
-            }
-            Received::Method { method: AMQPClass::Channel(Close(close)), .. } => {
-                return Err(self.connection.channel_closed(&close));
-            }
-            // It comes before the confirm of the same message.
-            Received::Returned { body, .. } => {
-                self.shared.returned(&link.stream, body);
-                // Its queue is not there: all are declared again before anything else goes out.
-                self.bindings = 0;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Lets the windows know what was confirmed and what was refused.
-    fn settle(&mut self) {
-        let now = self.shared.now();
-        for link in self.links.iter_mut().filter(|link| !link.answers.is_empty()) {
-            let stream = &*link.stream;
-            let mut sending = lock(&stream.sending);
-            let before = sending.window.unconfirmed_bytes();
-            for (ticket, answer) in link.answers.drain(..) {
-                match answer {
-                    Answer::Taken => sending.window.confirm(ticket),
-                    Answer::Refused if sending.window.refuse(ticket, now) => {
-                        sending.refused_since.get_or_insert(now);
-                    }
-                    Answer::Refused => {}
-                }
-            }
-            if !sending.window.is_refused() {
-                (sending.refused_since, sending.stalled) = (None, None);
-            }
-            let after = sending.window.unconfirmed_bytes();
-            let finished = sending.window.is_finished();
-            drop(sending);
-            stream.changed.notify_all();
-            self.node.confirmed(before - after);
-            if finished {
-                self.shared.tell();
-            }
-        }
-        self.node.in_flight.store(self.in_flight(), Ordering::Relaxed);
-    }
-
     /// Publishes a frame of each shard in turn, until none has one or too much is on the way.
     fn send(&mut self) -> Result<(), PublishError> {
         let now = self.shared.now();
@@ -356,16 +294,5 @@ impl Sending {
             self.ts_recv = last.ts_recv;
         }
         self.last = Some(outgoing.frame.header);
-    }
-}
-
-impl Shared {
-    /// A frame that reached no queue goes out again, and everything behind it.
-    fn returned(&self, stream: &Stream, body: Vec<u8>) {
-        let Ok(frame) = Frame::decode(body) else { return };
-        let FrameHeader { run, first_seq, attempt, .. } = frame.header;
-        if run == self.plan.run && !frame.ticks().is_empty() {
-            self.set_back_stream(stream, first_seq, attempt);
-        }
     }
 }
