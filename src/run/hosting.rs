@@ -21,7 +21,9 @@ pub(super) struct Seen {
     pub(super) ticks: AtomicU64,
     /// The run's end is committed in every shard.
     ended: AtomicBool,
-    pub(super) beat: Mutex<Option<Beat>>,
+    /// The last beat, and the ingester's last word by then: compared with a later one, ticks that are
+    /// committed by now would seem to be behind.
+    pub(super) beat: Mutex<Option<(Beat, Arc<FeedState>)>>,
 }
 
 impl Session<'_> {
@@ -144,7 +146,7 @@ fn see_beats(
             beat.lanes.iter().filter(|row| beat.shards.contains(&row.lane.shard)).cloned().collect();
         handle.say(cursors(&state, &member.strategy, &member.name, &ledger, &lanes));
         if let Ok(mut last) = seen.beat.lock() {
-            *last = Some(beat.clone());
+            *last = Some((beat.clone(), handle.state().unwrap_or_else(|| state.clone())));
         }
         if beat.ended {
             seen.ended.store(true, Ordering::Release);

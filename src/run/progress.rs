@@ -66,7 +66,7 @@ impl Progress {
                 "{} ticks  {} ticks/s  {}{}",
                 thousands(ticks),
                 thousands(rate as u64),
-                shards(beat.as_ref(), state),
+                beat.map_or_else(|| "not yet a member".to_owned(), |(beat, state)| shards(&beat, &state)),
                 trouble.unwrap_or_default()
             );
         }
@@ -89,8 +89,7 @@ impl Progress {
     }
 }
 
-fn shards(beat: Option<&Beat>, state: &FeedState) -> String {
-    let Some(beat) = beat else { return "not yet a member".to_owned() };
+fn shards(beat: &Beat, state: &FeedState) -> String {
     let own = beat.lanes.iter().filter(|row| beat.shards.contains(&row.lane.shard));
     let behind = own.map(|row| {
         let published = state.shards.get(usize::from(row.lane.shard)).map_or(0, |shard| shard.published);
