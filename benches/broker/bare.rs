@@ -101,11 +101,11 @@ fn confirmed(confirmation: Option<lapin::Result<lapin::Confirmation>>) {
     assert!(confirmation.expect("one is on its way").expect("the broker answers").is_ack());
 }
 
-async fn connect(broker: &str) -> Connection {
+pub(crate) async fn connect(broker: &str) -> Connection {
     Connection::connect(broker, ConnectionProperties::default()).await.expect("the broker is there")
 }
 
-fn on_runtime(work: impl Future<Output = ()>) {
+pub(crate) fn on_runtime(work: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("the system gives a runtime").block_on(work);
 }

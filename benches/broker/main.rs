@@ -9,11 +9,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 // The library alone has the same allocator as the programs.
 use orchard as _;
 use serde_json::Value;
 
+mod auto_ack;
 mod bare;
 mod latency;
 mod uncommitted;
@@ -120,8 +122,12 @@ fn price(stage: &mut Stage, million: usize, rounds: usize) {
     let file = stage.generate("price.ticks", million, 8);
     let mut rows = Vec::new();
     for _ in 0..rounds {
-        let uncommitted = stage.play_uncommitted(&file);
-        note(&mut rows, "apple, acknowledged at once, nothing committed, M ticks/s", uncommitted);
+        let auto_acknowledged = stage.play_uncommitted(&file, |broker, feed| {
+            auto_ack::consume(broker, &format!("orchard.{feed}.apple.0"))
+        });
+        note(&mut rows, "apple, auto-acknowledged by lapin, M ticks/s", auto_acknowledged);
+        let uncommitted = stage.play_uncommitted(&file, uncommitted::consume);
+        note(&mut rows, "apple, acknowledged at once, nothing committed", uncommitted);
         for (name, durability) in [("apple, exactly once", "memory"), ("apple, replicated", "replicated")] {
             let outcome = stage.play(&file, &Setup::new(&["apple"], 1, &["--durability", durability]));
             note(&mut rows, name, outcome.ticks / outcome.seconds / 1e6);
@@ -238,10 +244,10 @@ impl Stage {
     }
 
     /// Apple without a ledger; gives million ticks a second.
-    fn play_uncommitted(&mut self, file: &Path) -> f64 {
+    fn play_uncommitted(&mut self, file: &Path, consume: impl Fn(&str, &str) -> Duration + Sync) -> f64 {
         let feed = self.next_feed();
         std::thread::scope(|scope| {
-            let consuming = scope.spawn(|| uncommitted::consume(&self.broker, &feed));
+            let consuming = scope.spawn(|| consume(&self.broker, &feed));
             let summary = self.ingest(file, &feed, &Setup::new(&["apple"], 1, &["--detach"]));
             let took = consuming.join().expect("everything was consumed");
             summary["ticks"].as_f64().expect("a number") / took.as_secs_f64() / 1e6
