@@ -1,0 +1,3 @@
+//! Orchard's load harness, `orchard perf`: how fast, how late, and where it stops.
+
+pub mod outcome;
