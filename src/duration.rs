@@ -1,24 +1,6 @@
-//! Times on the command line: durations and points in time.
+//! Times on the command line, and as people read them.
 
 use jiff::Timestamp;
-
-/// A duration in nanoseconds, from `250ms`, `1s`, `1.5s`, `2m`, `3h`, `10us` or `5ns`.
-pub(crate) fn parse_duration_ns(text: &str) -> Result<u64, String> {
-    let wrong = || format!("'{text}' is no duration: write a number with ns, us, ms, s, m or h, as in 250ms");
-    let at = text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(wrong)?;
-    let (number, unit) = text.split_at(at);
-    let unit_ns = match unit {
-        "ns" => 1,
-        "us" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" => 60_000_000_000,
-        "h" => 3_600_000_000_000u64,
-        _ => return Err(wrong()),
-    };
-    let raw = tick_sdk::decimal::parse_size(number.as_bytes()).map_err(|_| wrong())?;
-    u64::try_from(u128::from(raw) * u128::from(unit_ns) / 1_000_000_000).map_err(|_| wrong())
-}
 
 /// A point in time in nanoseconds since the UNIX epoch, from RFC 3339 (`2024-08-08T23:54:18Z`), a
 /// date (`2024-08-08`, midnight UTC), or an integer of nanoseconds.
@@ -60,13 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_and_times_are_read_exactly() {
-        assert_eq!(parse_duration_ns("250ms"), Ok(250_000_000));
-        assert_eq!(parse_duration_ns("1.5s"), Ok(1_500_000_000));
-        assert_eq!(parse_duration_ns("2h"), Ok(7_200_000_000_000));
-        for wrong in ["", "5", "s", "-1s", "1 s", "1d", "9999999999999h"] {
-            assert!(parse_duration_ns(wrong).is_err(), "{wrong}");
-        }
+    fn times_are_read_exactly() {
         let day = 1_723_075_200_000_000_000;
         assert_eq!(parse_time_ns("2024-08-08"), Ok(day));
         assert_eq!(parse_time_ns("2024-08-08T00:00:01.5Z"), Ok(day + 1_500_000_000));

@@ -5,8 +5,8 @@ use clap::Args;
 use tick_ingest::ReadOptions;
 use tick_ingest::feed::{SourceSpec, TickSelection};
 use tick_ingest::generate::GenerateOptions;
+use tick_sdk::quantity::{parse_count, parse_duration_ns};
 
-use crate::duration::parse_duration_ns;
 use crate::ended::{Ended, UsageError};
 use crate::tick_output::{OutputArgs, TickInput, write_ticks};
 
@@ -81,46 +81,9 @@ impl MarketArgs {
     }
 }
 
-/// A count with a decimal suffix: `1500`, `500K`, `1.5M`, `2G`.
-pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
-    let wrong = || format!("'{text}' is no count: write a number, as 1500, 500K, 1.5M or 2G");
-    let (number, exponent) = match text.as_bytes() {
-        [number @ .., b'K' | b'k'] => (number, 3),
-        [number @ .., b'M' | b'm'] => (number, 6),
-        [number @ .., b'G' | b'g'] => (number, 9),
-        number => (number, 0),
-    };
-    if let Some(count) = text.parse().ok().filter(|count| *count > 0) {
-        return Ok(count);
-    }
-    // A decimal's raw value counts 1e-9, so the suffix only has to make it whole.
-    let raw = u128::from(tick_sdk::decimal::parse_size(number).map_err(|_| wrong())?);
-    let billionths = raw * 10u128.pow(exponent);
-    let count = u64::try_from(billionths / 1_000_000_000).map_err(|_| wrong())?;
-    let whole = billionths.is_multiple_of(1_000_000_000) && raw != u128::from(u64::MAX);
-    if whole && count > 0 { Ok(count) } else { Err(wrong()) }
-}
-
 pub(crate) fn parse_skew(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(skew) if (0.0..=100.0).contains(&skew) => Ok(skew),
         _ => Err("write a number from 0 to 100".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_have_suffixes_and_are_whole() {
-        let counts =
-            [("1", 1), ("1500", 1500), ("500K", 500_000), ("1.5M", 1_500_000), ("2g", 2_000_000_000)];
-        for (text, count) in counts {
-            assert_eq!(parse_count(text), Ok(count), "{text}");
-        }
-        for wrong in ["", "0", "M", "-1", "1.5", "1T", "1e99", "0.0001K", "99999999999G", "1 M"] {
-            assert!(parse_count(wrong).is_err(), "{wrong}");
-        }
     }
 }

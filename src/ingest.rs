@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tick_ingest::feed::{FeedControl, FeedPlan, Gather, SourceSpec};
 use tick_sdk::Groups;
-use tick_sdk::rabbitmq::publisher::{Snapshot, StrategyProgress};
+use tick_sdk::rabbitmq::publisher::{Snapshot, StrategyProgress, UNCONFIRMED_BYTES};
 use tick_sdk::rabbitmq::{Publisher, PublisherPlan};
 
 use crate::ended::Ended;
@@ -129,6 +129,8 @@ fn publisher_plan(args: &IngestArgs, state: &OpenedState, groups: String) -> Pub
         shards: state.record.shards.clone(),
         strategies: state.record.strategies.clone(),
         replace: args.new,
+        unconfirmed_bytes: UNCONFIRMED_BYTES,
+        observer: None,
     }
 }
 

@@ -6,7 +6,6 @@
 //! }
 //! ```
 
-mod bytes;
 mod cli;
 mod convert;
 mod dead_letters;

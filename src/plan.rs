@@ -8,12 +8,11 @@ use clap::Args;
 use tick_ingest::feed::SourceSpec;
 use tick_sdk::Groups;
 use tick_sdk::budget::Budget;
+use tick_sdk::quantity::{parse_bytes, parse_count, parse_duration_ns};
 use tick_sdk::rabbitmq::Durability;
 
-use crate::bytes::parse_bytes;
-use crate::duration::parse_duration_ns;
 use crate::ended::{Ended, UsageError};
-use crate::generate::{parse_count, parse_skew};
+use crate::generate::parse_skew;
 use crate::info::survey::Survey;
 use crate::sources::SourceArgs;
 

@@ -7,8 +7,9 @@ use clap::Args;
 use tick_ingest::feed::{SourceSpec, TickSelection};
 use tick_ingest::formats::mapped_csv::Mapping;
 use tick_ingest::{BadLines, ReadOptions};
+use tick_sdk::quantity::parse_duration_ns;
 
-use crate::duration::{parse_duration_ns, parse_time_ns};
+use crate::duration::parse_time_ns;
 use crate::ended::UsageError;
 
 /// The file that is standard input.

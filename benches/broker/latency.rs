@@ -12,7 +12,7 @@ use strategies::host::{CommitObserver, FollowPlan, Instance, LaneProgress, Runni
 use strategies::ledger::{self, Commit};
 use tick_ingest::ReadOptions;
 use tick_ingest::feed::{self, FeedControl, FeedPlan, Gather, Pace, SourceSpec, Speed, TickSelection};
-use tick_sdk::rabbitmq::publisher::{ShardStart, StrategyProgress};
+use tick_sdk::rabbitmq::publisher::{ShardStart, StrategyProgress, UNCONFIRMED_BYTES};
 use tick_sdk::rabbitmq::{Publisher, PublisherPlan, Subscriber, Subscription};
 use tick_sdk::{Context, Key, NoParams, Registration, RunId, Strategy, Tick, register};
 
@@ -184,6 +184,8 @@ fn publisher_plan(stage: &Stage, feed: &str, run: RunId) -> PublisherPlan {
         shards: vec![ShardStart::default()],
         strategies: vec![StrategyProgress::from_start("probe".to_owned(), true, 1)],
         replace: false,
+        unconfirmed_bytes: UNCONFIRMED_BYTES,
+        observer: None,
     }
 }
 

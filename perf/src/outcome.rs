@@ -54,6 +54,8 @@ pub struct Environment {
 /// One offered rate, or full speed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Step {
+    /// Which of several it is, where they differ by more than the rate; else empty.
+    pub name: String,
     /// Ticks/s that were due; `None` for full speed.
     pub offered: Option<f64>,
     /// How long it was measured, without warm-up.

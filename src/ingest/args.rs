@@ -6,10 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use tick_sdk::RunId;
 use tick_sdk::budget::Budget;
+use tick_sdk::quantity::{parse_bytes, parse_duration};
 use tick_sdk::rabbitmq::{BrokerUrl, Durability, FeedName, is_name};
 
-use crate::bytes::parse_bytes;
-use crate::duration::parse_duration_ns;
 use crate::ended::UsageError;
 use crate::replay::{ClockArgs, GeneratedArgs};
 use crate::sources::{SelectionArgs, SourceArgs};
@@ -149,10 +148,6 @@ impl IngestArgs {
 const FRAME_OVERHEAD: usize = 256;
 /// Half of what the wire allows: the rest is for the names of instruments.
 const MAX_FRAME_TICKS: usize = tick_sdk::frame::wire::MAX_FRAME_BYTES / 2 / size_of::<tick_sdk::Tick>();
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    parse_duration_ns(text).map(Duration::from_nanos)
-}
 
 #[cfg(test)]
 mod tests {

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use strategies::paper::{BasisPoints, Fill, PaperRules};
 use tick_ingest::feed::{Pace, Speed};
+use tick_sdk::quantity::{parse_count, parse_duration_ns};
 
-use crate::duration::parse_duration_ns;
-use crate::generate::parse_count;
 use crate::sources::{SelectionArgs, SourceArgs};
 
 /// Options of `orchard replay`.

@@ -1,9 +1,8 @@
 //! The options of `orchard run`.
 
 use clap::{Args, ValueEnum};
+use tick_sdk::quantity::parse_bytes;
 use tick_sdk::rabbitmq::{BrokerUrl, FeedName};
-
-use crate::bytes::parse_bytes;
 
 /// Options of `orchard run`.
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ pub mod budget;
 pub mod cursor;
 pub mod decimal;
 pub mod frame;
+pub mod quantity;
 pub mod rabbitmq;
 pub mod run;
 pub mod signal;

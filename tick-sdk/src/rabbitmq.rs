@@ -7,11 +7,13 @@
 
 mod amqp;
 mod backoff;
+pub mod bodies;
 pub mod connect;
 pub mod control;
 pub mod dead_letters;
 pub mod observe;
 pub mod publisher;
+mod removal;
 pub mod subscriber;
 pub mod topology;
 
@@ -19,5 +21,6 @@ pub use connect::{BrokerError, BrokerUrl};
 pub use control::{Control, FeedState};
 pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
 pub use publisher::{PublishError, Publisher, PublisherPlan};
+pub use removal::FeedRemover;
 pub use subscriber::{Subscriber, SubscriberCounts, SubscriberHandle, Subscription};
 pub use topology::{Durability, FeedName, is_name};

@@ -66,6 +66,22 @@ pub struct PublisherPlan {
     pub strategies: Vec<StrategyProgress>,
     /// Begin even where the broker knows of another run that has not ended: that one is given up.
     pub replace: bool,
+    /// At most so many bytes are on the way to a node without its confirm; see [`UNCONFIRMED_BYTES`].
+    pub unconfirmed_bytes: usize,
+    /// Is told of every frame.
+    pub observer: Option<Arc<dyn PublishObserver>>,
+}
+
+/// So many bytes are on the way to a node without its confirm, unless told otherwise: 16 MiB.
+pub const UNCONFIRMED_BYTES: usize = 16 << 20;
+
+/// Is told how far each shard is, on the publisher's thread. What goes to one late strategy alone is
+/// left out.
+pub trait PublishObserver: std::fmt::Debug + Send + Sync {
+    /// Ticks before this were written to the broker, or are about to be.
+    fn sent(&self, shard: u16, end_seq: u64);
+    /// Ticks before this are confirmed.
+    fn confirmed(&self, shard: u16, seq: u64);
 }
 
 impl PublisherPlan {

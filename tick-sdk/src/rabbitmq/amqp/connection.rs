@@ -33,6 +33,8 @@ pub(in crate::rabbitmq) struct AmqpConnection {
     last_read: Instant,
     last_written: Instant,
     is_blocked: bool,
+    /// What the broker calls itself, with its version.
+    pub(super) peer: String,
 }
 
 impl AmqpConnection {
@@ -61,7 +63,18 @@ impl AmqpConnection {
             last_read: now,
             last_written: now,
             is_blocked: false,
+            peer: String::new(),
         }
+    }
+
+    /// What the broker calls itself, with its version.
+    pub(in crate::rabbitmq) fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// Where it leads.
+    pub(in crate::rabbitmq) fn url(&self) -> &BrokerUrl {
+        &self.url
     }
 
     /// Whether the broker takes nothing at the moment, as it lacks memory or room on its disk.

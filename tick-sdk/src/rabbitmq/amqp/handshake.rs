@@ -63,7 +63,8 @@ pub(super) async fn open(
 impl AmqpConnection {
     async fn log_in(&mut self, name: &str) -> Result<(), Problem> {
         self.write_header();
-        let Method::Start(_) = self.receive().await? else { return Err(unexpected()) };
+        let Method::Start(start) = self.receive().await? else { return Err(unexpected()) };
+        self.peer = product(&start.server_properties);
         let uri = self.url.uri();
         let mechanism = uri.query.auth_mechanism.unwrap_or_default();
         let user = &uri.authority.userinfo;
@@ -100,6 +101,15 @@ impl AmqpConnection {
             _ => Err(unexpected()),
         }
     }
+}
+
+/// What the broker calls itself, with its version.
+fn product(properties: &FieldTable) -> String {
+    let text = |name: &str| match properties.inner().get(name) {
+        Some(AMQPValue::LongString(text)) => text.to_string(),
+        _ => String::new(),
+    };
+    format!("{} {}", text("product"), text("version")).trim().to_owned()
 }
 
 fn unexpected() -> Problem {

@@ -25,8 +25,6 @@ mod answers;
 mod binding;
 mod frames;
 
-/// At most so many bytes are on the way to a node without its confirm.
-const MAX_UNCONFIRMED_BYTES: usize = 16 << 20;
 /// At most so many messages of one shard are on the way.
 const MAX_UNCONFIRMED_FRAMES: usize = 1024;
 /// So much may wait for the socket: enough for it to be always busy, and little enough to be still in
@@ -236,7 +234,7 @@ impl<'a> Session<'a> {
             if link.in_flight() >= MAX_UNCONFIRMED_FRAMES || link.stream.is_over() {
                 continue;
             }
-            if self.node.unconfirmed_bytes.load(Ordering::Relaxed) >= MAX_UNCONFIRMED_BYTES {
+            if self.node.unconfirmed_bytes.load(Ordering::Relaxed) >= self.shared.plan.unconfirmed_bytes {
                 break;
             }
             if self.send_next(place, now)? {
@@ -262,6 +260,7 @@ impl<'a> Session<'a> {
         let cost = link.stream.cost();
         let mut frame = (*outgoing.frame).clone();
         frame.header.attempt = outgoing.attempt;
+        let (shard, end_seq) = (frame.header.shard, frame.end_seq());
         let ticks = frame.ticks().len() as u64;
         self.node.unconfirmed_bytes.fetch_add(outgoing.bytes, Ordering::Relaxed);
         self.node.ticks.fetch_add(ticks, Ordering::Relaxed);
@@ -273,6 +272,9 @@ impl<'a> Session<'a> {
         }
         let to = link.stream.to.clone();
         self.publish_frame(place, Some(outgoing.ticket), frame, to.as_deref())?;
+        if let Some(observer) = self.shared.plan.observer.as_ref().filter(|_| to.is_none()) {
+            observer.sent(shard, end_seq);
+        }
         Ok(true)
     }
 

@@ -36,6 +36,8 @@ fn plan(broker: &Broker, strategies: &[&str]) -> PublisherPlan {
         shards: vec![ShardStart::default(); usize::from(SHARDS)],
         strategies: strategies.iter().map(strategy).collect(),
         replace: false,
+        unconfirmed_bytes: UNCONFIRMED_BYTES,
+        observer: None,
     }
 }
 

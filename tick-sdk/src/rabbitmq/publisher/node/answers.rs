@@ -62,8 +62,11 @@ impl Session<'_> {
                 (sending.refused_since, sending.stalled) = (None, None);
             }
             let after = sending.window.unconfirmed_bytes();
-            let finished = sending.window.is_finished();
+            let (finished, confirmed) = (sending.window.is_finished(), sending.window.confirmed());
             drop(sending);
+            if let Some(observer) = self.shared.plan.observer.as_ref().filter(|_| stream.to.is_none()) {
+                observer.confirmed(stream.shard, confirmed);
+            }
             stream.changed.notify_all();
             self.node.confirmed(before - after);
             if finished {
