@@ -49,6 +49,8 @@ enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Say how many broker nodes and shards a feed needs, and what runs out first
     Plan(Box<plan::PlanArgs>),
+    /// Measure: throughput, latency from when a tick was due, the knee, the machine's limits
+    Perf(Box<perf::PerfArgs>),
     /// Compare a run's signals in a ledger with those of a replay
     Verify(verify::VerifyArgs),
     /// Write a crate for a strategy of your own
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::DeadLetters(args) => dead_letters::run(args),
         Command::Plan(args) => plan::run(*args),
+        Command::Perf(args) => crate::perf::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::New(args) => new::run(args),
     };

@@ -16,6 +16,7 @@ mod info;
 mod ingest;
 mod manifest;
 mod new;
+mod perf;
 mod plan;
 mod replay;
 pub mod report;

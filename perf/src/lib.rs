@@ -1,3 +1,39 @@
 //! Orchard's load harness, `orchard perf`: how fast, how late, and where it stops.
+//!
+//! A workload is measured in steps, one for each offered rate. Each step's `Probe` notes
+//! when ticks were due and when they passed each point of their way; a sampler looks at it once a second,
+//! and at the end makes an [`Outcome`](outcome::Outcome) of it.
 
+mod args;
+mod bodies;
+mod broker_metrics;
+mod command;
+mod embedded;
+mod environment;
+mod feeds;
+mod ledger_load;
+mod limits;
+mod live;
+mod market;
 pub mod outcome;
+mod page;
+mod probe;
+mod rates;
+mod sampler;
+mod step;
+mod table;
+mod units;
+mod way;
+
+pub use command::{PerfArgs, PerfError, run};
+pub use feeds::FeedsError;
+pub use live::LiveError;
+pub use market::MarketError;
+
+use outcome::{Stage, Step};
+
+/// The stage whose latency stands for a step: the signal, or the last one before it that there is.
+fn latency_stage(step: &Step) -> Option<&Stage> {
+    let named = |name: &str| step.stages.iter().find(|stage| stage.name == name);
+    named("signal").or_else(|| step.stages.last())
+}

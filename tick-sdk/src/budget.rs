@@ -40,6 +40,11 @@ impl Budget {
         Self { rates: vec![rate.max(1)] }
     }
 
+    /// The part of one of so many that share it; at least one message a second.
+    pub fn share(&self, among: u32) -> Self {
+        Self { rates: self.rates.iter().map(|rate| (rate / among.max(1)).max(1)).collect() }
+    }
+
     /// The messages a second of a node, counted from 0; `None` for no limit.
     pub fn rate(&self, node: usize) -> Option<u32> {
         self.rates.get(node).or(self.rates.last()).copied()

@@ -98,6 +98,19 @@ pub fn move_bodies(
     moved.map(|()| took)
 }
 
+/// What a broker calls itself, with its version: `RabbitMQ 3.10.8`.
+///
+/// # Errors
+/// The broker is not there, or refuses.
+pub fn product(broker: &BrokerUrl) -> Result<String, BrokerError> {
+    broker.event_loop()?.block_on(async {
+        let connection = AmqpConnection::open(broker, "orchard perf, version", Buffers::none()).await?;
+        let product = connection.peer().to_owned();
+        connection.close().await;
+        Ok(product)
+    })
+}
+
 async fn declare(broker: &BrokerUrl, channel: &Channel, name: &str, queues: u16) -> Result<(), BrokerError> {
     let options = ExchangeDeclareOptions { auto_delete: true, ..ExchangeDeclareOptions::default() };
     let exchange =

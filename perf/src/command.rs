@@ -1,0 +1,337 @@
+//! The command line: what is measured, and how it is told.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Args, Subcommand};
+use thiserror::Error;
+use tick_sdk::rabbitmq::{BrokerError, BrokerUrl, bodies as sdk_bodies};
+
+use crate::args::{BrokerArgs, LedgerArgs, LoadArgs, OutputArgs};
+use crate::bodies::{self, BodiesArgs};
+use crate::broker_metrics::BrokerMetrics;
+use crate::embedded::Embedded;
+use crate::feeds::{Feeds, FeedsError, Part};
+use crate::ledger_load::{self, LedgerLoadArgs};
+use crate::live::{Live, LiveError};
+use crate::outcome::{Knee, Outcome, SCHEMA, Step};
+use crate::rates::{Rates, Search};
+use crate::step::StepPlan;
+use crate::{environment, latency_stage, limits, table};
+
+/// Options of `orchard perf`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct PerfArgs {
+    #[command(subcommand)]
+    workload: Workload,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  orchard perf embedded                                    as fast as it goes in one process
+  orchard perf broker                                      over RabbitMQ, to signals in the ledger
+  orchard perf broker --rate 100K                          open loop: latency from when a tick was due
+  orchard perf broker --rate 1K..1M x2 --html knee.html    where does it stop?
+  orchard perf bodies --body-bytes 320K                    the transport by itself";
+
+#[derive(Debug, Subcommand)]
+enum Workload {
+    /// File → broker → strategy → committed
+    Broker(FeedLoad),
+    /// File → broker, confirmed; nobody consumes
+    Ingest(FeedLoad),
+    /// Full queues → strategy → committed
+    Consume(FeedLoad),
+    /// File → strategies → committed, in this process
+    Embedded(EmbeddedLoad),
+    /// Commits to a ledger, one after the other
+    Ledger(LedgerLoad),
+    /// Opaque bodies through a broker: what the transport carries by itself
+    Bodies(BodiesLoad),
+    /// How fast this machine reads and copies memory
+    Memory(OutputArgs),
+    /// What loopback TCP carries on this machine
+    Loopback(OutputArgs),
+}
+
+#[derive(Debug, Args)]
+struct FeedLoad {
+    #[command(flatten)]
+    load: LoadArgs,
+    #[command(flatten)]
+    broker: BrokerArgs,
+    #[command(flatten)]
+    ledger: LedgerArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+struct EmbeddedLoad {
+    #[command(flatten)]
+    load: LoadArgs,
+    /// Threads that run strategies, at most [default: the machine's cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Load")]
+    threads: Option<u16>,
+    #[command(flatten)]
+    ledger: LedgerArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+struct LedgerLoad {
+    #[command(flatten)]
+    load: LedgerLoadArgs,
+    #[command(flatten)]
+    ledger: LedgerArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+struct BodiesLoad {
+    #[command(flatten)]
+    load: BodiesArgs,
+    /// The broker [default: ORCHARD_TEST_AMQP]
+    #[arg(long, value_name = "URL", help_heading = "Broker")]
+    broker: Option<BrokerUrl>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// A measurement that came to nothing.
+#[derive(Debug, Error)]
+pub enum PerfError {
+    /// What a user got wrong on the command line.
+    #[error("{0}")]
+    Usage(String),
+    /// A feed or a host.
+    #[error(transparent)]
+    Feeds(Box<FeedsError>),
+    /// A broker.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// A log, or Prometheus.
+    #[error(transparent)]
+    Live(#[from] LiveError),
+    /// A socket of this machine.
+    #[error("loopback TCP cannot be measured: {0}")]
+    Loopback(#[source] std::io::Error),
+    /// There is no room for what is sent.
+    #[error("no temporary folder can be made: {0}\n  set TMPDIR to a folder with room")]
+    Folder(#[source] std::io::Error),
+    /// A file of results.
+    #[error("{path} cannot be written: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Standard output.
+    #[error("the results cannot be written: {0}")]
+    Print(#[from] std::io::Error),
+}
+
+impl From<FeedsError> for PerfError {
+    fn from(error: FeedsError) -> Self {
+        Self::Feeds(Box::new(error))
+    }
+}
+
+/// Measures what `args` say, until it is done or `stop` is set.
+///
+/// # Errors
+/// A server is not there, something fails on the way, or results cannot be written.
+pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
+    match &args.workload {
+        Workload::Broker(load) => feeds("broker", Part::Whole, load, stop),
+        Workload::Ingest(load) => feeds("ingest", Part::Ingest, load, stop),
+        Workload::Consume(load) => feeds("consume", Part::Consume, load, stop),
+        Workload::Embedded(load) => embedded(load, stop),
+        Workload::Ledger(LedgerLoad { load, ledger, output }) => {
+            let folder = tempfile::tempdir().map_err(PerfError::Folder)?;
+            let mut session = Session::open("ledger", output, stop)?;
+            let ledger = session.ledger(ledger, &folder);
+            session.set("lanes", load.lanes);
+            session.set("signals", load.signals);
+            session.set("keys", load.keys);
+            let step = ledger_load::step(&ledger, load, stop)?;
+            session.finish(vec![step], None)
+        }
+        Workload::Bodies(BodiesLoad { load, broker, output }) => {
+            let named = BrokerArgs::default_brokers(broker.clone()).map_err(PerfError::Usage)?;
+            let mut session = Session::open("bodies", output, stop)?;
+            session.brokers(&named)?;
+            session.set("body-bytes", load.body_bytes);
+            session.set("window", load.window);
+            session.set("queues", load.queues);
+            let metrics = BrokerMetrics::new(BrokerArgs::default_metrics(broker.is_some()));
+            let step = bodies::step(&named[0], load, &metrics, &mut session.live, stop)?;
+            session.finish(vec![step], None)
+        }
+        Workload::Memory(output) => Session::open("memory", output, stop)?.finish(limits::memory(), None),
+        Workload::Loopback(output) => {
+            let session = Session::open("loopback", output, stop)?;
+            session.finish(limits::loopback().map_err(PerfError::Loopback)?, None)
+        }
+    }
+}
+
+fn feeds(name: &str, part: Part, load: &FeedLoad, stop: &AtomicBool) -> Result<(), PerfError> {
+    let folder = tempfile::tempdir().map_err(PerfError::Folder)?;
+    let brokers = load.broker.brokers().map_err(PerfError::Usage)?;
+    if brokers.len() > usize::from(load.load.shards) {
+        let (brokers, shards) = (brokers.len(), load.load.shards);
+        return Err(PerfError::Usage(format!(
+            "{brokers} brokers for --shards {shards}: each takes at least one shard"
+        )));
+    }
+    if part == Part::Consume && !load.load.rate.is_empty() {
+        return Err(PerfError::Usage("consume goes as fast as it can: leave --rate out".to_owned()));
+    }
+    let mut session = Session::open(name, &load.output, stop)?;
+    session.brokers(&brokers)?;
+    session.settings(load.broker.settings());
+    let ledger = session.ledger(&load.ledger, &folder);
+    let feeds = Feeds {
+        part,
+        load: &load.load,
+        options: &load.broker,
+        brokers,
+        metrics: BrokerMetrics::new(load.broker.metrics()),
+        ledger,
+        folder: folder.path(),
+        stop,
+    };
+    session.rates(&load.load, |plan, live| Ok(feeds.step(plan, live)?))
+}
+
+fn embedded(load: &EmbeddedLoad, stop: &AtomicBool) -> Result<(), PerfError> {
+    let folder = tempfile::tempdir().map_err(PerfError::Folder)?;
+    let mut session = Session::open("embedded", &load.output, stop)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = load.threads.map_or(cores, usize::from);
+    session.set("threads", threads);
+    let ledger = session.ledger(&load.ledger, &folder);
+    let embedded = Embedded { load: &load.load, threads, ledger, folder: folder.path(), stop };
+    session.rates(&load.load, |plan, live| Ok(embedded.step(plan, live)?))
+}
+
+/// One measurement under way.
+struct Session<'a> {
+    outcome: Outcome,
+    live: Live,
+    output: &'a OutputArgs,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> Session<'a> {
+    fn open(workload: &str, output: &'a OutputArgs, stop: &'a AtomicBool) -> Result<Self, PerfError> {
+        let environment = environment::look();
+        for warning in &environment.warnings {
+            eprintln!("warning: {warning}");
+        }
+        let outcome =
+            Outcome { schema: SCHEMA, workload: workload.to_owned(), environment, ..Outcome::default() };
+        Ok(Self { outcome, live: Live::open(output)?, output, stop })
+    }
+
+    fn set(&mut self, name: &str, value: impl ToString) {
+        self.outcome.settings.insert(name.to_owned(), value.to_string());
+    }
+
+    fn settings(&mut self, settings: BTreeMap<String, String>) {
+        self.outcome.settings.extend(settings);
+    }
+
+    fn version(&mut self, name: &str, version: String) {
+        self.outcome.environment.versions.insert(name.to_owned(), version);
+    }
+
+    fn brokers(&mut self, brokers: &[BrokerUrl]) -> Result<(), BrokerError> {
+        self.set("nodes", brokers.len());
+        let product = sdk_bodies::product(&brokers[0])?;
+        if let Some((name, version)) = product.split_once(' ') {
+            self.version(name, version.to_owned());
+        }
+        Ok(())
+    }
+
+    /// The ledger's URL or folder.
+    fn ledger(&mut self, args: &LedgerArgs, folder: &tempfile::TempDir) -> String {
+        let postgres = || std::env::var("ORCHARD_TEST_POSTGRES").ok();
+        let temporary = || folder.path().join("ledger").display().to_string();
+        let ledger = args.state.clone().or_else(postgres).unwrap_or_else(temporary);
+        let kind = match ledger.split_once("://") {
+            Some(_) => "PostgreSQL",
+            None if ledger == "memory" => "memory",
+            None => "SQLite",
+        };
+        self.set("ledger", kind);
+        ledger
+    }
+
+    /// Measures one rate after the other.
+    fn rates(
+        mut self,
+        load: &LoadArgs,
+        mut measure: impl FnMut(StepPlan, &mut Live) -> Result<Step, PerfError>,
+    ) -> Result<(), PerfError> {
+        self.settings(load.settings());
+        let rates = load.rates().map_err(PerfError::Usage)?;
+        let Some(rates) = rates else {
+            let step = measure(StepPlan::new(load, None), &mut self.live)?;
+            return self.finish(vec![step], None);
+        };
+        let mut search = Search::new(rates);
+        let mut steps: Vec<Step> = Vec::new();
+        while let Some(rate) = search.next_rate().filter(|_| !self.stop.load(Ordering::Acquire)) {
+            if matches!(rates, Rates::Ramp { .. }) {
+                self.live.heading(&format!("{} ticks/s", crate::units::rate(rate)));
+            }
+            let step = measure(StepPlan::new(load, Some(rate)), &mut self.live)?;
+            search.heed(is_carried(&step, load.knee.as_nanos() as u64));
+            steps.push(step);
+        }
+        let knee = matches!(rates, Rates::Ramp { .. }).then(|| {
+            let (carried, refused) = search.knee();
+            let carried = carried.unwrap_or(0.0);
+            let at = steps.iter().find(|step| step.offered == Some(carried));
+            Knee { carried, p99: at.and_then(latency_stage).map_or(0, |stage| stage.p99), refused }
+        });
+        steps.sort_by(|a, b| a.offered.unwrap_or(0.0).total_cmp(&b.offered.unwrap_or(0.0)));
+        self.finish(steps, knee)
+    }
+
+    /// Tells the results.
+    fn finish(mut self, steps: Vec<Step>, knee: Option<Knee>) -> Result<(), PerfError> {
+        (self.outcome.steps, self.outcome.knee) = (steps, knee);
+        if self.stop.load(Ordering::Acquire) {
+            self.outcome.environment.warnings.push("it was interrupted before its end".to_owned());
+        }
+        self.live.close()?;
+        if let Some(path) = &self.output.html {
+            let written = std::fs::write(path, crate::page::render(&self.outcome));
+            written.map_err(|source| PerfError::Write { path: path.clone(), source })?;
+        }
+        let text = match self.output.json {
+            true => serde_json::to_string_pretty(&self.outcome).map_err(std::io::Error::from)? + "\n",
+            false => table::text(&self.outcome),
+        };
+        std::io::stdout().write_all(text.as_bytes())?;
+        Ok(())
+    }
+}
+
+/// Whether a rate came through: nearly all of it, and in time.
+fn is_carried(step: &Step, limit_ns: u64) -> bool {
+    const NEARLY_ALL: f64 = 0.98;
+    let offered = step.offered.unwrap_or(0.0);
+    step.totals.ticks_per_s >= NEARLY_ALL * offered
+        && latency_stage(step).is_some_and(|stage| stage.p99 <= limit_ns)
+}

@@ -1,0 +1,137 @@
+//! The whole way within one process: file → frames → strategies on threads → committed.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use strategies::host::{CommitObserver, HostPlan, Instance, RunningHost};
+use tick_ingest::ReadOptions;
+use tick_ingest::feed::{self, FeedControl, FeedPlan, Gather, Pace, SourceSpec, Speed, TickSelection};
+use tick_sdk::RunId;
+use tick_sdk::run::Manifest;
+
+use crate::args::LoadArgs;
+use crate::broker_metrics::BrokerMetrics;
+use crate::feeds::{FeedsError, find_strategy, open_ledger};
+use crate::live::Live;
+use crate::market::Market;
+use crate::outcome::Step;
+use crate::probe::{Point, Probe};
+use crate::sampler::{Messages, Sampler};
+use crate::step::{Course, StepPlan};
+use crate::way::{FeedWay, Schedule, WatchedCommits, WatchedSender, WatchedStrategy};
+
+/// Frames that wait for a thread, as in `orchard replay`.
+const QUEUED_FRAMES: usize = 32;
+/// Ticks a frame, as in `orchard replay`.
+const FRAME_TICKS: usize = 4096;
+
+/// A host in this process.
+pub(crate) struct Embedded<'a> {
+    /// The ticks.
+    pub(crate) load: &'a LoadArgs,
+    /// Threads that run strategies, at most.
+    pub(crate) threads: usize,
+    /// The ledger's URL or folder.
+    pub(crate) ledger: String,
+    /// Where markets are written.
+    pub(crate) folder: &'a Path,
+    /// Somebody pressed Ctrl-C.
+    pub(crate) stop: &'a AtomicBool,
+}
+
+impl Embedded<'_> {
+    /// Measures one rate.
+    ///
+    /// # Errors
+    /// The market, the ledger or a strategy fails.
+    pub(crate) fn step(&self, plan: StepPlan, live: &mut Live) -> Result<Step, FeedsError> {
+        let (ticks, is_repeated) = plan.ticks(self.load);
+        let market = Market::make(self.load, ticks, is_repeated, self.folder)?;
+        let probe = Arc::new(Probe::new(plan.warm_up));
+        let control = Arc::new(FeedControl::default());
+        let speed = plan.rate.map_or(Speed::Max, |rate| Speed::Times(market.speed(rate)));
+        let schedule = match speed {
+            Speed::Times(factor) => {
+                Schedule::Paced { control: control.clone(), first_ts: market.first_ts, scale: 1.0 / factor }
+            }
+            _ => Schedule::Unpaced,
+        };
+        let strategies = self.load.instances_of();
+        let names: Vec<String> = strategies.iter().map(|(name, _)| name.clone()).collect();
+        let way = FeedWay::new(probe.clone(), schedule, false, self.load.shards, &names);
+        let mut ledger = open_ledger(&self.ledger)?;
+        let run = RunId::random();
+        ledger.record_run(run, "perf", &Manifest::default())?;
+        let running = RunningHost::start(ledger, run, self.host_plan(&strategies, &way)?)?;
+        let frames = WatchedSender { inner: running.frames(), way };
+        let feed_plan = self.feed_plan(run, &market, speed, is_repeated, &control);
+        let step = std::thread::scope(|scope| {
+            probe.origin();
+            let sending = scope.spawn(|| feed::run(&feed_plan, &frames, &control));
+            let no_broker = BrokerMetrics::default();
+            let sampler = Sampler::new(probe.clone(), plan.warm_up, Messages::default, &no_broker, live);
+            let course = Course {
+                plan,
+                probe: &probe,
+                last: Point::Committed,
+                strategies: names.len(),
+                has_sent: &|| sending.is_finished(),
+                stop_sending: &|| control.stop(),
+                has_failed: &|| running.has_ended(),
+                stop: self.stop,
+            };
+            let step = course.follow(sampler);
+            sending.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(|_| step)
+        });
+        drop(frames);
+        running.finish()?;
+        Ok(step?)
+    }
+
+    fn host_plan(&self, strategies: &[(String, String)], way: &Arc<FeedWay>) -> Result<HostPlan, FeedsError> {
+        let observer: Box<dyn CommitObserver> = Box::new(WatchedCommits(way.clone()));
+        let instance = |(place, (name, kind)): (usize, &(String, String))| {
+            let configured =
+                Box::new(WatchedStrategy { inner: find_strategy(kind)?, way: way.clone(), place });
+            Ok(Instance { name: name.clone(), configured })
+        };
+        Ok(HostPlan {
+            instances: strategies.iter().enumerate().map(instance).collect::<Result<_, FeedsError>>()?,
+            shards: self.load.shards,
+            threads: self.threads,
+            groups: Arc::default(),
+            queued_frames: QUEUED_FRAMES,
+            record_market: false,
+            observer: Some(observer),
+        })
+    }
+
+    fn feed_plan(
+        &self,
+        run: RunId,
+        market: &Market,
+        speed: Speed,
+        is_repeated: bool,
+        control: &FeedControl,
+    ) -> FeedPlan {
+        FeedPlan {
+            run,
+            sources: vec![SourceSpec::File {
+                name: market.path.display().to_string(),
+                prefix: String::new(),
+            }],
+            read: ReadOptions { stopped: control.stop_flag(), ..ReadOptions::default() },
+            selection: TickSelection {
+                repeats: if is_repeated { u64::MAX } else { 1 },
+                ..TickSelection::default()
+            },
+            pace: Pace { speed, max_gap_ns: None },
+            shards: self.load.shards,
+            frame_ticks: self.load.frame_ticks.map_or(FRAME_TICKS, |_| self.load.frame_ticks()),
+            gather: Gather { linger: self.load.linger, ..Gather::default() },
+            start: Vec::new(),
+            groups: Arc::default(),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! One host of one strategy of one feed: the same parts as in `orchard run`, but for the membership, as
+//! it is known who is there.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use strategies::host::{CommitObserver, FollowPlan, Instance, RunningHost};
+use strategies::ledger::{self, Ledger, MemoryLedger};
+use tick_sdk::Registration;
+use tick_sdk::rabbitmq::{Subscriber, SubscriberHandle, Subscription};
+use tick_sdk::run::Manifest;
+
+use super::producer::Producer;
+use super::{Feeds, FeedsError};
+use crate::way::{WatchedCommits, WatchedStrategy};
+
+pub(super) struct Host {
+    pub(super) running: RunningHost,
+    handle: SubscriberHandle,
+    shards: BTreeSet<u16>,
+}
+
+/// The ledger of a name; `memory` forgets.
+pub(crate) fn open_ledger(name: &str) -> Result<Box<dyn Ledger>, FeedsError> {
+    match name {
+        "memory" => Ok(Box::<MemoryLedger>::default()),
+        name => Ok(ledger::open(name)?),
+    }
+}
+
+/// A strategy by the name under which it is registered.
+pub(crate) fn find_strategy(kind: &str) -> Result<Box<dyn tick_sdk::Configured>, FeedsError> {
+    let configured = Registration::find(kind).and_then(|registration| registration.configure(&[]).ok());
+    configured.ok_or_else(|| FeedsError::Strategy { name: kind.to_owned() })
+}
+
+impl Host {
+    /// All hosts of one feed, connected and without shards.
+    pub(super) fn start_all(
+        feeds: &Feeds<'_>,
+        producer: &Producer,
+        strategies: &[(String, String)],
+    ) -> Result<Vec<Self>, FeedsError> {
+        let mut hosts = Vec::new();
+        for place in 0..strategies.len() {
+            for number in 0..feeds.options.instances.min(feeds.load.shards) {
+                hosts.push(Self::start(feeds, producer, strategies, place, number)?);
+            }
+        }
+        Ok(hosts)
+    }
+
+    fn start(
+        feeds: &Feeds<'_>,
+        producer: &Producer,
+        strategies: &[(String, String)],
+        place: usize,
+        number: u16,
+    ) -> Result<Self, FeedsError> {
+        let (name, kind) = strategies[place].clone();
+        let configured = find_strategy(&kind)?;
+        let (shards, instances) = (feeds.load.shards, feeds.options.instances);
+        let (mut subscriber, handle) = Subscriber::connect(Subscription {
+            brokers: feeds.brokers.clone(),
+            feed: producer.feed.clone(),
+            strategy: name.clone(),
+            member: format!("perf-{number}"),
+            prefetch_bytes: feeds.options.prefetch_bytes as usize,
+        })?;
+        subscriber.follow(producer.run, vec![0; usize::from(shards)]);
+        let mut ledger = open_ledger(&feeds.ledger)?;
+        ledger.record_run(producer.run, &producer.feed.to_string(), &Manifest::default())?;
+        let way = producer.way.clone();
+        let observer: Box<dyn CommitObserver> = Box::new(WatchedCommits(way.clone()));
+        let configured = Box::new(WatchedStrategy { inner: configured, way, place });
+        let instance = Instance { name, configured };
+        let plan =
+            FollowPlan { instance, groups: Arc::default(), accept_gaps: false, observer: Some(observer) };
+        let running = RunningHost::follow(ledger, producer.run, plan, subscriber)?;
+        let shards = (0..shards).filter(|shard| shard % instances == number).collect();
+        Ok(Self { running, handle, shards })
+    }
+
+    /// Gives it its shards.
+    pub(super) fn assign(&self) {
+        self.handle.assign(self.shards.clone());
+    }
+
+    /// Ends it, with everything it has committed.
+    pub(super) fn stop(self) -> Result<(), FeedsError> {
+        self.handle.stop();
+        self.running.finish()?;
+        Ok(())
+    }
+}
