@@ -12,6 +12,7 @@ use tick_sdk::rabbitmq::{BrokerError, BrokerUrl, bodies as sdk_bodies};
 use crate::args::{BrokerArgs, LedgerArgs, LoadArgs, OutputArgs};
 use crate::bodies::{self, BodiesArgs};
 use crate::broker_metrics::BrokerMetrics;
+use crate::compare::{self, CompareArgs, CompareError};
 use crate::embedded::Embedded;
 use crate::feeds::{Feeds, FeedsError, Part};
 use crate::ledger_load::{self, LedgerLoadArgs};
@@ -55,6 +56,8 @@ enum Workload {
     Memory(OutputArgs),
     /// What loopback TCP carries on this machine
     Loopback(OutputArgs),
+    /// Set two results of --json side by side
+    Compare(CompareArgs),
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +121,9 @@ pub enum PerfError {
     /// A log, or Prometheus.
     #[error(transparent)]
     Live(#[from] LiveError),
+    /// Results that cannot be compared.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// A socket of this machine.
     #[error("loopback TCP cannot be measured: {0}")]
     Loopback(#[source] std::io::Error),
@@ -174,6 +180,7 @@ pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
             let step = bodies::step(&named[0], load, &metrics, &mut session.live, stop)?;
             session.finish(vec![step], None)
         }
+        Workload::Compare(args) => Ok(compare::run(args)?),
         Workload::Memory(output) => Session::open("memory", output, stop)?.finish(limits::memory(), None),
         Workload::Loopback(output) => {
             let session = Session::open("loopback", output, stop)?;

@@ -8,6 +8,7 @@ mod args;
 mod bodies;
 mod broker_metrics;
 mod command;
+mod compare;
 mod embedded;
 mod environment;
 mod feeds;
@@ -19,6 +20,8 @@ pub mod outcome;
 mod page;
 mod probe;
 mod rates;
+#[cfg(test)]
+mod sample;
 mod sampler;
 mod step;
 mod table;
@@ -26,6 +29,7 @@ mod units;
 mod way;
 
 pub use command::{PerfArgs, PerfError, run};
+pub use compare::CompareError;
 pub use feeds::FeedsError;
 pub use live::LiveError;
 pub use market::MarketError;

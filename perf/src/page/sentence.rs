@@ -1,0 +1,100 @@
+//! The result in one sentence.
+
+use crate::outcome::{Outcome, Stage, Step};
+use crate::units;
+
+/// Such as `28.4 million ticks/s into each strategy, p99 4.40 ms from due to signal`.
+pub(super) fn of(outcome: &Outcome) -> String {
+    if let Some(knee) = &outcome.knee {
+        let refused = match knee.refused {
+            Some(refused) => format!("; {} is too much", words(refused)),
+            None => "; the limit is higher".to_owned(),
+        };
+        let (carried, p99) = (words(knee.carried), units::time(knee.p99));
+        return format!("{carried} ticks/s are carried with p99 {p99} from due to signal{refused}");
+    }
+    let rate = |step: &&Step| (step.totals.ticks_per_s, step.totals.messages_per_s);
+    let best = outcome
+        .steps
+        .iter()
+        .max_by(|a, b| rate(a).partial_cmp(&rate(b)).unwrap_or(std::cmp::Ordering::Equal));
+    let Some(step) = best else { return "Nothing was measured".to_owned() };
+    let at_most = if outcome.steps.len() > 1 { "At most " } else { "" };
+    let late = match counting_stage(step) {
+        Some(stage) => format!(", p99 {} from due to {}", units::time(stage.p99), stage.name),
+        None => String::new(),
+    };
+    format!("{at_most}{}{late}", throughput(step))
+}
+
+fn throughput(step: &Step) -> String {
+    let totals = &step.totals;
+    match totals.ticks_per_s > 0.0 {
+        true if totals.consumed > 0 => format!("{} ticks/s into each strategy", words(totals.ticks_per_s)),
+        true => format!("{} ticks/s", words(totals.ticks_per_s)),
+        false => {
+            format!("{} messages/s, {}/s", words(totals.messages_per_s), units::bytes(totals.bytes_per_s))
+        }
+    }
+}
+
+/// The stage whose p99 counts: the signal, or the last point that ticks reached.
+fn counting_stage(step: &Step) -> Option<&Stage> {
+    let mut reached = step.stages.iter().filter(|stage| stage.count > 0);
+    reached.clone().find(|stage| stage.name == "signal").or_else(|| reached.next_back())
+}
+
+/// A rate with its power of a thousand spelt out.
+fn words(rate: f64) -> String {
+    let text = units::rate(rate);
+    let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
+    // Rates that were asked for are round: `3 million`, not `3.00`.
+    let number =
+        if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number };
+    match unit {
+        "k" => format!("{number} thousand"),
+        "M" => format!("{number} million"),
+        "G" => format!("{number} billion"),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{Knee, Totals};
+
+    fn one(totals: Totals, stages: &[(&str, u64)]) -> Outcome {
+        let stage = |(name, p99): &(&str, u64)| Stage {
+            name: (*name).to_owned(),
+            count: 1,
+            p99: *p99,
+            ..Stage::default()
+        };
+        let step = Step { totals, stages: stages.iter().map(stage).collect(), ..Step::default() };
+        Outcome { steps: vec![step], ..Outcome::default() }
+    }
+
+    #[test]
+    fn what_counts_is_said_first() {
+        let ticks = Totals { ticks_per_s: 28.4e6, consumed: 1, ..Totals::default() };
+        let outcome = one(ticks, &[("sent", 1), ("signal", 4_400_000), ("committed", 9)]);
+        assert_eq!(of(&outcome), "28.4 million ticks/s into each strategy, p99 4.40 ms from due to signal");
+        let messages = Totals { messages_per_s: 2_500.0, bytes_per_s: 1e6, ..Totals::default() };
+        let outcome = one(messages, &[("sent", 2_000), ("confirmed", 3_000)]);
+        assert_eq!(of(&outcome), "2.5 thousand messages/s, 1.00 MB/s, p99 3.00 µs from due to confirmed");
+        assert_eq!(of(&Outcome::default()), "Nothing was measured");
+    }
+
+    #[test]
+    fn a_knee_is_the_result() {
+        let knee = |refused| Some(Knee { carried: 3e6, p99: 12_000_000, refused });
+        let mut outcome = Outcome { knee: knee(Some(4e6)), ..Outcome::default() };
+        assert_eq!(
+            of(&outcome),
+            "3 million ticks/s are carried with p99 12.0 ms from due to signal; 4 million is too much"
+        );
+        outcome.knee = knee(None);
+        assert!(of(&outcome).ends_with("; the limit is higher"));
+    }
+}
