@@ -56,7 +56,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
 
     let stop = control.clone();
     on_interrupt(move || stop.stop())?;
-    let publisher = Publisher::start(publisher_plan(args, &state, groups_text))?;
+    let publisher = Publisher::start(publisher_plan(args, &state, groups_text)?)?;
     // Nothing is published before it is written down which run it is of.
     state.save(None, false)?;
     eprintln!("run {}", state.record.run);
@@ -114,14 +114,14 @@ fn plan(
     })
 }
 
-fn publisher_plan(args: &IngestArgs, state: &OpenedState, groups: String) -> PublisherPlan {
-    PublisherPlan {
+fn publisher_plan(args: &IngestArgs, state: &OpenedState, groups: String) -> Result<PublisherPlan> {
+    Ok(PublisherPlan {
         feed: args.feed.clone(),
         run: state.record.run,
         manifest: state.manifest().to_owned(),
         groups,
         brokers: args.broker.clone(),
-        budget: args.budget.clone(),
+        budget: state.record.budget()?,
         durability: args.durability,
         max_frame_bytes: args.max_frame_bytes(),
         queue_bytes: args.queue_bytes,
@@ -131,7 +131,7 @@ fn publisher_plan(args: &IngestArgs, state: &OpenedState, groups: String) -> Pub
         replace: args.new,
         unconfirmed_bytes: UNCONFIRMED_BYTES,
         observer: None,
-    }
+    })
 }
 
 /// Watches until the run has ended, the feed has failed or somebody says stop.

@@ -6,6 +6,7 @@
 //! }
 //! ```
 
+mod budget;
 mod cli;
 mod convert;
 mod dead_letters;

@@ -11,6 +11,7 @@ use tick_sdk::budget::Budget;
 use tick_sdk::quantity::{parse_bytes, parse_count, parse_duration_ns};
 use tick_sdk::rabbitmq::Durability;
 
+use crate::budget;
 use crate::ended::{Ended, UsageError};
 use crate::generate::parse_skew;
 use crate::info::survey::Survey;
@@ -73,9 +74,10 @@ struct SpreadArgs {
 #[command(next_help_heading = "Brokers")]
 struct BrokerArgs {
     /// Messages a second that the first node of a cluster may be given, and each further one. A
-    /// node that is in no cluster counts as a first one
-    #[arg(long, value_name = "N,N…|off", default_value_t)]
-    budget: Budget,
+    /// node that is in no cluster counts as a first one [default: what `orchard perf budget`
+    /// measured, else 30000,15000]
+    #[arg(long, value_name = "N,N…|off")]
+    budget: Option<Budget>,
     /// Bytes a second that a node delivers in large frames, each strategy's copy counted
     #[arg(long, value_name = "BYTES", default_value = "900M", value_parser = parse_count)]
     node_bytes: u64,
@@ -124,7 +126,7 @@ pub(crate) fn run(args: PlanArgs) -> Result<Ended> {
         shards: args.shards,
         keys: keys(&args)?,
     };
-    let cluster = args.brokers.brokers(args.durability);
+    let cluster = args.brokers.brokers(args.durability)?;
     let mut layouts = vec![Layout::new("one cluster", &demand, cluster.clone())];
     if args.durability == Durability::Memory {
         let budget = cluster.budget.rate(0).map_or(Budget::OFF, Budget::same);
@@ -145,9 +147,9 @@ impl Layout {
 }
 
 impl BrokerArgs {
-    fn brokers(&self, durability: Durability) -> Brokers {
-        Brokers {
-            budget: self.budget.clone(),
+    fn brokers(&self, durability: Durability) -> Result<Brokers> {
+        Ok(Brokers {
+            budget: budget::or_measured(self.budget.as_ref())?,
             node_bytes: self.node_bytes as f64,
             message_cost: self.message_cost as f64 * 1e-9,
             replicas: if durability == Durability::Replicated { 3 } else { 1 },
@@ -155,7 +157,7 @@ impl BrokerArgs {
             shard_ticks: self.shard_ticks as f64,
             hop: self.hop as f64 * 1e-9,
             headroom: f64::from(self.headroom) / 100.0,
-        }
+        })
     }
 }
 

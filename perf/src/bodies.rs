@@ -51,12 +51,15 @@ impl BodiesArgs {
 struct Watch {
     probe: Arc<Probe>,
     sent: AtomicU64,
+    /// From the step's begin to the first body, in ns.
+    began_ns: AtomicU64,
     queues: u64,
 }
 
 impl BodyObserver for Watch {
-    fn began(&self, _: Instant) {
-        self.probe.origin();
+    fn began(&self, at: Instant) {
+        let after = at.saturating_duration_since(self.probe.origin());
+        self.began_ns.store(after.as_nanos() as u64, Ordering::Release);
     }
 
     fn sent(&self) {
@@ -71,7 +74,8 @@ impl BodyObserver for Watch {
 
     fn delivered(&self, due: Duration) {
         self.probe.count(Point::Delivered, 1);
-        self.probe.record(Point::Delivered, &[Sample::one(due.as_nanos() as u64)], self.probe.now_ns());
+        let due_ns = self.began_ns.load(Ordering::Acquire) + due.as_nanos() as u64;
+        self.probe.record(Point::Delivered, &[Sample::one(due_ns)], self.probe.now_ns());
     }
 }
 
@@ -88,7 +92,12 @@ pub(crate) fn step(
 ) -> Result<Step, BrokerError> {
     let load = args.load();
     let probe = Arc::new(Probe::new(Duration::ZERO));
-    let watch = Watch { probe: probe.clone(), sent: AtomicU64::new(0), queues: load.queues.into() };
+    let watch = Watch {
+        probe: probe.clone(),
+        sent: AtomicU64::new(0),
+        began_ns: AtomicU64::new(0),
+        queues: load.queues.into(),
+    };
     std::thread::scope(|scope| {
         let moving = scope.spawn(|| move_bodies(broker, &load, stop, &watch));
         let messages = || Messages { sent: watch.sent.load(Ordering::Relaxed), ..Messages::default() };

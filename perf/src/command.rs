@@ -12,6 +12,7 @@ use tick_sdk::rabbitmq::{BrokerError, BrokerUrl, bodies as sdk_bodies};
 use crate::args::{BrokerArgs, LedgerArgs, LoadArgs, OutputArgs};
 use crate::bodies::{self, BodiesArgs};
 use crate::broker_metrics::BrokerMetrics;
+use crate::budget::{self, BudgetArgs, BudgetError};
 use crate::compare::{self, CompareArgs, CompareError};
 use crate::embedded::Embedded;
 use crate::feeds::{Feeds, FeedsError, Part};
@@ -56,6 +57,8 @@ enum Workload {
     Memory(OutputArgs),
     /// What loopback TCP carries on this machine
     Loopback(OutputArgs),
+    /// How many messages/s these brokers carry in time, for `ingest` and `plan`
+    Budget(BudgetArgs),
     /// Set two results of --json side by side
     Compare(CompareArgs),
 }
@@ -121,6 +124,9 @@ pub enum PerfError {
     /// A log, or Prometheus.
     #[error(transparent)]
     Live(#[from] LiveError),
+    /// A budget that cannot be measured.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
     /// Results that cannot be compared.
     #[error(transparent)]
     Compare(#[from] CompareError),
@@ -180,6 +186,7 @@ pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
             let step = bodies::step(&named[0], load, &metrics, &mut session.live, stop)?;
             session.finish(vec![step], None)
         }
+        Workload::Budget(args) => Ok(budget::run(args, stop)?),
         Workload::Compare(args) => Ok(compare::run(args)?),
         Workload::Memory(output) => Session::open("memory", output, stop)?.finish(limits::memory(), None),
         Workload::Loopback(output) => {
@@ -224,9 +231,20 @@ fn embedded(load: &EmbeddedLoad, stop: &AtomicBool) -> Result<(), PerfError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = load.threads.map_or(cores, usize::from);
     session.set("threads", threads);
-    let ledger = session.ledger(&load.ledger, &folder);
+    // As `orchard replay` does, whatever servers there are.
+    let ledger =
+        load.ledger.state.clone().unwrap_or_else(|| folder.path().join("ledger").display().to_string());
+    session.set("ledger", ledger_kind(&ledger));
     let embedded = Embedded { load: &load.load, threads, ledger, folder: folder.path(), stop };
     session.rates(&load.load, |plan, live| Ok(embedded.step(plan, live)?))
+}
+
+fn ledger_kind(ledger: &str) -> &'static str {
+    match ledger.split_once("://") {
+        Some(_) => "PostgreSQL",
+        None if ledger == "memory" => "memory",
+        None => "SQLite",
+    }
 }
 
 /// One measurement under way.
@@ -274,12 +292,7 @@ impl<'a> Session<'a> {
         let postgres = || std::env::var("ORCHARD_TEST_POSTGRES").ok();
         let temporary = || folder.path().join("ledger").display().to_string();
         let ledger = args.state.clone().or_else(postgres).unwrap_or_else(temporary);
-        let kind = match ledger.split_once("://") {
-            Some(_) => "PostgreSQL",
-            None if ledger == "memory" => "memory",
-            None => "SQLite",
-        };
-        self.set("ledger", kind);
+        self.set("ledger", ledger_kind(&ledger));
         ledger
     }
 

@@ -7,6 +7,7 @@
 mod args;
 mod bodies;
 mod broker_metrics;
+mod budget;
 mod command;
 mod compare;
 mod embedded;
@@ -28,6 +29,7 @@ mod table;
 mod units;
 mod way;
 
+pub use budget::{BUDGET_FILE, BudgetError, MeasuredBudget, read_budget};
 pub use command::{PerfArgs, PerfError, run};
 pub use compare::CompareError;
 pub use feeds::FeedsError;

@@ -80,6 +80,11 @@ impl Live {
         })
     }
 
+    /// Nothing but lines a second, if those.
+    pub(crate) fn lines(has_lines: bool) -> Self {
+        Self { has_lines, has_header: false, has_gauges: false, began: Instant::now(), log: None }
+    }
+
     /// Begins another step.
     pub(crate) fn heading(&mut self, text: &str) {
         if self.has_lines {

@@ -53,9 +53,9 @@ pub(crate) struct IngestArgs {
     /// End when everything is published, without waiting for the strategies
     #[arg(long, help_heading = "Run")]
     pub(super) detach: bool,
-    /// Messages a second for each broker, as 30000,15000, or off
-    #[arg(long, value_name = "RATES", default_value_t = Budget::default(), help_heading = "Pace")]
-    pub(super) budget: Budget,
+    /// Messages a second for each broker, as 30000,15000, or off [default: what `orchard perf budget` measured, else 30000,15000]
+    #[arg(long, value_name = "RATES", help_heading = "Pace")]
+    pub(super) budget: Option<Budget>,
     /// How long a tick may wait for others while the budget allows no message
     #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = parse_duration, help_heading = "Pace")]
     pub(super) linger: Duration,

@@ -4,16 +4,18 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use tick_sdk::RunId;
+use tick_sdk::budget::{Budget, place_shards};
 use tick_sdk::rabbitmq::publisher::{ShardStart, Snapshot, StrategyProgress};
 use tick_sdk::run::Manifest;
 
 use super::IngestArgs;
+use crate::budget;
 
 /// The version of the file that is written and read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A resumed run's attempts begin so far above those that were written down: a killed ingester may
 /// have begun some more since.
@@ -28,6 +30,8 @@ pub(super) struct RunRecord {
     /// Where each shard goes on: everything before was confirmed.
     pub(super) shards: Vec<ShardStart>,
     pub(super) strategies: Vec<StrategyProgress>,
+    /// Shards are where it places them, and stay there.
+    budget: String,
     /// The run has ended, or was given up.
     closed: bool,
 }
@@ -59,25 +63,26 @@ pub(super) fn open(args: &IngestArgs, manifest: &Manifest) -> Result<OpenedState
             known.run,
             known.run
         ),
-        (None, _) => begin(args, manifest),
+        (None, _) => begin(args, manifest)?,
     };
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     Ok(OpenedState { folder, record })
 }
 
-fn begin(args: &IngestArgs, manifest: &Manifest) -> RunRecord {
+fn begin(args: &IngestArgs, manifest: &Manifest) -> Result<RunRecord> {
     let shards = args.shards;
     let strategy = |wanted: &super::args::WantedStrategy| {
         StrategyProgress::from_start(wanted.name.clone(), wanted.required, shards)
     };
-    RunRecord {
+    Ok(RunRecord {
         version: VERSION,
         run: RunId::random(),
         manifest: manifest.to_string(),
         shards: vec![ShardStart::default(); usize::from(shards)],
         strategies: args.strategies.iter().map(strategy).collect(),
+        budget: budget::or_measured(args.budget.as_ref())?.to_string(),
         closed: false,
-    }
+    })
 }
 
 fn resume(args: &IngestArgs, mut known: RunRecord, manifest: &Manifest) -> Result<RunRecord> {
@@ -102,6 +107,19 @@ fn resume(args: &IngestArgs, mut known: RunRecord, manifest: &Manifest) -> Resul
         };
         strategy.state.required = wanted.required;
     }
+    if let Some(budget) = &args.budget {
+        let nodes = args.broker.len();
+        let places = |budget: &Budget| place_shards(args.shards, &budget.weights(nodes));
+        if places(budget) != places(&known.budget()?) {
+            bail!(
+                "run {} was begun with --budget {}, and with {budget} its shards would change brokers\n  \
+                 leave --budget out",
+                known.run,
+                known.budget
+            );
+        }
+        known.budget = budget.to_string();
+    }
     known.shards.iter_mut().for_each(|shard| shard.attempt += ATTEMPTS_SINCE);
     Ok(known)
 }
@@ -120,6 +138,13 @@ fn read(folder: &Path) -> Result<Option<RunRecord>> {
         bail!("{} is of version {found}, and this program reads {VERSION}", path.display());
     }
     Ok(Some(record))
+}
+
+impl RunRecord {
+    /// Messages a second for each broker.
+    pub(super) fn budget(&self) -> Result<Budget> {
+        self.budget.parse().map_err(|problem| anyhow!("the record of run {}: {problem}", self.run))
+    }
 }
 
 impl OpenedState {

@@ -140,7 +140,8 @@ fn matched<'a>(a: &'a [Step], b: &'a [Step]) -> Matched<'a> {
     let mut left: Vec<&Step> = b.iter().collect();
     let (mut pairs, mut only_a) = (Vec::new(), Vec::new());
     for step in a {
-        match left.iter().position(|other| step.name == other.name && same_rate(step.offered, other.offered)) {
+        match left.iter().position(|other| step.name == other.name && same_rate(step.offered, other.offered))
+        {
             Some(at) => pairs.push((step, left.remove(at))),
             None => only_a.push(step.offered),
         }
