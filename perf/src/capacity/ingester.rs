@@ -36,6 +36,8 @@ pub(super) struct Ingester<'a> {
     /// Ticks that were due before this are cut.
     read_to: u64,
     room: f64,
+    /// Where a pause begins to look if it takes shards in turn.
+    next: usize,
     pub(super) frames: u64,
 }
 
@@ -89,6 +91,7 @@ impl<'a> Ingester<'a> {
             now: 0,
             read_to: 0,
             room: (READ_AHEAD_BYTES / f64::from(scenario.shards)).clamp(SHARD_BYTES[0], SHARD_BYTES[1]),
+            next: 0,
             frames: 0,
         }
     }
@@ -135,7 +138,9 @@ impl<'a> Ingester<'a> {
     fn pause(&mut self, hosts: &mut Hosts) -> u64 {
         let cost = u32::from(self.scenario.strategies);
         let mut patience = u64::MAX;
-        for index in 0..self.shards.len() {
+        let shards = self.shards.len();
+        let first = if self.scenario.in_turn { self.next } else { 0 };
+        for index in (first..first + shards).map(|place| place % shards) {
             let shard = &mut self.shards[index];
             let count = shard.taken - shard.sent;
             if count == 0 {
@@ -147,6 +152,7 @@ impl<'a> Ingester<'a> {
                 0 => {
                     self.wait_for_room(index);
                     self.send(index, count, hosts);
+                    self.next = (index + 1) % shards;
                 }
                 wait => patience = patience.min(wait),
             }

@@ -69,8 +69,8 @@ fn steps() -> Vec<(&'static str, Scenario)> {
     vec![
         ("A: 5k on one machine", Scenario { rate: 5e3, instruments: 64, ..one.clone() }),
         ("B: 1M on one machine", Scenario { rate: 1e6, ..one.clone() }),
-        ("C: 10M on one machine", Scenario { rate: 10e6, shards: 4, peak: 3.0, instruments: 10_000, ..one }),
-        ("D: 20M on one machine", Scenario { shards: 4, instances: 2, peak: 1.0, ..twenty }),
+        ("C: 10M, one node", Scenario { rate: 10e6, shards: 4, peak: 3.0, instruments: 10_000, ..one }),
+        ("D: 20M, one node", Scenario { shards: 4, instances: 2, peak: 1.0, ..twenty }),
         ("E: 20M, cluster of 3 nodes", three.clone()),
         ("F: 20M, 3 independent nodes", Scenario { budget: independent, ..three }),
         ("G: 60M, 10 nodes, one feed", ten.clone()),
@@ -91,8 +91,13 @@ impl Rung {
         let states = f64::from(scenario.instruments) * f64::from(strategies) * INSTRUMENT_BYTES;
         let host_memory_bytes = f64::from(hosts) * (PROCESS_BYTES + UNACKNOWLEDGED_BYTES) + states;
         let stored_a_day_bytes = scenario.rate * TICK_BYTES * DAY;
-        let scenario =
-            Scenario { costs: args.costs.clone(), seed: args.seed, seconds: args.seconds, ..scenario };
+        let scenario = Scenario {
+            costs: args.costs.clone(),
+            seed: args.seed,
+            seconds: args.seconds,
+            in_turn: args.in_turn,
+            ..scenario
+        };
         Ok(Self { name, machines, host_memory_bytes, stored_a_day_bytes, report: capacity(&scenario)? })
     }
 
@@ -129,7 +134,7 @@ impl Rung {
             time(latency.p99),
             time(latency.max),
             bytes(report.backlog_max as f64 * TICK_BYTES),
-            report.binding.name(),
+            report.binds(),
         )
     }
 

@@ -83,6 +83,11 @@ impl Report {
         self.uses.iter().all(|used| used.needed_mean <= 1.0)
     }
 
+    /// The binding resource's name, where anything is used enough to speak of.
+    pub(super) fn binds(&self) -> &'static str {
+        if self.binding_use() < 0.05 { "nothing" } else { self.binding.name() }
+    }
+
     /// For people.
     pub(super) fn text(&self) -> String {
         let Scenario { feeds, shards, nodes, strategies, instances, seconds, .. } = self.scenario;
@@ -128,8 +133,8 @@ impl Report {
             (true, true) => "follows, bursts included",
         };
         text.push_str(&format!(
-            "Binding   {}: the peak needs {} of it; {verdict}\n",
-            self.binding.name(),
+            "Binding   {}: the peak needs {} of what it needs most of; {verdict}\n",
+            self.binds(),
             percent(self.binding_use()),
         ));
         text
