@@ -49,7 +49,7 @@ pub struct CapacityArgs {
     /// A burst's rate, of the average [default: 1, no bursts; opra: 14]
     #[arg(long, value_name = "RATIO", value_parser = ratio)]
     pub peak: Option<f64>,
-    /// A burst's length
+    /// A burst's length; shorter where the ticks in bursts do not last for one
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = duration)]
     pub burst: u64,
     /// The part of all ticks that come in bursts
