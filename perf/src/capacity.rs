@@ -40,7 +40,7 @@ const MOST_TICKS: f64 = 1e12;
 #[derive(Clone, Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct CapacityArgs {
-    /// A market's shape; `opra` also sets what is not given of rate, peak, instruments and burst
+    /// A market's shape; `opra` also sets what is not given of rate, peak and instruments
     #[arg(long, value_name = "flat|day|opra", default_value = "flat")]
     pub market: Market,
     /// Ticks/s on average [default: 1M; opra: 17.1M]
