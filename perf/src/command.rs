@@ -13,6 +13,7 @@ use crate::args::{BrokerArgs, LedgerArgs, LoadArgs, OutputArgs};
 use crate::bodies::{self, BodiesArgs};
 use crate::broker_metrics::BrokerMetrics;
 use crate::budget::{self, BudgetArgs, BudgetError};
+use crate::capacity::{self, CapacityArgs, CapacityError};
 use crate::compare::{self, CompareArgs, CompareError};
 use crate::embedded::Embedded;
 use crate::feeds::{Feeds, FeedsError, Part};
@@ -59,6 +60,8 @@ enum Workload {
     Loopback(OutputArgs),
     /// How many messages/s these brokers carry in time, for `ingest` and `plan`
     Budget(BudgetArgs),
+    /// Simulate a feed that this machine cannot carry: what is busy, what waits, what breaks first
+    Capacity(CapacityArgs),
     /// Set two results of --json side by side
     Compare(CompareArgs),
 }
@@ -127,6 +130,9 @@ pub enum PerfError {
     /// A budget that cannot be measured.
     #[error(transparent)]
     Budget(#[from] BudgetError),
+    /// A feed that cannot be simulated.
+    #[error(transparent)]
+    Capacity(#[from] CapacityError),
     /// Results that cannot be compared.
     #[error(transparent)]
     Compare(#[from] CompareError),
@@ -187,6 +193,7 @@ pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
             session.finish(vec![step], None)
         }
         Workload::Budget(args) => Ok(budget::run(args, stop)?),
+        Workload::Capacity(args) => Ok(capacity::run(args)?),
         Workload::Compare(args) => Ok(compare::run(args)?),
         Workload::Memory(output) => Session::open("memory", output, stop)?.finish(limits::memory(), None),
         Workload::Loopback(output) => {

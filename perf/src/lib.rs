@@ -8,6 +8,7 @@ mod args;
 mod bodies;
 mod broker_metrics;
 mod budget;
+mod capacity;
 mod command;
 mod compare;
 mod embedded;
@@ -30,6 +31,7 @@ mod units;
 mod way;
 
 pub use budget::{BUDGET_FILE, BudgetError, MeasuredBudget, read_budget};
+pub use capacity::CapacityError;
 pub use command::{PerfArgs, PerfError, run};
 pub use compare::CompareError;
 pub use feeds::FeedsError;

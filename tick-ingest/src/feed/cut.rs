@@ -25,6 +25,9 @@ pub(super) struct Cutter<'a, S: FrameSender> {
     watermark: u64,
     ticks: u64,
     frames: u64,
+    /// The shard that is asked first at the next pause: whoever was served last is asked last, or the
+    /// first shards would have the whole budget.
+    turn: usize,
 }
 
 #[derive(Default)]
@@ -60,6 +63,7 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
             watermark: 0,
             ticks: 0,
             frames: 0,
+            turn: 0,
         }
     }
 
@@ -154,7 +158,8 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
     pub(super) fn pause(&mut self) -> Result<Duration, TransportError> {
         let now = Instant::now();
         let mut patience = Duration::MAX;
-        for index in 0..self.shards.len() {
+        let (first, shards) = (self.turn, self.shards.len());
+        for index in (0..shards).map(|place| (first + place) % shards) {
             let shard = &mut self.shards[index];
             if shard.ticks.is_empty() {
                 if shard.told < self.watermark {
@@ -168,7 +173,10 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
                 false => Duration::MAX,
             };
             match left.min(delay) {
-                Duration::ZERO => self.send_frame(index, FrameFlags::TICKS)?,
+                Duration::ZERO => {
+                    self.send_frame(index, FrameFlags::TICKS)?;
+                    self.turn = index + 1;
+                }
                 wait => patience = patience.min(wait),
             }
         }

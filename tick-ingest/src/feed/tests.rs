@@ -91,3 +91,41 @@ fn a_start_beyond_the_end_is_an_error() {
     let error = run_plan(&plan(100, 16, None, vec![101, 0, 0])).unwrap_err();
     assert!(error.to_string().contains("101 were sent before"), "{error}");
 }
+
+/// Takes one frame a pause, whoever offers it first.
+#[derive(Default)]
+struct ShortOfBudget {
+    tokens: Mutex<u32>,
+    frames: Mutex<[u32; SHARDS as usize]>,
+}
+
+impl FrameSender for ShortOfBudget {
+    fn send(&self, frame: Arc<Frame>) -> Result<(), TransportError> {
+        *self.tokens.lock().unwrap() -= 1;
+        self.frames.lock().unwrap()[usize::from(frame.header.shard)] += 1;
+        Ok(())
+    }
+
+    fn delay(&self, _: u16) -> Duration {
+        if *self.tokens.lock().unwrap() > 0 { Duration::ZERO } else { Duration::MAX }
+    }
+}
+
+#[test]
+fn shards_share_a_short_budget() {
+    let plan = FeedPlan {
+        gather: Gather { linger: Duration::MAX, ..Gather::default() },
+        ..plan(0, 1 << 20, None, Vec::new())
+    };
+    let sender = ShortOfBudget::default();
+    let mut cutter = Cutter::new(&plan, &sender);
+    cutter.name(&(0..12).map(|number| format!("S{number:05}")).collect::<Vec<_>>());
+    for ts in 0..30 {
+        let ticks: Vec<Tick> =
+            (0..12).map(|id| Tick::trade(ts, ts, 1, 1, tick_sdk::Side::NONE).of(id)).collect();
+        cutter.send(&ticks).unwrap();
+        *sender.tokens.lock().unwrap() = 1;
+        cutter.pause().unwrap();
+    }
+    assert_eq!(*sender.frames.lock().unwrap(), [10; SHARDS as usize]);
+}
