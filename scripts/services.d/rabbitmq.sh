@@ -70,6 +70,7 @@ rabbitmq_create() {
 		# A killed client makes it write whole queues as text: minutes of work and gigabytes of memory.
 		log.file.level = ${ORCHARD_TEST_BROKER_LOG:-critical}
 	CONF
+    cat "${ORCHARD_TEST_BROKER_CONF:-$here/../deploy/rabbitmq/rabbitmq.conf}" >>"$home/rabbitmq.conf"
 }
 
 # rabbitmq_cluster_with NODE COUNT: an empty node joins those that it finds.
