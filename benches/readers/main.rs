@@ -1,82 +1,143 @@
-//! How fast does each format become ticks, on one thread, in bytes of decompressed input?
+//! How fast does each format become ticks, on one thread?
 //!
-//! Everything is generated in memory, so no disk and no decompression is measured, but the copy
-//! into the reader's own buffers is, as from a file in the page cache.
+//!     cargo bench --bench readers [-- FORMAT]
+//!
+//! Input is generated in memory and opened as a file is, so the copy into the reader's own buffers is in
+//! the time, as from a file in the page cache. Text is measured in bytes, and its baseline is memchr
+//! looking for the ends of lines; DBN in records, and its baseline is the `dbn` crate's bare loop, which
+//! looks at each record's type. Excluded are disks, threads and, but for DBN's packed rows, decompression.
 
-use std::fmt::Write;
 use std::hint::black_box;
-use std::io::Cursor;
-use std::sync::Arc;
+use std::io::{Cursor, Read};
+use std::time::Duration;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tick_ingest::{Batch, ReadOptions, detect};
+use ::dbn::Schema;
+use ::dbn::decode::DecodeRecordRef;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use orchard as _; // for its allocator
+use tick_ingest::formats::dbn::DbnReader;
+use tick_ingest::formats::orchard_csv::{CsvTickWriter, HEADER};
+use tick_ingest::{Batch, ReadOptions, Reader};
+use tick_sdk::{Side, Tick};
 
-/// Captures of Binance's streams with the shapes and the shares of events of a real one: three
-/// book tickers for a trade, and in the mixture a depth update of 1,600 bytes for every 13 of them.
-fn binance_stream(c: &mut Criterion) {
-    let mut group = c.benchmark_group("binance_stream");
-    for (name, depth) in [("book_tickers_and_trades", false), ("with_depth", true)] {
-        let (capture, ticks) = capture(100_000, depth);
-        let capture: Arc<[u8]> = capture.into_bytes().into();
-        group.throughput(Throughput::Bytes(capture.len() as u64));
-        group.bench_function(name, |b| b.iter(|| assert_eq!(read(&capture), ticks)));
+mod inputs;
+
+use inputs::Input;
+
+/// About 8 MB a text format, more than a core's own caches hold.
+const ROWS: u64 = 100_000;
+/// 56 to 80 MB.
+const RECORDS: u64 = 1_000_000;
+
+fn text(criterion: &mut Criterion) {
+    for (format, inputs) in [
+        ("Binance streams", inputs::binance_stream::all(ROWS)),
+        ("CSV", inputs::csv::all(ROWS)),
+        ("mapped CSV", inputs::mapped_csv::all(ROWS)),
+    ] {
+        let mut group = criterion.benchmark_group(format!("readers/{format}"));
+        let bytes = &inputs[0].bytes;
+        group.throughput(Throughput::Bytes(bytes.len() as u64));
+        group.bench_function("lines alone (baseline)", |bencher| {
+            bencher.iter(|| memchr::memchr_iter(b'\n', bytes).fold(0, |sum, end| sum + black_box(end)));
+        });
+        for input in &inputs {
+            group.throughput(Throughput::Bytes(input.bytes.len() as u64));
+            group.bench_function(input.what, |bencher| bencher.iter(|| read(&mut *input.open().reader)));
+        }
+        group.finish();
     }
+}
+
+fn csv_writer(criterion: &mut Criterion) {
+    const TIME: u64 = 1_723_161_258_362_104_917;
+    let tick = Tick::trade(TIME, TIME + 2_000_000, 61_800_100_000_000, 5_000_000, Side::BUY);
+    let mut writer = CsvTickWriter::new(Vec::new());
+    writer.write(&tick, "BTCUSDT").expect("a Vec takes everything");
+    let line = writer.finish().expect("a Vec takes everything").split_off(HEADER.len() + 1);
+
+    let mut group = criterion.benchmark_group("readers/writing CSV");
+    group.throughput(Throughput::Bytes(ROWS * line.len() as u64));
+    group.bench_function("copy the lines (baseline)", |bencher| {
+        let mut text = Vec::new();
+        bencher.iter(|| {
+            text.clear();
+            (0..ROWS).for_each(|_| text.extend_from_slice(black_box(&line)));
+        });
+    });
+    group.bench_function("Orchard", |bencher| {
+        bencher.iter(|| {
+            let mut writer = CsvTickWriter::new(std::io::sink());
+            for i in 0..ROWS {
+                let tick = Tick { price: tick.price + (i as i64 % 100) * 100_000_000, ..tick };
+                writer.write(black_box(&tick), "BTCUSDT").expect("a sink takes everything");
+            }
+            writer.finish().expect("a sink takes everything");
+        });
+    });
     group.finish();
 }
 
-/// Reads all of it, and says how many ticks it held.
-fn read(source: &Arc<[u8]>) -> usize {
-    let source = Box::new(Cursor::new(Arc::clone(source)));
-    let mut opened =
-        detect::open_reader("in memory", source, &ReadOptions::default()).expect("a known format");
-    let (mut batch, mut ticks) = (Batch::default(), 0);
+fn dbn(criterion: &mut Criterion) {
+    for schema in [Schema::Mbo, Schema::Mbp1, Schema::Trades] {
+        let Input { bytes: plain, .. } = inputs::dbn::input(schema, RECORDS);
+        let packed = zstd::encode_all(&plain[..], 3).expect("memory takes everything");
+        let mut group = criterion.benchmark_group(format!("readers/DBN {schema}"));
+        group.throughput(Throughput::Elements(RECORDS));
+        // Both sides inflate for themselves, on this thread.
+        let (plain, packed) = (&*plain.to_vec().leak(), &*packed.leak());
+        for (what, is_packed) in [("plain", false), ("zstd", true)] {
+            let open = || -> Box<dyn Read + Send> {
+                match is_packed {
+                    false => Box::new(Cursor::new(plain)),
+                    true => Box::new(zstd::Decoder::new(Cursor::new(packed)).expect("a zstd frame")),
+                }
+            };
+            group.bench_function(BenchmarkId::new("dbn alone (baseline)", what), |bencher| {
+                bencher.iter(|| assert_eq!(bare_loop(open()), RECORDS));
+            });
+            group.bench_function(BenchmarkId::new("ticks", what), |bencher| {
+                bencher.iter(|| {
+                    let reader = DbnReader::open("in memory", open(), &ReadOptions::default());
+                    assert_eq!(read(&mut reader.expect("a valid header")), RECORDS);
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+/// Reads all of it; gives how many lines or records there were.
+fn read(reader: &mut dyn Reader) -> u64 {
+    let (mut batch, mut lines) = (Batch::default(), 0);
     loop {
         batch.clear();
-        let more = opened.reader.read(&mut batch).expect("well-formed");
-        ticks += black_box(&batch.ticks).len();
+        let more = reader.read(&mut batch).expect("well-formed");
+        black_box(&batch.ticks);
+        lines += batch.counts.lines;
         if !more {
-            return ticks;
+            return lines;
         }
     }
 }
 
-fn capture(events: u64, depth: bool) -> (String, usize) {
-    let (mut out, mut ticks) = (String::new(), 0);
-    let mut random = 1u64;
-    for i in 0..events {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let (recv, time) = (1_723_161_255_030_314_667 + i * 150_123, 1_723_161_256_299 + i / 7);
-        let price = 6_180_000 + (random >> 40) % 5_000;
-        let (bid, ask) = (cents(price), cents(price + 10));
-        let (one, two) = (thousandths(random >> 33 & 0x3fff), thousandths(random >> 50));
-        if (random >> 60).is_multiple_of(4) {
-            let maker = random >> 59 & 1 == 1;
-            let id = 5_266_583_935 + i;
-            writeln!(out, "{recv} {{\"stream\":\"btcusdt@trade\",\"data\":{{\"e\":\"trade\",\"E\":{time},\"T\":{time},\"s\":\"BTCUSDT\",\"t\":{id},\"p\":\"{bid}\",\"q\":\"{one}\",\"X\":\"MARKET\",\"m\":{maker}}}}}")
-                .expect("a String takes all");
-            ticks += 1;
-        } else {
-            let id = 5_123_107_839_020 + i;
-            writeln!(out, "{recv} {{\"stream\":\"btcusdt@bookTicker\",\"data\":{{\"e\":\"bookTicker\",\"u\":{id},\"s\":\"BTCUSDT\",\"b\":\"{bid}\",\"B\":\"{one}\",\"a\":\"{ask}\",\"A\":\"{two}\",\"T\":{time},\"E\":{time}}}}}")
-                .expect("a String takes all");
-            ticks += 2;
-        }
-        if depth && i % 13 == 0 {
-            let levels = format!("[\"{bid}\",\"{one}\"],").repeat(35) + "[\"1.00\",\"0.000\"]";
-            writeln!(out, "{recv} {{\"stream\":\"btcusdt@depth@0ms\",\"data\":{{\"e\":\"depthUpdate\",\"E\":{time},\"T\":{time},\"s\":\"BTCUSDT\",\"U\":1,\"u\":2,\"pu\":0,\"b\":[{levels}],\"a\":[{levels}]}}}}")
-                .expect("a String takes all");
-        }
+/// The least that a loop over records does.
+fn bare_loop(input: impl Read) -> u64 {
+    let mut decoder = ::dbn::decode::dbn::Decoder::new(input).expect("a valid header");
+    let mut records = 0;
+    while let Some(record) = decoder.decode_record_ref().expect("valid records") {
+        black_box(record.header().rtype);
+        records += 1;
     }
-    (out, ticks)
+    records
 }
 
-fn cents(n: u64) -> String {
-    format!("{}.{:02}", n / 100, n % 100)
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1));
+    targets = text, csv_writer, dbn
 }
-
-fn thousandths(n: u64) -> String {
-    format!("{}.{:03}", n / 1000, n % 1000)
-}
-
-criterion_group!(benches, binance_stream);
 criterion_main!(benches);
