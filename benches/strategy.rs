@@ -83,8 +83,9 @@ fn lane(name: &str) -> impl FnMut(&[Tick]) {
 /// So close together that a bucket of the recorder's series holds some hundred ticks of an instrument,
 /// as in a run of 100 million.
 fn ticks() -> Vec<Tick> {
+    let is_test = !std::env::args().any(|arg| arg == "--bench");
     let options = GenerateOptions {
-        ticks: TICKS,
+        ticks: if is_test { TICKS / 100 } else { TICKS },
         instruments: INSTRUMENTS,
         mean_gap_ns: 128,
         ..GenerateOptions::default()

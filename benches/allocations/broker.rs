@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) fn path() -> Option<Path> {
     let broker = std::env::var("ORCHARD_TEST_AMQP").ok()?;
     // Each end makes a frame, and the client library takes a delivery's method apart into pieces.
-    Some(Path::new("mapped .ticks → RabbitMQ → Apple's lane", 24.0, move |load| run(&broker, load)))
+    Some(Path::new("mapped .ticks → RabbitMQ → Apple's lane", 32.0, move |load| run(&broker, load)))
 }
 
 fn run(broker: &str, load: Load) -> Counted {

@@ -2,33 +2,25 @@
 
 use std::hint::black_box;
 
-use dbn::Schema;
 use tick_ingest::Batch;
 
 use crate::counting::allocations;
 use crate::inputs::{self, Input};
-use crate::{Counted, Load, Path};
+use crate::{Counted, Path};
 
 pub(crate) fn paths() -> Vec<Path> {
-    let from = |format: &str, inputs: fn(u64) -> Vec<Input>| -> Vec<Path> {
-        let path = |(place, input): (usize, Input)| {
-            let name = format!("reader of {format}: {}", input.what);
-            Path::new(name, 0.1, move |load| read(&inputs(rows(load))[place]))
-        };
-        inputs(1).into_iter().enumerate().map(path).collect()
+    let formats = [
+        ("Binance streams", inputs::binance_stream::ALL),
+        ("CSV", inputs::csv::ALL),
+        ("mapped CSV", inputs::mapped_csv::ALL),
+        ("DBN", inputs::dbn::ALL),
+    ];
+    let path = |format: &str, make: fn(u64) -> Input| {
+        let name = format!("reader of {format}: {}", make(1).what);
+        // Making text takes longer than reading it, and fewer batches show as much.
+        Path::new(name, 0.1, move |load| read(&make((load.frames * load.frame_ticks / 4) as u64)))
     };
-    let mut paths = from("Binance streams", inputs::binance_stream::all);
-    paths.extend(from("CSV", inputs::csv::all));
-    paths.extend(from("mapped CSV", inputs::mapped_csv::all));
-    paths.extend(from("DBN", |records| {
-        [Schema::Mbo, Schema::Mbp1, Schema::Trades].map(|schema| inputs::dbn::input(schema, records)).into()
-    }));
-    paths
-}
-
-/// A quarter of the ticks that other paths have, as all inputs are made for each.
-fn rows(load: Load) -> u64 {
-    (load.frames * load.frame_ticks / 4) as u64
+    formats.iter().flat_map(|(format, all)| all.iter().map(move |make| path(format, *make))).collect()
 }
 
 fn read(input: &Input) -> Counted {

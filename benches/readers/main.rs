@@ -11,7 +11,6 @@ use std::hint::black_box;
 use std::io::{Cursor, Read};
 use std::time::Duration;
 
-use ::dbn::Schema;
 use ::dbn::decode::DecodeRecordRef;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use orchard as _; // for its allocator
@@ -31,10 +30,11 @@ const RECORDS: u64 = 1_000_000;
 
 fn text(criterion: &mut Criterion) {
     for (format, inputs) in [
-        ("Binance streams", inputs::binance_stream::all(ROWS)),
-        ("CSV", inputs::csv::all(ROWS)),
-        ("mapped CSV", inputs::mapped_csv::all(ROWS)),
+        ("Binance streams", inputs::binance_stream::ALL),
+        ("CSV", inputs::csv::ALL),
+        ("mapped CSV", inputs::mapped_csv::ALL),
     ] {
+        let inputs: Vec<_> = inputs.iter().map(|make| make(size(ROWS))).collect();
         let mut group = criterion.benchmark_group(format!("readers/{format}"));
         let bytes = &inputs[0].bytes;
         group.throughput(Throughput::Bytes(bytes.len() as u64));
@@ -79,11 +79,12 @@ fn csv_writer(criterion: &mut Criterion) {
 }
 
 fn dbn(criterion: &mut Criterion) {
-    for schema in [Schema::Mbo, Schema::Mbp1, Schema::Trades] {
-        let Input { bytes: plain, .. } = inputs::dbn::input(schema, RECORDS);
+    let records = size(RECORDS);
+    for make in inputs::dbn::ALL {
+        let Input { what: schema, bytes: plain, .. } = make(records);
         let packed = zstd::encode_all(&plain[..], 3).expect("memory takes everything");
         let mut group = criterion.benchmark_group(format!("readers/DBN {schema}"));
-        group.throughput(Throughput::Elements(RECORDS));
+        group.throughput(Throughput::Elements(records));
         // Both sides inflate for themselves, on this thread.
         let (plain, packed) = (&*plain.to_vec().leak(), &*packed.leak());
         for (what, is_packed) in [("plain", false), ("zstd", true)] {
@@ -94,17 +95,23 @@ fn dbn(criterion: &mut Criterion) {
                 }
             };
             group.bench_function(BenchmarkId::new("dbn alone (baseline)", what), |bencher| {
-                bencher.iter(|| assert_eq!(bare_loop(open()), RECORDS));
+                bencher.iter(|| assert_eq!(bare_loop(open()), records));
             });
             group.bench_function(BenchmarkId::new("ticks", what), |bencher| {
                 bencher.iter(|| {
                     let reader = DbnReader::open("in memory", open(), &ReadOptions::default());
-                    assert_eq!(read(&mut reader.expect("a valid header")), RECORDS);
+                    assert_eq!(read(&mut reader.expect("a valid header")), records);
                 });
             });
         }
         group.finish();
     }
+}
+
+/// As a test a hundredth is enough.
+fn size(measured: u64) -> u64 {
+    let is_test = !std::env::args().any(|arg| arg == "--bench");
+    if is_test { measured / 100 } else { measured }
 }
 
 /// Reads all of it; gives how many lines or records there were.

@@ -5,12 +5,13 @@ use std::fmt::Write;
 use super::Input;
 
 /// Three book tickers for a trade; and the same with a depth update of 1,600 bytes for every 13 of them.
-pub(crate) fn all(events: u64) -> Vec<Input> {
-    let named = |what, with_depth| {
-        let bytes = capture(events, with_depth).into_bytes().into();
-        Input { what, file: "in memory", bytes, mapping: None }
-    };
-    vec![named("bookTicker and trade lines only", false), named("with depth updates", true)]
+pub(crate) const ALL: &[fn(u64) -> Input] = &[
+    |events| named("bookTicker and trade lines only", capture(events, false)),
+    |events| named("with depth updates", capture(events, true)),
+];
+
+fn named(what: &'static str, capture: String) -> Input {
+    Input { what, file: "in memory", bytes: capture.into_bytes().into(), mapping: None }
 }
 
 fn capture(events: u64, with_depth: bool) -> String {

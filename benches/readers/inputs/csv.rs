@@ -8,18 +8,19 @@ use tick_sdk::{Kind, Side, Tick};
 
 use super::{Input, Walk, text};
 
-/// One of each format, with so many rows.
-pub(crate) fn all(rows: u64) -> Vec<Input> {
-    let named = |what, file, bytes| Input { what, file, bytes, mapping: None };
-    vec![
-        named("Orchard", "x.csv", orchard(rows, 1)),
-        named("Orchard, 64 symbols in turn", "x.csv", orchard(rows, 64)),
-        named("Binance trades", "BTCUSDT-trades-2024-08-08.csv", binance_trades(rows)),
-        named("Binance aggTrades", "BTCUSDT-aggTrades-2024-08-08.csv", binance_agg_trades(rows)),
-        named("Binance bookTicker", "BTCUSDT-bookTicker-2024-08-08.csv", binance_book_ticker(rows)),
-        named("Tardis trades", "x.csv", tardis_trades(rows)),
-        named("Tardis quotes", "x.csv", tardis_quotes(rows)),
-    ]
+/// Makes an input of each format, of so many rows.
+pub(crate) const ALL: &[fn(u64) -> Input] = &[
+    |rows| named("Orchard", "x.csv", orchard(rows, 1)),
+    |rows| named("Orchard, 64 symbols in turn", "x.csv", orchard(rows, 64)),
+    |rows| named("Binance trades", "BTCUSDT-trades-2024-08-08.csv", binance_trades(rows)),
+    |rows| named("Binance aggTrades", "BTCUSDT-aggTrades-2024-08-08.csv", binance_agg_trades(rows)),
+    |rows| named("Binance bookTicker", "BTCUSDT-bookTicker-2024-08-08.csv", binance_book_ticker(rows)),
+    |rows| named("Tardis trades", "x.csv", tardis_trades(rows)),
+    |rows| named("Tardis quotes", "x.csv", tardis_quotes(rows)),
+];
+
+fn named(what: &'static str, file: &'static str, bytes: Arc<[u8]>) -> Input {
+    Input { what, file, bytes, mapping: None }
 }
 
 fn orchard(rows: u64, symbols: u64) -> Arc<[u8]> {

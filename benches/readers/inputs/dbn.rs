@@ -13,8 +13,14 @@ const INSTRUMENTS: u64 = 64;
 /// 2020-12-28, 00:00 UTC.
 const START: u64 = 1_609_113_600_000_000_000;
 
-/// So many records of a schema, plain.
-pub(crate) fn input(schema: Schema, records: u64) -> Input {
+/// Makes an input of each schema, plain, of so many records.
+pub(crate) const ALL: &[fn(u64) -> Input] = &[
+    |records| input(Schema::Mbo, records),
+    |records| input(Schema::Mbp1, records),
+    |records| input(Schema::Trades, records),
+];
+
+fn input(schema: Schema, records: u64) -> Input {
     let bytes = generate(schema, records).into();
     Input { what: schema.as_str(), file: "in memory", bytes, mapping: None }
 }

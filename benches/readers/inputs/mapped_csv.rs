@@ -4,10 +4,8 @@ use std::fmt::Write;
 
 use super::{Input, text};
 
-/// One of each kind of time, with so many rows.
-pub(crate) fn all(rows: u64) -> Vec<Input> {
-    vec![in_milliseconds(rows), in_rfc_3339(rows), by_pattern(rows)]
-}
+/// Makes an input of each kind of time, of so many rows.
+pub(crate) const ALL: &[fn(u64) -> Input] = &[in_milliseconds, in_rfc_3339, by_pattern];
 
 fn in_milliseconds(rows: u64) -> Input {
     let bytes = text("ts,local_ts,sym,px,qty,aggressor", rows, |walk, out| {
