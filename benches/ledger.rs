@@ -3,11 +3,18 @@
 //!     cargo bench --bench ledger
 //!
 //! Each row is one transaction of four lanes, with 100 signals a lane: without state, and with 10,000
-//! keys changed, 2,500 a lane, of 40 bytes each. It includes encoding the keys' states, the
-//! transaction, and folding checkpoints now and then; it excludes the strategies. PostgreSQL is
-//! measured where ORCHARD_TEST_POSTGRES names a server; its rows stay in that database.
+//! keys changed, 2,500 a lane, of 40 bytes each. The baselines make the same commits, encoding included,
+//! and drop them, or append their bytes to a file and wait for no disk. Excluded are the strategies;
+//! folding checkpoints now and then is included. PostgreSQL is measured where ORCHARD_TEST_POSTGRES names
+//! a server (`scripts/services start postgres`); its rows stay in that database.
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use std::fs::File;
+use std::hint::black_box;
+use std::io::Write;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use orchard as _; // for its allocator
 use strategies::ledger::{Commit, LaneId, Ledger, MemoryLedger, PostgresLedger, SqliteLedger};
 use tick_sdk::signal::encode_signals;
 use tick_sdk::{RunId, Signal, Wanted};
@@ -17,44 +24,86 @@ const KEYS: usize = 10_000;
 const SIGNALS: u64 = 100;
 const STATE_BYTES: usize = 40;
 
-/// Commits to four lanes, one after the other.
-struct Committing {
-    ledger: Box<dyn Ledger>,
+fn ledger(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder can be made");
+    let mut group = criterion.benchmark_group("ledger");
+    let mut rows = |name, claimed: Vec<(LaneId, u64)>, take: &mut dyn FnMut(&[Commit])| {
+        let mut commits = Commits { lanes: claimed, seq: 0 };
+        for (what, with_state) in [("signals alone", false), ("10,000 keys changed", true)] {
+            group.bench_function(BenchmarkId::new(name, what), |bencher| {
+                bencher.iter(|| take(black_box(&commits.next(with_state))));
+            });
+        }
+    };
+
+    let run = RunId::random();
+    rows("made and dropped (baseline)", lanes(run).map(|lane| (lane, 1)).collect(), &mut |_| {});
+    let mut file = File::create(folder.path().join("appended")).expect("the file can be made");
+    let mut bytes = Vec::new();
+    rows("appended to a file (baseline)", lanes(run).map(|lane| (lane, 1)).collect(), &mut |commits| {
+        append(commits, &mut bytes);
+        file.write_all(&bytes).expect("there is room");
+    });
+    let mut ledgers: Vec<(_, Box<dyn Ledger>)> = vec![
+        ("memory", Box::<MemoryLedger>::default()),
+        ("SQLite", Box::new(SqliteLedger::open(folder.path()).expect("a ledger can be made"))),
+    ];
+    if let Ok(url) = std::env::var("ORCHARD_TEST_POSTGRES") {
+        ledgers.push(("PostgreSQL", Box::new(PostgresLedger::open(&url).expect("the server is there"))));
+    }
+    for (name, mut ledger) in ledgers {
+        let claim = |lane: LaneId| {
+            let epoch = ledger.claim(&lane, 0).expect("the ledger is new").epoch;
+            (lane, epoch)
+        };
+        let claimed = lanes(run).map(claim).collect();
+        rows(name, claimed, &mut |commits| {
+            assert!(ledger.commit(commits).expect("the ledger takes it").is_empty());
+        });
+    }
+    group.finish();
+}
+
+fn lanes(run: RunId) -> impl Iterator<Item = LaneId> {
+    (0..LANES).map(move |shard| LaneId { run, strategy: "apple".to_owned(), shard })
+}
+
+/// Commits of four lanes, one after the other.
+struct Commits {
     lanes: Vec<(LaneId, u64)>,
     seq: u64,
 }
 
-impl Committing {
-    fn new(mut ledger: Box<dyn Ledger>) -> Self {
-        let run = RunId::random();
-        let lane = |shard| LaneId { run, strategy: "apple".to_owned(), shard };
-        let lanes = (0..LANES).map(lane).map(|lane| {
-            let epoch = ledger.claim(&lane, 0).expect("the ledger is new").epoch;
-            (lane, epoch)
-        });
-        let lanes = lanes.collect();
-        Self { ledger, lanes, seq: 0 }
+impl Commits {
+    fn next(&mut self, with_state: bool) -> Vec<Commit> {
+        let from_seq = self.seq;
+        self.seq += 10_000;
+        let to_seq = self.seq;
+        let commit = |(lane, epoch): &(LaneId, u64)| Commit {
+            lane: lane.clone(),
+            epoch: *epoch,
+            from_seq,
+            to_seq,
+            signals: signals(from_seq),
+            new_instruments: Vec::new(),
+            states: with_state.then(|| states(lane.shard, to_seq)),
+            ended: false,
+            skipped: 0,
+        };
+        self.lanes.iter().map(commit).collect()
     }
+}
 
-    fn commit(&mut self, with_state: bool) {
-        let to_seq = self.seq + 10_000;
-        let commits: Vec<_> = self
-            .lanes
-            .iter()
-            .map(|(lane, epoch)| Commit {
-                lane: lane.clone(),
-                epoch: *epoch,
-                from_seq: self.seq,
-                to_seq,
-                signals: signals(self.seq),
-                new_instruments: Vec::new(),
-                states: with_state.then(|| states(lane.shard, to_seq)),
-                ended: false,
-                skipped: 0,
-            })
-            .collect();
-        assert!(self.ledger.commit(&commits).expect("the ledger takes it").is_empty());
-        self.seq = to_seq;
+/// What any ledger has to store of commits.
+fn append(commits: &[Commit], bytes: &mut Vec<u8>) {
+    bytes.clear();
+    for commit in commits {
+        bytes.extend_from_slice(&commit.to_seq.to_le_bytes());
+        bytes.extend_from_slice(&commit.signals);
+        for (key, state) in commit.states.iter().flatten() {
+            bytes.extend_from_slice(key.as_bytes());
+            bytes.extend_from_slice(state);
+        }
     }
 }
 
@@ -80,23 +129,13 @@ fn states(shard: u16, seq: u64) -> Vec<(String, Vec<u8>)> {
     (0..KEYS / usize::from(LANES)).map(state).collect()
 }
 
-fn commits(criterion: &mut Criterion) {
-    let folder = tempfile::tempdir_in(".").expect("a temporary folder can be made");
-    let mut ledgers: Vec<(_, Box<dyn Ledger>)> = vec![
-        ("memory", Box::<MemoryLedger>::default()),
-        ("SQLite", Box::new(SqliteLedger::open(folder.path()).expect("a ledger can be made"))),
-    ];
-    if let Ok(url) = std::env::var("ORCHARD_TEST_POSTGRES") {
-        ledgers.push(("PostgreSQL", Box::new(PostgresLedger::open(&url).expect("the server is there"))));
-    }
-    for (name, ledger) in ledgers {
-        let mut committing = Committing::new(ledger);
-        let mut group = criterion.benchmark_group(name);
-        group.sample_size(20);
-        group.bench_function("signals alone", |bencher| bencher.iter(|| committing.commit(false)));
-        group.bench_function("10,000 keys changed", |bencher| bencher.iter(|| committing.commit(true)));
-    }
+criterion_group! {
+    name = benches;
+    // Short, as a ledger keeps all that it is given.
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1));
+    targets = ledger
 }
-
-criterion_group!(benches, commits);
 criterion_main!(benches);

@@ -52,7 +52,7 @@ pub struct Counts {
     pub bad_line_examples: Vec<String>,
     /// Sizes above what a tick can hold, kept as [`u64::MAX`].
     pub saturated_sizes: u64,
-    /// Well-formed events that are no ticks, by name.
+    /// Well-formed events that are no ticks, by name; 0 where only an earlier batch had some.
     pub skipped: BTreeMap<String, u64>,
 }
 
@@ -67,19 +67,29 @@ impl Counts {
         let room = Self::EXAMPLES.saturating_sub(self.bad_line_examples.len());
         self.bad_line_examples.extend(other.bad_line_examples.iter().take(room).cloned());
         self.saturated_sizes += other.saturated_sizes;
-        for (name, count) in &other.skipped {
+        for (name, count) in other.skipped.iter().filter(|(_, count)| **count > 0) {
             self.skip(name, *count);
         }
     }
 
+    /// Counts from 0 again. Names stay, as the next batch nearly always has the same.
+    fn clear(&mut self) {
+        let mut skipped = std::mem::take(&mut self.skipped);
+        skipped.values_mut().for_each(|count| *count = 0);
+        *self = Self { skipped, ..Self::default() };
+    }
+
     /// Counts `count` well-formed events called `name` that are no ticks.
     pub fn skip(&mut self, name: &str, count: u64) {
+        // Nearly every event is of a known name, and then no name is made anew.
+        if let Some(known) = self.skipped.get_mut(name) {
+            *known += count;
+            return;
+        }
         // A hostile file can name an event anew on every line: what is kept has a bound.
         const NAMES: usize = 64;
         const LENGTH: usize = 64;
-        let known = self.skipped.contains_key(name);
-        let name =
-            if known || (self.skipped.len() < NAMES && name.len() <= LENGTH) { name } else { "others" };
+        let name = if self.skipped.len() < NAMES && name.len() <= LENGTH { name } else { "others" };
         *self.skipped.entry(name.to_owned()).or_default() += count;
     }
 }
@@ -93,7 +103,7 @@ impl Batch {
         self.ticks.clear();
         self.new_symbols.clear();
         self.late.clear();
-        self.counts = Counts::default();
+        self.counts.clear();
     }
 
     /// Says which line, or record, the next ticks come from, counted from 1.
@@ -204,4 +214,24 @@ fn recent_place(symbol: &[u8]) -> usize {
         _ => symbol.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     };
     (ends.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - RECENT.trailing_zeros())) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_is_used_again_counts_only_its_own() {
+        let (mut batch, mut counts) = (Batch::default(), Counts::default());
+        batch.counts.skip("depthUpdate", 2);
+        counts.add(&batch.counts);
+        batch.clear();
+        batch.counts.skip("forceOrder", 1);
+        counts.add(&batch.counts);
+        let expected = [("depthUpdate".to_owned(), 2), ("forceOrder".to_owned(), 1)];
+        assert_eq!(counts.skipped, BTreeMap::from(expected));
+        let mut only = Counts::default();
+        only.add(&batch.counts);
+        assert!(only.skipped.keys().eq(["forceOrder"]));
+    }
 }

@@ -99,18 +99,28 @@ pub(super) struct Fields {
     event: Option<EventKind>,
 }
 
-/// Why the scan of an object ended before its closing brace; boxed, for what is seldom must not
-/// make the usual result large.
-enum Stop<'a> {
-    /// The event is no tick; this is its name.
-    Skip(Cow<'a, str>),
-    Bad(BadField),
+/// Why the scan of an object ended before its closing brace; two words, for what is seldom must not
+/// make the usual result large, and what is skipped comes often enough to allocate nothing.
+enum Stop {
+    Skip(Unwanted),
+    Bad(Box<BadField>),
     Broken(Broken),
 }
 
-impl From<Broken> for Box<Stop<'_>> {
+/// An event that is no tick, by where its name is.
+#[derive(Clone, Copy)]
+enum Unwanted {
+    Snapshot,
+    Response,
+    /// A wrapped list of events, known by its stream.
+    List,
+    /// One that has a name itself.
+    Named(Value),
+}
+
+impl From<Broken> for Stop {
     fn from(broken: Broken) -> Self {
-        Self::new(Stop::Broken(broken))
+        Self::Broken(broken)
     }
 }
 
@@ -135,11 +145,9 @@ impl Fields {
         let mut scan = Scanner::new(line, start);
         match self.object(line, &mut scan, true).and_then(|()| Ok(scan.end()?)) {
             Ok(()) => {}
-            Err(stop) => match *stop {
-                Stop::Skip(name) => return skipped(line, name),
-                Stop::Bad(bad) => return Err(bad),
-                Stop::Broken(broken) => return Err(broken_at(scan.at, broken.message())),
-            },
+            Err(Stop::Skip(event)) => return skipped(line, self.name_of(event, line)),
+            Err(Stop::Bad(bad)) => return Err(*bad),
+            Err(Stop::Broken(broken)) => return Err(broken_at(scan.at, broken.message())),
         }
         match self.event {
             Some(event) => Ok(Found::Event(event)),
@@ -149,12 +157,7 @@ impl Fields {
     }
 
     /// Scans an object from its opening brace, which is due, to its closing one.
-    fn object<'a>(
-        &mut self,
-        line: &'a [u8],
-        scan: &mut Scanner<'a>,
-        outermost: bool,
-    ) -> Result<(), Box<Stop<'a>>> {
+    fn object<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>, outermost: bool) -> Result<(), Stop> {
         scan.expect(b'{', Broken::NoBrace)?;
         if scan.peek() == b'}' {
             scan.at += 1;
@@ -177,12 +180,7 @@ impl Fields {
 
     /// Remembers where the value of `field` lies; `e` decides whether the event is a tick.
     #[inline(always)]
-    fn value<'a>(
-        &mut self,
-        field: Field,
-        line: &'a [u8],
-        scan: &mut Scanner<'a>,
-    ) -> Result<(), Box<Stop<'a>>> {
+    fn value<'a>(&mut self, field: Field, line: &'a [u8], scan: &mut Scanner<'a>) -> Result<(), Stop> {
         let value = scan.value()?;
         if field == Field::Other {
             return Ok(());
@@ -205,12 +203,7 @@ impl Fields {
 
     #[inline(never)]
     /// A key that is longer than a letter or is written in an unusual way, and its value.
-    fn other_key<'a>(
-        &mut self,
-        line: &'a [u8],
-        scan: &mut Scanner<'a>,
-        outermost: bool,
-    ) -> Result<(), Box<Stop<'a>>> {
+    fn other_key<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>, outermost: bool) -> Result<(), Stop> {
         let key = scan.key()?;
         let resolved;
         let key = if key.kind() == Kind::EscapedText {
@@ -225,14 +218,14 @@ impl Fields {
             b"stream" if outermost => self.value(Field::Stream, line, scan),
             b"ps" => self.value(Field::Pair, line, scan),
             b"data" if outermost => self.wrapped(line, scan),
-            b"lastUpdateId" if no_event => Err(skip("depthSnapshot")),
-            b"result" if outermost && no_event => Err(skip("response")),
+            b"lastUpdateId" if no_event => Err(Stop::Skip(Unwanted::Snapshot)),
+            b"result" if outermost && no_event => Err(Stop::Skip(Unwanted::Response)),
             _ => Ok(scan.value().map(drop)?),
         }
     }
 
     /// The event within its wrapper, which has no keys of an event itself.
-    fn wrapped<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>) -> Result<(), Box<Stop<'a>>> {
+    fn wrapped<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>) -> Result<(), Stop> {
         let beside = |seen: u32| match seen & !Field::Stream.bit() {
             0 => Ok(()),
             _ => Err(bad("data", "stands beside the keys of an event")),
@@ -240,7 +233,7 @@ impl Fields {
         beside(self.seen)?;
         match scan.peek() {
             b'{' => self.object(line, scan, false)?,
-            b'[' => return Err(skip(self.stream_name(line))),
+            b'[' => return Err(Stop::Skip(Unwanted::List)),
             _ => return Ok(scan.value().map(drop)?),
         }
         let inside = self.seen;
@@ -257,33 +250,39 @@ impl Fields {
         Ok(())
     }
 
-    /// A wrapped list of events is known by its stream's name.
-    fn stream_name<'a>(&self, line: &'a [u8]) -> Cow<'a, str> {
-        match self.get(Field::Stream) {
-            Some(value) if value.kind() == Kind::Text => String::from_utf8_lossy(value.text(line)),
-            _ => Cow::Borrowed("list of events"),
+    fn name_of<'a>(&self, event: Unwanted, line: &'a [u8]) -> Cow<'a, str> {
+        let name = match event {
+            Unwanted::Snapshot => return "depthSnapshot".into(),
+            Unwanted::Response => return "response".into(),
+            Unwanted::List => self.get(Field::Stream).filter(|name| name.kind() == Kind::Text),
+            Unwanted::Named(name) => Some(name),
+        };
+        let Some(name) = name else { return "list of events".into() };
+        let text = name.text(line);
+        match name.kind() {
+            // That it can be unescaped was seen before.
+            Kind::EscapedText => match unescape(text) {
+                Ok(text) => String::from_utf8_lossy(&text).into_owned().into(),
+                Err(_) => String::from_utf8_lossy(text),
+            },
+            _ => String::from_utf8_lossy(text),
         }
     }
 }
 
 #[cold]
-fn skip<'a>(name: impl Into<Cow<'a, str>>) -> Box<Stop<'a>> {
-    Box::new(Stop::Skip(name.into()))
+fn bad(field: &'static str, problem: &'static str) -> Stop {
+    Stop::Bad(Box::new(BadField::new(field, problem)))
 }
 
 #[cold]
-fn bad<'a>(field: &'static str, problem: &'static str) -> Box<Stop<'a>> {
-    Box::new(Stop::Bad(BadField::new(field, problem)))
-}
-
-#[cold]
-fn twice<'a>(field: Field) -> Box<Stop<'a>> {
+fn twice(field: Field) -> Stop {
     bad(field.key(), "stands twice in the line")
 }
 
 /// A name with escapes, or of an event that is no tick.
 #[cold]
-fn unusual_event(value: Value, line: &[u8]) -> Result<EventKind, Box<Stop<'_>>> {
+fn unusual_event(value: Value, line: &[u8]) -> Result<EventKind, Stop> {
     let text = value.text(line);
     let name = match value.kind() {
         Kind::Text => Cow::Borrowed(text),
@@ -294,7 +293,7 @@ fn unusual_event(value: Value, line: &[u8]) -> Result<EventKind, Box<Stop<'_>>> 
         b"bookTicker" => Ok(EventKind::BookTicker),
         b"trade" => Ok(EventKind::Trade),
         b"aggTrade" => Ok(EventKind::AggTrade),
-        other => Err(skip(String::from_utf8_lossy(other).into_owned())),
+        _ => Err(Stop::Skip(Unwanted::Named(value))),
     }
 }
 

@@ -55,17 +55,20 @@ impl Link {
         }
     }
 
-    /// Where frames go.
+    /// Where frames go; `address`, the exchange and the key, is asked for once.
     pub(super) fn envelope(
         &mut self,
         mandatory: bool,
-        (exchange, key): (&str, &str),
+        address: impl FnOnce() -> (String, String),
         properties: &BasicProperties,
     ) -> &Envelope {
         if self.envelope.as_ref().is_none_or(|(of, _)| *of != mandatory) {
             self.envelope = None;
         }
-        let make = || (mandatory, Envelope::new(self.channel, exchange, key, mandatory, properties.clone()));
+        let make = || {
+            let (exchange, key) = address();
+            (mandatory, Envelope::new(self.channel, &exchange, &key, mandatory, properties.clone()))
+        };
         &self.envelope.get_or_insert_with(make).1
     }
 

@@ -108,8 +108,8 @@ impl Session<'_> {
             None => {
                 // Where no strategy takes part a frame goes nowhere, and that is no loss.
                 let mandatory = link.stream.cost.load(Ordering::Relaxed) > 0;
-                let (exchange, key) = (plan.feed.exchange(), shard.to_string());
-                let envelope = link.envelope(mandatory, (&exchange, &key), &properties);
+                let address = || (plan.feed.exchange(), shard.to_string());
+                let envelope = link.envelope(mandatory, address, &properties);
                 self.connection.publish(envelope, &parts);
             }
             Some(strategy) => {

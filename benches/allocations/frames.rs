@@ -1,0 +1,64 @@
+//! Frames as bytes.
+
+use rkyv::util::AlignedVec;
+use tick_sdk::{Frame, FrameFlags, FrameHeader, RunId};
+
+use crate::counting::allocations;
+use crate::{Counted, Load, Path, generated};
+
+pub(crate) fn paths() -> Vec<Path> {
+    vec![
+        Path::new("a frame to bytes", 1.1, encode),
+        // What shares the received bytes, which are read in place.
+        Path::new("received bytes to a frame", 1.1, decode),
+    ]
+}
+
+fn frames(load: Load) -> Vec<Frame> {
+    let frame = |(number, ticks): (usize, &[_])| {
+        let header = FrameHeader {
+            run: RunId([1; 16]),
+            shard: 0,
+            shards: 1,
+            attempt: 0,
+            first_seq: (number * load.frame_ticks) as u64,
+            published_at: 0,
+            watermark: 0,
+            flags: FrameFlags::TICKS,
+        };
+        Frame::owned(header, ticks.to_vec())
+    };
+    generated::ticks(load).chunks(load.frame_ticks).enumerate().map(frame).collect()
+}
+
+fn counted(frames: &[Frame], allocations: u64) -> Counted {
+    let ticks = frames.iter().map(|frame| frame.ticks().len() as u64).sum();
+    Counted { allocations, frames: frames.len() as u64, ticks }
+}
+
+fn encode(load: Load) -> Counted {
+    let frames = frames(load);
+    let mut out = AlignedVec::new();
+    let ((), allocations) = allocations(|| {
+        for frame in &frames {
+            frame.encode(&mut out).expect("the frame is small enough");
+        }
+    });
+    counted(&frames, allocations)
+}
+
+fn decode(load: Load) -> Counted {
+    let frames = frames(load);
+    let mut out = AlignedVec::new();
+    let encoded = |frame: &Frame| {
+        frame.encode(&mut out).expect("the frame is small enough");
+        out.to_vec()
+    };
+    let bodies: Vec<_> = frames.iter().map(encoded).collect();
+    let ((), allocations) = allocations(|| {
+        for body in bodies {
+            Frame::decode(body).expect("the frame is whole");
+        }
+    });
+    counted(&frames, allocations)
+}
