@@ -52,3 +52,16 @@ need_venv() {
     quietly timeout 600 "$venv/bin/pip" install -q --disable-pip-version-check -r "$requirements"
     cp "$requirements" "$venv/ready"
 }
+
+# need_cargo_program NAME FOLDER: a program of the workspace `rust`, by its own lock file. All of them share
+# what they build, beside FOLDER or where CARGO_TARGET_DIR says.
+need_cargo_program() {
+    local name=$1 folder=$2 sources target
+    need_program cargo 'install Rust'
+    sources=$(cd "$(dirname "${BASH_SOURCE[0]}")/rust" && pwd)
+    mkdir -p "$folder"
+    target=${CARGO_TARGET_DIR:-$(cd "$folder/.." && pwd)/rust-target}
+    quietly cargo build --release --locked --manifest-path "$sources/Cargo.toml" -p "$name" --target-dir "$target"
+    cp "$target/release/$name" "$folder/$name.new"
+    mv "$folder/$name.new" "$folder/$name"
+}
