@@ -36,9 +36,23 @@ need_debian() {
     esac
     command -v apt-get >/dev/null || skip "install $package; only Debian's is installed for you"
     [ "$(id -u)" = 0 ] || skip "install $package as root: apt-get install $package"
+    install_debian "$package" "$@"
+}
+
+# install_debian PACKAGE…: servers among them are not started, as each peer starts its own.
+install_debian() {
+    local policy=/usr/sbin/policy-rc.d
+    exec 9>/tmp/orchard-packages.lock
+    flock -w 600 9 || skip 'another installation does not end; see which'
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod +x $policy
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    fi
     export DEBIAN_FRONTEND=noninteractive
     quietly timeout 120 apt-get update -q
-    quietly timeout 300 apt-get install -y -q --no-install-recommends "$package" "$@"
+    quietly timeout 300 apt-get install -y -q --no-install-recommends "$@"
+    exec 9>&-
 }
 
 # need_venv FOLDER REQUIREMENTS: a Python environment with these packages, made once.

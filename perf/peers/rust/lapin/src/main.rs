@@ -16,7 +16,7 @@ use load::{Load, in_time, on_runtime};
 
 fn main() -> Result<()> {
     let load = <Load as clap::Parser>::parse();
-    load.measure(|queue, ready| on_runtime(consume(&load, queue, ready)), |_| on_runtime(publish(&load)))
+    load.measure(|queue, ready| on_runtime(consume(&load, queue, ready)), || on_runtime(publish(&load)))
 }
 
 fn name(queue: u64) -> String {

@@ -64,7 +64,7 @@ impl Load {
     pub fn measure(
         &self,
         consume: impl Fn(u64, std::sync::mpsc::Sender<()>) -> Result<()> + Sync,
-        publish: impl FnOnce(Instant) -> Result<()>,
+        publish: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         let seconds = std::thread::scope(|scope| {
             let (ready, is_ready) = std::sync::mpsc::channel();
@@ -83,7 +83,7 @@ impl Load {
                 }
             }
             let started = Instant::now();
-            publish(started).context("the publisher")?;
+            publish().context("the publisher")?;
             consumers.into_iter().try_for_each(join)?;
             Ok(started.elapsed().as_secs_f64())
         })?;

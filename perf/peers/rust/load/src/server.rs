@@ -25,7 +25,7 @@ impl PrivateServer {
         let free = TcpListener::bind("127.0.0.1:0").context("no port is free; see who has them")?;
         let port = free.local_addr()?.port();
         drop(free);
-        let mut command = command(port, folder.path())?;
+        let mut command = ends_with_us(command(port, folder.path())?);
         command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
         let name = command.get_program().to_string_lossy().into_owned();
         let child = command.spawn().with_context(|| format!("{name} does not start; install it"))?;
@@ -42,6 +42,17 @@ impl PrivateServer {
         }
         Ok(server)
     }
+}
+
+/// Where the system can, the server also ends when this process is killed.
+fn ends_with_us(command: Command) -> Command {
+    let is_there = Command::new("setpriv").arg("--version").stdout(Stdio::null()).status();
+    if !is_there.is_ok_and(|status| status.success()) {
+        return command;
+    }
+    let mut wrapped = Command::new("setpriv");
+    wrapped.args(["--pdeathsig", "KILL"]).arg(command.get_program()).args(command.get_args());
+    wrapped
 }
 
 impl Drop for PrivateServer {
