@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tick_ingest::feed::{self, FeedControl, FeedPlan, SourceSpec};
-use tick_sdk::rabbitmq::publisher::{ShardStart, StrategyProgress};
+use tick_sdk::rabbitmq::publisher::{ShardStart, StrategyProgress, UNCONFIRMED_BYTES};
 use tick_sdk::rabbitmq::{Publisher, PublisherPlan, Subscriber, Subscription};
 use tick_sdk::transport::{Arrival, FrameReceiver};
 use tick_sdk::{FrameFlags, RunId};
@@ -89,5 +89,7 @@ fn publisher_plan(broker: &str, feed: &str, run: RunId) -> PublisherPlan {
         shards: vec![ShardStart::default()],
         strategies: vec![StrategyProgress::from_start("apple".to_owned(), true, 1)],
         replace: false,
+        unconfirmed_bytes: UNCONFIRMED_BYTES,
+        observer: None,
     }
 }

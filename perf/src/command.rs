@@ -20,6 +20,7 @@ use crate::feeds::{Feeds, FeedsError, Part};
 use crate::ledger_load::{self, LedgerLoadArgs};
 use crate::live::{Live, LiveError};
 use crate::outcome::{Knee, Outcome, SCHEMA, Step};
+use crate::peers::{self, PeersArgs, PeersError};
 use crate::rates::{Rates, Search};
 use crate::step::StepPlan;
 use crate::{environment, latency_stage, limits, table};
@@ -62,6 +63,8 @@ enum Workload {
     Budget(BudgetArgs),
     /// Simulate a feed that this machine cannot carry: what is busy, what waits, what breaks first
     Capacity(CapacityArgs),
+    /// The same work by other libraries and brokers, in alternation with ours
+    Peers(PeersArgs),
     /// Set two results of --json side by side
     Compare(CompareArgs),
 }
@@ -133,6 +136,9 @@ pub enum PerfError {
     /// A feed that cannot be simulated.
     #[error(transparent)]
     Capacity(#[from] CapacityError),
+    /// Peers that cannot be run.
+    #[error(transparent)]
+    Peers(#[from] PeersError),
     /// Results that cannot be compared.
     #[error(transparent)]
     Compare(#[from] CompareError),
@@ -194,6 +200,7 @@ pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
         }
         Workload::Budget(args) => Ok(budget::run(args, stop)?),
         Workload::Capacity(args) => Ok(capacity::run(args)?),
+        Workload::Peers(args) => Ok(peers::run(args)?),
         Workload::Compare(args) => Ok(compare::run(args)?),
         Workload::Memory(output) => Session::open("memory", output, stop)?.finish(limits::memory(), None),
         Workload::Loopback(output) => {

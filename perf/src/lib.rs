@@ -20,6 +20,7 @@ mod live;
 mod market;
 pub mod outcome;
 mod page;
+mod peers;
 mod probe;
 mod rates;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use compare::CompareError;
 pub use feeds::FeedsError;
 pub use live::LiveError;
 pub use market::MarketError;
+pub use peers::PeersError;
 
 use outcome::{Stage, Step};
 

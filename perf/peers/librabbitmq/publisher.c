@@ -1,0 +1,97 @@
+/* Publishes with a window of unconfirmed messages that is kept full. */
+#include "peer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Tags that are on their way. The oldest without a confirm counts, as confirms come in any order. */
+struct window {
+  uint64_t published;
+  /* All tags up to this one are confirmed. */
+  uint64_t confirmed;
+  /* By tag modulo size: confirmed, though one before it is not. */
+  unsigned char *ahead;
+  uint64_t size;
+};
+
+static void confirm(struct window *window, uint64_t tag, amqp_boolean_t multiple) {
+  if (tag <= window->confirmed) {
+    return;
+  }
+  if (tag > window->published) {
+    fail("the broker confirmed what was not published");
+  }
+  for (uint64_t each = multiple ? window->confirmed + 1 : tag; each <= tag; each++) {
+    window->ahead[each % window->size] = 1;
+  }
+  while (window->ahead[(window->confirmed + 1) % window->size]) {
+    window->confirmed++;
+    window->ahead[window->confirmed % window->size] = 0;
+  }
+}
+
+/* Takes in one frame of confirms; gives 0 if none came in this time. */
+static int take_confirm(amqp_connection_state_t connection, struct window *window,
+                        const struct timeval *patience) {
+  amqp_frame_t frame;
+  int status = amqp_simple_wait_frame_noblock(connection, &frame, patience);
+  if (status == AMQP_STATUS_TIMEOUT) {
+    return 0;
+  }
+  check(status, "waiting for confirms");
+  if (frame.frame_type != AMQP_FRAME_METHOD || frame.payload.method.id != AMQP_BASIC_ACK_METHOD) {
+    fail("the broker said something else than a confirm; see its log");
+  }
+  amqp_basic_ack_t *ack = frame.payload.method.decoded;
+  confirm(window, ack->delivery_tag, ack->multiple);
+  amqp_maybe_release_buffers(connection);
+  return 1;
+}
+
+/* Waits until so many at most are on their way. */
+static void wait_for_confirms(amqp_connection_state_t connection, struct window *window, uint64_t most) {
+  struct timeval patience = {.tv_sec = 30};
+  while (window->published - window->confirmed > most) {
+    if (!take_confirm(connection, window, &patience)) {
+      fail("no confirm came for 30 s; see whether the broker has an alarm");
+    }
+  }
+}
+
+void *publish_all(void *argument) {
+  struct publisher *publisher = argument;
+  const struct options *options = publisher->options;
+  amqp_connection_state_t connection = publisher->connection;
+  amqp_confirm_select(connection, CHANNEL);
+  check_reply(amqp_get_rpc_reply(connection), "turning confirms on");
+
+  char names[MAX_QUEUES][NAME_BYTES];
+  for (unsigned number = 0; number < options->queues; number++) {
+    queue_name(names[number], number);
+  }
+  amqp_bytes_t body = {.len = options->body_bytes, .bytes = malloc(options->body_bytes)};
+  struct window window = {.ahead = calloc(options->window + 1, 1), .size = options->window + 1};
+  if (!body.bytes || !window.ahead) {
+    fail("there is no memory for a body; free some");
+  }
+  memset(body.bytes, 7, body.len);
+
+  /* To look for confirms costs two system calls when there is none; the window does not run dry when
+   * an eighth of it is published in between. */
+  uint64_t between = options->window / 8 ? options->window / 8 : 1;
+  struct timeval at_once = {0};
+  while (window.published < options->messages) {
+    if (window.published % between == 0) {
+      while (take_confirm(connection, &window, &at_once)) {
+      }
+    }
+    wait_for_confirms(connection, &window, options->window - 1);
+    amqp_bytes_t queue = amqp_cstring_bytes(names[window.published % options->queues]);
+    check(amqp_basic_publish(connection, CHANNEL, amqp_empty_bytes, queue, 0, 0, NULL, body), "publishing");
+    window.published++;
+  }
+  wait_for_confirms(connection, &window, 0);
+  free(body.bytes);
+  free(window.ahead);
+  return NULL;
+}
