@@ -84,9 +84,6 @@ pub(crate) struct CapacityArgs {
     /// How long a tick waits for others while the budget allows no message
     #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = duration)]
     pub(crate) linger: u64,
-    /// Let shards take turns for the budget's messages, where the product serves the first ones first
-    #[arg(long)]
-    pub(crate) in_turn: bool,
     /// How long is simulated
     #[arg(long, value_name = "N", default_value = "5", value_parser = count)]
     pub(crate) seconds: f64,
@@ -227,7 +224,6 @@ impl CapacityArgs {
             instances: self.instances,
             frame_bytes: self.frame_bytes,
             linger: self.linger,
-            in_turn: self.in_turn,
             seconds: self.seconds,
             seed: self.seed,
             costs: self.costs.clone(),

@@ -91,13 +91,8 @@ impl Rung {
         let states = f64::from(scenario.instruments) * f64::from(strategies) * INSTRUMENT_BYTES;
         let host_memory_bytes = f64::from(hosts) * (PROCESS_BYTES + UNACKNOWLEDGED_BYTES) + states;
         let stored_a_day_bytes = scenario.rate * TICK_BYTES * DAY;
-        let scenario = Scenario {
-            costs: args.costs.clone(),
-            seed: args.seed,
-            seconds: args.seconds,
-            in_turn: args.in_turn,
-            ..scenario
-        };
+        let scenario =
+            Scenario { costs: args.costs.clone(), seed: args.seed, seconds: args.seconds, ..scenario };
         Ok(Self { name, machines, host_memory_bytes, stored_a_day_bytes, report: capacity(&scenario)? })
     }
 
