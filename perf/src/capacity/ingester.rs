@@ -180,7 +180,7 @@ impl<'a> Ingester<'a> {
 
     fn send(&mut self, index: usize, count: u64, hosts: &mut Hosts) {
         let scenario = self.scenario;
-        self.now = self.time.serve(self.now, scenario.costs.ingest_frame);
+        self.now = self.time.serve(self.now, scenario.costs.ingester_frame);
         let shard = &mut self.shards[index];
         let due = |ticks| self.market.when(shard.market(ticks)).min(self.now);
         let ticks = Ticks {

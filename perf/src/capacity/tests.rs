@@ -116,7 +116,7 @@ fn feeds_relieve_the_ingester_and_nodes_do_not() {
 #[test]
 fn what_contradicts_itself_is_refused_with_advice() {
     let refused = |scenario: Scenario| capacity(&scenario).expect_err("it is refused").to_string();
-    assert!(refused(Scenario { rate: 1e12, ..Scenario::default() }).contains("lower --seconds"));
+    assert!(refused(Scenario { rate: 1e12, ..Scenario::default() }).contains("lower --duration"));
     assert!(refused(Scenario { rate: 1e-3, seconds: 1.0, ..Scenario::default() }).contains("raise"));
     assert!(refused(Scenario { frame_bytes: 100.0, ..Scenario::default() }).contains("--frame-bytes"));
     let full = Scenario { peak: 2.0, burst_share: 1.0, ..Scenario::default() };
