@@ -21,7 +21,7 @@ mod json;
 mod model;
 mod show;
 
-use model::{Brokers, Demand, Key, Plan};
+use model::{Brokers, Demand, Key, NodeCosts, Plan};
 
 /// Options of `orchard plan`.
 #[derive(Debug, Args)]
@@ -68,8 +68,9 @@ struct SpreadArgs {
     groups: Option<PathBuf>,
 }
 
-/// What a broker node can do. The defaults are for a node on 2 cores that it shares with its
-/// clients; measure yours.
+/// What a broker node and its clients can do. The defaults are for a node on 2 cores that it shares
+/// with its clients, and make it as fast as was measured with one strategy and two: perf/CAPACITY.md
+/// says how. Measure yours.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Brokers")]
 struct BrokerArgs {
@@ -78,20 +79,31 @@ struct BrokerArgs {
     /// measured, else 30000,15000]
     #[arg(long, value_name = "N,N…|off")]
     budget: Option<Budget>,
-    /// Bytes a second that a node delivers in large frames, each strategy's copy counted
-    #[arg(long, value_name = "BYTES", default_value = "900M", value_parser = parse_count)]
-    node_bytes: u64,
-    /// How long a node is busy with one delivered message beside its bytes: 20us are 50,000 a second
-    #[arg(long, value_name = "TIME", default_value = "20us", value_parser = parse_duration_ns)]
-    message_cost: u64,
+    /// Bytes a second that a node takes if it does nothing else
+    #[arg(long, value_name = "BYTES", default_value = "2.2G", value_parser = parse_count)]
+    node_bytes_in: u64,
+    /// Bytes a second that a node delivers if it does nothing else, each strategy's copy counted
+    #[arg(long, value_name = "BYTES", default_value = "2.75G", value_parser = parse_count)]
+    node_bytes_out: u64,
+    /// How long a node is busy with taking a message, beside its bytes
+    #[arg(long, value_name = "TIME", default_value = "11us", value_parser = parse_duration_ns)]
+    message_in: u64,
+    /// How long a node is busy with delivering a message, beside its bytes
+    #[arg(long, value_name = "TIME", default_value = "9us", value_parser = parse_duration_ns)]
+    message_out: u64,
     /// How long a message takes through a broker that is idle
     #[arg(long, value_name = "TIME", default_value = "500us", value_parser = parse_duration_ns)]
     hop: u64,
     /// A full frame
     #[arg(long, value_name = "BYTES", default_value = "512K", value_parser = parse_bytes)]
     frame_bytes: u64,
+    /// Ticks a second that the one ingester of a feed reads and cuts into shards. 44M is computed;
+    /// measured, with the broker on the same two cores: 42.9M into one shard, where nothing is cut,
+    /// and 30.5M into four (`orchard perf ingest --ticks 20M`, with `--shards 4`)
+    #[arg(long, value_name = "N", default_value = "44M", value_parser = parse_count)]
+    ingester_ticks: u64,
     /// Ticks a second that the one consumer of a shard takes
-    #[arg(long, value_name = "N", default_value = "20M", value_parser = parse_count)]
+    #[arg(long, value_name = "N", default_value = "31.5M", value_parser = parse_count)]
     shard_ticks: u64,
     /// Percent of everything that stay unused
     #[arg(long, value_name = "PERCENT", default_value_t = 20, value_parser = clap::value_parser!(u8).range(0..=90))]
@@ -99,15 +111,17 @@ struct BrokerArgs {
 }
 
 const AFTER_HELP: &str = "\
-Each broker node has a budget of messages, and is busy for some time with each message and each byte.
-A shard is on one node, and its ticks go to one consumer of each strategy. Frames are as small as the
+All ticks of a feed pass one ingester, and a feed with more than that takes has to be split. Each
+broker node has a budget of messages, and is busy for some time with each message and each byte. A
+shard is on one node, and its ticks go to one consumer of each strategy. Frames are as small as the
 budget allows, then as the node's time allows. Two plans are made: one cluster, whose further nodes
 have smaller budgets, as they also carry what their peers' clients send and know all its queues; and
 nodes that know nothing of each other, each with a first node's budget. Replicated queues need a
-cluster; how fast its disks are is not in the model: give --node-bytes as you measured it.
+cluster; how fast its disks are is not in the model: give --node-bytes-in and --node-bytes-out as you
+measured them.
 
 Examples:
-  orchard plan --ticks-per-second 50M --strategies 4
+  orchard plan --ticks-per-second 20M --strategies 4
   orchard plan --ticks-per-second 5M --strategies 2 --p99 5ms --instruments 500 --skew 1
   orchard plan --ticks-per-second 20M capture.gz";
 
@@ -150,8 +164,13 @@ impl BrokerArgs {
     fn brokers(&self, durability: Durability) -> Result<Brokers> {
         Ok(Brokers {
             budget: budget::or_measured(self.budget.as_ref())?,
-            node_bytes: self.node_bytes as f64,
-            message_cost: self.message_cost as f64 * 1e-9,
+            ingester_ticks: self.ingester_ticks as f64,
+            costs: NodeCosts {
+                message_in: self.message_in as f64 * 1e-9,
+                message_out: self.message_out as f64 * 1e-9,
+                bytes_in: self.node_bytes_in as f64,
+                bytes_out: self.node_bytes_out as f64,
+            },
             replicas: if durability == Durability::Replicated { 3 } else { 1 },
             frame_bytes: self.frame_bytes as f64,
             shard_ticks: self.shard_ticks as f64,

@@ -8,9 +8,9 @@ use std::io::{self, Write};
 use clap::{Args, ValueEnum};
 use thiserror::Error;
 use tick_sdk::budget::Budget;
+use tick_sdk::quantity::{parse_bytes, parse_count, parse_duration_ns};
 
 mod costs;
-mod figures;
 mod hosts;
 mod ingester;
 mod ladder;
@@ -30,8 +30,6 @@ pub(crate) use need::Resource;
 pub(crate) use report::Report;
 pub(crate) use scenario::Scenario;
 
-use figures::{count, duration};
-
 /// No simulation takes more memory and time than somebody waits for.
 const MOST_TICKS: f64 = 1e12;
 
@@ -43,20 +41,20 @@ pub(crate) struct CapacityArgs {
     #[arg(long, value_name = "flat|day|opra", default_value = "flat")]
     pub(crate) market: Market,
     /// Ticks/s on average [default: 1M; opra: 17.1M]
-    #[arg(long, value_name = "N", value_parser = count)]
-    pub(crate) rate: Option<f64>,
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub(crate) rate: Option<u64>,
     /// A burst's rate, of the average [default: 1, no bursts; opra: 14]
     #[arg(long, value_name = "RATIO", value_parser = ratio)]
     pub(crate) peak: Option<f64>,
     /// A burst's length; shorter where the ticks in bursts do not last for one
-    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_duration_ns)]
     pub(crate) burst: u64,
     /// The part of all ticks that come in bursts
     #[arg(long, value_name = "PART", default_value = "0.2", value_parser = part)]
     pub(crate) burst_share: f64,
     /// Instruments [default: 1000; opra: 1.4M]
-    #[arg(long, value_name = "N", value_parser = count)]
-    pub(crate) instruments: Option<f64>,
+    #[arg(long, value_name = "N", value_parser = instruments)]
+    pub(crate) instruments: Option<u32>,
     /// Instrument i has a part of the ticks proportional to 1/i^SKEW; 0 is even
     #[arg(long, value_name = "SKEW", default_value = "0.8", value_parser = skew)]
     pub(crate) skew: f64,
@@ -79,17 +77,14 @@ pub(crate) struct CapacityArgs {
     #[arg(long, value_name = "RATES", default_value_t)]
     pub(crate) budget: Budget,
     /// A full frame
-    #[arg(long, value_name = "BYTES", default_value = "524288", value_parser = count)]
-    pub(crate) frame_bytes: f64,
+    #[arg(long, value_name = "BYTES", default_value = "512K", value_parser = parse_bytes)]
+    pub(crate) frame_bytes: u64,
     /// How long a tick waits for others while the budget allows no message
-    #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = parse_duration_ns)]
     pub(crate) linger: u64,
-    /// Let shards take turns for the budget's messages, where the product serves the first ones first
-    #[arg(long)]
-    pub(crate) in_turn: bool,
     /// How long is simulated
-    #[arg(long, value_name = "N", default_value = "5", value_parser = count)]
-    pub(crate) seconds: f64,
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration_ns)]
+    pub(crate) duration: u64,
     /// Decides where bursts fall
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -97,7 +92,7 @@ pub(crate) struct CapacityArgs {
     #[arg(long)]
     pub(crate) ladder: bool,
     /// What a machine of 2 cores costs an hour, for the ladder
-    #[arg(long, value_name = "PRICE", default_value = "0.10", value_parser = count, requires = "ladder")]
+    #[arg(long, value_name = "PRICE", default_value = "0.10", value_parser = price, requires = "ladder")]
     pub(crate) machine_price: f64,
     /// JSON
     #[arg(long)]
@@ -133,13 +128,13 @@ pub(crate) enum Market {
 #[derive(Debug, Error)]
 pub enum CapacityError {
     /// Too large.
-    #[error("{ticks:.1e} ticks are too many to simulate: lower --seconds or --rate")]
+    #[error("{ticks:.1e} ticks are too many to simulate: lower --duration or --rate")]
     TooMany {
         /// How many there would be.
         ticks: f64,
     },
     /// Too short.
-    #[error("there would be no tick at all: raise --seconds or --rate")]
+    #[error("there would be no tick at all: raise --duration or --rate")]
     Nothing,
     /// Bursts have more ticks than there are.
     #[error("so many ticks in bursts leave none for the rest: lower --burst-share, or raise --peak")]
@@ -149,12 +144,6 @@ pub enum CapacityError {
     SmallFrame {
         /// As given.
         bytes: f64,
-    },
-    /// More instruments than there are ids.
-    #[error("{instruments} are too many instruments: lower --instruments to 4G or less")]
-    Instruments {
-        /// As given.
-        instruments: f64,
     },
     /// The result cannot be written as JSON.
     #[error("the result cannot be written as JSON: leave --json out")]
@@ -173,7 +162,7 @@ pub(crate) fn run(args: &CapacityArgs) -> Result<(), CapacityError> {
         (true, true) => serde_json::to_string(&ladder::run(args)?)? + "\n",
         (true, false) => ladder::markdown(&ladder::run(args)?, args.machine_price),
         (false, json) => {
-            let report = capacity(&args.scenario()?)?;
+            let report = capacity(&args.scenario())?;
             if json { serde_json::to_string(&report)? + "\n" } else { report.text() }
         }
     };
@@ -202,22 +191,18 @@ pub(crate) fn capacity(scenario: &Scenario) -> Result<Report, CapacityError> {
 }
 
 impl CapacityArgs {
-    fn scenario(&self) -> Result<Scenario, CapacityError> {
+    fn scenario(&self) -> Scenario {
         let (rate, peak, instruments) = match self.market {
             Market::Opra => (ladder::OPRA_RATE, ladder::OPRA_PEAK, ladder::OPRA_INSTRUMENTS),
-            Market::Flat | Market::Day => (1e6, 1.0, 1_000.0),
+            Market::Flat | Market::Day => (1e6, 1.0, 1_000),
         };
-        let instruments = self.instruments.unwrap_or(instruments);
-        if instruments > f64::from(u32::MAX) {
-            return Err(CapacityError::Instruments { instruments });
-        }
-        Ok(Scenario {
-            rate: self.rate.unwrap_or(rate),
+        Scenario {
+            rate: self.rate.map_or(rate, |rate| rate as f64),
             peak: self.peak.unwrap_or(peak),
             burst: self.burst,
             burst_share: self.burst_share,
             day: self.market != Market::Flat,
-            instruments: (instruments as u32).max(1),
+            instruments: self.instruments.unwrap_or(instruments),
             skew: self.skew,
             feeds: self.feeds,
             shards: self.shards,
@@ -225,13 +210,12 @@ impl CapacityArgs {
             budget: self.budget.clone(),
             strategies: self.strategies,
             instances: self.instances,
-            frame_bytes: self.frame_bytes,
+            frame_bytes: self.frame_bytes as f64,
             linger: self.linger,
-            in_turn: self.in_turn,
-            seconds: self.seconds,
+            seconds: self.duration as f64 * 1e-9,
             seed: self.seed,
             costs: self.costs.clone(),
-        })
+        }
     }
 }
 
@@ -248,6 +232,15 @@ fn ratio(text: &str) -> Result<f64, String> {
 
 fn part(text: &str) -> Result<f64, String> {
     number(text, 0.0, 0.9)
+}
+
+fn price(text: &str) -> Result<f64, String> {
+    number(text, 0.0, 1e6)
+}
+
+fn instruments(text: &str) -> Result<u32, String> {
+    let most = || format!("'{text}' are more than there are ids: write 4G or less");
+    u32::try_from(parse_count(text)?).map_err(|_| most())
 }
 
 fn skew(text: &str) -> Result<f64, String> {

@@ -21,6 +21,16 @@ pub(crate) fn bytes(count: f64) -> String {
     three_digits(count, &[(1e12, " TB"), (1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (1.0, " B")])
 }
 
+/// `0.176` as `18 %`; below ten a decimal more, as a part that is hardly used is no 0.
+pub(crate) fn percent(part: f64) -> String {
+    match part * 100.0 {
+        part if !part.is_finite() => NOTHING.to_owned(),
+        part if part >= 9.95 || part == 0.0 => format!("{part:.0} %"),
+        part if part >= 0.05 => format!("{part:.1} %"),
+        _ => "< 0.1 %".to_owned(),
+    }
+}
+
 /// `value` in the largest unit that leaves at least 1. It is rounded before the unit is chosen, or
 /// 999,600 would be `1000 k`.
 fn three_digits(value: f64, units: &[(f64, &str)]) -> String {
@@ -85,6 +95,20 @@ mod tests {
             (3_600_000_000_000, "3600 s"),
         ] {
             assert_eq!(time(ns), text, "{ns}");
+        }
+    }
+
+    #[test]
+    fn parts_are_percent() {
+        for (part, text) in [
+            (0.0, "0 %"),
+            (1e-6, "< 0.1 %"),
+            (0.004, "0.4 %"),
+            (0.0996, "10 %"),
+            (1.7, "170 %"),
+            (f64::NAN, "–"),
+        ] {
+            assert_eq!(percent(part), text, "{part}");
         }
     }
 

@@ -25,10 +25,12 @@ fn layout(layout: &Layout) -> Value {
     json!({
         "layout": layout.name,
         "fits": plan.fits,
+        "feeds": plan.feeds(&layout.brokers),
         "nodes": plan.nodes.len(),
         "shards": plan.shards,
         "binding": name(binding),
         "used": number(used),
+        "used_of_ingester": part(Resource::Ingester),
         "used_of_messages": part(Resource::Messages),
         "used_of_bytes": part(Resource::Bytes),
         "used_of_shard": part(Resource::Shard),
@@ -64,6 +66,7 @@ fn node(node: &Node) -> Value {
 
 fn name(resource: Resource) -> &'static str {
     match resource {
+        Resource::Ingester => "ingester",
         Resource::Messages => "messages",
         Resource::Bytes => "bytes",
         Resource::Latency => "latency",

@@ -1,17 +1,21 @@
 //! How a feed uses its brokers: a model of a node's messages, its time, and a tick's wait.
 //!
-//! A node is busy for some time with each copy of a message that it delivers, and for some time with
-//! each byte of it. It may be given so many messages a second, its budget. A shard is on one node,
-//! so its messages and bytes are that node's. Frames are as small as the budget allows, then as a
-//! node's time allows, then full. Rates are a second, times in seconds.
+//! A node is busy for some time with each frame that it takes and with each copy that it delivers, and
+//! for some time with each byte of both. It may be given so many messages a second, its budget. A
+//! shard is on one node, so its messages and bytes are that node's. Frames are as small as the budget
+//! allows, then as a node's time allows, then full. All ticks of a feed pass one ingester, which no
+//! number of nodes relieves. Rates are a second, times in seconds.
 
-use tick_sdk::budget::{Budget, place_shards};
-use tick_sdk::run::key_hash;
+use tick_sdk::budget::place_shards;
 
-/// A tick in a frame.
-pub(super) const TICK_BYTES: f64 = 40.0;
-/// What a message has beside its ticks: a frame's prefix and archive, and AMQP's own frames.
-pub(super) const MESSAGE_BYTES: f64 = 200.0;
+mod node;
+mod spread;
+
+pub(super) use node::{Brokers, Node, NodeCosts, TICK_BYTES};
+pub(super) use spread::{Key, zipf};
+
+use spread::{ShardLoad, loads};
+
 /// No plan has more nodes.
 pub(super) const MAX_NODES: u16 = 64;
 /// No plan that is free to choose has more shards on each node.
@@ -31,45 +35,11 @@ pub(super) struct Demand {
     pub(super) keys: Vec<Key>,
 }
 
-/// An instrument or a group.
-#[derive(Clone, Debug)]
-pub(super) struct Key {
-    pub(super) name: String,
-    /// Of all ticks.
-    pub(super) share: f64,
-    /// Made once, as many numbers of shards are tried.
-    hash: u64,
-}
-
-impl Key {
-    pub(super) fn new(name: String, share: f64) -> Self {
-        Self { hash: key_hash(&name), name, share }
-    }
-}
-
-/// What there is.
-#[derive(Clone, Debug)]
-pub(super) struct Brokers {
-    pub(super) budget: Budget,
-    /// Bytes a second that a node delivers if it is busy with nothing else.
-    pub(super) node_bytes: f64,
-    /// How long a node is busy with one delivered copy of an empty message.
-    pub(super) message_cost: f64,
-    /// How many nodes keep each copy.
-    pub(super) replicas: u16,
-    /// A full frame.
-    pub(super) frame_bytes: f64,
-    /// Ticks a second that the one consumer of a shard takes.
-    pub(super) shard_ticks: f64,
-    /// A small message's way through an idle broker.
-    pub(super) hop: f64,
-    /// This part of everything stays unused.
-    pub(super) headroom: f64,
-}
-
 /// What can run out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resource {
+    /// The feed's one ingester.
+    Ingester,
     /// A node's message budget, with full frames.
     Messages,
     /// A node's time, with full frames.
@@ -93,28 +63,6 @@ pub(super) struct Plan {
     pub(super) fits: bool,
 }
 
-/// What one node does.
-#[derive(Clone, Debug)]
-pub(super) struct Node {
-    /// Messages a second that it may be given; `None` for no limit.
-    pub(super) budget: Option<u32>,
-    pub(super) shards: u16,
-    /// Ticks a second published to it.
-    pub(super) ticks: f64,
-    pub(super) frame_ticks: f64,
-    /// Messages a second, of frames of that size.
-    pub(super) messages: f64,
-    /// Messages a second if all frames were full.
-    pub(super) least_messages: f64,
-    pub(super) bytes_in: f64,
-    pub(super) bytes_out: f64,
-    /// The part of its time that it is busy.
-    pub(super) busy: f64,
-    /// The same if all frames were full.
-    pub(super) least_busy: f64,
-    pub(super) p99: f64,
-}
-
 /// The shard with the most ticks.
 #[derive(Clone, Debug)]
 pub(super) struct Hottest {
@@ -132,17 +80,18 @@ pub(super) struct Hottest {
 }
 
 impl Plan {
-    /// The fewest nodes that do it, and on them the fewest shards; or what comes closest.
+    /// The fewest nodes that do it, and on them the fewest shards; or what comes closest. Where only
+    /// the ingester is too slow, more nodes are no better.
     pub(super) fn find(demand: &Demand, brokers: &Brokers) -> Self {
         let mut closest: Option<Self> = None;
         for nodes in brokers.replicas..=MAX_NODES {
             for shards in choices(nodes, demand.shards) {
                 let plan = Self::with(demand, brokers, nodes, shards);
-                if plan.fits {
+                if plan.nodes_fit(brokers) {
                     return plan;
                 }
                 // One node more has to be worth something.
-                if closest.as_ref().is_none_or(|closest| plan.worst().1 < closest.worst().1 * 0.9) {
+                if closest.as_ref().is_none_or(|closest| plan.nodes_used() < closest.nodes_used() * 0.9) {
                     closest = Some(plan);
                 }
             }
@@ -170,14 +119,35 @@ impl Plan {
         let shard = alone(hottest.share);
         hottest.most_ticks = demand.ticks / alone(hottest.first_share);
         let mut used = vec![
+            (Resource::Ingester, demand.ticks / brokers.ingester_ticks),
             (Resource::Messages, most(&Node::messages_used)),
             (Resource::Bytes, most(&|node| node.least_busy)),
             (Resource::Shard, shard),
         ];
         used.extend(demand.p99.map(|wanted| (Resource::Latency, p99 / wanted)));
-        let within = |(resource, used): &(Resource, f64)| *used <= brokers.limit(*resource);
-        let fits = used.iter().all(within);
+        let fits = used.iter().all(|(resource, used)| *used <= brokers.limit(*resource));
         Self { nodes, shards, hottest, p99, used, fits }
+    }
+
+    /// What nodes and shards have an influence on.
+    fn of_nodes(&self) -> impl Iterator<Item = &(Resource, f64)> {
+        self.used.iter().filter(|(resource, _)| *resource != Resource::Ingester)
+    }
+
+    /// Whether all fits but for the ingester.
+    pub(super) fn nodes_fit(&self, brokers: &Brokers) -> bool {
+        self.of_nodes().all(|(resource, used)| *used <= brokers.limit(*resource))
+    }
+
+    /// Into how many feeds this one has to be split, for the ingester of each to be fast enough.
+    pub(super) fn feeds(&self, brokers: &Brokers) -> u64 {
+        let ingester = self.used.iter().find(|(resource, _)| *resource == Resource::Ingester);
+        let needed = ingester.map_or(0.0, |(_, used)| used / brokers.limit(Resource::Ingester));
+        needed.ceil().max(1.0) as u64
+    }
+
+    fn nodes_used(&self) -> f64 {
+        self.of_nodes().map(|(_, used)| *used).fold(0.0, f64::max)
     }
 
     /// What runs out first, and how much of it is used. A shard that is far above the others and
@@ -196,105 +166,11 @@ impl Plan {
     }
 }
 
-impl Node {
-    /// How much of the budget full frames would take.
-    fn messages_used(&self) -> f64 {
-        self.budget.map_or(0.0, |budget| self.least_messages / f64::from(budget))
-    }
-}
-
-impl Brokers {
-    /// How much of a resource a plan may use; the wait that is asked for has its reserve in itself.
-    pub(super) fn limit(&self, resource: Resource) -> f64 {
-        if resource == Resource::Latency { 1.0 } else { 1.0 - self.headroom }
-    }
-
-    /// Ticks of a full frame.
-    pub(super) fn full(&self) -> f64 {
-        ((self.frame_bytes - MESSAGE_BYTES) / TICK_BYTES).floor().max(1.0)
-    }
-
-    fn node(&self, demand: &Demand, node: u16, shards: u16, share: f64) -> Node {
-        let budget = self.budget.rate(node.into());
-        let ticks = demand.ticks * share;
-        let copies = demand.strategies;
-        // Every second a frame without ticks for each shard.
-        let heartbeats = f64::from(shards) * copies;
-        let messages = |size: f64| ticks / size * copies + heartbeats;
-        let work = f64::from(self.replicas);
-        let bytes_out = |size: f64| ticks * TICK_BYTES * copies + messages(size) * MESSAGE_BYTES;
-        let busy =
-            |size: f64| work * (messages(size) * self.message_cost + bytes_out(size) / self.node_bytes);
-
-        let for_messages = budget.map_or(0.0, |budget| {
-            let left = f64::from(budget) - heartbeats;
-            if left > 0.0 { ticks * copies / left } else { f64::INFINITY }
-        });
-        let per_message = self.message_cost + MESSAGE_BYTES / self.node_bytes;
-        let left = (1.0 - self.headroom)
-            - work * (heartbeats * per_message + ticks * TICK_BYTES * copies / self.node_bytes);
-        let for_time = if left > 0.0 { work * ticks * copies * per_message / left } else { f64::INFINITY };
-        let full = self.full();
-        let size = for_messages.max(for_time).clamp(1.0, full);
-
-        // One frame after the other of its shards: a tick waits until its shard's turn has come.
-        let gather = if size > 1.0 { size * f64::from(shards) / ticks } else { 0.0 };
-        let service = work * copies * (per_message + size * TICK_BYTES / self.node_bytes);
-        let p99 = gather + self.hop + service + queueing_p99(service, busy(size));
-        Node {
-            budget,
-            shards,
-            ticks,
-            frame_ticks: size,
-            messages: messages(size),
-            least_messages: messages(full),
-            bytes_in: bytes_out(size) / copies,
-            bytes_out: bytes_out(size),
-            busy: busy(size),
-            least_busy: busy(full),
-            p99: if shards == 0 { 0.0 } else { p99 },
-        }
-    }
-}
-
-/// What one in 100 waits longer for a server that is busy with others for so much of its time, if
-/// they come at random and each takes `service`.
-fn queueing_p99(service: f64, busy: f64) -> f64 {
-    if busy >= 1.0 {
-        return f64::INFINITY;
-    }
-    service * (100.0 * busy).ln().max(0.0) * busy / (2.0 * (1.0 - busy))
-}
-
 fn choices(nodes: u16, wanted: Option<u16>) -> Vec<u16> {
     match wanted {
         Some(shards) => vec![shards],
         None => (0..).map(|n| 1 << n).take_while(|n| *n <= MAX_SHARDS_PER_NODE).map(|n| n * nodes).collect(),
     }
-}
-
-/// What falls to one shard.
-#[derive(Clone, Copy, Default)]
-struct ShardLoad {
-    /// Of all ticks.
-    share: f64,
-    keys: usize,
-    /// The place of its key with the most ticks.
-    first: Option<usize>,
-}
-
-fn loads(keys: &[Key], shards: u16) -> Vec<ShardLoad> {
-    let mut loads = vec![ShardLoad::default(); shards.into()];
-    for (place, key) in keys.iter().enumerate() {
-        // As `shard_of` has it.
-        let load = &mut loads[(key.hash % u64::from(shards)) as usize];
-        load.share += key.share;
-        load.keys += 1;
-        if load.first.is_none_or(|first| keys[first].share < key.share) {
-            load.first = Some(place);
-        }
-    }
-    loads
 }
 
 fn hottest(demand: &Demand, loads: &[ShardLoad], places: &[u16]) -> Hottest {
@@ -310,13 +186,6 @@ fn hottest(demand: &Demand, loads: &[ShardLoad], places: &[u16]) -> Hottest {
         first_share: first.map_or(0.0, |key| key.share),
         most_ticks: f64::INFINITY,
     }
-}
-
-/// Instruments as `orchard generate` has them: number i has a part proportional to 1 / i^skew.
-pub(super) fn zipf(instruments: u32, skew: f64) -> Vec<(String, f64)> {
-    let weight = |i: u32| f64::from(i + 1).powf(-skew);
-    let total: f64 = (0..instruments).map(weight).sum();
-    (0..instruments).map(|i| (format!("S{i:05}"), weight(i) / total)).collect()
 }
 
 #[cfg(test)]

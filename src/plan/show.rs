@@ -59,6 +59,7 @@ fn side_by_side(demand: &Demand, layouts: &[Layout]) -> String {
     });
     row("p99 to a strategy", &|layout| wait(layout.plan.p99));
     let resources = [
+        (Resource::Ingester, "Used of the ingester"),
         (Resource::Messages, "Used of messages"),
         (Resource::Bytes, "Used of a node's time"),
         (Resource::Shard, "Used of one shard's"),
@@ -160,7 +161,7 @@ fn hottest(demand: &Demand, brokers: &Brokers, plan: &Plan, noun: &str) -> Vec<S
         percent(ticks / brokers.shard_ticks)
     ));
     lines.push(format!(
-        "However many nodes: all in all up to {} ticks/s, as {}'s are in one shard on one node.",
+        "However many nodes and feeds: up to {} ticks/s, as {}'s are in one shard on one node.",
         whole(hot.most_ticks),
         printable(&hot.first_key)
     ));
@@ -168,10 +169,10 @@ fn hottest(demand: &Demand, brokers: &Brokers, plan: &Plan, noun: &str) -> Vec<S
 }
 
 fn advice(demand: &Demand, layout: &Layout) -> Vec<String> {
-    let plan = &layout.plan;
+    let Layout { plan, brokers, .. } = layout;
     let mut lines = Vec::new();
     let (resource, used) = plan.worst();
-    if !plan.fits {
+    if !plan.nodes_fit(brokers) {
         let most = if demand.shards.is_some() { " with so many shards" } else { "" };
         lines.push(format!(
             "Nothing up to {MAX_NODES} nodes fits{most}; this comes closest: {} {} is used.",
@@ -191,8 +192,30 @@ fn advice(demand: &Demand, layout: &Layout) -> Vec<String> {
             "More nodes or fewer strategies make the wait shorter; so does a larger budget.".to_owned(),
         );
     }
+    lines.extend(ingester(demand, layout));
     lines.extend(even_budget(demand, layout));
     lines
+}
+
+/// Where the one ingester is what comes first, or is too slow.
+fn ingester(demand: &Demand, layout: &Layout) -> Option<String> {
+    let Layout { plan, brokers, .. } = layout;
+    let feeds = plan.feeds(brokers);
+    if feeds > 1 {
+        let each = (demand.ticks / feeds as f64).ceil();
+        return Some(format!(
+            "One ingester is too few, and no node helps: split the instruments into {feeds} feeds, each with \
+             an\n  ingester and nodes of its own. Then plan one: --ticks-per-second {each}."
+        ));
+    }
+    let most = brokers.ingester_ticks * brokers.limit(Resource::Ingester);
+    (plan.worst().0 == Resource::Ingester).then(|| {
+        format!(
+            "Beyond {} ticks/s split the instruments into several feeds, each with an ingester and\n  nodes of \
+             its own: no node helps there.",
+            whole(most)
+        )
+    })
 }
 
 /// Shards follow the budget, so a node with twice the budget has twice the bytes. Where those are
@@ -206,17 +229,20 @@ fn even_budget(demand: &Demand, layout: &Layout) -> Option<String> {
     }
     let budget = tick_sdk::budget::Budget::same(least);
     let even = Plan::find(demand, &Brokers { budget, ..brokers.clone() });
-    (even.fits && (!plan.fits || even.nodes.len() < plan.nodes.len())).then(|| {
-        format!(
-            "Shards follow the budget, and here bytes are what is short: with --budget {least}, which \
+    (even.nodes_fit(brokers) && (!plan.nodes_fit(brokers) || even.nodes.len() < plan.nodes.len())).then(
+        || {
+            format!(
+                "Shards follow the budget, and here bytes are what is short: with --budget {least}, which \
              spreads\n  them evenly, {} would do.",
-            counted(even.nodes.len() as u64, "node")
-        )
-    })
+                counted(even.nodes.len() as u64, "node")
+            )
+        },
+    )
 }
 
 fn name(resource: Resource) -> &'static str {
     match resource {
+        Resource::Ingester => "ingester",
         Resource::Messages => "messages",
         Resource::Bytes => "bytes of a node",
         Resource::Latency => "latency",
@@ -226,6 +252,7 @@ fn name(resource: Resource) -> &'static str {
 
 fn of(resource: Resource) -> &'static str {
     match resource {
+        Resource::Ingester => "of what one ingester takes",
         Resource::Messages => "of a node's messages",
         Resource::Bytes => "of a node's time",
         Resource::Latency => "of the wait that is allowed",

@@ -2,8 +2,7 @@
 //! says of each from which row of RESULTS.md, and which ones are assumed.
 
 use serde::Serialize;
-
-use super::figures::{count, duration};
+use tick_sdk::quantity::{parse_count, parse_duration_ns};
 
 /// A tick in a frame.
 pub(super) const TICK_BYTES: f64 = 40.0;
@@ -16,55 +15,55 @@ pub(super) const MESSAGE_BYTES: f64 = 200.0;
 pub(crate) struct Costs {
     /// Ticks/s that one ingester decodes and cuts into shards
     #[arg(long, value_name = "N", default_value = "44M", value_parser = count)]
-    pub(crate) ingest_ticks_s: f64,
+    pub(crate) ingester_ticks: f64,
     /// An ingester's time for one frame, whatever its size
-    #[arg(long, value_name = "TIME", default_value = "5us", value_parser = duration)]
-    pub(crate) ingest_frame: u64,
+    #[arg(long, value_name = "TIME", default_value = "5us", value_parser = parse_duration_ns)]
+    pub(crate) ingester_frame: u64,
     /// How late a sleeping ingester wakes
-    #[arg(long, value_name = "TIME", default_value = "89us", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "89us", value_parser = parse_duration_ns)]
     pub(crate) wake: u64,
     /// A node's time to take one message, beside its bytes
-    #[arg(long, value_name = "TIME", default_value = "11us", value_parser = duration)]
-    pub(crate) broker_message_in: u64,
+    #[arg(long, value_name = "TIME", default_value = "11us", value_parser = parse_duration_ns)]
+    pub(crate) message_in: u64,
     /// A node's time to deliver one message, beside its bytes
-    #[arg(long, value_name = "TIME", default_value = "9us", value_parser = duration)]
-    pub(crate) broker_message_out: u64,
+    #[arg(long, value_name = "TIME", default_value = "9us", value_parser = parse_duration_ns)]
+    pub(crate) message_out: u64,
     /// Bytes/s that a node takes if it does nothing else
     #[arg(long, value_name = "BYTES", default_value = "2.2G", value_parser = count)]
-    pub(crate) broker_bytes_in_s: f64,
+    pub(crate) node_bytes_in: f64,
     /// Bytes/s that a node delivers if it does nothing else, each strategy's copy counted
     #[arg(long, value_name = "BYTES", default_value = "2.75G", value_parser = count)]
-    pub(crate) broker_bytes_s: f64,
+    pub(crate) node_bytes_out: f64,
     /// Bytes/s of a node's network, each way
     #[arg(long, value_name = "BYTES", default_value = "3.125G", value_parser = count)]
-    pub(crate) network_bytes_s: f64,
+    pub(crate) node_network: f64,
     /// What the way of a tick takes beside all that, where nothing is busy
-    #[arg(long, value_name = "TIME", default_value = "190us", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "190us", value_parser = parse_duration_ns)]
     pub(crate) hop: u64,
     /// Ticks/s that an instance's thread checks and gives to its strategy
     #[arg(long, value_name = "N", default_value = "31.5M", value_parser = count)]
-    pub(crate) host_ticks_s: f64,
+    pub(crate) host_ticks: f64,
     /// A host's time for one frame, whatever its size
-    #[arg(long, value_name = "TIME", default_value = "5us", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "5us", value_parser = parse_duration_ns)]
     pub(crate) host_frame: u64,
     /// One commit's time in the ledger
-    #[arg(long, value_name = "TIME", default_value = "380us", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "380us", value_parser = parse_duration_ns)]
     pub(crate) commit: u64,
 }
 
 impl Default for Costs {
     fn default() -> Self {
         Self {
-            ingest_ticks_s: 44e6,
-            ingest_frame: 5_000,
+            ingester_ticks: 44e6,
+            ingester_frame: 5_000,
             wake: 89_000,
-            broker_message_in: 11_000,
-            broker_message_out: 9_000,
-            broker_bytes_in_s: 2.2e9,
-            broker_bytes_s: 2.75e9,
-            network_bytes_s: 3.125e9,
+            message_in: 11_000,
+            message_out: 9_000,
+            node_bytes_in: 2.2e9,
+            node_bytes_out: 2.75e9,
+            node_network: 3.125e9,
             hop: 190_000,
-            host_ticks_s: 31.5e6,
+            host_ticks: 31.5e6,
             host_frame: 5_000,
             commit: 380_000,
         }
@@ -74,25 +73,29 @@ impl Default for Costs {
 impl Costs {
     /// An ingester's time for so many ticks, in ns.
     pub(super) fn ingest(&self, ticks: u64) -> u64 {
-        ns(ticks as f64 / self.ingest_ticks_s)
+        ns(ticks as f64 / self.ingester_ticks)
     }
 
     /// A node's time to take a frame of so many bytes, in ns.
     pub(super) fn take(&self, bytes: f64) -> u64 {
-        self.broker_message_in + ns(bytes / self.broker_bytes_in_s)
+        self.message_in + ns(bytes / self.node_bytes_in)
     }
 
     /// A node's time to deliver one copy of it, in ns.
     pub(super) fn deliver(&self, bytes: f64) -> u64 {
-        self.broker_message_out + ns(bytes / self.broker_bytes_s)
+        self.message_out + ns(bytes / self.node_bytes_out)
     }
 
     /// A host's time for one copy of a frame, in ns.
     pub(super) fn host(&self, ticks: u64) -> u64 {
-        self.host_frame + ns(ticks as f64 / self.host_ticks_s)
+        self.host_frame + ns(ticks as f64 / self.host_ticks)
     }
 }
 
 fn ns(seconds: f64) -> u64 {
     (seconds * 1e9).round() as u64
+}
+
+fn count(text: &str) -> Result<f64, String> {
+    parse_count(text).map(|count| count as f64)
 }

@@ -36,9 +36,8 @@ pub(super) struct Ingester<'a> {
     /// Ticks that were due before this are cut.
     read_to: u64,
     room: f64,
-    /// Where a pause begins to look if it takes shards in turn.
-    next: usize,
-    pub(super) frames: u64,
+    /// The shard that is asked first at the next pause: whoever was served last is asked last.
+    turn: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +49,7 @@ pub(super) struct Shard {
     pub(super) taken: u64,
     /// Ticks that were sent.
     pub(super) sent: u64,
+    frames: u64,
     /// Since when ticks wait, as far as a pause has noticed.
     waiting: Option<u64>,
     window: VecDeque<(u64, f64)>,
@@ -77,6 +77,7 @@ impl<'a> Ingester<'a> {
             share: *share,
             taken: 0,
             sent: 0,
+            frames: 0,
             waiting: None,
             window: VecDeque::new(),
             held: 0.0,
@@ -91,8 +92,7 @@ impl<'a> Ingester<'a> {
             now: 0,
             read_to: 0,
             room: (READ_AHEAD_BYTES / f64::from(scenario.shards)).clamp(SHARD_BYTES[0], SHARD_BYTES[1]),
-            next: 0,
-            frames: 0,
+            turn: 0,
         }
     }
 
@@ -138,9 +138,8 @@ impl<'a> Ingester<'a> {
     fn pause(&mut self, hosts: &mut Hosts) -> u64 {
         let cost = u32::from(self.scenario.strategies);
         let mut patience = u64::MAX;
-        let shards = self.shards.len();
-        let first = if self.scenario.in_turn { self.next } else { 0 };
-        for index in (first..first + shards).map(|place| place % shards) {
+        let (first, shards) = (self.turn, self.shards.len());
+        for index in (0..shards).map(|place| (first + place) % shards) {
             let shard = &mut self.shards[index];
             let count = shard.taken - shard.sent;
             if count == 0 {
@@ -152,7 +151,7 @@ impl<'a> Ingester<'a> {
                 0 => {
                     self.wait_for_room(index);
                     self.send(index, count, hosts);
-                    self.next = (index + 1) % shards;
+                    self.turn = index + 1;
                 }
                 wait => patience = patience.min(wait),
             }
@@ -181,7 +180,7 @@ impl<'a> Ingester<'a> {
 
     fn send(&mut self, index: usize, count: u64, hosts: &mut Hosts) {
         let scenario = self.scenario;
-        self.now = self.time.serve(self.now, scenario.costs.ingest_frame);
+        self.now = self.time.serve(self.now, scenario.costs.ingester_frame);
         let shard = &mut self.shards[index];
         let due = |ticks| self.market.when(shard.market(ticks)).min(self.now);
         let ticks = Ticks {
@@ -196,7 +195,7 @@ impl<'a> Ingester<'a> {
         shard.waiting = None;
         shard.held += bytes;
         shard.window.push_back((passed.confirmed, bytes));
-        self.frames += 1;
+        shard.frames += 1;
         for (strategy, delivered) in passed.delivered.into_iter().enumerate() {
             hosts.deliver(strategy as u16, ticks, delivered);
         }
@@ -211,6 +210,11 @@ impl<'a> Ingester<'a> {
     pub(super) fn due(&self) -> u64 {
         let market = self.market.ticks(self.now);
         self.shards.iter().map(|shard| shard.of(market)).sum()
+    }
+
+    /// Of each shard.
+    pub(super) fn frames(&self) -> impl Iterator<Item = u64> {
+        self.shards.iter().map(|shard| shard.frames)
     }
 
     pub(super) fn sent(&self) -> u64 {

@@ -4,14 +4,14 @@ use serde::Serialize;
 use tick_sdk::budget::Budget;
 
 use super::costs::TICK_BYTES;
-use super::figures::{bytes, percent, rate, time};
 use super::{CapacityArgs, CapacityError, Report, Scenario, capacity};
+use crate::units::{bytes, percent, rate, time};
 
 /// OPRA: 200 billion messages a day in 6.5 hours, two ticks each. CAPACITY.md names the sources.
 pub(super) const OPRA_RATE: f64 = 17.1e6;
 /// 120 million messages/s are to be provided for, 14 times the mean.
 pub(super) const OPRA_PEAK: f64 = 14.0;
-pub(super) const OPRA_INSTRUMENTS: f64 = 1.4e6;
+pub(super) const OPRA_INSTRUMENTS: u32 = 1_400_000;
 
 /// A trading day, in seconds.
 const DAY: f64 = 23_400.0;
@@ -57,7 +57,7 @@ fn steps() -> Vec<(&'static str, Scenario)> {
     let opra = Scenario {
         rate: OPRA_RATE,
         peak: OPRA_PEAK,
-        instruments: OPRA_INSTRUMENTS as u32,
+        instruments: OPRA_INSTRUMENTS,
         day: true,
         feeds: 8,
         shards: 16,
@@ -94,8 +94,7 @@ impl Rung {
         let scenario = Scenario {
             costs: args.costs.clone(),
             seed: args.seed,
-            seconds: args.seconds,
-            in_turn: args.in_turn,
+            seconds: args.duration as f64 * 1e-9,
             ..scenario
         };
         Ok(Self { name, machines, host_memory_bytes, stored_a_day_bytes, report: capacity(&scenario)? })
@@ -159,7 +158,7 @@ impl Rung {
     /// Bytes/s out of the busiest node at the market's peak, if it could follow.
     fn node_network(&self) -> f64 {
         let network = self.report.uses.iter().find(|used| used.resource == super::Resource::Network);
-        network.map_or(0.0, |used| used.needed_peak) * self.report.scenario.costs.network_bytes_s
+        network.map_or(0.0, |used| used.needed_peak) * self.report.scenario.costs.node_network
     }
 }
 

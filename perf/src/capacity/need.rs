@@ -52,7 +52,7 @@ pub(super) fn needed(scenario: &Scenario, feed: &FeedSpread, rate: f64) -> [f64;
     let bytes = Scenario::bytes(full);
     let copies = f64::from(scenario.strategies);
     let frames = |share: f64| share * rate / full as f64;
-    let ingester = frames(feed.share()) * (costs.ingest(full) + costs.ingest_frame) as f64 * 1e-9;
+    let ingester = frames(feed.share()) * (costs.ingest(full) + costs.ingester_frame) as f64 * 1e-9;
     let per_frame = (costs.take(bytes) + u64::from(scenario.strategies) * costs.deliver(bytes)) as f64 * 1e-9;
 
     let nodes = usize::from(scenario.nodes);
@@ -78,7 +78,7 @@ pub(super) fn needed(scenario: &Scenario, feed: &FeedSpread, rate: f64) -> [f64;
         ingester,
         largest(messages),
         frames(most) * per_frame,
-        most * rate * TICK_BYTES * copies / costs.network_bytes_s,
+        most * rate * TICK_BYTES * copies / costs.node_network,
         frames(busiest) * costs.host(full) as f64 * 1e-9,
         hosts * 4.0 * costs.commit as f64 * 1e-9,
     ]

@@ -72,7 +72,7 @@ impl Node {
     /// Sends a frame to so many strategies; its messages are paid for.
     pub(super) fn send(&mut self, now: u64, bytes: f64, strategies: u16, costs: &Costs) -> Passed {
         self.bucket.take(Duration::from_nanos(now), strategies.into());
-        let wire = (bytes / costs.network_bytes_s * 1e9) as u64;
+        let wire = (bytes / costs.node_network * 1e9) as u64;
         let here = self.network_in.serve(now, wire) + costs.hop / 2;
         let taken = self.time.serve(here, costs.take(bytes));
         let deliver = |_| {

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::costs::TICK_BYTES;
-use super::figures::{bytes, percent, rate, time};
 use super::latency::Quantiles;
 use super::need::Resource;
 use super::scenario::Scenario;
+use crate::units::{bytes, percent, rate, time};
 
 /// Rates are per second of the market's time, times are ns, parts are of 1.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -39,9 +39,6 @@ pub(crate) struct Scenario {
     pub(crate) frame_bytes: f64,
     /// How long a tick waits for others while the budget allows no message, ns.
     pub(crate) linger: u64,
-    /// Whether shards take turns for the budget's messages; else, as the product has it, the first
-    /// shards come first.
-    pub(crate) in_turn: bool,
     /// How long is simulated.
     pub(crate) seconds: f64,
     /// Decides where bursts fall.
@@ -68,7 +65,6 @@ impl Default for Scenario {
             instances: 1,
             frame_bytes: 524_288.0,
             linger: 5_000_000,
-            in_turn: false,
             seconds: 5.0,
             seed: 1,
             costs: Costs::default(),

@@ -93,7 +93,7 @@ fn one_feed(scenario: &Scenario, market: &Profile, spread: &FeedSpread) -> Feed 
         sent: ingester.sent(),
         processed: least(&hosts),
         backlog_max,
-        frames: ingester.frames,
+        frames: ingester.frames().sum(),
         messages: ingester.nodes.iter().map(|node| node.messages as f64).sum(),
         bytes_in: ingester.nodes.iter().map(|node| node.bytes_in).sum(),
         bytes_out: ingester.nodes.iter().map(|node| node.bytes_out).sum(),
