@@ -11,6 +11,7 @@ use tick_sdk::quantity::{parse_bytes, parse_count, parse_duration};
 use tick_sdk::rabbitmq::{BrokerUrl, Durability};
 
 use crate::rates::Rates;
+use crate::vary::Vary;
 
 /// Ticks, and how they come.
 #[derive(Clone, Debug, Args)]
@@ -54,6 +55,9 @@ pub(crate) struct LoadArgs {
     /// A frame's largest size
     #[arg(long, value_name = "BYTES", default_value = "512K", value_parser = parse_bytes, help_heading = "Load")]
     pub(crate) frame_bytes: u64,
+    /// One option through several values, a step each: instruments, shards, strategies, frame-ticks, frame-bytes, instances, producers, prefetch-bytes or confirm-window
+    #[arg(long, value_name = "OPTION=A,B,…", help_heading = "Load")]
+    pub(crate) vary: Option<Vary>,
     /// How long a tick may wait for others while the budget allows no message
     #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = parse_duration, help_heading = "Load")]
     pub(crate) linger: Duration,

@@ -109,7 +109,8 @@ pub(crate) fn step(
         moving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let (first, last) = probe.first_and_last(Point::Delivered);
         let last = last.max(probe.first_and_last(Point::Confirmed).1);
-        let bounds: (Mark, Mark) = (sampler.mark().nothing_yet(first), sampler.mark().moved_to(last));
+        let bounds: (Mark, Mark) =
+            (sampler.mark().nothing_yet(first, sampler.cpu_before()), sampler.mark().moved_to(last));
         let mut step = sampler.finish(String::new(), load.rate, bounds, Point::Delivered, load.queues.into());
         let bodies_per_s = std::mem::take(&mut step.totals.ticks_per_s);
         step.totals.bytes_per_s = bodies_per_s * load.body_bytes as f64;

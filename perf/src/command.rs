@@ -23,6 +23,7 @@ use crate::outcome::{Knee, Outcome, SCHEMA, Step};
 use crate::peers::{self, PeersArgs, PeersError};
 use crate::rates::{Rates, Search};
 use crate::step::StepPlan;
+use crate::vary::Vary;
 use crate::{environment, latency_stage, limits, table};
 
 /// Options of `orchard perf`.
@@ -226,17 +227,23 @@ fn feeds(name: &str, part: Part, load: &FeedLoad, stop: &AtomicBool) -> Result<(
     session.brokers(&brokers)?;
     session.settings(load.broker.settings());
     let ledger = session.ledger(&load.ledger, &folder);
-    let feeds = Feeds {
-        part,
-        load: &load.load,
-        options: &load.broker,
-        brokers,
-        metrics: BrokerMetrics::new(load.broker.metrics()),
-        ledger,
-        folder: folder.path(),
-        stop,
-    };
-    session.rates(&load.load, |plan, live| Ok(feeds.step(plan, live)?))
+    let metrics = BrokerMetrics::new(load.broker.metrics());
+    session.rates(&load.load, |plan, value, live| {
+        let (mut ticks, mut options) = (load.load.clone(), load.broker.clone());
+        set(value, &mut ticks, Some(&mut options))?;
+        let (brokers, metrics, ledger) = (brokers.clone(), metrics.clone(), ledger.clone());
+        let (load, options, folder) = (&ticks, &options, folder.path());
+        Ok(Feeds { part, load, options, brokers, metrics, ledger, folder, stop }.step(plan, live)?)
+    })
+}
+
+/// Sets what is varied, if anything is.
+fn set(
+    value: Option<(&Vary, u64)>,
+    load: &mut LoadArgs,
+    brokers: Option<&mut BrokerArgs>,
+) -> Result<(), PerfError> {
+    value.map_or(Ok(()), |(vary, value)| vary.set(value, load, brokers)).map_err(PerfError::Usage)
 }
 
 fn embedded(load: &EmbeddedLoad, stop: &AtomicBool) -> Result<(), PerfError> {
@@ -249,8 +256,12 @@ fn embedded(load: &EmbeddedLoad, stop: &AtomicBool) -> Result<(), PerfError> {
     let ledger =
         load.ledger.state.clone().unwrap_or_else(|| folder.path().join("ledger").display().to_string());
     session.set("ledger", ledger_kind(&ledger));
-    let embedded = Embedded { load: &load.load, threads, ledger, folder: folder.path(), stop };
-    session.rates(&load.load, |plan, live| Ok(embedded.step(plan, live)?))
+    session.rates(&load.load, |plan, value, live| {
+        let mut ticks = load.load.clone();
+        set(value, &mut ticks, None)?;
+        let (load, ledger, folder) = (&ticks, ledger.clone(), folder.path());
+        Ok(Embedded { load, threads, ledger, folder, stop }.step(plan, live)?)
+    })
 }
 
 fn ledger_kind(ledger: &str) -> &'static str {
@@ -314,12 +325,16 @@ impl<'a> Session<'a> {
     fn rates(
         mut self,
         load: &LoadArgs,
-        mut measure: impl FnMut(StepPlan, &mut Live) -> Result<Step, PerfError>,
+        mut measure: impl FnMut(StepPlan, Option<(&Vary, u64)>, &mut Live) -> Result<Step, PerfError>,
     ) -> Result<(), PerfError> {
         self.settings(load.settings());
         let rates = load.rates().map_err(PerfError::Usage)?;
+        if let Some(vary) = &load.vary {
+            self.set(vary.name(), vary.values());
+            return self.vary(load, vary, rates, measure);
+        }
         let Some(rates) = rates else {
-            let step = measure(StepPlan::new(load, None), &mut self.live)?;
+            let step = measure(StepPlan::new(load, None), None, &mut self.live)?;
             return self.finish(vec![step], None);
         };
         let mut search = Search::new(rates);
@@ -328,7 +343,7 @@ impl<'a> Session<'a> {
             if matches!(rates, Rates::Ramp { .. }) {
                 self.live.heading(&format!("{} ticks/s", crate::units::rate(rate)));
             }
-            let step = measure(StepPlan::new(load, Some(rate)), &mut self.live)?;
+            let step = measure(StepPlan::new(load, Some(rate)), None, &mut self.live)?;
             search.heed(is_carried(&step, load.knee.as_nanos() as u64));
             steps.push(step);
         }
@@ -340,6 +355,33 @@ impl<'a> Session<'a> {
         });
         steps.sort_by(|a, b| a.offered.unwrap_or(0.0).total_cmp(&b.offered.unwrap_or(0.0)));
         self.finish(steps, knee)
+    }
+
+    /// One value of an option after the other, at one rate or at full speed.
+    fn vary(
+        mut self,
+        load: &LoadArgs,
+        vary: &Vary,
+        rates: Option<Rates>,
+        mut measure: impl FnMut(StepPlan, Option<(&Vary, u64)>, &mut Live) -> Result<Step, PerfError>,
+    ) -> Result<(), PerfError> {
+        let rate = match rates {
+            None => None,
+            Some(Rates::Fixed(rate)) => Some(rate),
+            Some(Rates::Ramp { .. }) => {
+                return Err(PerfError::Usage("--vary goes with one --rate, not with a ramp".to_owned()));
+            }
+        };
+        let mut steps = Vec::new();
+        for (name, value) in vary.steps() {
+            if self.stop.load(Ordering::Acquire) {
+                break;
+            }
+            self.live.heading(&name);
+            let step = measure(StepPlan::new(load, rate), Some((vary, value)), &mut self.live)?;
+            steps.push(Step { name, ..step });
+        }
+        self.finish(steps, None)
     }
 
     /// Tells the results.

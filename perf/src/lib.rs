@@ -29,6 +29,7 @@ mod sampler;
 mod step;
 mod table;
 mod units;
+mod vary;
 mod way;
 
 pub use budget::{BUDGET_FILE, BudgetError, MeasuredBudget, read_budget};

@@ -68,6 +68,8 @@ pub struct Step {
     pub series: Vec<Second>,
     /// Share of the cores' time that measuring itself took, 0 to 1.
     pub overhead: f64,
+    /// Time that this process's threads took of the cores, in s; brokers and servers not included.
+    pub cpu_seconds: f64,
     /// Frames whose ticks are in no stage, as too many were on their way.
     pub unsampled: u64,
     /// How the process and the broker changed from the first to the last quarter of the time.

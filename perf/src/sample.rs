@@ -78,6 +78,7 @@ fn step(offered: Option<f64>, random: &mut Random) -> Step {
     Step {
         name: String::new(),
         unsampled: 0,
+        cpu_seconds: 0.0,
         offered,
         seconds: MEASURED as f64,
         totals: Totals {

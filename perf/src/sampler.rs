@@ -30,6 +30,8 @@ pub(crate) struct Mark {
     pub(crate) at: Duration,
     passed: [u64; 5],
     messages: Messages,
+    /// Of the cores, taken by this process.
+    cpu: Duration,
 }
 
 /// Looks at one step.
@@ -41,6 +43,8 @@ pub(crate) struct Sampler<'a> {
     warm_up: Duration,
     last: Mark,
     series: Vec<Second>,
+    /// Taken of the cores before it began.
+    cpu_before: Duration,
 }
 
 impl<'a> Sampler<'a> {
@@ -54,7 +58,12 @@ impl<'a> Sampler<'a> {
     ) -> Self {
         let messages: Box<dyn Fn() -> Messages + 'a> = Box::new(messages);
         let last = mark(&probe, messages());
-        Self { probe, messages, metrics, live, warm_up, last, series: Vec::new() }
+        Self { probe, messages, metrics, live, warm_up, cpu_before: last.cpu, last, series: Vec::new() }
+    }
+
+    /// Of the cores, taken by this process before the step.
+    pub(crate) fn cpu_before(&self) -> Duration {
+        self.cpu_before
     }
 
     /// What has happened by now.
@@ -148,6 +157,7 @@ impl<'a> Sampler<'a> {
             totals,
             stages: Point::ALL.into_iter().filter_map(|point| stage(&self.probe, point)).collect(),
             overhead: measuring / (self.probe.origin().elapsed().as_secs_f64() * cores),
+            cpu_seconds: to.cpu.saturating_sub(from.cpu).as_secs_f64(),
             unsampled: self.probe.unsampled(),
             drift: drift(&self.series),
             series: self.series,
@@ -156,7 +166,12 @@ impl<'a> Sampler<'a> {
 }
 
 fn mark(probe: &Probe, messages: Messages) -> Mark {
-    Mark { at: probe.origin().elapsed(), passed: Point::ALL.map(|point| probe.passed(point)), messages }
+    Mark {
+        at: probe.origin().elapsed(),
+        passed: Point::ALL.map(|point| probe.passed(point)),
+        messages,
+        cpu: environment::cpu_time(),
+    }
 }
 
 impl Mark {
@@ -166,9 +181,9 @@ impl Mark {
     }
 
     /// Before anything had happened.
-    pub(crate) fn nothing_yet(self, at: Duration) -> Self {
+    pub(crate) fn nothing_yet(self, at: Duration, cpu: Duration) -> Self {
         let messages = Messages { sent: 0, blocked: Duration::ZERO, ..self.messages };
-        Self { at, passed: [0; 5], messages }
+        Self { at, passed: [0; 5], messages, cpu }
     }
 }
 

@@ -117,7 +117,7 @@ impl Course<'_> {
             (Some(from), Some(to)) if from.at < to.at => (from, to),
             _ => {
                 let (first, last) = self.probe.first_and_last(self.last);
-                (now.nothing_yet(first), now.moved_to(last))
+                (now.nothing_yet(first, sampler.cpu_before()), now.moved_to(last))
             }
         }
     }

@@ -77,6 +77,9 @@ fn sums(step: &Step, text: &mut String) {
     if step.unsampled > 0 {
         let _ = writeln!(text, "{} frames are in no latency: too many were on their way", step.unsampled);
     }
+    if let Some(ns) = of_a_tick(step) {
+        let _ = writeln!(text, "{ns:.1} ns of this process's time a tick and strategy");
+    }
     if step.overhead > 0.0 {
         let _ = writeln!(text, "measuring took {:.2} % of the cores' time", step.overhead * 100.0);
     }
@@ -108,8 +111,10 @@ fn stages(stages: &[Stage], text: &mut String) {
 fn steps(outcome: &Outcome, text: &mut String) {
     let has_names = outcome.steps.iter().any(|step| !step.name.is_empty());
     let first = if has_names { "" } else { "offered" };
-    let mut rows =
-        vec![[first, "ticks/s", "messages/s", "bytes/s", "p50", "p99", "p99.9", "max"].map(str::to_owned)];
+    let mut rows = vec![
+        [first, "ticks/s", "ns a tick", "messages/s", "bytes/s", "p50", "p99", "p99.9", "max"]
+            .map(str::to_owned),
+    ];
     for step in &outcome.steps {
         let totals = &step.totals;
         let or_nothing = |value: f64, shown: String| if value > 0.0 { shown } else { NOTHING.to_owned() };
@@ -118,6 +123,7 @@ fn steps(outcome: &Outcome, text: &mut String) {
         rows.push([
             if has_names { step.name.clone() } else { step.offered.map_or_else(|| "max".to_owned(), rate) },
             or_nothing(totals.ticks_per_s, rate(totals.ticks_per_s)),
+            of_a_tick(step).map_or_else(|| NOTHING.to_owned(), |ns| format!("{ns:.1}")),
             or_nothing(totals.messages_per_s, rate(totals.messages_per_s)),
             or_nothing(totals.bytes_per_s, bytes(totals.bytes_per_s)),
             late(|stage| stage.p50),
@@ -127,6 +133,12 @@ fn steps(outcome: &Outcome, text: &mut String) {
         ]);
     }
     let _ = write!(text, "\n{}", aligned(&rows));
+}
+
+/// This process's time of the cores for each tick of each strategy, in ns.
+fn of_a_tick(step: &Step) -> Option<f64> {
+    let ticks = step.totals.consumed.max(step.totals.confirmed);
+    (ticks > 0 && step.cpu_seconds > 0.0).then(|| step.cpu_seconds * 1e9 / ticks as f64)
 }
 
 fn drifts(drift: &Drift, text: &mut String) {
