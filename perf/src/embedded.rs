@@ -66,9 +66,15 @@ impl Embedded<'_> {
         let running = RunningHost::start(ledger, run, self.host_plan(&strategies, &way)?)?;
         let frames = WatchedSender { inner: running.frames(), way };
         let feed_plan = self.feed_plan(run, &market, speed, is_repeated, &control);
-        let step = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             probe.origin();
-            let sending = scope.spawn(|| feed::run(&feed_plan, &frames, &control));
+            // When everything is sent the host's threads see that nothing follows, and commit at once.
+            let sending = scope.spawn(|| -> Result<(), FeedsError> {
+                let sent = feed::run(&feed_plan, &frames, &control);
+                drop(frames);
+                running.finish()?;
+                Ok(sent.map(drop)?)
+            });
             let no_broker = BrokerMetrics::default();
             let sampler = Sampler::new(probe.clone(), plan.warm_up, Messages::default, &no_broker, live);
             let course = Course {
@@ -78,15 +84,12 @@ impl Embedded<'_> {
                 strategies: names.len(),
                 has_sent: &|| sending.is_finished(),
                 stop_sending: &|| control.stop(),
-                has_failed: &|| running.has_ended(),
+                has_failed: &|| false,
                 stop: self.stop,
             };
             let step = course.follow(sampler);
-            sending.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(|_| step)
-        });
-        drop(frames);
-        running.finish()?;
-        Ok(step?)
+            sending.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(|()| step)
+        })
     }
 
     fn host_plan(&self, strategies: &[(String, String)], way: &Arc<FeedWay>) -> Result<HostPlan, FeedsError> {

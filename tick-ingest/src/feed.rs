@@ -170,7 +170,7 @@ pub fn run(
     }
 }
 
-/// The `.ticks` file that can be handed on as it is: the only source, all of it, as one shard.
+/// The `.ticks` file that can be read from its map, block by block: the only source, and all of it.
 fn mappable(plan: &FeedPlan) -> Result<Option<String>, ReadError> {
     let TickSelection { symbols: None, from: None, to: None, repeats: 0 | 1, reorder_ns: _ } =
         &plan.selection
@@ -178,22 +178,24 @@ fn mappable(plan: &FeedPlan) -> Result<Option<String>, ReadError> {
         return Ok(None);
     };
     match &plan.sources[..] {
-        [SourceSpec::File { name, prefix }]
-            if plan.shards == 1 && plan.pace.is_max() && prefix.is_empty() =>
-        {
+        [SourceSpec::File { name, prefix }] if prefix.is_empty() => {
             Ok(source::is_ticks_file(name)?.then(|| name.clone()))
         }
         _ => Ok(None),
     }
 }
 
+/// As one shard and at full speed blocks are lent as they are; else their ticks are copied once, into
+/// frames.
 fn run_mapped(
     name: &str,
     plan: &FeedPlan,
     mut cutter: Cutter<'_, impl FrameSender>,
     control: &FeedControl,
 ) -> Result<FeedReport, FeedError> {
+    let is_lent = plan.shards == 1 && plan.pace.is_max();
     let file = ticks::map(name)?;
+    let mut pace = plan.pace.start();
     let mut report = FeedReport::default();
     for index in 0..file.blocks() {
         if control.is_stopped() {
@@ -201,17 +203,27 @@ fn run_mapped(
             break;
         }
         let (block, known) = file.block(index).map_err(|error| ticks::refused(name, error))?;
-        let named = cutter.instruments() as usize;
-        let new = &file.symbols()[named..(known as usize).max(named)];
-        let ticks = block.as_slice().len();
-        cutter.send_mapped(&block, new, plan.frame_ticks)?;
-        control.sent(ticks as u64);
-        report.counts.lines += ticks as u64;
-        let bytes = size_of_val(block.as_slice()) as u64;
+        let ticks = block.as_slice();
+        if is_lent {
+            let named = cutter.instruments() as usize;
+            let new = &file.symbols()[named..(known as usize).max(named)];
+            cutter.send_mapped(&block, new, plan.frame_ticks)?;
+            control.sent(ticks.len() as u64);
+        } else {
+            cutter.name(&file.symbols()[..known as usize]);
+            send_paced(ticks, &mut cutter, &mut pace, &mut report, control)?;
+            if !plan.pace.is_max() {
+                cutter.hurry()?;
+            }
+        }
+        report.counts.lines += ticks.len() as u64;
+        let bytes = size_of_val(ticks) as u64;
         report.counts.bytes += bytes;
         plan.read.read_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
-    report.span = (file.ticks() > 0).then(|| file.span());
+    if is_lent {
+        report.span = (file.ticks() > 0).then(|| file.span());
+    }
     cutter.finish(report)
 }
 
