@@ -19,7 +19,7 @@ fn near(a: f64, b: f64, part: f64) -> bool {
     (a - b).abs() <= part * b.abs()
 }
 
-/// As `cargo bench --bench broker latency` has it.
+/// As `orchard perf broker --rate` has it.
 fn paced(rate: f64) -> Report {
     let scenario =
         Scenario { rate, instruments: 1, frame_bytes: 240_200.0, seconds: 1.0, ..Scenario::default() };

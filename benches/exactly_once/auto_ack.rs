@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt;
-use lapin::Connection;
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
+use lapin::{Connection, ConnectionProperties};
 use tick_sdk::{Frame, FrameFlags, Registration};
-
-use super::bare::{connect, on_runtime};
 
 /// A queue that is not there after this long does not come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -64,4 +62,13 @@ async fn wait_for_queue(connection: &Connection, queue: &str) {
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+async fn connect(broker: &str) -> Connection {
+    Connection::connect(broker, ConnectionProperties::default()).await.expect("the broker is there")
+}
+
+fn on_runtime(work: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("the system gives a runtime").block_on(work);
 }
