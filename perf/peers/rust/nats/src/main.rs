@@ -71,7 +71,7 @@ async fn consume(load: &Load, port: u16, queue: u64, lag: &Lag, ready: Sender<()
     let stream = jetstream.get_stream(STREAM).await?;
     let config = pull::Config {
         durable_name: Some(format!("consumer-{queue}")),
-        ack_policy: AckPolicy::Explicit,
+        ack_policy: AckPolicy::All,
         ack_wait: Duration::from_secs(300),
         max_ack_pending: i64::from(load.prefetch()),
         ..pull::Config::default()
@@ -84,11 +84,13 @@ async fn consume(load: &Load, port: u16, queue: u64, lag: &Lag, ready: Sender<()
         .await
         .context("the consumer begins")?;
     let _ = ready.send(());
-    for _ in 0..load.messages {
+    for number in 1..=load.messages {
         let message: Message =
             in_time("consuming", messages.next()).await?.context("the server ended the consumer")??;
         ensure!(message.payload.len() as u64 == load.body_bytes, "a message came that is not ours");
-        message.ack().await.map_err(|error| anyhow::anyhow!("acknowledging: {error}"))?;
+        if number % load.together() == 0 || number == load.messages {
+            message.ack().await.map_err(|error| anyhow::anyhow!("acknowledging: {error}"))?;
+        }
         lag.consumed(queue, 1);
     }
     // The last acknowledgement goes out before this.
