@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use tick_sdk::budget::Budget;
 use tick_sdk::quantity::{parse_bytes, parse_count, parse_duration};
-use tick_sdk::rabbitmq::{BrokerUrl, Durability};
+use tick_sdk::rabbitmq::{BrokerError, BrokerUrl, Durability};
 
 use crate::rates::Rates;
 use crate::vary::Vary;
@@ -215,17 +215,22 @@ impl BrokerArgs {
         if !named.is_empty() {
             return Ok(named);
         }
-        let named = from_environment("ORCHARD_TEST_AMQP")
-            .iter()
-            .map(|url| url.parse())
-            .collect::<Result<Vec<_>, _>>();
-        let brokers: Vec<BrokerUrl> =
-            named.map_err(|error: tick_sdk::rabbitmq::BrokerError| error.to_string())?;
-        match brokers.is_empty() {
+        let brokers: Result<_, BrokerError> =
+            Self::environment_urls()?.iter().map(|url| url.parse()).collect();
+        brokers.map_err(|error| error.to_string())
+    }
+
+    /// The brokers of the environment as they are written there, logins included.
+    ///
+    /// # Errors
+    /// There are none.
+    pub(crate) fn environment_urls() -> Result<Vec<String>, String> {
+        let urls = from_environment("ORCHARD_TEST_AMQP");
+        match urls.is_empty() {
             true => Err("no broker is named: use --broker URL, or start private servers by \
                          `eval \"$(scripts/services start rabbitmq postgres | grep '^export')\"`"
                 .to_owned()),
-            false => Ok(brokers),
+            false => Ok(urls),
         }
     }
 

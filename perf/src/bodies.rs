@@ -47,9 +47,10 @@ impl BodiesArgs {
     }
 }
 
-/// Counts bodies as if each were a tick.
+/// Counts bodies as if each were a tick, and each queue's consumer as if it were a strategy.
 struct Watch {
     probe: Arc<Probe>,
+    /// One for each queue that a body goes to.
     sent: AtomicU64,
     /// From the step's begin to the first body, in ns.
     began_ns: AtomicU64,
@@ -112,6 +113,7 @@ pub(crate) fn step(
         let bounds: (Mark, Mark) =
             (sampler.mark().nothing_yet(first, sampler.cpu_before()), sampler.mark().moved_to(last));
         let mut step = sampler.finish(String::new(), load.rate, bounds, Point::Delivered, load.queues.into());
+        // Bodies that came out of every queue: each counts once, however many there are.
         let bodies_per_s = std::mem::take(&mut step.totals.ticks_per_s);
         step.totals.bytes_per_s = bodies_per_s * load.body_bytes as f64;
         step.totals.bytes = step.totals.sent * load.body_bytes as u64;

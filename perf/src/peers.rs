@@ -20,17 +20,21 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use thiserror::Error;
+use tick_sdk::rabbitmq::{BrokerError, BrokerUrl, bodies};
 
 use amount::{parse_bytes, parse_count};
 use folder::Kind;
 use ours::Ours;
 
+use crate::args::BrokerArgs;
+use crate::environment;
+use crate::outcome::Environment;
+
 /// Options of `orchard perf peers`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct PeersArgs {
-    /// The broker that all share, as amqp://user:password@host:port/vhost; without one, only what needs
-    /// none is measured
+    /// The broker that all share, as amqp://user:password@host:port/vhost [default: ORCHARD_TEST_AMQP]
     #[arg(long, value_name = "URL")]
     pub(crate) broker: Option<String>,
     /// The folder with a folder for each peer
@@ -45,10 +49,10 @@ pub(crate) struct PeersArgs {
     /// Sizes of a message's body; 16K is 16 KiB
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "16K,64K,160K,320K,512K", value_parser = parse_bytes)]
     pub(crate) body_bytes: Vec<u64>,
-    /// Millions of bytes that are moved at each size, by each, in each round
+    /// Millions of bytes that are published at each size, by each, in each round
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) megabytes: u64,
-    /// Queues with a consumer each, filled in turn
+    /// Queues that get each body, with a consumer each
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub(crate) queues: u64,
     /// How many times each takes its turn; the median counts
@@ -78,7 +82,7 @@ A peer that cannot be had or fails is left out, and the table says why.
 Examples:
   orchard perf peers --setup-only                        installs all that can be had
   orchard perf peers --broker amqp://guest:guest@127.0.0.1:5672/%2f
-  orchard perf peers --only librabbitmq,lapin --body-bytes 320K --broker amqp://…
+  orchard perf peers --only librabbitmq,lapin --body-bytes 320K --queues 3
   orchard perf peers --only hftbacktest,nautilus --ticks 10M";
 
 /// Why nothing could be compared.
@@ -122,9 +126,12 @@ pub enum PeersError {
         /// What it said.
         why: String,
     },
-    /// Transports share a broker.
-    #[error("peers that move messages need a broker: give --broker, or name others with --only")]
-    NoBroker,
+    /// Transports share a broker, and none is named.
+    #[error("{0}\n  or name with --only those that play ticks, which need none")]
+    NoBroker(String),
+    /// The shared broker is not there.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
 }
 
 /// What `--json` writes.
@@ -134,6 +141,8 @@ struct Comparison {
     schema: u32,
     /// `peers`.
     workload: &'static str,
+    /// Where, by what, and what was wrong with the circumstances.
+    environment: Environment,
     /// Who cannot take part at all, and why.
     skipped: Vec<Skipped>,
     /// One for each size of a body.
@@ -153,9 +162,10 @@ struct Skipped {
 pub(crate) fn run(args: &PeersArgs) -> Result<(), PeersError> {
     let peers = folder::find(&args.peers, &args.only)?;
     let wants = |kind: Kind| peers.iter().any(|peer| peer.kind == kind);
-    if wants(Kind::Transport) && args.broker.is_none() && !args.setup_only {
-        return Err(PeersError::NoBroker);
-    }
+    let broker = match wants(Kind::Transport) && !args.setup_only {
+        true => Some(SharedBroker::find(args.broker.as_deref())?),
+        false => None,
+    };
     let mut comparison = Comparison { schema: 1, workload: "peers", ..Comparison::default() };
     let mut ready = Vec::new();
     for peer in peers {
@@ -169,11 +179,12 @@ pub(crate) fn run(args: &PeersArgs) -> Result<(), PeersError> {
         show::setups(&ready, &comparison, args.json);
         return Ok(());
     }
+    comparison.environment = look(broker.as_ref());
     let ours = Ours::new(args.program.clone(), Duration::from_secs(args.timeout))?;
     let of = |kind: Kind| ready.iter().filter(|peer| peer.kind == kind).collect::<Vec<_>>();
-    if let Some(broker) = args.broker.as_deref().filter(|_| !of(Kind::Transport).is_empty()) {
+    if let Some(SharedBroker { url, .. }) = broker.filter(|_| !of(Kind::Transport).is_empty()) {
         let peers = of(Kind::Transport);
-        let sizes = args.body_bytes.iter().map(|body| transport::measure(args, broker, *body, &ours, &peers));
+        let sizes = args.body_bytes.iter().map(|body| transport::measure(args, &url, *body, &ours, &peers));
         comparison.transport = sizes.collect();
     }
     if !of(Kind::Embedded).is_empty() {
@@ -181,4 +192,36 @@ pub(crate) fn run(args: &PeersArgs) -> Result<(), PeersError> {
     }
     show::comparison(&comparison, args.json);
     Ok(())
+}
+
+/// The broker of the transports.
+struct SharedBroker {
+    /// With its login, as the peers take it.
+    url: String,
+    /// `RabbitMQ 3.10.8`.
+    product: String,
+}
+
+impl SharedBroker {
+    /// The named one, or the environment's first; it must answer.
+    fn find(named: Option<&str>) -> Result<Self, PeersError> {
+        let url = match named {
+            Some(url) => url.to_owned(),
+            None => BrokerArgs::environment_urls().map_err(PeersError::NoBroker)?.swap_remove(0),
+        };
+        let product = bodies::product(&url.parse::<BrokerUrl>()?)?;
+        Ok(Self { url, product })
+    }
+}
+
+/// The circumstances, just before anything is measured.
+fn look(broker: Option<&SharedBroker>) -> Environment {
+    let mut environment = environment::look();
+    for warning in &environment.warnings {
+        eprintln!("warning: {warning}");
+    }
+    if let Some((name, version)) = broker.and_then(|broker| broker.product.split_once(' ')) {
+        environment.versions.insert(name.to_owned(), version.to_owned());
+    }
+    environment
 }

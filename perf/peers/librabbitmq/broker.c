@@ -46,8 +46,8 @@ void check_reply(amqp_rpc_reply_t reply, const char *what) {
   }
 }
 
-void queue_name(char name[NAME_BYTES], unsigned number) {
-  snprintf(name, NAME_BYTES, "peer-librabbitmq-%ld-%u", (long)getpid(), number);
+void exchange_name(char name[NAME_BYTES]) {
+  snprintf(name, NAME_BYTES, "peer-librabbitmq-%ld", (long)getpid());
 }
 
 amqp_connection_state_t connect_to_broker(const struct options *options) {
@@ -81,13 +81,20 @@ amqp_connection_state_t connect_to_broker(const struct options *options) {
 
 void begin_consumer(struct consumer *consumer, unsigned number) {
   amqp_connection_state_t connection = consumer->connection;
-  char name[NAME_BYTES];
-  queue_name(name, number);
-  amqp_bytes_t queue = amqp_cstring_bytes(name);
-  /* Deleted by the broker when the consumer goes, whatever ends this process. */
-  amqp_boolean_t passive = 0, durable = 0, exclusive = 0, auto_delete = 1;
+  char exchange_text[NAME_BYTES], queue_text[NAME_BYTES + 16];
+  exchange_name(exchange_text);
+  snprintf(queue_text, sizeof queue_text, "%s-%u", exchange_text, number);
+  amqp_bytes_t exchange = amqp_cstring_bytes(exchange_text), queue = amqp_cstring_bytes(queue_text);
+  /* The broker deletes a queue when its consumer goes, and the exchange with the last queue, whatever ends
+   * this process. */
+  amqp_boolean_t passive = 0, durable = 0, exclusive = 0, internal = 0, auto_delete = 1;
+  amqp_exchange_declare(connection, CHANNEL, exchange, amqp_cstring_bytes("fanout"), passive, durable,
+                        auto_delete, internal, amqp_empty_table);
+  check_reply(amqp_get_rpc_reply(connection), "declaring an exchange");
   amqp_queue_declare(connection, CHANNEL, queue, passive, durable, exclusive, auto_delete, amqp_empty_table);
   check_reply(amqp_get_rpc_reply(connection), "declaring a queue");
+  amqp_queue_bind(connection, CHANNEL, queue, exchange, amqp_empty_bytes, amqp_empty_table);
+  check_reply(amqp_get_rpc_reply(connection), "binding a queue");
   uint64_t prefetch = consumer->options->window * 2;
   amqp_basic_qos(connection, CHANNEL, 0, prefetch > 5000 ? 5000 : prefetch, 0);
   check_reply(amqp_get_rpc_reply(connection), "setting the prefetch");

@@ -54,9 +54,9 @@ void *consume_all(void *argument) {
     fail("there is no memory for a body; free some");
   }
   uint64_t together = consumer->options->window / 4 ? consumer->options->window / 4 : 1;
-  for (uint64_t number = 1; number <= consumer->messages; number++) {
+  for (uint64_t number = 1; number <= consumer->options->messages; number++) {
     uint64_t tag = read_message(consumer, body);
-    if (number % together == 0 || number == consumer->messages) {
+    if (number % together == 0 || number == consumer->options->messages) {
       check(amqp_basic_ack(consumer->connection, CHANNEL, tag, 1), "acknowledging");
     }
   }

@@ -1,4 +1,5 @@
-/* Moves opaque bodies from one publisher over queues to a consumer each; prints how long it took. */
+/* Moves opaque bodies from one publisher to queues that each get all, with a consumer each; prints how long
+ * it took. */
 #include "peer.h"
 
 #include <errno.h>
@@ -34,11 +35,7 @@ int main(int argc, char **argv) {
 
   struct consumer consumers[MAX_QUEUES];
   for (unsigned number = 0; number < options.queues; number++) {
-    consumers[number] = (struct consumer){
-        .options = &options,
-        .connection = connect_to_broker(&options),
-        .messages = options.messages / options.queues + (number < options.messages % options.queues),
-    };
+    consumers[number] = (struct consumer){.options = &options, .connection = connect_to_broker(&options)};
     begin_consumer(&consumers[number], number);
   }
   struct publisher publisher = {.options = &options, .connection = connect_to_broker(&options)};

@@ -65,10 +65,9 @@ void *publish_all(void *argument) {
   amqp_confirm_select(connection, CHANNEL);
   check_reply(amqp_get_rpc_reply(connection), "turning confirms on");
 
-  char names[MAX_QUEUES][NAME_BYTES];
-  for (unsigned number = 0; number < options->queues; number++) {
-    queue_name(names[number], number);
-  }
+  char name[NAME_BYTES];
+  exchange_name(name);
+  amqp_bytes_t exchange = amqp_cstring_bytes(name);
   amqp_bytes_t body = {.len = options->body_bytes, .bytes = malloc(options->body_bytes)};
   struct window window = {.ahead = calloc(options->window + 1, 1), .size = options->window + 1};
   if (!body.bytes || !window.ahead) {
@@ -86,8 +85,7 @@ void *publish_all(void *argument) {
       }
     }
     wait_for_confirms(connection, &window, options->window - 1);
-    amqp_bytes_t queue = amqp_cstring_bytes(names[window.published % options->queues]);
-    check(amqp_basic_publish(connection, CHANNEL, amqp_empty_bytes, queue, 0, 0, NULL, body), "publishing");
+    check(amqp_basic_publish(connection, CHANNEL, exchange, amqp_empty_bytes, 0, 0, NULL, body), "publishing");
     window.published++;
   }
   wait_for_confirms(connection, &window, 0);

@@ -1,4 +1,4 @@
-"""pika alone: one publisher and its consumers of opaque bodies, each in a process of its own, as one
+"""pika alone: one publisher and consumers that each get all of its opaque bodies, each in a process of its own, as one
 interpreter runs only one of them at a time. SelectConnection, as BlockingConnection waits for each
 confirm.
 """
@@ -89,18 +89,27 @@ class Consumer(Side):
     """Takes all of one queue."""
 
     def __init__(self, options: argparse.Namespace, number: int, pipe) -> None:
-        self.queue = queue_name(options, number)
-        self.all = options.messages // options.queues + (number < options.messages % options.queues)
+        self.queue = f"{exchange_name(options)}-{number}"
         self.together = max(options.window // 4, 1)
         self.pipe = pipe
         super().__init__(options)
 
     def begin(self) -> None:
-        # It goes with its consumer, whatever ends this process.
+        # A queue goes with its consumer and the exchange with its last queue, whatever ends this process.
+        self.channel.exchange_declare(
+            exchange_name(self.options), exchange_type="fanout", auto_delete=True, callback=self.routed
+        )
+
+    def routed(self, _) -> None:
+        """The exchange is there."""
         self.channel.queue_declare(self.queue, auto_delete=True, callback=self.declared)
 
     def declared(self, _) -> None:
         """The queue is there."""
+        self.channel.queue_bind(self.queue, exchange_name(self.options), callback=self.bound)
+
+    def bound(self, _) -> None:
+        """It gets what is published."""
         self.channel.basic_qos(prefetch_count=min(2 * self.options.window, 5000), callback=self.limited)
 
     def limited(self, _) -> None:
@@ -113,9 +122,9 @@ class Consumer(Side):
             self.fail("a message came that is not ours")
             return
         self.progress += 1
-        if self.progress % self.together == 0 or self.progress == self.all:
+        if self.progress % self.together == 0 or self.progress == self.options.messages:
             channel.basic_ack(method.delivery_tag, multiple=True)
-        if self.progress == self.all:
+        if self.progress == self.options.messages:
             self.end()
 
 
@@ -123,7 +132,7 @@ class Publisher(Side):
     """Keeps a window of unconfirmed messages full."""
 
     def __init__(self, options: argparse.Namespace, pipe) -> None:
-        self.names = [queue_name(options, number) for number in range(options.queues)]
+        self.exchange = exchange_name(options)
         self.body = bytes([7]) * options.body_bytes
         self.published = 0
         # All tags up to `progress` are confirmed, and these.
@@ -144,7 +153,7 @@ class Publisher(Side):
         options = self.options
         end = min(self.progress + options.window, options.messages)
         while self.published < end:
-            self.channel.basic_publish("", self.names[self.published % options.queues], self.body)
+            self.channel.basic_publish(self.exchange, "", self.body)
             self.published += 1
 
     def confirmed(self, frame) -> None:
@@ -167,9 +176,9 @@ class Publisher(Side):
             self.fill()
 
 
-def queue_name(options: argparse.Namespace, number: int) -> str:
+def exchange_name(options: argparse.Namespace) -> str:
     """Different in each measurement."""
-    return f"peer-pika-{options.measurement}-{number}"
+    return f"peer-pika-{options.measurement}"
 
 
 def process(options: argparse.Namespace, number: int | None, pipe) -> None:

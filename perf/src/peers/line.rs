@@ -6,9 +6,11 @@ use serde::de::DeserializeOwned;
 /// What a peer that moves bodies prints.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub(super) struct Moved {
-    /// From the first publish until all is consumed and confirmed.
+    /// From the first publish until all is confirmed and has come out of every queue.
     pub(super) seconds: f64,
+    /// That were published; each counts once, however many queues get it.
     pub(super) messages: u64,
+    /// Of these messages' bodies.
     pub(super) bytes: u64,
 }
 

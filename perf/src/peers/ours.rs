@@ -35,7 +35,7 @@ impl Ours {
     /// The sums of a workload of `orchard perf`.
     pub(super) fn perf(&self, arguments: &[&str]) -> Result<Totals, String> {
         let mut command = Command::new(&self.program);
-        let output = child::run(command.arg("perf").args(arguments).arg("--json"), self.limit)?;
+        let output = child::run(command.arg("perf").args(arguments).args(["--json", "--quiet"]), self.limit)?;
         totals(&output)
     }
 

@@ -34,8 +34,10 @@ pub(super) fn comparison(comparison: &Comparison, json: bool) {
 
 fn transport(size: &transport::Size) -> String {
     let transport::Size { body_bytes, messages, window, queues, rows } = size;
-    let title = format!("\n{messages} messages of {body_bytes} bytes, window {window}, queues {queues}\n");
-    title + &table(["", "MB/s", "from", "to", "ours is"], rows, |rate| format!("{:.1}", rate / 1e6))
+    let to = if *queues == 1 { "one queue".to_owned() } else { format!("each of {queues} queues") };
+    let title = format!("\n{messages} bodies of {body_bytes} bytes to {to}, at most {window} unconfirmed\n");
+    let rates = if *queues == 1 { "" } else { "MB/s count a body once, though each queue delivers it.\n" };
+    title + &table(["", "MB/s", "from", "to", "ours is"], rows, |rate| format!("{:.1}", rate / 1e6)) + rates
 }
 
 fn embedded(market: &embedded::Market) -> String {
@@ -51,7 +53,8 @@ fn skipped(comparison: &Comparison) -> String {
     comparison.skipped.iter().map(line).collect()
 }
 
-/// Medians with the least and the most, the ratio of our first row to each, and words at the end.
+/// Medians with the least and the most, the ratio of our first row to each, and words at the end; below, what
+/// that ratio is.
 fn table(names: [&str; 5], rows: &[Row], show: impl Fn(f64) -> String) -> String {
     let mut cells = vec![names.map(str::to_owned).to_vec()];
     for row in rows {
@@ -71,7 +74,21 @@ fn table(names: [&str; 5], rows: &[Row], show: impl Fn(f64) -> String) -> String
         }
         cells.push(line);
     }
-    aligned(&cells)
+    aligned(&cells) + &meaning(rows)
+}
+
+/// What the ratio means, where there is one to another row.
+fn meaning(rows: &[Row]) -> String {
+    let Some((first, others)) = rows.split_first() else { return String::new() };
+    if others.iter().all(|row| row.ratio.is_none()) {
+        return String::new();
+    }
+    let rounds = first.rates.len();
+    let of = if rounds == 1 { "one round".to_owned() } else { format!("medians of {rounds} rounds") };
+    format!(
+        "\"ours is 2.00x\": '{}' is twice as fast as that row; below 1 it is slower ({of}).\n",
+        first.name
+    )
 }
 
 /// The first column and the words after the numbers to the left, numbers to the right.
@@ -120,7 +137,19 @@ Apple over 10 ticks, 3 signals
 orchard      2.000  2.000  2.000    1.00x
 other        1.000  0.500  1.500    2.00x  signals equal: yes (3)
 absent           -                         skipped: not here
+\"ours is 2.00x\": 'orchard' is twice as fast as that row; below 1 it is slower (one round).
 ";
         assert_eq!(embedded(&market), expected);
+    }
+
+    #[test]
+    fn queues_are_said_and_a_ratio_to_nobody_is_not_explained() {
+        let rows = vec![Row { name: "orchard".to_owned(), rates: vec![2e6], ..Row::default() }];
+        let size = transport::Size { body_bytes: 10, messages: 5, window: 16, queues: 1, rows };
+        let one = transport(&size);
+        assert!(one.starts_with("\n5 bodies of 10 bytes to one queue, at most 16 unconfirmed\n"), "{one}");
+        let three = transport(&transport::Size { queues: 3, ..size });
+        assert!(three.contains("to each of 3 queues") && three.contains("count a body once"), "{three}");
+        assert!(!one.contains("twice") && !one.contains("once"), "{one}");
     }
 }

@@ -17,10 +17,14 @@ const TICK_BYTES: u64 = 40;
 #[derive(Debug, Serialize)]
 pub(super) struct Size {
     pub(super) body_bytes: u64,
+    /// How many are published.
     pub(super) messages: u64,
+    /// At most so many of them without a confirm.
     pub(super) window: u64,
+    /// How many queues get each.
     pub(super) queues: u64,
-    /// Rates are bytes/s; the first row is our client alone.
+    /// Rates are bytes of published bodies/s, whatever the number of queues; the first row is our client
+    /// alone.
     pub(super) rows: Vec<Row>,
 }
 
@@ -74,11 +78,12 @@ impl Load<'_> {
         rate(ours.perf(&all)?.bytes_per_s)
     }
 
-    /// The same bytes as ticks, through Apple until its effects are stored.
+    /// The same bytes as ticks, through an Apple for each queue until its effects are stored.
     fn whole_path(&self, ours: &Ours) -> Taken {
         let ticks = (self.messages * self.body_bytes / TICK_BYTES).max(1).to_string();
         let frame = self.body_bytes.to_string();
-        let options = ["--frame-bytes", &frame, "--ticks", &ticks, "--strategies", "apple"];
+        let apples = vec!["apple"; self.queues as usize].join(",");
+        let options = ["--frame-bytes", &frame, "--ticks", &ticks, "--strategies", &apples];
         let all = [&["broker", "--broker", self.broker][..], &options[..]].concat();
         rate(ours.perf(&all)?.bytes_per_s)
     }

@@ -1,11 +1,11 @@
-//! amqprs alone: one publisher and its consumers of opaque bodies, as fast as it goes.
+//! amqprs alone: one publisher and consumers that each get all of its opaque bodies, as fast as it goes.
 
 use std::sync::mpsc::Sender;
 
 use amqprs::callbacks::ChannelCallback;
 use amqprs::channel::{
     BasicAckArguments, BasicConsumeArguments, BasicPublishArguments, BasicQosArguments, Channel,
-    ConfirmSelectArguments, QueueDeclareArguments,
+    ConfirmSelectArguments, ExchangeDeclareArguments, QueueBindArguments, QueueDeclareArguments,
 };
 use amqprs::connection::{Connection, OpenConnectionArguments};
 use amqprs::error::Error;
@@ -20,8 +20,8 @@ fn main() -> Result<()> {
     load.measure(|queue, ready| on_runtime(consume(&load, queue, ready)), || on_runtime(publish(&load)))
 }
 
-fn name(queue: u64) -> String {
-    format!("peer-amqprs-{}-{queue}", std::process::id())
+fn exchange() -> String {
+    format!("peer-amqprs-{}", std::process::id())
 }
 
 async fn connect(load: &Load) -> Result<(Connection, Channel)> {
@@ -36,20 +36,23 @@ async fn connect(load: &Load) -> Result<(Connection, Channel)> {
 
 async fn consume(load: &Load, queue: u64, ready: Sender<()>) -> Result<()> {
     let (connection, channel) = connect(load).await?;
-    let name = name(queue);
-    // It goes with its consumer, whatever ends this process.
+    let exchange = exchange();
+    let name = format!("{exchange}-{queue}");
+    // A queue goes with its consumer and the exchange with its last queue, whatever ends this process.
+    let fanout = ExchangeDeclareArguments::new(&exchange, "fanout").auto_delete(true).finish();
+    channel.exchange_declare(fanout).await?;
     let declare = QueueDeclareArguments::transient_autodelete(&name);
     channel.queue_declare(declare).await?;
+    channel.queue_bind(QueueBindArguments::new(&name, &exchange, "")).await?;
     channel.basic_qos(BasicQosArguments::new(0, load.prefetch(), false)).await?;
     let consume = BasicConsumeArguments::new(&name, "").manual_ack(true).finish();
     let (_, mut messages) = channel.basic_consume_rx(consume).await?;
     let _ = ready.send(());
-    let all = load.messages_of(queue);
-    for number in 1..=all {
+    for number in 1..=load.messages {
         let message = in_time("consuming", messages.recv()).await?.context("the consumer was cancelled")?;
         let body = message.content.context("a message without a body came")?;
         ensure!(body.len() as u64 == load.body_bytes, "a message came that is not ours");
-        if number % load.together() == 0 || number == all {
+        if number % load.together() == 0 || number == load.messages {
             let tag = message.deliver.context("a message without a tag came")?.delivery_tag();
             channel.basic_ack(BasicAckArguments::new(tag, true)).await?;
         }
@@ -65,11 +68,11 @@ async fn publish(load: &Load) -> Result<()> {
     let (up_to, mut confirmed) = watch::channel(Ok(0));
     channel.register_callback(Words { confirms: Confirms::default(), up_to }).await?;
     channel.confirm_select(ConfirmSelectArguments::default()).await?;
-    let names: Vec<String> = (0..load.queues).map(name).collect();
+    let exchange = exchange();
     let body = load.body();
     for number in 1..=load.messages {
         wait_for(&mut confirmed, number.saturating_sub(load.window)).await?;
-        let to = BasicPublishArguments::new("", &names[((number - 1) % load.queues) as usize]);
+        let to = BasicPublishArguments::new(&exchange, "");
         let publish = channel.basic_publish(BasicProperties::default(), body.clone(), to);
         in_time("publishing", publish).await??;
     }

@@ -1,4 +1,4 @@
-//! lapin alone: one publisher and its consumers of opaque bodies, as fast as it goes.
+//! lapin alone: one publisher and consumers that each get all of its opaque bodies, as fast as it goes.
 
 use std::sync::mpsc::Sender;
 use std::task::{Context as TaskContext, Waker};
@@ -8,10 +8,10 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
-    QueueDeclareOptions,
+    ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::FieldTable;
-use lapin::{BasicProperties, Confirmation, Connection, ConnectionProperties};
+use lapin::{BasicProperties, Confirmation, Connection, ConnectionProperties, ExchangeKind};
 use load::{Load, in_time, on_runtime};
 
 fn main() -> Result<()> {
@@ -19,8 +19,8 @@ fn main() -> Result<()> {
     load.measure(|queue, ready| on_runtime(consume(&load, queue, ready)), || on_runtime(publish(&load)))
 }
 
-fn name(queue: u64) -> String {
-    format!("peer-lapin-{}-{queue}", std::process::id())
+fn exchange() -> String {
+    format!("peer-lapin-{}", std::process::id())
 }
 
 async fn connect(load: &Load) -> Result<Connection> {
@@ -31,21 +31,25 @@ async fn connect(load: &Load) -> Result<Connection> {
 async fn consume(load: &Load, queue: u64, ready: Sender<()>) -> Result<()> {
     let connection = connect(load).await?;
     let channel = connection.create_channel().await?;
-    let name = name(queue);
-    // It goes with its consumer, whatever ends this process.
+    let exchange = exchange();
+    let name = format!("{exchange}-{queue}");
+    let none = FieldTable::default;
+    // A queue goes with its consumer and the exchange with its last queue, whatever ends this process.
+    let transient = ExchangeDeclareOptions { auto_delete: true, ..ExchangeDeclareOptions::default() };
+    channel.exchange_declare(exchange.as_str().into(), ExchangeKind::Fanout, transient, none()).await?;
     let transient = QueueDeclareOptions { auto_delete: true, ..QueueDeclareOptions::default() };
-    channel.queue_declare(name.as_str().into(), transient, FieldTable::default()).await?;
+    channel.queue_declare(name.as_str().into(), transient, none()).await?;
+    let bind = QueueBindOptions::default();
+    channel.queue_bind(name.as_str().into(), exchange.as_str().into(), "".into(), bind, none()).await?;
     channel.basic_qos(load.prefetch(), BasicQosOptions::default()).await?;
     let options = BasicConsumeOptions::default();
-    let mut consumer =
-        channel.basic_consume(name.as_str().into(), "".into(), options, FieldTable::default()).await?;
+    let mut consumer = channel.basic_consume(name.as_str().into(), "".into(), options, none()).await?;
     let _ = ready.send(());
-    let all = load.messages_of(queue);
-    for number in 1..=all {
+    for number in 1..=load.messages {
         let delivery =
             in_time("consuming", consumer.next()).await?.context("the consumer was cancelled")??;
         ensure!(delivery.data.len() as u64 == load.body_bytes, "a message came that is not ours");
-        if number % load.together() == 0 || number == all {
+        if number % load.together() == 0 || number == load.messages {
             channel.basic_ack(delivery.delivery_tag, BasicAckOptions { multiple: true }).await?;
         }
     }
@@ -56,16 +60,16 @@ async fn publish(load: &Load) -> Result<()> {
     let connection = connect(load).await?;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    let names: Vec<String> = (0..load.queues).map(name).collect();
+    let exchange = exchange();
     let body = load.body();
     let mut unconfirmed = FuturesOrdered::new();
-    for number in 0..load.messages {
+    for _ in 0..load.messages {
         while unconfirmed.len() as u64 >= load.window {
             confirmed(in_time("publishing", unconfirmed.next()).await?)?;
         }
         let publish = channel.basic_publish(
+            exchange.as_str().into(),
             "".into(),
-            names[(number % load.queues) as usize].as_str().into(),
             BasicPublishOptions::default(),
             &body,
             BasicProperties::default(),

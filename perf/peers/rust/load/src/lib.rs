@@ -25,23 +25,18 @@ pub struct Load {
     /// Bytes of each body
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=64 << 20))]
     pub body_bytes: u64,
-    /// How many, over all queues
+    /// How many are published
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX)))]
     pub messages: u64,
     /// Publishes without a confirm; a quarter of it is acknowledged together
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     pub window: u64,
-    /// Queues with a consumer each, filled in turn
+    /// Queues that get each body, with a consumer each
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub queues: u64,
 }
 
 impl Load {
-    /// How many messages the queue with this number gets.
-    pub fn messages_of(&self, queue: u64) -> u64 {
-        self.messages / self.queues + u64::from(queue < self.messages % self.queues)
-    }
-
     /// How many are acknowledged together.
     pub fn together(&self) -> u64 {
         (self.window / 4).max(1)
@@ -116,10 +111,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queues_share_all_messages() {
-        let load = Load { url: String::new(), body_bytes: 1, messages: 10, window: 3, queues: 4 };
-        let shares: Vec<_> = (0..4).map(|queue| load.messages_of(queue)).collect();
-        assert_eq!(shares, [3, 3, 2, 2]);
-        assert_eq!(load.together(), 1);
+    fn the_window_decides_what_is_acknowledged_and_prefetched() {
+        let load = |window| Load { url: String::new(), body_bytes: 1, messages: 10, window, queues: 4 };
+        assert_eq!([3, 8, 4000].map(|window| load(window).together()), [1, 2, 1000]);
+        assert_eq!([3, 8, 4000].map(|window| load(window).prefetch()), [6, 16, 5000]);
     }
 }

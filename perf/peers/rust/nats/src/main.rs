@@ -1,5 +1,5 @@
-//! The same over NATS JetStream: a stream in memory, publish acknowledgements with a window, and a pull
-//! consumer with explicit acknowledgements for each subject. The server is this process's own.
+//! The same over NATS JetStream: a stream in memory, publish acknowledgements with a window, and pull
+//! consumers that each get all. The server is this process's own.
 
 use std::future::IntoFuture;
 use std::path::Path;
@@ -46,10 +46,6 @@ fn command(load: &Load, port: u16, folder: &Path) -> Result<Command> {
     Ok(command)
 }
 
-fn subject(queue: u64) -> String {
-    format!("{STREAM}.{queue}")
-}
-
 async fn connect(load: &Load, port: u16) -> Result<jetstream::Context> {
     let client = in_time("connecting", async_nats::connect(format!("127.0.0.1:{port}"))).await??;
     let builder = ContextBuilder::new().timeout(load::PATIENCE).ack_timeout(load::PATIENCE);
@@ -59,10 +55,10 @@ async fn connect(load: &Load, port: u16) -> Result<jetstream::Context> {
 async fn make_stream(load: &Load, port: u16) -> Result<()> {
     let stream = Config {
         name: STREAM.to_owned(),
-        subjects: vec![format!("{STREAM}.*")],
+        subjects: vec![STREAM.to_owned()],
         storage: StorageType::Memory,
-        // What is acknowledged is forgotten, as in a queue.
-        retention: RetentionPolicy::WorkQueue,
+        // What every consumer has acknowledged is forgotten.
+        retention: RetentionPolicy::Interest,
         max_message_size: -1,
         ..Config::default()
     };
@@ -75,8 +71,7 @@ async fn consume(load: &Load, port: u16, queue: u64, lag: &Lag, ready: Sender<()
     let stream = jetstream.get_stream(STREAM).await?;
     let config = pull::Config {
         durable_name: Some(format!("consumer-{queue}")),
-        filter_subject: subject(queue),
-        ack_policy: AckPolicy::Explicit,
+        ack_policy: AckPolicy::All,
         ack_wait: Duration::from_secs(300),
         max_ack_pending: i64::from(load.prefetch()),
         ..pull::Config::default()
@@ -89,12 +84,14 @@ async fn consume(load: &Load, port: u16, queue: u64, lag: &Lag, ready: Sender<()
         .await
         .context("the consumer begins")?;
     let _ = ready.send(());
-    for _ in 0..load.messages_of(queue) {
+    for number in 1..=load.messages {
         let message: Message =
             in_time("consuming", messages.next()).await?.context("the server ended the consumer")??;
         ensure!(message.payload.len() as u64 == load.body_bytes, "a message came that is not ours");
-        message.ack().await.map_err(|error| anyhow::anyhow!("acknowledging: {error}"))?;
-        lag.consumed(1);
+        if number % load.together() == 0 || number == load.messages {
+            message.ack().await.map_err(|error| anyhow::anyhow!("acknowledging: {error}"))?;
+        }
+        lag.consumed(queue, 1);
     }
     // The last acknowledgement goes out before this.
     in_time("closing", jetstream.client().flush()).await??;
@@ -103,7 +100,6 @@ async fn consume(load: &Load, port: u16, queue: u64, lag: &Lag, ready: Sender<()
 
 async fn publish(load: &Load, port: u16, lag: &Lag) -> Result<()> {
     let jetstream = connect(load, port).await?;
-    let subjects: Vec<String> = (0..load.queues).map(subject).collect();
     let body = Bytes::from(load.body());
     let mut unconfirmed = FuturesOrdered::new();
     for number in 0..load.messages {
@@ -113,8 +109,7 @@ async fn publish(load: &Load, port: u16, lag: &Lag) -> Result<()> {
         if !lag.has_room(number) {
             in_time("consuming", wait(lag, number)).await?;
         }
-        let to = subjects[(number % load.queues) as usize].clone();
-        let confirm = jetstream.publish(to, body.clone()).await?;
+        let confirm = jetstream.publish(STREAM, body.clone()).await?;
         unconfirmed.push_back(confirm.into_future());
     }
     while !unconfirmed.is_empty() {

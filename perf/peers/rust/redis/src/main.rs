@@ -1,5 +1,5 @@
-//! The same over Redis Streams: XADD with a window of answers that are awaited, and for each stream a
-//! consumer group with XREADGROUP, XACK and XTRIM. The server is this process's own.
+//! The same over Redis Streams: XADD with a window of answers that are awaited, and consumer groups that each
+//! get all, with XREADGROUP, XACK and XTRIM. The server is this process's own.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use load::{Lag, Load, PATIENCE, PrivateServer};
 use redis::{Connection, Value, cmd};
 
-const GROUP: &str = "consumers";
+const STREAM: &str = "bodies";
 
 fn main() -> Result<()> {
     let load = <Load as clap::Parser>::parse();
@@ -29,10 +29,6 @@ fn command(port: u16, folder: &Path) -> Result<Command> {
     Ok(command)
 }
 
-fn stream(queue: u64) -> String {
-    format!("bodies-{queue}")
-}
-
 fn connect(port: u16) -> Result<Connection> {
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}/"))?;
     let connection = client.get_connection_with_timeout(PATIENCE).context("the server does not answer")?;
@@ -43,28 +39,28 @@ fn connect(port: u16) -> Result<Connection> {
 
 fn consume(load: &Load, port: u16, queue: u64, lag: &Lag, ready: Sender<()>) -> Result<()> {
     let mut connection = connect(port)?;
-    let stream = stream(queue);
-    cmd("XGROUP").arg("CREATE").arg(&stream).arg(GROUP).arg("$").arg("MKSTREAM").exec(&mut connection)?;
+    let group = format!("queue-{queue}");
+    cmd("XGROUP").arg("CREATE").arg(STREAM).arg(&group).arg("$").arg("MKSTREAM").exec(&mut connection)?;
     let _ = ready.send(());
     let mut read = cmd("XREADGROUP");
-    read.arg("GROUP").arg(GROUP).arg("one").arg("COUNT").arg(load.together()).arg("BLOCK").arg(20_000);
-    read.arg("STREAMS").arg(&stream).arg(">");
-    let all = load.messages_of(queue);
+    read.arg("GROUP").arg(&group).arg("one").arg("COUNT").arg(load.together()).arg("BLOCK").arg(20_000);
+    read.arg("STREAMS").arg(STREAM).arg(">");
     let mut consumed = 0;
-    while consumed < all {
+    while consumed < load.messages {
         let entries = entries(read.query(&mut connection).context("reading")?)?;
         let mut acknowledge = redis::pipe();
-        let done = acknowledge.cmd("XACK").arg(&stream).arg(GROUP);
+        let done = acknowledge.cmd("XACK").arg(STREAM).arg(&group);
         for (id, body) in &entries {
             ensure!(body.len() as u64 == load.body_bytes, "an entry came that is not ours");
             done.arg(id);
         }
-        // What everybody has read is of no use; an entry is a node, so that nothing stays behind.
-        let (last, _) = entries.last().context("nothing came; see whether the server lives")?;
-        acknowledge.cmd("XTRIM").arg(&stream).arg("MINID").arg("~").arg(last);
-        acknowledge.exec(&mut connection).context("acknowledging")?;
         consumed += entries.len() as u64;
-        lag.consumed(entries.len() as u64);
+        let (last, _) = entries.last().context("nothing came; see whether the server lives")?;
+        // What everybody has read is of no use; an entry is a node, so that nothing stays behind.
+        if lag.consumed(queue, entries.len() as u64) {
+            acknowledge.cmd("XTRIM").arg(STREAM).arg("MINID").arg("~").arg(last);
+        }
+        acknowledge.exec(&mut connection).context("acknowledging")?;
     }
     Ok(())
 }
@@ -93,12 +89,9 @@ fn publish(load: &Load, port: u16, lag: &Lag) -> Result<()> {
     let body = load.body();
     // The bytes of a command are the same each time; the server bounds the stream, too, where our own
     // lag already does.
-    let add = |queue: u64| {
-        let mut add = cmd("XADD");
-        add.arg(stream(queue)).arg("MAXLEN").arg("~").arg(2 * lag.most()).arg("*").arg("b").arg(&body);
-        add.get_packed_command()
-    };
-    let commands: Vec<Vec<u8>> = (0..load.queues).map(add).collect();
+    let mut add = cmd("XADD");
+    add.arg(STREAM).arg("MAXLEN").arg("~").arg(2 * lag.most()).arg("*").arg("b").arg(&body);
+    let add = add.get_packed_command();
     let mut confirmed = 0;
     for number in 0..load.messages {
         if number - confirmed == load.window {
@@ -108,7 +101,7 @@ fn publish(load: &Load, port: u16, lag: &Lag) -> Result<()> {
         if !lag.has_room(number) {
             lag.wait(number)?;
         }
-        connection.send_packed_command(&commands[(number % load.queues) as usize]).context("publishing")?;
+        connection.send_packed_command(&add).context("publishing")?;
     }
     for _ in confirmed..load.messages {
         confirm(&mut connection)?;
