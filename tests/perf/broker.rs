@@ -31,10 +31,11 @@ fn an_offered_rate_passes_every_stage_and_leaves_nothing_behind() {
         let (before, after) = (measured.stage(before), measured.stage(after));
         assert!(before.p50 <= after.p50, "{before:?} {after:?}");
     }
-    // One tick a message would be five times the budget.
+    // One tick a message would be five times the budget. A second may have 10 ms of it on top.
     let budgets: Vec<f64> = step.series.iter().filter_map(|second| second.budget).collect();
     assert_eq!(budgets.len(), step.series.len());
-    assert!(budgets.iter().all(|budget| (0.1..=1.0).contains(budget)), "{budgets:?}");
+    assert!(budgets.iter().all(|budget| (0.1..=1.05).contains(budget)), "{budgets:?}");
+    expect_about("messages/s", totals.messages_per_s, 1_000.0);
     assert!(step.series.iter().any(|second| second.warm_up));
     assert_eq!(measured.left_behind(), [""; 0]);
 }

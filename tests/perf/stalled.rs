@@ -1,5 +1,6 @@
 //! A broker that stands still for a second. Every tick that was due in that time is late, and counts
 //! as late: a load that waits for its broker would count one (coordinated omission).
+//! With a long linger most of them are not even handed over to the publisher before it goes on.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ const LATE: Duration = Duration::from_millis(100);
 fn every_tick_that_was_due_while_the_broker_stood_still_is_late() {
     let (_turn, servers) = two_nodes();
     let folder = Folder::new();
-    let load = ["--rate", "1K", "--duration", "5s", "--warm-up", "1s", "--state", "memory"];
+    let load = ["--rate", "1K", "--duration", "5s", "--warm-up", "1s", "--state", "memory", "--linger", "3s"];
     let outputs = ["--hdr", "stalled.hdr", "--json"];
     let to = ["perf", "broker", "--broker", servers.url("AMQP_1")];
     let running = Running::start(&folder, &[&to[..], &load, &outputs].concat());
