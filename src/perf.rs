@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
-use perf::{PerfArgs, PerfError};
+use perf::{BudgetError, PerfArgs, PerfError};
 
 use crate::ended::{Ended, UsageError};
 use crate::sources::on_interrupt;
@@ -16,6 +16,10 @@ pub(crate) fn run(args: &PerfArgs) -> Result<Ended> {
     match perf::run(args, &stop) {
         Ok(()) if stop.load(Ordering::Acquire) => Ok(Ended::Interrupted),
         Ok(()) => Ok(Ended::Done),
+        Err(error @ PerfError::Budget(BudgetError::Interrupted)) => {
+            eprintln!("{error}");
+            Ok(Ended::Interrupted)
+        }
         Err(PerfError::Usage(problem)) => Err(UsageError(problem).into()),
         Err(error) => Err(error.into()),
     }

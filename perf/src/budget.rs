@@ -16,9 +16,9 @@ use crate::args::{BrokerArgs, LoadArgs};
 use crate::broker_metrics::BrokerMetrics;
 use crate::feeds::{Feeds, FeedsError, Part};
 use crate::live::Live;
-use crate::rates::Search;
+use crate::rates::{Rates, Search};
 use crate::step::StepPlan;
-use crate::{environment, latency_stage, units};
+use crate::{environment, is_carried, units};
 
 /// Where the measured budget is kept, under the folder that a command is run in.
 pub const BUDGET_FILE: &str = ".orchard/budget.json";
@@ -128,12 +128,13 @@ pub fn read_budget(path: &Path) -> Result<Option<(Budget, MeasuredBudget)>, Budg
 /// # Errors
 /// A broker is not there, nothing is carried, or the file cannot be written.
 pub(crate) fn run(args: &BudgetArgs, stop: &AtomicBool) -> Result<(), BudgetError> {
+    let rates = args.rate.join(" ").parse().map_err(BudgetError::Usage)?;
     let brokers = BrokerArgs::default_brokers(args.broker.clone()).map_err(BudgetError::Usage)?;
     let environment = environment::look();
     environment.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     let mut carried = Vec::new();
     for nodes in 1..=brokers.len() {
-        let messages = carried_by(args, &brokers[..nodes], stop)?;
+        let messages = carried_by(args, rates, &brokers[..nodes], stop)?;
         println!(
             "{nodes} node{}: {} messages/s",
             if nodes == 1 { "" } else { "s" },
@@ -160,7 +161,12 @@ pub(crate) fn run(args: &BudgetArgs, stop: &AtomicBool) -> Result<(), BudgetErro
 }
 
 /// The knee of so many nodes with one tick a message and a shard a node.
-fn carried_by(args: &BudgetArgs, brokers: &[BrokerUrl], stop: &AtomicBool) -> Result<u32, BudgetError> {
+fn carried_by(
+    args: &BudgetArgs,
+    rates: Rates,
+    brokers: &[BrokerUrl],
+    stop: &AtomicBool,
+) -> Result<u32, BudgetError> {
     #[derive(Parser)]
     struct Defaults {
         #[command(flatten)]
@@ -184,8 +190,7 @@ fn carried_by(args: &BudgetArgs, brokers: &[BrokerUrl], stop: &AtomicBool) -> Re
         stop,
     };
     let mut live = Live::lines(!args.quiet);
-    let rates = args.rate.join(" ");
-    let mut search = Search::new(rates.parse().map_err(BudgetError::Usage)?);
+    let mut search = Search::new(rates);
     while let Some(rate) = search.next_rate() {
         live.heading(&format!("{} nodes, {} messages/s", brokers.len(), units::rate(rate)));
         let plan =
@@ -194,12 +199,11 @@ fn carried_by(args: &BudgetArgs, brokers: &[BrokerUrl], stop: &AtomicBool) -> Re
         if stop.load(Ordering::Acquire) {
             return Err(BudgetError::Interrupted);
         }
-        let in_time = latency_stage(&step).is_some_and(|stage| u128::from(stage.p99) <= args.knee.as_nanos());
-        search.heed(in_time && step.totals.ticks_per_s >= 0.98 * rate);
+        search.heed(is_carried(&step, rate, args.knee));
     }
     match search.knee() {
         (Some(carried), _) => Ok(carried as u32),
-        (None, _) => Err(BudgetError::Nothing { nodes: brokers.len(), rate: rates }),
+        (None, _) => Err(BudgetError::Nothing { nodes: brokers.len(), rate: units::rate(rates.lowest()) }),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::budget::{self, BudgetArgs, BudgetError};
 use crate::capacity::{self, CapacityArgs, CapacityError};
 use crate::compare::{self, CompareArgs, CompareError};
 use crate::embedded::Embedded;
-use crate::feeds::{Feeds, FeedsError, Part};
+use crate::feeds::{Feeds, FeedsError, Part, find_strategy};
 use crate::ledger_load::{self, LedgerLoadArgs};
 use crate::live::{Live, LiveError};
 use crate::outcome::{Knee, Outcome, SCHEMA, Step};
@@ -24,7 +24,7 @@ use crate::peers::{self, PeersArgs, PeersError};
 use crate::rates::{Rates, Search};
 use crate::step::StepPlan;
 use crate::vary::Vary;
-use crate::{environment, latency_stage, limits, table};
+use crate::{environment, is_carried, latency_stage, limits, table};
 
 /// Options of `orchard perf`.
 #[derive(Debug, Args)]
@@ -133,7 +133,7 @@ pub enum PerfError {
     Live(#[from] LiveError),
     /// A budget that cannot be measured.
     #[error(transparent)]
-    Budget(#[from] BudgetError),
+    Budget(BudgetError),
     /// A feed that cannot be simulated.
     #[error(transparent)]
     Capacity(#[from] CapacityError),
@@ -164,7 +164,19 @@ pub enum PerfError {
 
 impl From<FeedsError> for PerfError {
     fn from(error: FeedsError) -> Self {
-        Self::Feeds(Box::new(error))
+        match error {
+            FeedsError::Strategy { .. } => Self::Usage(error.to_string()),
+            error => Self::Feeds(Box::new(error)),
+        }
+    }
+}
+
+impl From<BudgetError> for PerfError {
+    fn from(error: BudgetError) -> Self {
+        match error {
+            BudgetError::Usage(problem) => Self::Usage(problem),
+            error => Self::Budget(error),
+        }
     }
 }
 
@@ -211,8 +223,16 @@ pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
     }
 }
 
+/// What a user got wrong is said before anything is measured or connected.
+fn check(load: &LoadArgs) -> Result<(), PerfError> {
+    load.rates().map_err(PerfError::Usage)?;
+    load.instances_of().iter().try_for_each(|(_, kind)| find_strategy(kind).map(drop))?;
+    Ok(())
+}
+
 fn feeds(name: &str, part: Part, load: &FeedLoad, stop: &AtomicBool) -> Result<(), PerfError> {
     let folder = tempfile::tempdir().map_err(PerfError::Folder)?;
+    check(&load.load)?;
     let brokers = load.broker.brokers().map_err(PerfError::Usage)?;
     if brokers.len() > usize::from(load.load.shards) {
         let (brokers, shards) = (brokers.len(), load.load.shards);
@@ -248,6 +268,7 @@ fn set(
 
 fn embedded(load: &EmbeddedLoad, stop: &AtomicBool) -> Result<(), PerfError> {
     let folder = tempfile::tempdir().map_err(PerfError::Folder)?;
+    check(&load.load)?;
     let mut session = Session::open("embedded", &load.output, stop)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = load.threads.map_or(cores, usize::from);
@@ -344,11 +365,15 @@ impl<'a> Session<'a> {
                 self.live.heading(&format!("{} ticks/s", crate::units::rate(rate)));
             }
             let step = measure(StepPlan::new(load, Some(rate)), None, &mut self.live)?;
-            search.heed(is_carried(&step, load.knee.as_nanos() as u64));
+            // One that was cut short says nothing of its rate.
+            if !self.stop.load(Ordering::Acquire) {
+                search.heed(is_carried(&step, rate, load.knee));
+            }
             steps.push(step);
         }
-        let knee = matches!(rates, Rates::Ramp { .. }).then(|| {
-            let (carried, refused) = search.knee();
+        let (carried, refused) = search.knee();
+        let has_knee = matches!(rates, Rates::Ramp { .. }) && (carried.is_some() || refused.is_some());
+        let knee = has_knee.then(|| {
             let carried = carried.unwrap_or(0.0);
             let at = steps.iter().find(|step| step.offered == Some(carried));
             Knee { carried, p99: at.and_then(latency_stage).map_or(0, |stage| stage.p99), refused }
@@ -402,12 +427,4 @@ impl<'a> Session<'a> {
         std::io::stdout().write_all(text.as_bytes())?;
         Ok(())
     }
-}
-
-/// Whether a rate came through: nearly all of it, and in time.
-fn is_carried(step: &Step, limit_ns: u64) -> bool {
-    const NEARLY_ALL: f64 = 0.98;
-    let offered = step.offered.unwrap_or(0.0);
-    step.totals.ticks_per_s >= NEARLY_ALL * offered
-        && latency_stage(step).is_some_and(|stage| stage.p99 <= limit_ns)
 }

@@ -41,10 +41,45 @@ pub use live::LiveError;
 pub use market::MarketError;
 pub use peers::PeersError;
 
+use std::time::Duration;
+
 use outcome::{Stage, Step};
 
 /// The stage whose latency stands for a step: the signal, or the last one before it that there is.
 fn latency_stage(step: &Step) -> Option<&Stage> {
     let named = |name: &str| step.stages.iter().find(|stage| stage.name == name);
     named("signal").or_else(|| step.stages.last())
+}
+
+/// Whether nearly all of an offered rate came through in time.
+fn is_carried(step: &Step, offered: f64, limit: Duration) -> bool {
+    const NEARLY_ALL: f64 = 0.98;
+    let due = offered * step.seconds;
+    // Ticks come at random, so that in a short time fewer may be due than that.
+    let came_through = step.totals.ticks_per_s * step.seconds >= NEARLY_ALL * due - 3.0 * due.sqrt();
+    came_through && latency_stage(step).is_some_and(|stage| u128::from(stage.p99) <= limit.as_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Totals;
+
+    #[test]
+    fn a_rate_is_carried_if_nearly_all_of_it_is_through_in_time() {
+        let step = |seconds, ticks_per_s| Step {
+            seconds,
+            totals: Totals { ticks_per_s, ..Totals::default() },
+            stages: vec![Stage { name: "signal".to_owned(), p99: 2_000, ..Stage::default() }],
+            ..Step::default()
+        };
+        let (enough, too_short) = (Duration::from_micros(2), Duration::from_nanos(1_999));
+        assert!(is_carried(&step(10.0, 981e3), 1e6, enough));
+        assert!(!is_carried(&step(10.0, 1e6), 1e6, too_short));
+        assert!(!is_carried(&step(10.0, 978e3), 1e6, enough));
+        // Of 1,000 random ticks 950 are no surprise, of 100,000 they would be.
+        assert!(is_carried(&step(1.0, 950.0), 1e3, enough));
+        assert!(!is_carried(&step(100.0, 950.0), 1e3, enough));
+        assert!(!is_carried(&Step { stages: Vec::new(), ..step(10.0, 1e6) }, 1e6, enough));
+    }
 }

@@ -101,8 +101,12 @@ impl Live {
         if self.has_gauges {
             set_gauges(second);
         }
+        self.log(Duration::from_secs_f64(second.at).saturating_sub(from), recent);
+    }
+
+    /// Writes latencies of so long a time until now into the log.
+    pub(crate) fn log(&mut self, length: Duration, recent: &[Histogram<u64>; 5]) {
         let to = self.began.elapsed();
-        let length = Duration::from_secs_f64(second.at).saturating_sub(from);
         if let Some(log) = &mut self.log {
             log.write(to.saturating_sub(length), length, recent);
         }

@@ -51,6 +51,16 @@ impl FromStr for Rates {
     }
 }
 
+impl Rates {
+    /// The one that is offered first.
+    pub(crate) fn lowest(self) -> f64 {
+        match self {
+            Self::Fixed(rate) => rate,
+            Self::Ramp { from, .. } => from,
+        }
+    }
+}
+
 impl std::fmt::Display for Rates {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -77,11 +87,7 @@ const REFINEMENTS: u32 = 2;
 impl Search {
     /// Begins with the first rate.
     pub(crate) fn new(rates: Rates) -> Self {
-        let first = match rates {
-            Rates::Fixed(rate) => rate,
-            Rates::Ramp { from, .. } => from,
-        };
-        Self { rates, next: Some(first), carried: None, refused: None, refinements: 0 }
+        Self { rates, next: Some(rates.lowest()), carried: None, refused: None, refinements: 0 }
     }
 
     /// What to offer next; `None` at the end.

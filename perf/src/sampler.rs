@@ -127,8 +127,13 @@ impl<'a> Sampler<'a> {
         point: Point,
         strategies: usize,
     ) -> Step {
-        if self.series.is_empty() || self.probe.origin().elapsed() > self.last.at + EVERY / 10 {
+        let now = self.probe.origin().elapsed();
+        if self.series.is_empty() || now > self.last.at + EVERY / 10 {
             self.look_now();
+        } else {
+            // Too short to be a second of its own; but the log has every tick.
+            let recent = Point::ALL.map(|point| self.probe.take_recent(point));
+            self.live.log(now.saturating_sub(self.last.at), &recent);
         }
         let seconds = (to.at.saturating_sub(from.at)).as_secs_f64().max(1e-9);
         let between = |point: Point| to.passed[point as usize] - from.passed[point as usize];

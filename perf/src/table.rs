@@ -22,6 +22,9 @@ pub(crate) fn text(outcome: &Outcome) -> String {
     }
     if let Some(knee) = &outcome.knee {
         let _ = match knee.refused {
+            Some(refused) if knee.carried == 0.0 => {
+                writeln!(text, "\nno knee: not even {} ticks/s were carried", rate(refused))
+            }
             Some(refused) => writeln!(
                 text,
                 "\nknee: {} ticks/s carried, p99 {}; {} ticks/s not",
@@ -169,3 +172,6 @@ fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

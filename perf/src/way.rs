@@ -1,6 +1,7 @@
 //! The ends of the transport with a [`Probe`] in them: each is the product's own, and notes what passes.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,8 @@ pub(crate) struct FeedWay {
 
 #[derive(Debug, Default)]
 struct ShardWay {
+    /// Ticks before this were handed over.
+    entered: AtomicU64,
     to_send: Mutex<Waiting>,
     to_confirm: Mutex<Waiting>,
     /// One a strategy.
@@ -85,14 +88,18 @@ impl FeedWay {
     }
 
     fn enter(&self, frame: &Frame) -> Option<Sample> {
-        let (ticks, now_ns) = (frame.ticks(), self.probe.now_ns());
-        if ticks.is_empty() {
+        let shard = &self.shards[usize::from(frame.header.shard)];
+        let (now_ns, end_seq) = (self.probe.now_ns(), frame.end_seq());
+        // Ticks that are handed over again are on their way, or through, since the first time.
+        let entered = shard.entered.fetch_max(end_seq, Ordering::Relaxed);
+        let new = end_seq.saturating_sub(entered).min(frame.ticks().len() as u64);
+        if new == 0 {
             return None;
         }
-        self.probe.enter(ticks.len() as u64);
+        let ticks = &frame.ticks()[frame.ticks().len() - new as usize..];
+        self.probe.enter(new);
         let due = |tick: &Tick| self.schedule.due_ns(tick, &self.probe, now_ns);
-        let sample = Sample::of(frame.end_seq(), ticks, due);
-        let shard = &self.shards[usize::from(frame.header.shard)];
+        let sample = Sample::of(end_seq, ticks, due);
         for waiting in [&shard.to_send, &shard.to_confirm].into_iter().filter(|_| self.is_brokered) {
             self.probe.wait(&mut lock(waiting).samples, sample);
         }
@@ -254,3 +261,6 @@ impl CommitObserver for WatchedCommits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,13 @@ impl Management {
         self.ask("DELETE", &format!("/api/exchanges/%2f/{exchange}"), &json!({}));
     }
 
+    /// The names of all `queues` or `exchanges`.
+    pub(crate) fn names(&self, kind: &str) -> Vec<String> {
+        let all = self.ask("GET", &format!("/api/{kind}/%2f?columns=name"), &Value::Null);
+        let names = all.as_array().expect("a list").iter();
+        names.filter_map(|one| one["name"].as_str().map(str::to_owned)).collect()
+    }
+
     /// How much memory the node uses, in bytes, as it saw it some seconds ago.
     pub(crate) fn memory(&self) -> u64 {
         let nodes = self.ask("GET", "/api/nodes?columns=mem_used", &Value::Null);
@@ -131,7 +138,7 @@ fn encode_base64(bytes: &[u8]) -> String {
     text
 }
 
-fn decode_base64(text: &str) -> Vec<u8> {
+pub(crate) fn decode_base64(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let (mut number, mut bits) = (0u32, 0);
     for digit in text.bytes().take_while(|byte| *byte != b'=') {

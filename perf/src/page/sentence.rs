@@ -7,6 +7,9 @@ use crate::units;
 pub(super) fn of(outcome: &Outcome) -> String {
     if let Some(knee) = &outcome.knee {
         let refused = match knee.refused {
+            Some(refused) if knee.carried == 0.0 => {
+                return format!("Not even {} ticks/s are carried", words(refused));
+            }
             Some(refused) => format!("; {} is too much", words(refused)),
             None => "; the limit is higher".to_owned(),
         };
@@ -94,6 +97,9 @@ mod tests {
             of(&outcome),
             "3 million ticks/s are carried with p99 12.0 ms from due to signal; 4 million is too much"
         );
+        let nothing = Knee { carried: 0.0, p99: 0, refused: Some(2e3) };
+        outcome.knee = Some(nothing);
+        assert_eq!(of(&outcome), "Not even 2 thousand ticks/s are carried");
         outcome.knee = knee(None);
         assert!(of(&outcome).ends_with("; the limit is higher"));
     }
