@@ -1,30 +1,24 @@
 //! The command line: what is measured, and how it is told.
 
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Subcommand};
-use thiserror::Error;
-use tick_sdk::rabbitmq::{BrokerError, BrokerUrl, bodies as sdk_bodies};
+use tick_sdk::rabbitmq::BrokerUrl;
 
 use crate::args::{BrokerArgs, LedgerArgs, LoadArgs, OutputArgs};
 use crate::bodies::{self, BodiesArgs};
 use crate::broker_metrics::BrokerMetrics;
-use crate::budget::{self, BudgetArgs, BudgetError};
-use crate::capacity::{self, CapacityArgs, CapacityError};
-use crate::compare::{self, CompareArgs, CompareError};
+use crate::budget::{self, BudgetArgs};
+use crate::capacity::{self, CapacityArgs};
+use crate::compare::{self, CompareArgs};
 use crate::embedded::Embedded;
-use crate::feeds::{Feeds, FeedsError, Part, find_strategy};
+use crate::error::PerfError;
+use crate::feeds::{Feeds, Part, find_strategy};
 use crate::ledger_load::{self, LedgerLoadArgs};
-use crate::live::{Live, LiveError};
-use crate::outcome::{Knee, Outcome, SCHEMA, Step};
-use crate::peers::{self, PeersArgs, PeersError};
-use crate::rates::{Rates, Search};
-use crate::step::StepPlan;
+use crate::limits;
+use crate::peers::{self, PeersArgs};
+use crate::session::{Session, ledger_kind};
 use crate::vary::Vary;
-use crate::{environment, is_carried, latency_stage, limits, table};
 
 /// Options of `orchard perf`.
 #[derive(Debug, Args)]
@@ -114,70 +108,6 @@ struct BodiesLoad {
     broker: Option<BrokerUrl>,
     #[command(flatten)]
     output: OutputArgs,
-}
-
-/// A measurement that came to nothing.
-#[derive(Debug, Error)]
-pub enum PerfError {
-    /// What a user got wrong on the command line.
-    #[error("{0}")]
-    Usage(String),
-    /// A feed or a host.
-    #[error(transparent)]
-    Feeds(Box<FeedsError>),
-    /// A broker.
-    #[error(transparent)]
-    Broker(#[from] BrokerError),
-    /// A log, or Prometheus.
-    #[error(transparent)]
-    Live(#[from] LiveError),
-    /// A budget that cannot be measured.
-    #[error(transparent)]
-    Budget(BudgetError),
-    /// A feed that cannot be simulated.
-    #[error(transparent)]
-    Capacity(#[from] CapacityError),
-    /// Peers that cannot be run.
-    #[error(transparent)]
-    Peers(#[from] PeersError),
-    /// Results that cannot be compared.
-    #[error(transparent)]
-    Compare(#[from] CompareError),
-    /// A socket of this machine.
-    #[error("loopback TCP cannot be measured: {0}")]
-    Loopback(#[source] std::io::Error),
-    /// There is no room for what is sent.
-    #[error("no temporary folder can be made: {0}\n  set TMPDIR to a folder with room")]
-    Folder(#[source] std::io::Error),
-    /// A file of results.
-    #[error("{path} cannot be written: {source}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// Standard output.
-    #[error("the results cannot be written: {0}")]
-    Print(#[from] std::io::Error),
-}
-
-impl From<FeedsError> for PerfError {
-    fn from(error: FeedsError) -> Self {
-        match error {
-            FeedsError::Strategy { .. } => Self::Usage(error.to_string()),
-            error => Self::Feeds(Box::new(error)),
-        }
-    }
-}
-
-impl From<BudgetError> for PerfError {
-    fn from(error: BudgetError) -> Self {
-        match error {
-            BudgetError::Usage(problem) => Self::Usage(problem),
-            error => Self::Budget(error),
-        }
-    }
 }
 
 /// Measures what `args` say, until it is done or `stop` is set.
@@ -283,148 +213,4 @@ fn embedded(load: &EmbeddedLoad, stop: &AtomicBool) -> Result<(), PerfError> {
         let (load, ledger, folder) = (&ticks, ledger.clone(), folder.path());
         Ok(Embedded { load, threads, ledger, folder, stop }.step(plan, live)?)
     })
-}
-
-fn ledger_kind(ledger: &str) -> &'static str {
-    match ledger.split_once("://") {
-        Some(_) => "PostgreSQL",
-        None if ledger == "memory" => "memory",
-        None => "SQLite",
-    }
-}
-
-/// One measurement under way.
-struct Session<'a> {
-    outcome: Outcome,
-    live: Live,
-    output: &'a OutputArgs,
-    stop: &'a AtomicBool,
-}
-
-impl<'a> Session<'a> {
-    fn open(workload: &str, output: &'a OutputArgs, stop: &'a AtomicBool) -> Result<Self, PerfError> {
-        let environment = environment::look();
-        for warning in &environment.warnings {
-            eprintln!("warning: {warning}");
-        }
-        let outcome =
-            Outcome { schema: SCHEMA, workload: workload.to_owned(), environment, ..Outcome::default() };
-        Ok(Self { outcome, live: Live::open(output)?, output, stop })
-    }
-
-    fn set(&mut self, name: &str, value: impl ToString) {
-        self.outcome.settings.insert(name.to_owned(), value.to_string());
-    }
-
-    fn settings(&mut self, settings: BTreeMap<String, String>) {
-        self.outcome.settings.extend(settings);
-    }
-
-    fn version(&mut self, name: &str, version: String) {
-        self.outcome.environment.versions.insert(name.to_owned(), version);
-    }
-
-    fn brokers(&mut self, brokers: &[BrokerUrl]) -> Result<(), BrokerError> {
-        self.set("nodes", brokers.len());
-        let product = sdk_bodies::product(&brokers[0])?;
-        if let Some((name, version)) = product.split_once(' ') {
-            self.version(name, version.to_owned());
-        }
-        Ok(())
-    }
-
-    /// The ledger's URL or folder.
-    fn ledger(&mut self, args: &LedgerArgs, folder: &tempfile::TempDir) -> String {
-        let postgres = || std::env::var("ORCHARD_TEST_POSTGRES").ok();
-        let temporary = || folder.path().join("ledger").display().to_string();
-        let ledger = args.state.clone().or_else(postgres).unwrap_or_else(temporary);
-        self.set("ledger", ledger_kind(&ledger));
-        ledger
-    }
-
-    /// Measures one rate after the other.
-    fn rates(
-        mut self,
-        load: &LoadArgs,
-        mut measure: impl FnMut(StepPlan, Option<(&Vary, u64)>, &mut Live) -> Result<Step, PerfError>,
-    ) -> Result<(), PerfError> {
-        self.settings(load.settings());
-        let rates = load.rates().map_err(PerfError::Usage)?;
-        if let Some(vary) = &load.vary {
-            self.set(vary.name(), vary.values());
-            return self.vary(load, vary, rates, measure);
-        }
-        let Some(rates) = rates else {
-            let step = measure(StepPlan::new(load, None), None, &mut self.live)?;
-            return self.finish(vec![step], None);
-        };
-        let mut search = Search::new(rates);
-        let mut steps: Vec<Step> = Vec::new();
-        while let Some(rate) = search.next_rate().filter(|_| !self.stop.load(Ordering::Acquire)) {
-            if matches!(rates, Rates::Ramp { .. }) {
-                self.live.heading(&format!("{} ticks/s", crate::units::rate(rate)));
-            }
-            let step = measure(StepPlan::new(load, Some(rate)), None, &mut self.live)?;
-            // One that was cut short says nothing of its rate.
-            if !self.stop.load(Ordering::Acquire) {
-                search.heed(is_carried(&step, rate, load.knee));
-            }
-            steps.push(step);
-        }
-        let (carried, refused) = search.knee();
-        let has_knee = matches!(rates, Rates::Ramp { .. }) && (carried.is_some() || refused.is_some());
-        let knee = has_knee.then(|| {
-            let carried = carried.unwrap_or(0.0);
-            let at = steps.iter().find(|step| step.offered == Some(carried));
-            Knee { carried, p99: at.and_then(latency_stage).map_or(0, |stage| stage.p99), refused }
-        });
-        steps.sort_by(|a, b| a.offered.unwrap_or(0.0).total_cmp(&b.offered.unwrap_or(0.0)));
-        self.finish(steps, knee)
-    }
-
-    /// One value of an option after the other, at one rate or at full speed.
-    fn vary(
-        mut self,
-        load: &LoadArgs,
-        vary: &Vary,
-        rates: Option<Rates>,
-        mut measure: impl FnMut(StepPlan, Option<(&Vary, u64)>, &mut Live) -> Result<Step, PerfError>,
-    ) -> Result<(), PerfError> {
-        let rate = match rates {
-            None => None,
-            Some(Rates::Fixed(rate)) => Some(rate),
-            Some(Rates::Ramp { .. }) => {
-                return Err(PerfError::Usage("--vary goes with one --rate, not with a ramp".to_owned()));
-            }
-        };
-        let mut steps = Vec::new();
-        for (name, value) in vary.steps() {
-            if self.stop.load(Ordering::Acquire) {
-                break;
-            }
-            self.live.heading(&name);
-            let step = measure(StepPlan::new(load, rate), Some((vary, value)), &mut self.live)?;
-            steps.push(Step { name, ..step });
-        }
-        self.finish(steps, None)
-    }
-
-    /// Tells the results.
-    fn finish(mut self, steps: Vec<Step>, knee: Option<Knee>) -> Result<(), PerfError> {
-        (self.outcome.steps, self.outcome.knee) = (steps, knee);
-        if self.stop.load(Ordering::Acquire) {
-            self.outcome.environment.warnings.push("it was interrupted before its end".to_owned());
-        }
-        self.live.close()?;
-        if let Some(path) = &self.output.html {
-            let written = std::fs::write(path, crate::page::render(&self.outcome));
-            written.map_err(|source| PerfError::Write { path: path.clone(), source })?;
-        }
-        let text = match self.output.json {
-            true => serde_json::to_string_pretty(&self.outcome).map_err(std::io::Error::from)? + "\n",
-            false => table::text(&self.outcome),
-        };
-        std::io::stdout().write_all(text.as_bytes())?;
-        Ok(())
-    }
 }

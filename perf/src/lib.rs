@@ -13,6 +13,7 @@ mod command;
 mod compare;
 mod embedded;
 mod environment;
+mod error;
 mod feeds;
 mod ledger_load;
 mod limits;
@@ -26,6 +27,7 @@ mod rates;
 #[cfg(test)]
 mod sample;
 mod sampler;
+mod session;
 mod step;
 mod table;
 mod units;
@@ -34,8 +36,9 @@ mod way;
 
 pub use budget::{BUDGET_FILE, BudgetError, MeasuredBudget, read_budget};
 pub use capacity::CapacityError;
-pub use command::{PerfArgs, PerfError, run};
+pub use command::{PerfArgs, run};
 pub use compare::CompareError;
+pub use error::PerfError;
 pub use feeds::FeedsError;
 pub use live::LiveError;
 pub use market::MarketError;
