@@ -17,13 +17,7 @@ fn an_offered_rate_passes_every_stage_and_leaves_nothing_behind() {
     for stage in &step.stages {
         expect_about(&stage.name, stage.count as f64, 10_000.0);
     }
-    let totals = &step.totals;
-    for (name, ticks) in
-        [("sent", totals.sent), ("confirmed", totals.confirmed), ("consumed", totals.consumed)]
-    {
-        expect_about(name, ticks as f64, 10_000.0);
-    }
-    expect_about("ticks/s", totals.ticks_per_s, 5_000.0);
+    expect_about("sent in time", step.totals.sent as f64, 10_000.0);
     // A tick may be in a strategy before its confirm has come back.
     for (before, after) in
         [("sent", "confirmed"), ("sent", "delivered"), ("delivered", "signal"), ("signal", "committed")]
@@ -34,8 +28,8 @@ fn an_offered_rate_passes_every_stage_and_leaves_nothing_behind() {
     // One tick a message would be five times the budget. A second may have 10 ms of it on top.
     let budgets: Vec<f64> = step.series.iter().filter_map(|second| second.budget).collect();
     assert_eq!(budgets.len(), step.series.len());
-    assert!(budgets.iter().all(|budget| (0.1..=1.05).contains(budget)), "{budgets:?}");
-    expect_about("messages/s", totals.messages_per_s, 1_000.0);
+    assert!(budgets.iter().all(|budget| *budget <= 1.05), "{budgets:?}");
+    assert!(budgets.iter().any(|budget| *budget > 0.5), "{budgets:?}");
     assert!(step.series.iter().any(|second| second.warm_up));
     assert_eq!(measured.left_behind(), [""; 0]);
 }
@@ -104,20 +98,26 @@ fn at_full_speed_every_tick_is_committed_by_every_strategy() {
     assert_eq!(measured.left_behind(), [""; 0]);
 }
 
+const RAMP: [&str; 7] = ["--rate", "2k..8k", "x2", "--duration", "1s", "--warm-up", "500ms"];
+
+#[test]
+fn a_ramp_that_is_carried_goes_to_its_end() {
+    let folder = Folder::new();
+    let measured =
+        measure(&folder, &[&["embedded", "--knee", "10s", "--state", "memory"], &RAMP[..]].concat());
+    let offered: Vec<_> = measured.outcome.steps.iter().map(|step| step.offered).collect();
+    assert_eq!(offered, [2_000.0, 4_000.0, 8_000.0].map(Some));
+    let knee = measured.outcome.knee.expect("rates were varied");
+    assert_eq!((knee.carried, knee.refused), (8_000.0, None));
+}
+
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn a_ramp_ends_where_it_is_carried_no_more() {
+fn a_ramp_of_which_nothing_is_carried_ends_at_once() {
     let folder = Folder::new();
-    let ramp = ["broker", "--rate", "2k..8k", "x2", "--duration", "1s", "--warm-up", "500ms"];
-    let patient = measure(&folder, &[&ramp[..], &["--knee", "10s"]].concat());
-    let offered: Vec<_> = patient.outcome.steps.iter().map(|step| step.offered).collect();
-    assert_eq!(offered, [2_000.0, 4_000.0, 8_000.0].map(Some));
-    let knee = patient.outcome.knee.expect("rates were varied");
-    assert_eq!((knee.carried, knee.refused), (8_000.0, None));
-    assert_eq!(patient.left_behind(), [""; 0]);
-
-    let impatient = measure(&folder, &[&ramp[..], &["--knee", "1ns"]].concat());
-    assert_eq!(impatient.step().offered, Some(2_000.0));
-    let knee = impatient.outcome.knee.expect("rates were varied");
+    let measured = measure(&folder, &[&["broker", "--knee", "1ns"], &RAMP[..]].concat());
+    assert_eq!(measured.step().offered, Some(2_000.0));
+    let knee = measured.outcome.knee.expect("rates were varied");
     assert_eq!((knee.carried, knee.refused), (0.0, Some(2_000.0)));
+    assert_eq!(measured.left_behind(), [""; 0]);
 }

@@ -28,13 +28,17 @@ fn a_measured_budget_is_used_in_its_folder() {
     let measure = ["perf", "budget", "--broker", &broker, "--rate", "1K..2K", "--duration", "1s", "--quiet"];
     let out = ["--knee", "10s", "--out", out.to_str().expect("UTF-8")];
     let text = folder.done(&[&measure[..], &out].concat());
-    assert!(text.contains("1 node: 2.00 k messages/s") && text.contains("budget 2000, in "), "{text}");
     let written: Value = serde_json::from_slice(&folder.read(FILE)).expect("JSON");
-    assert_eq!((&written["budget"], &written["carried"]), (&"2000".into(), &[2_000].as_slice().into()));
+    // A machine that is busy with something else may carry less than the end of the ramp.
+    let carried = written["carried"][0].as_u64().expect("messages a second");
+    assert!((1_000..=2_000).contains(&carried), "{written}");
+    assert_eq!(written["budget"], carried.to_string());
+    assert!(text.starts_with("1 node: ") && text.contains(&format!("\nbudget {carried}, in ")), "{text}");
 
     let (budget, said) = planned(&folder, &[]);
-    assert_eq!(budget, 2_000);
-    assert!(said.starts_with("budget 2000, measured ") && said.contains(FILE), "{said}");
+    assert_eq!(budget, carried);
+    let told = format!("budget {carried}, measured ");
+    assert!(said.starts_with(&told) && said.contains(FILE), "{said}");
     let (budget, said) = planned(&folder, &["--budget", "30000,15000"]);
     assert_eq!((budget, said), (30_000.into(), String::new()));
 
@@ -42,8 +46,8 @@ fn a_measured_budget_is_used_in_its_folder() {
     let ingest = ["ingest", "--feed", &feed, "--strategies", "apple", "--broker", &broker, "--detach"];
     let ran = folder.run(&[&ingest[..], &["--ticks", "1K"]].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stderr.starts_with("budget 2000, measured "), "{}", ran.stderr);
-    assert_eq!(run_record(&folder, &format!(".orchard/{feed}"))["budget"], "2000");
+    assert!(ran.stderr.starts_with(&told), "{}", ran.stderr);
+    assert_eq!(run_record(&folder, &format!(".orchard/{feed}"))["budget"], carried.to_string());
 
     folder.write(FILE, "{\"budget\": \"2000\"}");
     folder.fails(1, &["plan", "--ticks-per-second", "1M"], &[FILE, "orchard perf budget"]);
