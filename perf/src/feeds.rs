@@ -73,6 +73,12 @@ pub enum FeedsError {
         /// Its name.
         name: String,
     },
+    /// Nobody says where the shards are.
+    #[error("nothing is heard of feed {feed}: is its broker under load by others, or blocked?")]
+    Silent {
+        /// The feed.
+        feed: String,
+    },
     /// The feed.
     #[error(transparent)]
     Feed(#[from] FeedError),

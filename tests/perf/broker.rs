@@ -1,6 +1,6 @@
 //! The whole way over a broker: open loop, full speed, and a ramp.
 
-use crate::measured::{broker, expect_about, measure};
+use crate::measured::{broker, expect_about, measure, two_nodes};
 use crate::program::Folder;
 
 const STAGES: [&str; 5] = ["sent", "confirmed", "delivered", "signal", "committed"];
@@ -120,4 +120,18 @@ fn a_ramp_of_which_nothing_is_carried_ends_at_once() {
     let knee = measured.outcome.knee.expect("rates were varied");
     assert_eq!((knee.carried, knee.refused), (0.0, Some(2_000.0)));
     assert_eq!(measured.left_behind(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn shards_on_two_nodes_come_through_whole() {
+    let (_turn, servers) = two_nodes();
+    let folder = Folder::new();
+    let (first, second) = (servers.url("AMQP_1"), servers.url("AMQP_2"));
+    let load = ["--ticks", "50K", "--shards", "2", "--state", "memory"];
+    let measured =
+        measure(&folder, &[&["broker", "--broker", first, "--broker", second], &load[..]].concat());
+    let totals = measured.step().totals;
+    assert!((50_000..=50_001).contains(&totals.sent), "{totals:?}");
+    assert_eq!((totals.consumed, totals.committed), (totals.sent, totals.sent));
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use strategies::host::{CommitObserver, FollowPlan, Instance, RunningHost};
 use strategies::ledger::{self, Ledger, MemoryLedger};
@@ -13,6 +14,9 @@ use tick_sdk::run::Manifest;
 use super::producer::Producer;
 use super::{Feeds, FeedsError};
 use crate::way::{WatchedCommits, WatchedStrategy};
+
+/// A publisher that says nothing of its feed for so long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) struct Host {
     pub(super) running: RunningHost,
@@ -67,6 +71,10 @@ impl Host {
             member: format!("perf-{number}"),
             prefetch_bytes: feeds.options.prefetch_bytes as usize,
         })?;
+        // It says on which node each shard is.
+        if handle.wait_for_state(PATIENCE, |state| state.run == producer.run).is_none() {
+            return Err(FeedsError::Silent { feed: producer.feed.to_string() });
+        }
         subscriber.follow(producer.run, vec![0; usize::from(shards)]);
         let mut ledger = open_ledger(&feeds.ledger)?;
         ledger.record_run(producer.run, &producer.feed.to_string(), &Manifest::default())?;
