@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use strategies::host::{CommitObserver, HostPlan, Instance, RunningHost};
-use tick_ingest::ReadOptions;
-use tick_ingest::feed::{self, FeedControl, FeedPlan, Gather, Pace, SourceSpec, Speed, TickSelection};
-use tick_sdk::RunId;
+use tick_ingest::feed::{self, FeedControl, Gather};
 use tick_sdk::run::Manifest;
 
 use crate::args::LoadArgs;
@@ -19,7 +17,7 @@ use crate::outcome::Step;
 use crate::probe::{Point, Probe};
 use crate::sampler::{Messages, Sampler};
 use crate::step::{Course, StepPlan};
-use crate::way::{FeedWay, Schedule, WatchedCommits, WatchedSender, WatchedStrategy};
+use crate::way::{FeedWay, WatchedCommits, WatchedSender, WatchedStrategy};
 
 /// Frames that wait for a thread, as in `orchard replay`.
 const QUEUED_FRAMES: usize = 32;
@@ -50,22 +48,18 @@ impl Embedded<'_> {
         let market = Market::make(self.load, ticks, is_repeated, self.folder)?;
         let probe = Arc::new(Probe::new(plan.warm_up));
         let control = Arc::new(FeedControl::default());
-        let speed = plan.rate.map_or(Speed::Max, |rate| Speed::Times(market.speed(rate)));
-        let schedule = match speed {
-            Speed::Times(factor) => {
-                Schedule::Paced { control: control.clone(), first_ts: market.first_ts, scale: 1.0 / factor }
-            }
-            _ => Schedule::Unpaced,
-        };
+        let schedule = market.schedule(plan.rate, &control);
         let strategies = self.load.instances_of();
         let names: Vec<String> = strategies.iter().map(|(name, _)| name.clone()).collect();
         let way = FeedWay::new(probe.clone(), schedule, false, self.load.shards, &names);
         let mut ledger = open_ledger(&self.ledger)?;
-        let run = RunId::random();
+        let gather = Gather { linger: self.load.linger, ..Gather::default() };
+        let cut = (self.load.frame_ticks.map_or(FRAME_TICKS, |_| self.load.frame_ticks()), gather);
+        let feed_plan = market.feed_plan(self.load, plan.rate, is_repeated, &control, cut);
+        let run = feed_plan.run;
         ledger.record_run(run, "perf", &Manifest::default())?;
         let running = RunningHost::start(ledger, run, self.host_plan(&strategies, &way)?)?;
         let frames = WatchedSender { inner: running.frames(), way };
-        let feed_plan = self.feed_plan(run, &market, speed, is_repeated, &control);
         std::thread::scope(|scope| {
             probe.origin();
             // When everything is sent the host's threads see that nothing follows, and commit at once.
@@ -108,33 +102,5 @@ impl Embedded<'_> {
             record_market: false,
             observer: Some(observer),
         })
-    }
-
-    fn feed_plan(
-        &self,
-        run: RunId,
-        market: &Market,
-        speed: Speed,
-        is_repeated: bool,
-        control: &FeedControl,
-    ) -> FeedPlan {
-        FeedPlan {
-            run,
-            sources: vec![SourceSpec::File {
-                name: market.path.display().to_string(),
-                prefix: String::new(),
-            }],
-            read: ReadOptions { stopped: control.stop_flag(), ..ReadOptions::default() },
-            selection: TickSelection {
-                repeats: if is_repeated { u64::MAX } else { 1 },
-                ..TickSelection::default()
-            },
-            pace: Pace { speed, max_gap_ns: None },
-            shards: self.load.shards,
-            frame_ticks: self.load.frame_ticks.map_or(FRAME_TICKS, |_| self.load.frame_ticks()),
-            gather: Gather { linger: self.load.linger, ..Gather::default() },
-            start: Vec::new(),
-            groups: Arc::default(),
-        }
     }
 }

@@ -10,7 +10,7 @@ use strategies::host::HostError;
 use strategies::ledger::LedgerError;
 use thiserror::Error;
 use tick_ingest::feed::{self, FeedError};
-use tick_sdk::rabbitmq::{BrokerError, BrokerUrl, FeedRemover, PublishError};
+use tick_sdk::rabbitmq::{BrokerError, BrokerUrl, PublishError};
 
 use crate::args::{BrokerArgs, LoadArgs};
 use crate::broker_metrics::BrokerMetrics;
@@ -111,7 +111,7 @@ impl Feeds<'_> {
         let market = Market::make(self.load, ticks / producers, is_repeated, self.folder)?;
         let rate = plan.rate.map(|rate| rate / producers as f64);
         let probe = Arc::new(Probe::new(plan.warm_up));
-        let begin = |number| Producer::start(self, number, &market, rate, is_repeated, &probe);
+        let begin = |_| Producer::start(self, &market, rate, is_repeated, &probe);
         let producers: Vec<Producer> = (0..self.options.producers).map(begin).collect::<Result<_, _>>()?;
         let measured = self.measure(plan, &producers, &probe, live);
         let removed = producers.into_iter().map(|producer| producer.stop(self)).fold(Ok(()), Result::and);
@@ -208,13 +208,6 @@ impl Feeds<'_> {
             std::thread::sleep(PURGE);
         }
         Ok(())
-    }
-
-    /// A connection to every broker for one feed.
-    fn removers(&self, producer: &Producer) -> Result<Vec<FeedRemover>, BrokerError> {
-        let names: Vec<String> = self.load.instances_of().into_iter().map(|(name, _)| name).collect();
-        let connect = |broker| FeedRemover::connect(broker, &producer.feed, &names, self.load.shards);
-        self.brokers.iter().map(connect).collect()
     }
 }
 

@@ -4,14 +4,17 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use thiserror::Error;
-use tick_ingest::feed::{Merged, SourceSpec, TickSelection};
+use tick_ingest::feed::{FeedControl, FeedPlan, Gather, Merged, Pace, SourceSpec, Speed, TickSelection};
 use tick_ingest::generate::GenerateOptions;
 use tick_ingest::{ReadError, ReadOptions};
+use tick_sdk::RunId;
 use tick_sdk::ticks_file::{TicksFile, TicksFileError, TicksWriter};
 
 use crate::args::LoadArgs;
+use crate::way::Schedule;
 
 /// A market as a file.
 #[derive(Clone, Debug)]
@@ -100,10 +103,46 @@ impl Market {
         Ok(Self { path, ticks: file.ticks(), first_ts, span_ns: last_ts.saturating_sub(first_ts) })
     }
 
-    /// How many times as fast as it was received it has to go for `rate` ticks/s.
-    pub(crate) fn speed(&self, rate: f64) -> f64 {
+    /// How fast it goes for `rate` ticks/s; `None` is as fast as it is taken.
+    fn speed(&self, rate: Option<f64>) -> Speed {
         let seconds = (self.span_ns as f64 * 1e-9).max(1e-9);
-        rate * seconds / self.ticks as f64
+        rate.map_or(Speed::Max, |rate| Speed::Times(rate * seconds / self.ticks as f64))
+    }
+
+    /// When its ticks are due.
+    pub(crate) fn schedule(&self, rate: Option<f64>, control: &Arc<FeedControl>) -> Schedule {
+        match self.speed(rate) {
+            Speed::Times(factor) => {
+                Schedule::Paced { control: control.clone(), first_ts: self.first_ts, scale: 1.0 / factor }
+            }
+            _ => Schedule::Unpaced,
+        }
+    }
+
+    /// A run of it, repeated until it is stopped, or once.
+    pub(crate) fn feed_plan(
+        &self,
+        load: &LoadArgs,
+        rate: Option<f64>,
+        is_repeated: bool,
+        control: &FeedControl,
+        (frame_ticks, gather): (usize, Gather),
+    ) -> FeedPlan {
+        FeedPlan {
+            run: RunId::random(),
+            sources: vec![SourceSpec::File { name: self.path.display().to_string(), prefix: String::new() }],
+            read: ReadOptions { stopped: control.stop_flag(), ..ReadOptions::default() },
+            selection: TickSelection {
+                repeats: if is_repeated { u64::MAX } else { 1 },
+                ..TickSelection::default()
+            },
+            pace: Pace { speed: self.speed(rate), max_gap_ns: None },
+            shards: load.shards,
+            frame_ticks,
+            gather,
+            start: Vec::new(),
+            groups: Arc::default(),
+        }
     }
 }
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tick_ingest::ReadOptions;
-use tick_ingest::feed::{FeedControl, FeedPlan, Gather, Pace, SourceSpec, Speed, TickSelection};
+use tick_ingest::feed::{FeedControl, FeedPlan, Gather};
 use tick_sdk::RunId;
 use tick_sdk::rabbitmq::publisher::{PublishObserver, ShardStart, StrategyProgress};
 use tick_sdk::rabbitmq::{BrokerError, FeedName, FeedRemover, Publisher, PublisherPlan};
@@ -14,7 +13,7 @@ use tick_sdk::run::Manifest;
 use super::{Feeds, FeedsError, Part};
 use crate::market::Market;
 use crate::probe::Probe;
-use crate::way::{FeedWay, Schedule};
+use crate::way::FeedWay;
 
 /// Feeds are numbered, so that each step has names of its own.
 static MADE: AtomicU32 = AtomicU32::new(0);
@@ -31,7 +30,6 @@ pub(super) struct Producer {
 impl Producer {
     pub(super) fn start(
         feeds: &Feeds<'_>,
-        _number: u16,
         market: &Market,
         rate: Option<f64>,
         is_repeated: bool,
@@ -41,22 +39,24 @@ impl Producer {
         let feed: FeedName = format!("perf-{}-{number}", std::process::id()).parse().expect("it is a name");
         let names: Vec<String> = feeds.load.instances_of().into_iter().map(|(name, _)| name).collect();
         let control = Arc::new(FeedControl::default());
-        let speed = rate.map_or(Speed::Max, |rate| Speed::Times(market.speed(rate)));
-        let schedule = match speed {
-            Speed::Times(factor) => {
-                Schedule::Paced { control: control.clone(), first_ts: market.first_ts, scale: 1.0 / factor }
-            }
-            _ => Schedule::Unpaced,
-        };
+        let schedule = market.schedule(rate, &control);
         let way = FeedWay::new(probe.clone(), schedule, true, feeds.load.shards, &names);
-        let run = RunId::random();
-        let feed_plan = feed_plan(feeds, run, market, speed, is_repeated, &control);
+        let load = feeds.load;
+        // As `orchard ingest` has it: heartbeats say how far the run is.
+        let gather =
+            Gather { flush_ticks: usize::MAX, eager: load.frame_ticks.is_none(), linger: load.linger };
+        let cut = (load.frame_ticks(), gather);
+        let feed_plan = market.feed_plan(load, rate, is_repeated, &control, cut);
+        let run = feed_plan.run;
         let publisher = Publisher::start(publisher_plan(feeds, &feed, run, &names, market, &way))?;
         Ok(Self { feed, run, publisher, way, control, feed_plan })
     }
 
+    /// A connection to every broker, to empty or remove its queues.
     pub(super) fn removers(&self, feeds: &Feeds<'_>) -> Result<Vec<FeedRemover>, BrokerError> {
-        feeds.removers(self)
+        let names: Vec<String> = feeds.load.instances_of().into_iter().map(|(name, _)| name).collect();
+        let connect = |broker| FeedRemover::connect(broker, &self.feed, &names, feeds.load.shards);
+        feeds.brokers.iter().map(connect).collect()
     }
 
     /// Ends it, and takes it off the brokers.
@@ -101,32 +101,5 @@ fn publisher_plan(
         replace: false,
         unconfirmed_bytes: options.confirm_window as usize,
         observer: (feeds.part != Part::Consume).then_some(observer),
-    }
-}
-
-fn feed_plan(
-    feeds: &Feeds<'_>,
-    run: RunId,
-    market: &Market,
-    speed: Speed,
-    is_repeated: bool,
-    control: &FeedControl,
-) -> FeedPlan {
-    let load = feeds.load;
-    FeedPlan {
-        run,
-        sources: vec![SourceSpec::File { name: market.path.display().to_string(), prefix: String::new() }],
-        read: ReadOptions { stopped: control.stop_flag(), ..ReadOptions::default() },
-        selection: TickSelection {
-            // It is stopped when its time is over.
-            repeats: if is_repeated { u64::MAX } else { 1 },
-            ..TickSelection::default()
-        },
-        pace: Pace { speed, max_gap_ns: None },
-        shards: load.shards,
-        frame_ticks: load.frame_ticks(),
-        gather: Gather { flush_ticks: usize::MAX, eager: load.frame_ticks.is_none(), linger: load.linger },
-        start: Vec::new(),
-        groups: Arc::default(),
     }
 }
