@@ -81,13 +81,14 @@ committed    10.0 k  10.0 ms  20.0 ms  30.0 ms  40.0 ms  50.0 ms  60.0 ms  70.0 
 fn a_ramp_is_told_by_a_line_a_rate_and_its_knee() {
     let knee = Knee { carried: 5e3, p99: 4_800, refused: Some(1e4) };
     let wanted = "
-offered  ticks/s  messages/s  bytes/s      p50      p99    p99.9      max
-5.00 k    5.00 k      1.00 k   200 kB  2.40 µs  4.80 µs  6.00 µs  8.40 µs
-10.0 k    10.0 k      2.00 k   400 kB  2.40 µs  4.80 µs  6.00 µs  8.40 µs
+offered  ticks/s  ns a tick  messages/s  bytes/s      p50      p99    p99.9      max
+5.00 k    5.00 k       21.0      1.00 k   200 kB  2.40 µs  4.80 µs  6.00 µs  8.40 µs
+10.0 k    10.0 k       10.5      2.00 k   400 kB  2.40 µs  4.80 µs  6.00 µs  8.40 µs
 
 knee: 5.00 k ticks/s carried, p99 4.80 µs; 10.0 k ticks/s not
 ";
-    assert_eq!(text(&outcome(vec![step(5e3), step(1e4)], Some(knee))), format!("{HEAD}{wanted}"));
+    let timed = |rate| Step { cpu_seconds: 420e-6, ..step(rate) };
+    assert_eq!(text(&outcome(vec![timed(5e3), timed(1e4)], Some(knee))), format!("{HEAD}{wanted}"));
 }
 
 #[test]
