@@ -15,6 +15,9 @@ use crate::outcome::Step;
 use crate::probe::{Point, Probe, Sample};
 use crate::sampler::{Mark, Messages, Sampler};
 
+/// Between looks whether all has been moved.
+const LOOK: Duration = Duration::from_millis(2);
+
 /// What to move.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BodiesArgs {
@@ -105,7 +108,7 @@ pub(crate) fn step(
         let mut sampler = Sampler::new(probe.clone(), Duration::ZERO, messages, metrics, live);
         while !moving.is_finished() {
             sampler.look();
-            std::thread::sleep(Duration::from_millis(2));
+            std::thread::sleep(LOOK);
         }
         moving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let (first, last) = probe.first_and_last(Point::Delivered);

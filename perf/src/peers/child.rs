@@ -6,6 +6,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// Between looks whether a child has ended.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// What a program may print; ours prints a series of seconds.
 const MOST_OUTPUT: u64 = 16 << 20;
 /// What is kept of its errors, from their end.
@@ -67,7 +70,7 @@ fn wait(child: &mut Child, limit: Duration) -> Result<ExitStatus, String> {
             Ok(None) if began.elapsed() >= limit => {
                 break format!("it was ended after {} s: give a longer --timeout", limit.as_secs());
             }
-            Ok(None) => thread::sleep(Duration::from_millis(5)),
+            Ok(None) => thread::sleep(LOOK),
             Err(error) => break format!("it cannot be waited for: {error}"),
         }
     };
