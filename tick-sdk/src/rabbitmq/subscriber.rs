@@ -19,6 +19,7 @@ use crate::frame::wire::Buffers;
 use crate::transport::{Arrival, FrameReceiver, Receipt, TransportError};
 use crate::{Frame, FrameFlags, FrameHeader, RunId};
 
+mod burials;
 mod connection;
 mod control_link;
 mod frames_link;
@@ -141,8 +142,12 @@ impl Subscriber {
             }
             FromBroker::Buried { shard, link, tag } => {
                 self.shared.counts.dead_lettered.fetch_add(1, Ordering::Relaxed);
-                self.discard(Receipt { shard, link, tag });
-                self.flush();
+                if let Some(intake) = self.shards.get_mut(usize::from(shard))
+                    && intake.link == Some(link)
+                {
+                    intake.unacked.acknowledged(tag);
+                    self.flush();
+                }
             }
             FromBroker::Revoked { shard } => return Some(Arrival::Revoked { shard }),
             FromBroker::State(state) => self.heed(&state),

@@ -3,22 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Subscription;
-use super::connection::{Open, Opened, keep, opened};
+use super::burials::{self, Burials, Buried};
+use super::connection::{Open, Opened, keep};
 use super::control_link::{self, WAITING_CONTROLS};
 use super::frames_link::{FramesLink, ShardCommand};
 use super::handle::Shared;
-use super::messages::{Command, FromBroker, Poison};
+use super::messages::{Command, FromBroker};
 use super::prefetch::Prefetch;
+use super::unacked::Ack;
 use crate::frame::wire::Buffers;
-use crate::rabbitmq::backoff::Backoff;
-use crate::rabbitmq::{BrokerError, Control, DeadLetter, dead_letters};
+use crate::rabbitmq::{BrokerError, Control};
 
 /// What every task of the thread needs.
 pub(super) struct Context {
@@ -94,6 +95,7 @@ struct Hub {
     open: BTreeMap<u16, usize>,
     /// Says that a shard was given back.
     ended: mpsc::Sender<u16>,
+    burials: Burials,
     is_stopping: bool,
 }
 
@@ -137,6 +139,7 @@ pub(super) async fn run(
         wanted: BTreeSet::new(),
         open: BTreeMap::new(),
         ended,
+        burials: Burials::new(),
         is_stopping: false,
     };
     for (node, first) in connections.into_iter().enumerate() {
@@ -149,6 +152,7 @@ pub(super) async fn run(
                 Some(command) => hub.obey(command).await,
             },
             Some(shard) = endings.recv() => hub.shard_ended(shard).await,
+            next = hub.burials.next() => hub.bury_on(next).await,
         };
         if !more {
             break;
@@ -175,15 +179,14 @@ impl Hub {
         match command {
             Command::Assign(_) if self.is_stopping => {}
             Command::Assign(shards) => self.assign(shards).await,
-            Command::Release { shard } => match self.open.contains_key(&shard) {
-                true => self.tell(shard, ShardCommand::Release).await,
-                false => self.context.forward(FromBroker::Closed { shard }).await,
-            },
+            Command::Release { shard } => self.release(shard).await,
             Command::Ack { shard, link, ack } => self.tell(shard, ShardCommand::Ack { link, ack }).await,
+            // It gives back what is not acknowledged, and is commanded again if it is still needed.
+            Command::Widen { shard } if self.burials.are_under_way(shard) => {}
             Command::Widen { shard } => self.tell(shard, ShardCommand::Widen).await,
             Command::Bury(poison) => {
                 let control = self.nodes[self.context.node_of(poison.delivered.shard)].control.clone();
-                tokio::spawn(bury(self.context.clone(), control, *poison));
+                self.burials.begin(self.context.clone(), control, *poison);
             }
             Command::Say(control, shard) => self.say(control, shard),
             Command::Stop => {
@@ -225,6 +228,33 @@ impl Hub {
         !(self.is_stopping && self.open.is_empty())
     }
 
+    async fn release(&mut self, shard: u16) {
+        if !self.open.contains_key(&shard) {
+            self.context.forward(FromBroker::Closed { shard }).await;
+        } else if self.burials.are_under_way(shard) {
+            self.burials.hold(shard);
+        } else {
+            self.tell(shard, ShardCommand::Release).await;
+        }
+    }
+
+    /// Acknowledges what is buried, and gives back what has waited for it. There is always more to do.
+    async fn bury_on(&mut self, next: burials::Next) -> bool {
+        match next {
+            burials::Next::Overdue { shard } => self.tell(shard, ShardCommand::Release).await,
+            burials::Next::Buried(Buried { shard, link, tag }) => {
+                self.tell(shard, ShardCommand::Ack { link, ack: Ack::One(tag) }).await;
+                // The strategy's thread may command what only this task hears, so it is not waited for.
+                let context = self.context.clone();
+                tokio::spawn(async move { context.forward(FromBroker::Buried { shard, link, tag }).await });
+                if self.burials.is_free(shard) {
+                    self.tell(shard, ShardCommand::Release).await;
+                }
+            }
+        }
+        true
+    }
+
     async fn tell(&self, shard: u16, command: ShardCommand) {
         if let Some(node) = self.open.get(&shard) {
             // A connection's task ends after this one.
@@ -249,34 +279,5 @@ impl Hub {
         drop(nodes);
         let all = futures_util::future::join_all(speaking.into_iter().chain(connecting));
         let _ = tokio::time::timeout(LAST_WORDS, all).await;
-    }
-}
-
-/// Keeps a poison message among the dead letters, however long that takes, and says so.
-async fn bury(context: Arc<Context>, mut control: Opened, poison: Poison) {
-    let Poison { reason, delivered } = poison;
-    let (shard, link, tag) = (delivered.shard, delivered.link, delivered.tag);
-    let Subscription { feed, strategy, .. } = &context.subscription;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let letter = DeadLetter {
-        reason,
-        queue: feed.queue(strategy, shard),
-        exchange: delivered.exchange.to_string(),
-        routing_key: delivered.routing_key.to_string(),
-        at: now.as_nanos() as u64,
-        body: delivered.body,
-    };
-    let mut backoff = Backoff::default();
-    while let Some(open) = opened(&mut control).await {
-        let burying = async {
-            let channel = open.url.answer(open.connection.create_channel()).await?;
-            dead_letters::bury(&open.url, &channel, feed, &letter).await?;
-            open.url.answer(channel.close(200, "buried".into())).await
-        };
-        match burying.await {
-            Ok(()) => return context.forward(FromBroker::Buried { shard, link, tag }).await,
-            Err(error) => context.shared.lost(error.to_string()),
-        }
-        tokio::time::sleep(backoff.next_wait()).await;
     }
 }

@@ -24,7 +24,7 @@ pub(super) enum FromBroker {
     Opened { shard: u16, link: u32 },
     /// A released shard was given back.
     Closed { shard: u16 },
-    /// A poison message is kept elsewhere, and need no longer be here.
+    /// A poison message is kept elsewhere, and acknowledged here.
     Buried { shard: u16, link: u32, tag: u64 },
     /// The shard is somebody else's from now on.
     Revoked { shard: u16 },

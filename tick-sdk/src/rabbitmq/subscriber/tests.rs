@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::rabbitmq::Durability;
 use crate::rabbitmq::control::{ShardState, StrategyState};
-use crate::rabbitmq::dead_letters::DeadLetters;
 use crate::{Side, Tick};
 
 mod feed;
+mod poison;
 
 use feed::HandFeed;
 
@@ -162,41 +162,6 @@ fn a_shard_that_is_given_back_comes_to_whoever_waits_for_it_in_order() {
     assert!(seqs(&mut second, 6).into_iter().eq(4..10));
     end(first, &first_handle);
     end(second, &second_handle);
-}
-
-#[test]
-#[ignore = "needs servers: run scripts/test"]
-fn what_is_no_frame_of_its_queue_is_kept_with_the_reason() {
-    let feed = HandFeed::new("poison");
-    let run = RunId::random();
-    feed.publish(&frame(run, 0, 0, 1, FrameFlags::TICKS));
-    feed.publish_body(&feed.name.exchange(), "0", b"not a frame");
-    let mut of_other_version = feed::encode(&frame(run, 0, 1, 1, FrameFlags::TICKS));
-    of_other_version[4] = 9;
-    feed.publish_body(&feed.name.exchange(), "0", &of_other_version);
-    let mut changed = feed::encode(&frame(run, 0, 1, 1, FrameFlags::TICKS));
-    *changed.last_mut().unwrap() ^= 1;
-    feed.publish_body(&feed.name.exchange(), "0", &changed);
-    feed.publish_body(&feed.name.exchange(), "0", &feed::encode(&frame(run, 1, 1, 1, FrameFlags::TICKS)));
-    feed.publish_by_foreign_exchange(&frame(run, 0, 1, 1, FrameFlags::TICKS));
-    feed.publish(&frame(run, 0, 1, 1, FrameFlags::TICKS));
-    let (mut subscriber, handle) = subscribe(&feed, run);
-    handle.assign([0].into());
-    assert_eq!(seqs(&mut subscriber, 2), [0, 1]);
-    let until = Instant::now() + SOON;
-    while handle.counts().dead_lettered < 5 {
-        assert!(subscriber.receive(NEVER).unwrap().is_none());
-        assert!(Instant::now() < until, "{:?}, {:?}", handle.counts(), handle.trouble());
-    }
-    subscriber.acknowledge(0, 2);
-    end(subscriber, &handle);
-    feed.wait_for_messages(0, 0);
-    let dead = DeadLetters::take(std::slice::from_ref(&feed.url), &feed.name, 10).unwrap();
-    let reasons: Vec<String> = dead.iter().map(|(_, letter)| letter.reason.clone()).collect();
-    for part in ["magic", "wire version is 9", "crc32c", "shard 1 of 2", "foreign"] {
-        assert!(reasons.iter().any(|reason| reason.contains(part)), "{part}: {reasons:?}");
-    }
-    assert!(dead.iter().all(|(_, letter)| letter.queue == feed.name.queue("apple", 0)));
 }
 
 #[test]

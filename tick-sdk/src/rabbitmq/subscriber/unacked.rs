@@ -76,9 +76,16 @@ impl Unacked {
             self.entries[place].until = NOT_NEEDED;
             return None;
         }
-        let entry = self.entries.remove(place)?;
-        self.bytes -= entry.bytes;
+        self.acknowledged(tag);
         Some(Ack::One(tag))
+    }
+
+    /// This delivery was acknowledged by itself.
+    pub(super) fn acknowledged(&mut self, tag: u64) {
+        let place = self.entries.binary_search_by_key(&tag, |entry| entry.tag);
+        if let Some(entry) = place.ok().and_then(|place| self.entries.remove(place)) {
+            self.bytes -= entry.bytes;
+        }
     }
 
     /// What waited to be known is of a run that nobody needs.
@@ -138,7 +145,10 @@ mod tests {
         assert_eq!(unacked.due(), None);
         unacked.give_up_unknown();
         assert_eq!(unacked.due(), Some(Ack::UpTo(2)));
-        assert_eq!((unacked.discard(3), unacked.due()), (None, Some(Ack::UpTo(3))));
+        unacked.push(4, 1, NOT_NEEDED);
+        assert_eq!(unacked.due(), None);
+        unacked.acknowledged(3);
+        assert_eq!((unacked.due(), unacked.bytes()), (Some(Ack::UpTo(4)), 0));
     }
 
     #[test]

@@ -183,6 +183,14 @@ impl HandFeed {
         self.publish_body("", &queue, &Control::State(Box::new(state.clone())).encode());
     }
 
+    /// The queue of dead letters is there, and is none that a subscriber would declare.
+    pub(super) fn refuse_dead_letters(&self) {
+        let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+        let queue = self.name.dead_queue();
+        let declaring = self.channel.queue_declare(queue.into(), options, FieldTable::default());
+        self.runtime.block_on(declaring).unwrap();
+    }
+
     pub(super) fn listen(&self) -> Listening<'_> {
         let messages = self.runtime.block_on(async {
             let none = FieldTable::default;
