@@ -176,15 +176,20 @@ rabbitmq_partition() {
         end || Peer <- nodes()], ok.' >"$DIR/$1/partition"
 }
 
+# rabbitmq_heal NODE: ends that, and waits until all nodes that live are one cluster again.
 rabbitmq_heal() {
-    local other
+    local other living=0 asked=$1
     for other in 1 2 3; do
         if [ -d "$DIR/$other" ] && is_ours "$(cat "$DIR/$other/pid")"; then
             rabbitmq_ctl "$other" eval '
                 [erlang:set_cookie(list_to_atom("n" ++ N ++ "@localhost"), erlang:get_cookie())
                     || N <- ["1", "2", "3"], list_to_atom("n" ++ N ++ "@localhost") =/= node()], ok.' >"$DIR/$other/heal"
+            living=$((living + 1))
+            # One that has not paused itself knows.
+            [ "$other" = "$1" ] || asked=$other
         fi
     done
+    rabbitmq_ctl "$asked" await_online_nodes "$living" --timeout 60 >>"$DIR/$asked/heal"
 }
 
 rabbitmq_env() {

@@ -48,12 +48,10 @@ fn case_13_an_optional_strategy_is_abandoned_and_comes_back() {
         case.options(&SMALL_QUEUE);
         case.options(&["--strategies", "apple,pear?", "--abandon-after", "3s"]);
         // It is to come back while the others are at work.
-        if !is_long() {
-            case.pace = ["--rate", "20000"].map(str::to_owned).into();
-        }
+        case.last_for(120);
         case.start_all();
         let mut disturber = case.disturber();
-        case.wait_committed(&disturber, 0.1);
+        case.wait_committed(&disturber, 0.02);
         case.instances.truncate(3);
         let is_active = |wanted: bool| {
             let state = case.feed_state();
@@ -66,6 +64,7 @@ fn case_13_an_optional_strategy_is_abandoned_and_comes_back() {
         disturber.note("pear came back", Some("pear"));
         (0..2).for_each(|_| _ = case.start_instance("pear", &[]));
         disturber.wait_for_recovery();
+        case.hurry(&mut disturber);
         case.finish(disturber);
     }
 }

@@ -86,6 +86,15 @@ impl<'a> Case<'a> {
         self.pace = vec!["--rate".to_owned(), (self.input.ticks / seconds).to_string()];
     }
 
+    /// Kills the ingester, and goes on with the run at the pace of all cases: what is paced so that
+    /// every disturbance finds it at work need not be waited for.
+    pub(crate) fn hurry(&mut self, disturber: &mut Disturber) {
+        self.ingester.as_mut().expect("it runs").kill();
+        disturber.note("killed the ingester", None);
+        self.pace = self.input.pace.clone();
+        self.start_ingester();
+    }
+
     /// Starts the ingester and the five instances.
     pub(crate) fn start_all(&mut self) {
         self.start_ingester();

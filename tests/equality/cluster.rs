@@ -14,10 +14,10 @@ fn case_12_a_cluster_loses_a_node_and_is_partitioned() {
     let servers = Servers::start(&["cluster", "postgres"]);
     let mut case = Case::new(&servers, "cluster", "replicated");
     case.brokers = ["AMQP_1", "AMQP_2", "AMQP_3"].map(|name| servers.url(name).to_owned()).into();
-    case.last_for(if is_long() { 90 } else { 30 });
+    case.last_for(if is_long() { 600 } else { 180 });
     case.start_all();
     let mut disturber = case.disturber();
-    case.wait_committed(&disturber, 0.1);
+    case.wait_committed(&disturber, 0.02);
 
     servers.act("kill", &["2"]);
     disturber.note("killed node 2", None);
@@ -34,6 +34,7 @@ fn case_12_a_cluster_loses_a_node_and_is_partitioned() {
     servers.act("heal", &["3"]);
     disturber.note("joined node 3 again", None);
     disturber.wait_for_recovery();
+    case.hurry(&mut disturber);
     case.finish(disturber);
     drop(turn);
 }

@@ -92,12 +92,10 @@ fn case_05_a_stopped_instance_is_replaced_and_commits_nothing_more() {
     for durability in durabilities() {
         let mut case = Case::new(turn.servers(), "stopped-instance", durability);
         // Others take over after seconds, and there must be something left to do then.
-        if !is_long() {
-            case.pace = ["--rate", "20000"].map(str::to_owned).into();
-        }
+        case.last_for(180);
         case.start_all();
         let mut disturber = case.disturber();
-        case.wait_committed(&disturber, 0.1);
+        case.wait_committed(&disturber, 0.02);
         let stopped = [0, 3];
         let epochs = disturber.epochs();
         stopped.iter().for_each(|place| case.instances[*place].program.freeze());
@@ -115,6 +113,7 @@ fn case_05_a_stopped_instance_is_replaced_and_commits_nothing_more() {
             disturber.note(&format!("continued {strategy} {place}"), Some(&strategy));
         }
         disturber.wait_for_recovery();
+        case.hurry(&mut disturber);
         // What they commit, or try to, is compared there.
         case.finish(disturber);
     }

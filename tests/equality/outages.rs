@@ -16,15 +16,17 @@ fn case_07_connections_half_open_and_slow() {
         let mut case = Case::new(turn.servers(), "half-open", durability);
         let proxy = Proxy::to(address_of(&case.brokers[0]));
         case.brokers = vec![proxy.instead_of(&case.brokers[0])];
+        case.last_for(180);
         case.start_all();
         let mut disturber = case.disturber();
-        case.wait_committed(&disturber, 0.2);
+        case.wait_committed(&disturber, 0.02);
         let silent = proxy.fall_silent();
         disturber.note(&format!("{silent} connections fell silent"), None);
         disturber.wait_for_recovery();
         proxy.slow_down(Duration::from_millis(100));
         disturber.note("100 ms each way", None);
         disturber.wait_for_recovery();
+        case.hurry(&mut disturber);
         case.finish(disturber);
     }
 }
