@@ -71,6 +71,7 @@ rabbitmq_create() {
 		log.file.level = ${ORCHARD_TEST_BROKER_LOG:-critical}
 	CONF
     cat "${ORCHARD_TEST_BROKER_CONF:-$here/../deploy/rabbitmq/rabbitmq.conf}" >>"$home/rabbitmq.conf"
+    cp "${ORCHARD_TEST_BROKER_ADVANCED:-$here/../deploy/rabbitmq/advanced.config}" "$home/advanced.config"
 }
 
 # rabbitmq_cluster_with NODE COUNT: an empty node joins those that it finds.
