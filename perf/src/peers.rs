@@ -105,7 +105,7 @@ pub enum PeersError {
         known: String,
     },
     /// A folder of a peer has no valid `kind`.
-    #[error("{} does not say 'transport' or 'embedded': write one of them into it", file.display())]
+    #[error("{} does not say 'transport', 'transport of a file' or 'embedded': write one of them into it", file.display())]
     NoKind {
         /// The file.
         file: PathBuf,
@@ -161,8 +161,8 @@ struct Skipped {
 /// Sets the peers up, and measures them and ours in turn.
 pub(crate) fn run(args: &PeersArgs) -> Result<(), PeersError> {
     let peers = folder::find(&args.peers, &args.only)?;
-    let wants = |kind: Kind| peers.iter().any(|peer| peer.kind == kind);
-    let broker = match wants(Kind::Transport) && !args.setup_only {
+    let wants_broker = peers.iter().any(|peer| peer.kind != Kind::Embedded);
+    let broker = match wants_broker && !args.setup_only {
         true => Some(SharedBroker::find(args.broker.as_deref())?),
         false => None,
     };
@@ -181,14 +181,12 @@ pub(crate) fn run(args: &PeersArgs) -> Result<(), PeersError> {
     }
     comparison.environment = look(broker.as_ref());
     let ours = Ours::new(args.program.clone(), Duration::from_secs(args.timeout))?;
-    let of = |kind: Kind| ready.iter().filter(|peer| peer.kind == kind).collect::<Vec<_>>();
-    if let Some(SharedBroker { url, .. }) = broker.filter(|_| !of(Kind::Transport).is_empty()) {
-        let peers = of(Kind::Transport);
-        let sizes = args.body_bytes.iter().map(|body| transport::measure(args, &url, *body, &ours, &peers));
-        comparison.transport = sizes.collect();
+    let (embedded, transports): (Vec<_>, Vec<_>) = ready.iter().partition(|peer| peer.kind == Kind::Embedded);
+    if let Some(SharedBroker { url, .. }) = broker.filter(|_| !transports.is_empty()) {
+        comparison.transport = transport::measure(args, &url, &ours, &transports)?;
     }
-    if !of(Kind::Embedded).is_empty() {
-        comparison.embedded = Some(embedded::measure(args, &ours, &of(Kind::Embedded))?);
+    if !embedded.is_empty() {
+        comparison.embedded = Some(embedded::measure(args, &ours, &embedded)?);
     }
     show::comparison(&comparison, args.json);
     Ok(())

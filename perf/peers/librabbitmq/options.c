@@ -11,12 +11,13 @@ static const struct option NAMES[] = {
     {"messages", required_argument, NULL, 'm'},  {"window", required_argument, NULL, 'w'},
     {"queues", required_argument, NULL, 'q'},    {"frame-max", required_argument, NULL, 'f'},
     {"socket-buffer", required_argument, NULL, 's'}, {"timeout", required_argument, NULL, 't'},
+    {"file", required_argument, NULL, 'p'},
     {NULL, 0, NULL, 0},
 };
 
 static _Noreturn void usage(void) {
   fail("use: bodies --url amqp://USER:PASSWORD@HOST:PORT/VHOST --body-bytes N --messages N --window N "
-       "--queues N [--frame-max N] [--socket-buffer N] [--timeout SECONDS]");
+       "--queues N [--frame-max N] [--socket-buffer N] [--timeout SECONDS] [--file PATH]");
 }
 
 static uint64_t number(const char *text, uint64_t least, uint64_t most) {
@@ -41,6 +42,7 @@ struct options parse_options(int argc, char **argv) {
     case 'q': options.queues = number(optarg, 1, MAX_QUEUES); break;
     case 'f': options.frame_max = number(optarg, 4096, 128 << 20); break;
     case 's': options.socket_buffer = number(optarg, 0, 1 << 30); break;
+    case 'p': options.file = optarg; break;
     case 't': options.timeout_seconds = number(optarg, 1, 1 << 20); break;
     default: usage();
     }

@@ -17,6 +17,9 @@ struct options {
   size_t body_bytes;
   /* Publishes. */
   uint64_t messages;
+  /* Bodies are cut from this file, which is mapped, from its begin again behind its end; without it, all are
+   * one buffer. */
+  const char *file;
   /* Publishes without a confirm; a quarter of it is acknowledged together. */
   uint64_t window;
   /* Each gets every message. */

@@ -1,8 +1,12 @@
 /* Publishes with a window of unconfirmed messages that is kept full. */
 #include "peer.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Tags that are on their way. The oldest without a confirm counts, as confirms come in any order. */
 struct window {
@@ -58,6 +62,48 @@ static void wait_for_confirms(amqp_connection_state_t connection, struct window 
   }
 }
 
+/* What bodies are cut from. */
+struct source {
+  char *bytes;
+  size_t size;
+  /* Where the next body begins. */
+  size_t at;
+};
+
+static struct source open_source(const struct options *options) {
+  struct source source = {.size = options->body_bytes};
+  if (!options->file) {
+    source.bytes = malloc(source.size);
+    if (!source.bytes) {
+      fail("there is no memory for a body; free some");
+    }
+    memset(source.bytes, 7, source.size);
+    return source;
+  }
+  int descriptor = open(options->file, O_RDONLY);
+  struct stat status;
+  if (descriptor < 0 || fstat(descriptor, &status) != 0 || (size_t)status.st_size < options->body_bytes) {
+    fail("%s cannot be read, or is smaller than a body", options->file);
+  }
+  source.size = status.st_size;
+  source.bytes = mmap(NULL, source.size, PROT_READ, MAP_SHARED, descriptor, 0);
+  if (source.bytes == MAP_FAILED) {
+    fail("%s cannot be mapped", options->file);
+  }
+  madvise(source.bytes, source.size, MADV_SEQUENTIAL);
+  close(descriptor);
+  return source;
+}
+
+static amqp_bytes_t next_body(struct source *source, size_t size) {
+  if (source->size - source->at < size) {
+    source->at = 0;
+  }
+  amqp_bytes_t body = {.len = size, .bytes = source->bytes + source->at};
+  source->at += size;
+  return body;
+}
+
 void *publish_all(void *argument) {
   struct publisher *publisher = argument;
   const struct options *options = publisher->options;
@@ -68,12 +114,11 @@ void *publish_all(void *argument) {
   char name[NAME_BYTES];
   exchange_name(name);
   amqp_bytes_t exchange = amqp_cstring_bytes(name);
-  amqp_bytes_t body = {.len = options->body_bytes, .bytes = malloc(options->body_bytes)};
+  struct source source = open_source(options);
   struct window window = {.ahead = calloc(options->window + 1, 1), .size = options->window + 1};
-  if (!body.bytes || !window.ahead) {
-    fail("there is no memory for a body; free some");
+  if (!window.ahead) {
+    fail("there is no memory for a window; free some");
   }
-  memset(body.bytes, 7, body.len);
 
   /* To look for confirms costs two system calls when there is none; the window does not run dry when
    * an eighth of it is published in between. */
@@ -85,11 +130,11 @@ void *publish_all(void *argument) {
       }
     }
     wait_for_confirms(connection, &window, options->window - 1);
+    amqp_bytes_t body = next_body(&source, options->body_bytes);
     check(amqp_basic_publish(connection, CHANNEL, exchange, amqp_empty_bytes, 0, 0, NULL, body), "publishing");
     window.published++;
   }
   wait_for_confirms(connection, &window, 0);
-  free(body.bytes);
   free(window.ahead);
   return NULL;
 }

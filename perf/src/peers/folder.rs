@@ -16,8 +16,10 @@ const CANNOT: i32 = 3;
 /// What a peer does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Moves opaque bodies.
+    /// Moves opaque bodies, all the same.
     Transport,
+    /// Moves a file in bodies.
+    FileTransport,
     /// Plays a file through Apple.
     Embedded,
 }
@@ -75,6 +77,7 @@ impl Peer {
         let file = folder.join("kind");
         let kind = match fs::read_to_string(&file).unwrap_or_default().trim() {
             "transport" => Kind::Transport,
+            "transport of a file" => Kind::FileTransport,
             "embedded" => Kind::Embedded,
             _ => return Err(PeersError::NoKind { file }),
         };
