@@ -17,7 +17,7 @@ use crate::feeds::{Feeds, Part, find_strategy};
 use crate::ledger_load::{self, LedgerLoadArgs};
 use crate::limits;
 use crate::peers::{self, PeersArgs};
-use crate::session::{Session, ledger_kind};
+use crate::session::Session;
 use crate::vary::Vary;
 
 /// Options of `orchard perf`.
@@ -123,7 +123,7 @@ pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
         Workload::Ledger(LedgerLoad { load, ledger, output }) => {
             let folder = tempfile::tempdir().map_err(PerfError::Folder)?;
             let mut session = Session::open("ledger", output, stop)?;
-            let ledger = session.ledger(ledger, &folder);
+            let ledger = session.ledger(ledger, &folder)?;
             session.set("lanes", load.lanes);
             session.set("signals", load.signals);
             session.set("keys", load.keys);
@@ -176,7 +176,7 @@ fn feeds(name: &str, part: Part, load: &FeedLoad, stop: &AtomicBool) -> Result<(
     let mut session = Session::open(name, &load.output, stop)?;
     session.brokers(&brokers)?;
     session.settings(load.broker.settings());
-    let ledger = session.ledger(&load.ledger, &folder);
+    let ledger = session.ledger(&load.ledger, &folder)?;
     let metrics = BrokerMetrics::new(load.broker.metrics());
     session.rates(&load.load, |plan, value, live| {
         let (mut ticks, mut options) = (load.load.clone(), load.broker.clone());
@@ -206,7 +206,7 @@ fn embedded(load: &EmbeddedLoad, stop: &AtomicBool) -> Result<(), PerfError> {
     // As `orchard replay` does, whatever servers there are.
     let ledger =
         load.ledger.state.clone().unwrap_or_else(|| folder.path().join("ledger").display().to_string());
-    session.set("ledger", ledger_kind(&ledger));
+    session.note_ledger(&ledger)?;
     session.rates(&load.load, |plan, value, live| {
         let mut ticks = load.load.clone();
         set(value, &mut ticks, None)?;

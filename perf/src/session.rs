@@ -8,6 +8,7 @@ use tick_sdk::rabbitmq::{BrokerError, BrokerUrl, bodies as sdk_bodies};
 
 use crate::args::{LedgerArgs, LoadArgs, OutputArgs};
 use crate::error::PerfError;
+use crate::feeds::{FeedsError, open_ledger};
 use crate::live::Live;
 use crate::outcome::{Knee, Outcome, SCHEMA, Step};
 use crate::rates::{Rates, Search};
@@ -46,26 +47,37 @@ impl<'a> Session<'a> {
         self.outcome.settings.extend(settings);
     }
 
-    fn version(&mut self, name: &str, version: String) {
-        self.outcome.environment.versions.insert(name.to_owned(), version);
+    /// Notes what has a version, as `RabbitMQ 3.10.8`.
+    fn product(&mut self, product: &str) {
+        if let Some((name, version)) = product.split_once(' ') {
+            self.outcome.environment.versions.insert(name.to_owned(), version.to_owned());
+        }
     }
 
     pub(crate) fn brokers(&mut self, brokers: &[BrokerUrl]) -> Result<(), BrokerError> {
         self.set("nodes", brokers.len());
-        let product = sdk_bodies::product(&brokers[0])?;
-        if let Some((name, version)) = product.split_once(' ') {
-            self.version(name, version.to_owned());
-        }
+        self.product(&sdk_bodies::product(&brokers[0])?);
         Ok(())
     }
 
     /// The ledger's URL or folder.
-    pub(crate) fn ledger(&mut self, args: &LedgerArgs, folder: &tempfile::TempDir) -> String {
+    pub(crate) fn ledger(
+        &mut self,
+        args: &LedgerArgs,
+        folder: &tempfile::TempDir,
+    ) -> Result<String, FeedsError> {
         let postgres = || std::env::var("ORCHARD_TEST_POSTGRES").ok();
         let temporary = || folder.path().join("ledger").display().to_string();
         let ledger = args.state.clone().or_else(postgres).unwrap_or_else(temporary);
-        self.set("ledger", ledger_kind(&ledger));
-        ledger
+        self.note_ledger(&ledger)?;
+        Ok(ledger)
+    }
+
+    /// Notes what the ledger is, which must answer.
+    pub(crate) fn note_ledger(&mut self, ledger: &str) -> Result<(), FeedsError> {
+        self.set("ledger", ledger_kind(ledger));
+        self.product(&open_ledger(ledger)?.product()?);
+        Ok(())
     }
 
     /// Measures one rate after the other.
@@ -156,7 +168,7 @@ impl<'a> Session<'a> {
 }
 
 /// What a ledger's name says of it.
-pub(crate) fn ledger_kind(ledger: &str) -> &'static str {
+fn ledger_kind(ledger: &str) -> &'static str {
     match ledger.split_once("://") {
         Some(_) => "PostgreSQL",
         None if ledger == "memory" => "memory",

@@ -29,6 +29,14 @@ pub trait Ledger: Send {
     /// must have the same.
     fn id(&self) -> &str;
 
+    /// What keeps it, with its version, as `PostgreSQL 15.8`; `memory` where nothing does.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn product(&self) -> Result<String, LedgerError> {
+        Ok("memory".to_owned())
+    }
+
     /// The run of no feed that this ledger holds for the manifest: a new one, or the one begun before.
     ///
     /// # Errors

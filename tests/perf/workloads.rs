@@ -36,7 +36,8 @@ fn embedded_needs_no_server() {
     assert_eq!((totals.confirmed, totals.messages), (0, 0));
     assert_eq!(measured.stages(), ["sent", "delivered", "signal", "committed"]);
     assert_eq!(measured.outcome.settings["ledger"], "SQLite");
-    assert!(!measured.outcome.environment.versions.contains_key("RabbitMQ"));
+    let versions = &measured.outcome.environment.versions;
+    assert!(versions.contains_key("SQLite") && !versions.contains_key("RabbitMQ"), "{versions:?}");
 }
 
 #[test]

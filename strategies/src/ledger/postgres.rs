@@ -84,6 +84,14 @@ impl Ledger for PostgresLedger {
         &self.id
     }
 
+    fn product(&self) -> Result<String, LedgerError> {
+        let version: String = self.run(async |connection, _| {
+            sqlx::query_scalar("SHOW server_version").fetch_one(connection).await
+        })?;
+        // Debian's goes on with its package.
+        Ok(format!("PostgreSQL {}", version.split(' ').next().unwrap_or_default()))
+    }
+
     fn open_run(&mut self, manifest: &Manifest) -> Result<OpenedRun, LedgerError> {
         let fresh = RunId::random();
         let recorded = self.run(async |connection, _| runs::open(connection, fresh, manifest).await)?;

@@ -83,6 +83,10 @@ impl Ledger for SqliteLedger {
         &self.id
     }
 
+    fn product(&self) -> Result<String, LedgerError> {
+        Ok(format!("SQLite {}", rusqlite::version()))
+    }
+
     fn open_run(&mut self, manifest: &Manifest) -> Result<OpenedRun, LedgerError> {
         let failed = self.failed();
         let transaction = self.begin()?;

@@ -9,6 +9,8 @@ use crate::{Load, PATIENCE};
 
 /// Bytes that may be published and not yet consumed by everybody.
 const MOST_BYTES: u64 = 256 << 20;
+/// Between looks whether there is room.
+const LOOK: Duration = Duration::from_micros(200);
 
 /// How many messages are consumed, as the publisher sees it: the slowest consumer counts.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ impl Lag {
         let began = Instant::now();
         while !self.has_room(published) {
             ensure!(began.elapsed() < PATIENCE, "consumers take nothing; see what they say");
-            std::thread::sleep(Duration::from_micros(200));
+            std::thread::sleep(LOOK);
         }
         Ok(())
     }

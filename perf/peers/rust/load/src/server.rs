@@ -10,6 +10,8 @@ use tempfile::TempDir;
 
 /// A server that does not answer after this long does not come.
 const START: Duration = Duration::from_secs(10);
+/// Between tries whether it listens.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Ends with this.
 pub struct PrivateServer {
@@ -38,7 +40,7 @@ impl PrivateServer {
             if began.elapsed() > START {
                 bail!("{name} does not listen after {START:?}; try it by hand");
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(LOOK);
         }
         Ok(server)
     }
