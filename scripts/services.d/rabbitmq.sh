@@ -71,7 +71,12 @@ rabbitmq_create() {
 		log.file.level = ${ORCHARD_TEST_BROKER_LOG:-critical}
 	CONF
     cat "${ORCHARD_TEST_BROKER_CONF:-$here/../deploy/rabbitmq/rabbitmq.conf}" >>"$home/rabbitmq.conf"
-    cp "${ORCHARD_TEST_BROKER_ADVANCED:-$here/../deploy/rabbitmq/advanced.config}" "$home/advanced.config"
+    local congestion=reno # who may not choose cubic may choose this one
+    if [ "$(id -u)" = 0 ] || grep -qw cubic /proc/sys/net/ipv4/tcp_allowed_congestion_control; then
+        congestion=cubic
+    fi
+    sed "s/cubic/$congestion/" "${ORCHARD_TEST_BROKER_ADVANCED:-$here/../deploy/rabbitmq/advanced.config}" \
+        >"$home/advanced.config"
 }
 
 # rabbitmq_cluster_with NODE COUNT: an empty node joins those that it finds.
