@@ -196,6 +196,8 @@ rabbitmq_heal() {
         fi
     done
     rabbitmq_ctl "$asked" await_online_nodes "$living" --timeout 60 >>"$DIR/$asked/heal"
+    # It is online before its queues are.
+    rabbitmq_ctl "$1" await_startup --timeout 60 >>"$DIR/$1/heal"
 }
 
 rabbitmq_env() {

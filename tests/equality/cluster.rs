@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::case::Case;
+use crate::disturber::RECOVERY;
 use crate::input::is_long;
 use crate::servers::{Servers, Turn};
-use crate::waiting::pause;
+use crate::waiting::{pause, wait_until};
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
@@ -34,6 +35,8 @@ fn case_12_a_cluster_loses_a_node_and_is_partitioned() {
     servers.act("heal", &["3"]);
     disturber.note("joined node 3 again", None);
     disturber.wait_for_recovery();
+    // An ingester that finds a queue's node away gives up, and this one is to be resumed.
+    wait_until("the feed's last state is there", RECOVERY, || case.feed_state().is_some());
     case.hurry(&mut disturber);
     case.finish(disturber);
     drop(turn);

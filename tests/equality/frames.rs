@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::case::{Case, STARTS};
 use crate::disturber::Disturber;
-use crate::input::{SHARDS, durabilities};
+use crate::input::{SHARDS, durabilities, is_long};
 use crate::management::Management;
 use crate::program::Program;
 use crate::servers::Turn;
@@ -27,6 +27,8 @@ fn case_06_frames_twice_lost_and_cut_otherwise() {
     for durability in durabilities() {
         let mut case = Case::new(turn.servers(), "twice-and-recut", durability);
         case.options(&["--frame-ticks", "1000"]);
+        // There must be something left to cut otherwise, after all else.
+        case.last_for(if is_long() { 40 } else { 14 });
         case.start_all();
         let mut disturber = case.disturber();
         case.wait_committed(&disturber, 0.05);
@@ -42,9 +44,9 @@ fn case_06_frames_twice_lost_and_cut_otherwise() {
 
         // It goes on from where it knew everything confirmed, which its hosts have passed by then.
         case.ingester.as_mut().expect("it runs").kill();
+        disturber.note("cut the frames otherwise", None);
         case.options(&["--frame-ticks", "333"]);
         case.start_ingester();
-        disturber.note("cut the frames otherwise", None);
         disturber.wait_for_recovery();
         let said = case.finish(disturber).concat();
         let lines = said.lines().filter_map(|line| line.strip_prefix("Exactness"));
@@ -84,7 +86,7 @@ fn lose_frames(case: &Case<'_>) {
     let management = case.management();
     let apples = || case.instances.iter().filter(|instance| instance.strategy == "apple");
     apples().for_each(|instance| instance.program.freeze());
-    let waiting = |queue: &str| case.queues().into_iter().any(|(name, count)| name == queue && count > 10);
+    let waiting = |queue: &str| case.queues().into_iter().any(|(name, count)| name == queue && count > 5);
     wait_until("frames wait", STARTS, || (0..SHARDS).all(|shard| waiting(&case.queue("apple", shard))));
     (0..SHARDS).for_each(|shard| management.purge(&case.queue("apple", shard)));
     apples().for_each(|instance| instance.program.thaw());
