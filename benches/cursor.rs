@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tick_sdk::Cursor;
+use tick_feed::Cursor;
 
 const TICKS: usize = 4096;
 

@@ -12,8 +12,9 @@ use std::time::Duration;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use orchard as _; // for its allocator
 use rkyv::util::AlignedVec;
-use tick_sdk::frame::wire::crc32c;
-use tick_sdk::{Frame, FrameFlags, FrameHeader, RunId, Side, Tick};
+use tick_feed::frame::wire::crc32c;
+use tick_feed::{Frame, FrameFlags, FrameHeader};
+use tick_sdk::{RunId, Side, Tick};
 
 const HEADER: FrameHeader = FrameHeader {
     run: RunId([1; 16]),

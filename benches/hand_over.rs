@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use orchard as _; // for its allocator
-use tick_sdk::transport::{
+use tick_feed::transport::{
     Arrival, FrameReceiver, FrameSender, InProcessReceiver, InProcessSender, in_process,
 };
-use tick_sdk::{Frame, FrameFlags, FrameHeader, RunId, Side, Tick};
+use tick_feed::{Frame, FrameFlags, FrameHeader};
+use tick_sdk::{RunId, Side, Tick};
 
 const WAITING_FRAMES: usize = 16;
 const TIMEOUT: Duration = Duration::from_secs(10);

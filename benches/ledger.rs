@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use orchard as _; // for its allocator
-use strategies::ledger::{Commit, LaneId, Ledger, MemoryLedger, PostgresLedger, SqliteLedger};
+use strategy_host::ledger::{Commit, LaneId, Ledger, MemoryLedger, PostgresLedger, SqliteLedger};
 use tick_sdk::signal::encode_signals;
 use tick_sdk::{RunId, Signal, Wanted};
 

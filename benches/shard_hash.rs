@@ -11,7 +11,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tick_sdk::shard_of;
+use tick_feed::shard_of;
 
 const SYMBOLS: usize = 1024;
 const SHARDS: u16 = 16;

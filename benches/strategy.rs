@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use orchard as _; // for its allocator
-use strategies::market::Market;
+use strategy_host::market::Market;
 use tick_ingest::generate::{GenerateOptions, Generator};
 use tick_ingest::{Batch, Reader};
 use tick_sdk::{Registration, Tick};

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use anyhow::Result;
-use perf::BUDGET_FILE;
-use tick_sdk::budget::Budget;
+use tick_feed::budget::Budget;
+use tick_feed::budget::measured::{BUDGET_FILE, MeasuredBudget};
 
-/// What `--budget` names, else what `orchard perf budget` wrote under this folder.
+/// What `--budget` names, else what `perf budget` wrote under this folder.
 pub(crate) fn or_measured(named: Option<&Budget>) -> Result<Budget> {
     if let Some(named) = named {
         return Ok(named.clone());
     }
-    let Some((budget, measured)) = perf::read_budget(Path::new(BUDGET_FILE))? else {
+    let Some((budget, measured)) = MeasuredBudget::read(Path::new(BUDGET_FILE))? else {
         return Ok(Budget::default());
     };
     eprintln!("budget {budget}, measured {} on {} ({BUDGET_FILE})", measured.at, measured.machine);

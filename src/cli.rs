@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::ended::{Ended, UsageError};
-use crate::{
-    convert, dead_letters, generate, info, ingest, new, plan, replay, run, status, strategy_list, verify,
-};
+#[cfg(not(feature = "rabbitmq"))]
+use crate::not_built_in;
+use crate::{convert, generate, info, new, replay, strategy_list};
+#[cfg(feature = "rabbitmq")]
+use crate::{dead_letters, ingest, plan, run, status, verify};
 
 /// Replay market captures through strategies, exactly and at memory speed.
 #[derive(Debug, Parser)]
@@ -30,8 +32,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted after a clean shutd
 enum Command {
     /// Play files through strategies and report what they did
     Replay(Box<replay::ReplayArgs>),
+    #[cfg(feature = "rabbitmq")]
     /// Publish files as a feed on RabbitMQ, for any number of `orchard run`
     Ingest(Box<ingest::IngestArgs>),
+    #[cfg(feature = "rabbitmq")]
     /// Run a strategy on a feed's shards, together with whoever runs the same
     Run(Box<run::RunArgs>),
     /// Write sources as one .ticks or .csv file
@@ -42,19 +46,24 @@ enum Command {
     Generate(generate::GenerateArgs),
     /// List the strategies with their parameters and defaults
     Strategies(strategy_list::StrategiesArgs),
+    #[cfg(feature = "rabbitmq")]
     /// Say how a feed stands: shards, cursors, lag, instances
     Status(status::StatusArgs),
+    #[cfg(feature = "rabbitmq")]
     /// List what came to a feed's queues and is no frame, give it back or drop it
     #[command(name = "deadletters")]
     DeadLetters(dead_letters::DeadLettersArgs),
+    #[cfg(feature = "rabbitmq")]
     /// Say how many broker nodes and shards a feed needs, and what runs out first
     Plan(Box<plan::PlanArgs>),
-    /// Measure: throughput, latency from when a tick was due, the knee, the machine's limits
-    Perf(Box<perf::PerfArgs>),
+    #[cfg(feature = "rabbitmq")]
     /// Compare a run's signals in a ledger with those of a replay
     Verify(verify::VerifyArgs),
     /// Write a crate for a strategy of your own
     New(new::NewArgs),
+    #[cfg(not(feature = "rabbitmq"))]
+    #[command(flatten)]
+    NotBuiltIn(not_built_in::NotBuiltIn),
 }
 
 /// The whole program: reads the command line, runs the command, and gives the exit code: 0 done,
@@ -62,18 +71,25 @@ enum Command {
 pub fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Replay(args) => replay::run(&args),
+        #[cfg(feature = "rabbitmq")]
         Command::Ingest(args) => ingest::run(&args),
+        #[cfg(feature = "rabbitmq")]
         Command::Run(args) => run::run(&args),
         Command::Convert(args) => convert::run(args),
         Command::Info(args) => info::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Strategies(args) => strategy_list::run(args),
+        #[cfg(feature = "rabbitmq")]
         Command::Status(args) => status::run(&args),
+        #[cfg(feature = "rabbitmq")]
         Command::DeadLetters(args) => dead_letters::run(args),
+        #[cfg(feature = "rabbitmq")]
         Command::Plan(args) => plan::run(*args),
-        Command::Perf(args) => crate::perf::run(&args),
+        #[cfg(feature = "rabbitmq")]
         Command::Verify(args) => verify::run(&args),
         Command::New(args) => new::run(args),
+        #[cfg(not(feature = "rabbitmq"))]
+        Command::NotBuiltIn(command) => Err(command.advice().into()),
     };
     match ended {
         Ok(Ended::Done) => ExitCode::SUCCESS,

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use tick_sdk::rabbitmq::dead_letters::MAX_TAKEN;
-use tick_sdk::rabbitmq::{BrokerUrl, DeadLetterError, DeadLetters, FeedName};
+use tick_feed::rabbitmq::dead_letters::MAX_TAKEN;
+use tick_feed::rabbitmq::{BrokerUrl, DeadLetterError, DeadLetters};
+use tick_sdk::FeedName;
 
 use crate::ended::{Ended, UsageError};
 use crate::text::counted;

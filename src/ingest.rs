@@ -6,10 +6,10 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use tick_feed::rabbitmq::publisher::{Snapshot, StrategyProgress, UNCONFIRMED_BYTES};
+use tick_feed::rabbitmq::{Publisher, PublisherPlan};
 use tick_ingest::feed::{FeedControl, FeedPlan, Gather, SourceSpec};
 use tick_sdk::Groups;
-use tick_sdk::rabbitmq::publisher::{Snapshot, StrategyProgress, UNCONFIRMED_BYTES};
-use tick_sdk::rabbitmq::{Publisher, PublisherPlan};
 
 use crate::ended::Ended;
 use crate::manifest::{self, Described};

@@ -6,27 +6,35 @@
 //! }
 //! ```
 
+#[cfg(feature = "rabbitmq")]
 mod budget;
 mod cli;
 mod convert;
+#[cfg(feature = "rabbitmq")]
 mod dead_letters;
 mod duration;
 mod ended;
 mod generate;
 mod info;
+#[cfg(feature = "rabbitmq")]
 mod ingest;
 mod manifest;
 mod new;
-mod perf;
+#[cfg(not(feature = "rabbitmq"))]
+mod not_built_in;
+#[cfg(feature = "rabbitmq")]
 mod plan;
 mod replay;
 pub mod report;
+#[cfg(feature = "rabbitmq")]
 mod run;
 mod sources;
+#[cfg(feature = "rabbitmq")]
 mod status;
 mod strategy_list;
 mod text;
 mod tick_output;
+#[cfg(feature = "rabbitmq")]
 mod verify;
 
 pub use cli::main;

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 
 use anyhow::{Context, Result};
+use tick_feed::run::Manifest;
 use tick_ingest::feed::SourceSpec;
-use tick_sdk::run::Manifest;
 
 use crate::ended::UsageError;
 use crate::sources::{SelectionArgs, SourceArgs};
@@ -30,7 +30,7 @@ pub(crate) fn describe(described: &Described<'_>) -> Result<Manifest> {
     entries.extend(selection.manifest());
     entries.push(("--shards".to_owned(), shards.to_string()));
     entries.push(("--groups".to_owned(), (*groups).to_owned()));
-    entries.push(("wire version".to_owned(), tick_sdk::frame::wire::WIRE_VERSION.to_string()));
+    entries.push(("wire version".to_owned(), tick_feed::frame::wire::WIRE_VERSION.to_string()));
     for (place, source) in specs.iter().enumerate() {
         let description = match source {
             SourceSpec::File { name, .. } if *is_logged => name.clone(),

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use tick_feed::budget::Budget;
+use tick_feed::rabbitmq::Durability;
 use tick_ingest::feed::SourceSpec;
 use tick_sdk::Groups;
-use tick_sdk::budget::Budget;
 use tick_sdk::quantity::{parse_bytes, parse_count, parse_duration_ns};
-use tick_sdk::rabbitmq::Durability;
 
 use crate::budget;
 use crate::ended::{Ended, UsageError};
@@ -75,7 +75,7 @@ struct SpreadArgs {
 #[command(next_help_heading = "Brokers")]
 struct BrokerArgs {
     /// Messages a second that the first node of a cluster may be given, and each further one. A
-    /// node that is in no cluster counts as a first one [default: what `orchard perf budget`
+    /// node that is in no cluster counts as a first one [default: what `perf budget`
     /// measured, else 30000,15000]
     #[arg(long, value_name = "N,N…|off")]
     budget: Option<Budget>,
@@ -99,7 +99,7 @@ struct BrokerArgs {
     frame_bytes: u64,
     /// Ticks a second that the one ingester of a feed reads and cuts into shards. 44M is computed;
     /// measured, with the broker on the same two cores: 42.9M into one shard, where nothing is cut,
-    /// and 30.5M into four (`orchard perf ingest --ticks 20M`, with `--shards 4`)
+    /// and 30.5M into four (`perf ingest --ticks 20M`, with `--shards 4`)
     #[arg(long, value_name = "N", default_value = "44M", value_parser = parse_count)]
     ingester_ticks: u64,
     /// Ticks a second that the one consumer of a shard takes

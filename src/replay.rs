@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use strategies::host::{CommitObserver, HostPlan, Instance, RunningHost};
-use strategies::ledger::{Ledger, OpenedRun, OrderedSignals, SqliteLedger};
+use strategy_host::host::{CommitObserver, HostPlan, Instance, RunningHost};
+use strategy_host::ledger::{Ledger, OpenedRun, OrderedSignals, SqliteLedger};
 use tick_ingest::feed::{self, FeedControl, FeedPlan, SourceSpec, TickSelection};
 use tick_ingest::generate::GenerateOptions;
 use tick_sdk::Groups;
@@ -25,9 +25,12 @@ pub(crate) mod strategy_spec;
 mod stream;
 mod summary;
 
-pub(crate) use args::{ClockArgs, GeneratedArgs, ReplayArgs};
+#[cfg(feature = "rabbitmq")]
+pub(crate) use args::ClockArgs;
+pub(crate) use args::{GeneratedArgs, ReplayArgs};
 use outcome::{Outcome, Played};
 use progress::{Progress, Total};
+#[cfg(feature = "rabbitmq")]
 pub(crate) use signals::SIGNAL_COLUMNS;
 use signals::{SignalFile, SignalsTarget};
 use stream::{SignalStream, StreamFailure};
@@ -51,7 +54,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
             groups: &groups_text,
             is_logged: false,
         })?,
-        None => tick_sdk::run::Manifest::default(),
+        None => tick_feed::run::Manifest::default(),
     };
     // What was wrong with the command is known by now, so that nothing wrong is recorded.
     let mut ledger = open_ledger(args)?;

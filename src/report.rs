@@ -5,7 +5,7 @@
 //! [`MAX_CHARTS`] instruments with the most signals; the others keep their rows in the table.
 
 use serde::Serialize;
-use strategies::{market::Instrument, paper::PaperResults};
+use strategy_host::{market::Instrument, paper::PaperResults};
 
 mod embed;
 mod latency;
@@ -22,9 +22,9 @@ pub struct ReportData {
     pub title: String,
     /// The run itself.
     pub facts: RunFacts,
-    /// Of [`strategies::market::Market::collect`].
+    /// Of [`strategy_host::market::Market::collect`].
     pub instruments: Vec<Instrument>,
-    /// Of [`strategies::paper::PaperAccount::finish`].
+    /// Of [`strategy_host::paper::PaperAccount::finish`].
     pub account: PaperResults,
     /// Of [`MarksSample::finish`], with strategies numbered as in the account.
     pub marks: Vec<InstrumentMarks>,

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use strategies::host::Instance;
-use strategies::host::membership::has_ended;
-use strategies::ledger::{self, LaneRow, Ledger};
-use tick_sdk::rabbitmq::{Control, FeedState, Subscriber, SubscriberHandle, Subscription};
-use tick_sdk::run::Manifest;
+use strategy_host::host::Instance;
+use strategy_host::host::membership::has_ended;
+use strategy_host::ledger::{self, LaneRow, Ledger};
+use tick_feed::rabbitmq::{Control, FeedState, Subscriber, SubscriberHandle, Subscription};
+use tick_feed::run::Manifest;
 use tick_sdk::{Groups, RunId};
 
 use crate::ended::{Ended, UsageError};
@@ -142,7 +142,7 @@ impl<'a> Session<'a> {
                 "the ingester of feed {feed} gives a manifest that cannot be read: use matching versions"
             ),
         };
-        self.ledger.record_run(*run, &feed.to_string(), &manifest)?;
+        self.ledger.record_run(*run, feed.as_ref(), &manifest)?;
         check_ledger(&self.state, &self.instance.name, self.ledger.id())
     }
 

@@ -6,10 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use strategies::ledger::{self, LaneRow, MEMBER_LIVES, MemberRow};
+use strategy_host::ledger::{self, LaneRow, MEMBER_LIVES, MemberRow};
+use tick_feed::rabbitmq::BrokerUrl;
+use tick_feed::rabbitmq::observe::Listening;
+use tick_sdk::FeedName;
 use tick_sdk::RunId;
-use tick_sdk::rabbitmq::observe::Listening;
-use tick_sdk::rabbitmq::{BrokerUrl, FeedName};
 
 use crate::ended::Ended;
 
@@ -88,6 +89,6 @@ fn look_into(state: &str, feed: &FeedName, run: RunId) -> Result<LedgerSeen> {
     let ledger = ledger::open(state)?;
     let mut members = ledger.members(run)?;
     members.retain(|row| row.silent < MEMBER_LIVES);
-    let runs = ledger.runs(&feed.to_string())?.into_iter().map(|row| row.run).collect();
+    let runs = ledger.runs(feed.as_ref())?.into_iter().map(|row| row.run).collect();
     Ok(LedgerSeen { id: ledger.id().to_owned(), runs, lanes: ledger.lanes(run)?, members })
 }

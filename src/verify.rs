@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use strategies::ledger::{self, LaneRow, Ledger, OrderedSignals, RunRow};
+use strategy_host::ledger::{self, LaneRow, Ledger, OrderedSignals, RunRow};
 use tick_sdk::RunId;
 
 use crate::ended::{Ended, UsageError};

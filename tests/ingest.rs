@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 #[path = "commands_files/program.rs"]
 mod program;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_orchard");
+
 use program::Folder;
 use tick_sdk::RunId;
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tick_feed::FrameFlags;
+use tick_feed::rabbitmq::publisher::{ShardStart, StrategyProgress, UNCONFIRMED_BYTES};
+use tick_feed::rabbitmq::{Publisher, PublisherPlan, Subscriber, Subscription};
+use tick_feed::transport::{Arrival, FrameReceiver};
 use tick_ingest::feed::{self, FeedControl, FeedPlan, SourceSpec};
-use tick_sdk::rabbitmq::publisher::{ShardStart, StrategyProgress, UNCONFIRMED_BYTES};
-use tick_sdk::rabbitmq::{Publisher, PublisherPlan, Subscriber, Subscription};
-use tick_sdk::transport::{Arrival, FrameReceiver};
-use tick_sdk::{FrameFlags, RunId};
+use tick_sdk::RunId;
 
 use crate::counting::allocations;
 use crate::{Counted, Load, Path, feeds, generated, lanes};

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use strategies::host::{HostPlan, Instance, RunningHost};
-use strategies::ledger::{Ledger, SqliteLedger};
+use strategy_host::host::{HostPlan, Instance, RunningHost};
+use strategy_host::ledger::{Ledger, SqliteLedger};
+use tick_feed::run::Manifest;
+use tick_feed::transport::{Arrival, FrameReceiver, InProcessReceiver, in_process};
+use tick_feed::{Cursor, Verdict};
 use tick_ingest::ReadOptions;
 use tick_ingest::feed::TickSelection;
 use tick_ingest::feed::{self, FeedControl, FeedPlan, FeedReport, Gather, Pace, SourceSpec, Speed};
 use tick_ingest::generate::GenerateOptions;
-use tick_sdk::run::Manifest;
-use tick_sdk::transport::{Arrival, FrameReceiver, InProcessReceiver, in_process};
-use tick_sdk::{Cursor, Registration, RunId, Verdict};
+use tick_sdk::{Registration, RunId};
 
 use crate::counting::allocations;
 use crate::{Counted, Load, Path, generated, inputs, lanes};

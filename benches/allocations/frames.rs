@@ -1,7 +1,8 @@
 //! Frames as bytes.
 
 use rkyv::util::AlignedVec;
-use tick_sdk::{Frame, FrameFlags, FrameHeader, RunId};
+use tick_feed::{Frame, FrameFlags, FrameHeader};
+use tick_sdk::RunId;
 
 use crate::counting::allocations;
 use crate::{Counted, Load, Path, generated};

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use tick_feed::ticks_file::TicksWriter;
 use tick_ingest::generate::{GenerateOptions, Generator};
 use tick_ingest::{Batch, Reader};
 use tick_sdk::Tick;
-use tick_sdk::ticks_file::TicksWriter;
 
 use crate::Load;
 

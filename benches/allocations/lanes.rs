@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use strategies::market::Market;
+use strategy_host::market::Market;
 use tick_sdk::{Lane, Registration};
 
 use crate::counting::allocations;

@@ -8,7 +8,8 @@ use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
-use tick_sdk::{Frame, FrameFlags, Registration};
+use tick_feed::{Frame, FrameFlags};
+use tick_sdk::Registration;
 
 /// A queue that is not there after this long does not come.
 const PATIENCE: Duration = Duration::from_secs(20);

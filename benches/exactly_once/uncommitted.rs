@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tick_sdk::rabbitmq::{Subscriber, Subscription};
-use tick_sdk::transport::{Arrival, FrameReceiver};
-use tick_sdk::{FrameFlags, Registration};
+use tick_feed::FrameFlags;
+use tick_feed::rabbitmq::{Subscriber, Subscription};
+use tick_feed::transport::{Arrival, FrameReceiver};
+use tick_sdk::Registration;
 
 /// What does not come within this time does not come.
 const PATIENCE: Duration = Duration::from_secs(20);

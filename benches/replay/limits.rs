@@ -4,8 +4,8 @@
 use std::hint::black_box;
 use std::path::Path;
 
+use tick_feed::ticks_file::TicksFile;
 use tick_sdk::Tick;
-use tick_sdk::ticks_file::TicksFile;
 
 use crate::INSTRUMENTS;
 use crate::plain_loop::{PlainApple, PlainPear};

@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use orchard as _; // for its allocator
-use strategies::ledger::{Ledger, MemoryLedger};
+use strategy_host::ledger::{Ledger, MemoryLedger};
+use tick_feed::ticks_file::TicksWriter;
 use tick_ingest::generate::{GenerateOptions, Generator};
 use tick_ingest::{Batch, Reader};
-use tick_sdk::ticks_file::TicksWriter;
 
 mod limits;
 mod no_ledger;

@@ -1,10 +1,11 @@
 //! A ledger that keeps nothing: what is left is everything but the ledger.
 
-use strategies::ledger::{
+use strategy_host::ledger::{
     Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MemberRow, OpenedRun, RunRow, StoredBatch,
 };
-use tick_sdk::run::Manifest;
-use tick_sdk::{NewInstrument, RunId};
+use tick_feed::NewInstrument;
+use tick_feed::run::Manifest;
+use tick_sdk::RunId;
 
 /// Takes commits and forgets them.
 pub(crate) struct NoLedger;

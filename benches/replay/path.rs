@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use strategies::host::{HostPlan, Instance, RunningHost};
-use strategies::ledger::{Ledger, SqliteLedger};
+use strategy_host::host::{HostPlan, Instance, RunningHost};
+use strategy_host::ledger::{Ledger, SqliteLedger};
+use tick_feed::run::Manifest;
 use tick_ingest::ReadOptions;
 use tick_ingest::feed::{self, FeedControl, FeedPlan, Pace, SourceSpec, TickSelection};
-use tick_sdk::run::Manifest;
 use tick_sdk::{Groups, Registration};
 
 use crate::INSTRUMENTS;

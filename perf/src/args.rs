@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use tick_sdk::budget::Budget;
+use tick_feed::budget::Budget;
+use tick_feed::rabbitmq::{BrokerError, BrokerUrl, Durability};
 use tick_sdk::quantity::{parse_bytes, parse_count, parse_duration};
-use tick_sdk::rabbitmq::{BrokerError, BrokerUrl, Durability};
 
 use crate::rates::Rates;
 use crate::vary::Vary;
@@ -182,7 +182,7 @@ impl LoadArgs {
     /// At most so many ticks a frame.
     pub(crate) fn frame_ticks(&self) -> usize {
         let room = (self.frame_bytes as usize).saturating_sub(FRAME_OVERHEAD) / size_of::<tick_sdk::Tick>();
-        let most = tick_sdk::frame::wire::MAX_FRAME_BYTES / 2 / size_of::<tick_sdk::Tick>();
+        let most = tick_feed::frame::wire::MAX_FRAME_BYTES / 2 / size_of::<tick_sdk::Tick>();
         self.frame_ticks.map_or(room, |ticks| ticks as usize).clamp(1, most)
     }
 

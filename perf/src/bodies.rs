@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use tick_feed::rabbitmq::bodies::{BodyLoad, BodyObserver, FEWEST_BYTES, move_bodies};
+use tick_feed::rabbitmq::{BrokerError, BrokerUrl};
 use tick_sdk::quantity::{parse_bytes, parse_count};
-use tick_sdk::rabbitmq::bodies::{BodyLoad, BodyObserver, FEWEST_BYTES, move_bodies};
-use tick_sdk::rabbitmq::{BrokerError, BrokerUrl};
 
 use crate::broker_metrics::BrokerMetrics;
 use crate::live::Live;

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, Parser};
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tick_sdk::budget::Budget;
+use tick_feed::budget::measured::{BUDGET_FILE, MeasuredBudget};
+use tick_feed::rabbitmq::BrokerUrl;
 use tick_sdk::quantity::parse_duration;
-use tick_sdk::rabbitmq::BrokerUrl;
 
 use crate::args::{BrokerArgs, LoadArgs};
 use crate::broker_metrics::BrokerMetrics;
@@ -20,10 +19,7 @@ use crate::rates::{Rates, Search};
 use crate::step::StepPlan;
 use crate::{environment, is_carried, units};
 
-/// Where the measured budget is kept, under the folder that a command is run in.
-pub const BUDGET_FILE: &str = ".orchard/budget.json";
-
-/// Options of `orchard perf budget`.
+/// Options of `perf budget`.
 #[derive(Debug, Args)]
 pub(crate) struct BudgetArgs {
     /// The brokers' nodes, in the order in which they would be added [default: ORCHARD_TEST_AMQP…]
@@ -46,32 +42,9 @@ pub(crate) struct BudgetArgs {
     quiet: bool,
 }
 
-/// A budget that was measured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MeasuredBudget {
-    /// As `--budget` takes it: the first node's, then what each further one adds.
-    pub budget: String,
-    /// Messages/s that one, two, … nodes carried together.
-    pub carried: Vec<u32>,
-    /// When, RFC 3339, UTC.
-    pub at: String,
-    /// On which processor, and how many.
-    pub machine: String,
-}
-
-/// A measured budget that cannot be used.
+/// A budget that cannot be measured.
 #[derive(Debug, Error)]
 pub enum BudgetError {
-    /// The file.
-    #[error(
-        "{path} is no measured budget: {problem}\n  measure it again with `orchard perf budget`, or remove it"
-    )]
-    File {
-        /// Its path.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
     /// Not even the lowest rate was carried.
     #[error(
         "{nodes} broker nodes carry less than {rate} messages/s in time\n  let nothing else run there, or begin lower with --rate"
@@ -105,22 +78,6 @@ impl From<FeedsError> for BudgetError {
     fn from(error: FeedsError) -> Self {
         Self::Feeds(Box::new(error))
     }
-}
-
-/// What a file says; `None` where there is none.
-///
-/// # Errors
-/// It cannot be read, or is something else.
-pub fn read_budget(path: &Path) -> Result<Option<(Budget, MeasuredBudget)>, BudgetError> {
-    let wrong = |problem: String| BudgetError::File { path: path.to_owned(), problem };
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(wrong(error.to_string())),
-    };
-    let measured: MeasuredBudget = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let budget = measured.budget.parse().map_err(wrong)?;
-    Ok(Some((budget, measured)))
 }
 
 /// Measures, prints and writes.
@@ -243,7 +200,7 @@ mod tests {
     fn what_is_written_is_read_and_what_is_no_budget_is_refused() {
         let folder = tempfile::tempdir().expect("there is room");
         let path = folder.path().join("deep/budget.json");
-        assert!(read_budget(&path).expect("there is none").is_none());
+        assert!(MeasuredBudget::read(&path).expect("there is none").is_none());
         let measured = MeasuredBudget {
             budget: "40000,15000".to_owned(),
             carried: vec![40_000, 55_000],
@@ -251,7 +208,7 @@ mod tests {
             machine: "2 × a processor".to_owned(),
         };
         write(&path, &measured).expect("it can be written");
-        let (budget, read) = read_budget(&path).expect("it is one").expect("it is there");
+        let (budget, read) = MeasuredBudget::read(&path).expect("it is one").expect("it is there");
         assert_eq!((budget.rate(0), budget.rate(2), read), (Some(40_000), Some(15_000), measured.clone()));
         for wrong in [
             "",
@@ -260,8 +217,8 @@ mod tests {
                 .expect("it is JSON"),
         ] {
             std::fs::write(&path, wrong).expect("it can be written");
-            let error = read_budget(&path).expect_err("it is none").to_string();
-            assert!(error.contains("budget.json") && error.contains("orchard perf budget"), "{error}");
+            let error = MeasuredBudget::read(&path).expect_err("it is none").to_string();
+            assert!(error.contains("budget.json") && error.contains("perf budget"), "{error}");
         }
     }
 }

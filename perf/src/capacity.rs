@@ -1,4 +1,4 @@
-//! `orchard perf capacity`: what a market needs, where the machine at hand cannot follow it: a
+//! `perf capacity`: what a market needs, where the machine at hand cannot follow it: a
 //! simulation from ticks to committed signals, with what was measured as its constants.
 //!
 //! CAPACITY.md says what it is made of and how near it comes to measured values.
@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use clap::{Args, ValueEnum};
 use thiserror::Error;
-use tick_sdk::budget::Budget;
+use tick_feed::budget::Budget;
 use tick_sdk::quantity::{parse_bytes, parse_count, parse_duration_ns};
 
 mod costs;
@@ -33,7 +33,7 @@ pub(crate) use scenario::Scenario;
 /// No simulation takes more memory and time than somebody waits for.
 const MOST_TICKS: f64 = 1e12;
 
-/// Options of `orchard perf capacity`.
+/// Options of `perf capacity`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct CapacityArgs {
@@ -108,10 +108,10 @@ the busiest one of its kind: \"busy\" is what was simulated, \"needs\" what the 
 with full frames. The resource of which the peak needs most is the one that binds.
 
 Examples:
-  orchard perf capacity --rate 5K
-  orchard perf capacity --rate 20M --peak 3 --shards 12 --nodes 3 --instances 3
-  orchard perf capacity --market opra --feeds 8 --nodes 4 --budget 30000 --shards 16 --instances 4
-  orchard perf capacity --ladder";
+  perf capacity --rate 5K
+  perf capacity --rate 20M --peak 3 --shards 12 --nodes 3 --instances 3
+  perf capacity --market opra --feeds 8 --nodes 4 --budget 30000 --shards 16 --instances 4
+  perf capacity --ladder";
 
 /// How a market's rate goes over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Subcommand};
-use tick_sdk::rabbitmq::BrokerUrl;
+use tick_feed::rabbitmq::BrokerUrl;
 
 use crate::args::{BrokerArgs, LedgerArgs, LoadArgs, OutputArgs};
 use crate::bodies::{self, BodiesArgs};
@@ -20,7 +20,7 @@ use crate::peers::{self, PeersArgs};
 use crate::session::Session;
 use crate::vary::Vary;
 
-/// Options of `orchard perf`.
+/// Options of `perf`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct PerfArgs {
@@ -30,11 +30,11 @@ pub struct PerfArgs {
 
 const AFTER_HELP: &str = "\
 Examples:
-  orchard perf embedded                                    as fast as it goes in one process
-  orchard perf broker                                      over RabbitMQ, to signals in the ledger
-  orchard perf broker --rate 100K                          open loop: latency from when a tick was due
-  orchard perf broker --rate 1K..1M x2 --html knee.html    where does it stop?
-  orchard perf bodies --body-bytes 320K                    the transport by itself";
+  perf embedded                                    as fast as it goes in one process
+  perf broker                                      over RabbitMQ, to signals in the ledger
+  perf broker --rate 100K                          open loop: latency from when a tick was due
+  perf broker --rate 1K..1M x2 --html knee.html    where does it stop?
+  perf bodies --body-bytes 320K                    the transport by itself";
 
 #[derive(Debug, Subcommand)]
 enum Workload {

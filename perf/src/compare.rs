@@ -1,4 +1,4 @@
-//! `orchard perf compare`: two results side by side, and where the second is worse.
+//! `perf compare`: two results side by side, and where the second is worse.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use differences::Comparison;
 mod differences;
 mod show;
 
-/// Options of `orchard perf compare`.
+/// Options of `perf compare`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CompareArgs {
     /// The result to compare with, as --json of a measurement wrote it
@@ -36,7 +36,7 @@ pub enum CompareError {
         source: io::Error,
     },
     /// A file is something else.
-    #[error("{path} is no result of orchard perf: {source}. Name a file that --json of a measurement wrote")]
+    #[error("{path} is no result of perf: {source}. Name a file that --json of a measurement wrote")]
     NoResult {
         /// The file.
         path: PathBuf,

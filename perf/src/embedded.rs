@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use strategies::host::{CommitObserver, HostPlan, Instance, RunningHost};
+use strategy_host::host::{CommitObserver, HostPlan, Instance, RunningHost};
+use tick_feed::run::Manifest;
 use tick_ingest::feed::{self, FeedControl, Gather};
-use tick_sdk::run::Manifest;
 
 use crate::args::LoadArgs;
 use crate::broker_metrics::BrokerMetrics;

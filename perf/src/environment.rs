@@ -61,7 +61,7 @@ fn command() -> String {
         }
     };
     let args = std::env::args_os().skip(1).map(|arg| quoted(arg.to_string_lossy().into_owned()));
-    ["orchard".to_owned()].into_iter().chain(args).collect::<Vec<_>>().join(" ")
+    ["perf".to_owned()].into_iter().chain(args).collect::<Vec<_>>().join(" ")
 }
 
 /// Results are shown to others.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use thiserror::Error;
-use tick_sdk::rabbitmq::BrokerError;
+use tick_feed::rabbitmq::BrokerError;
 
 use crate::budget::BudgetError;
 use crate::capacity::CapacityError;

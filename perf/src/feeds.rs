@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use strategies::host::HostError;
-use strategies::ledger::LedgerError;
+use strategy_host::host::HostError;
+use strategy_host::ledger::LedgerError;
 use thiserror::Error;
+use tick_feed::rabbitmq::{BrokerError, BrokerUrl, PublishError};
 use tick_ingest::feed::{self, FeedError};
-use tick_sdk::rabbitmq::{BrokerError, BrokerUrl, PublishError};
 
 use crate::args::{BrokerArgs, LoadArgs};
 use crate::broker_metrics::BrokerMetrics;
@@ -221,7 +221,7 @@ fn send(producer: &Producer) -> Result<(), FeedsError> {
             Ok(producer.publisher.snapshot().map(drop)?)
         }
         // Nothing more was wanted.
-        Err(FeedError::Transport(tick_sdk::transport::TransportError::Closed)) => Ok(()),
+        Err(FeedError::Transport(tick_feed::transport::TransportError::Closed)) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use hdrhistogram::Histogram;
-use strategies::ledger::{Commit, LaneId};
+use strategy_host::ledger::{Commit, LaneId};
+use tick_feed::run::Manifest;
 use tick_sdk::quantity::parse_duration;
-use tick_sdk::run::Manifest;
 use tick_sdk::signal::encode_signals;
 use tick_sdk::{RunId, Signal, Wanted};
 

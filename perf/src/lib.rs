@@ -1,4 +1,4 @@
-//! Orchard's load harness, `orchard perf`: how fast, how late, and where it stops.
+//! Orchard's load harness, `perf`: how fast, how late, and where it stops.
 //!
 //! A workload is measured in steps, one for each offered rate. Each step's `Probe` notes
 //! when ticks were due and when they passed each point of their way; a sampler looks at it once a second,
@@ -34,7 +34,7 @@ mod units;
 mod vary;
 mod way;
 
-pub use budget::{BUDGET_FILE, BudgetError, MeasuredBudget, read_budget};
+pub use budget::BudgetError;
 pub use capacity::CapacityError;
 pub use command::{PerfArgs, run};
 pub use compare::CompareError;

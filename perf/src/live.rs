@@ -188,7 +188,7 @@ impl IntervalLog {
         let mut file = BufWriter::new(File::create(path).map_err(failed)?);
         let mut serializer = V2DeflateSerializer::new();
         let mut heading = IntervalLogWriterBuilder::new();
-        heading.add_comment("orchard perf: ns from when a tick was due until it passed a stage");
+        heading.add_comment("perf: ns from when a tick was due until it passed a stage");
         heading.with_start_time(SystemTime::now());
         heading.begin_log_with(&mut file, &mut serializer).map_err(failed)?;
         Ok(Self { path: path.to_owned(), file, serializer, failure: None })

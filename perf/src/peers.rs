@@ -1,4 +1,4 @@
-//! `orchard perf peers`: the same work done by others, in alternation with ours.
+//! `perf peers`: the same work done by others, in alternation with ours.
 //!
 //! A peer is a folder with two scripts and its kind, so that one is added without a change here;
 //! nothing of what they need enters our own lock file.
@@ -20,7 +20,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use thiserror::Error;
-use tick_sdk::rabbitmq::{BrokerError, BrokerUrl, bodies};
+use tick_feed::rabbitmq::{BrokerError, BrokerUrl, bodies};
 
 use amount::{parse_bytes, parse_count};
 use folder::Kind;
@@ -30,7 +30,7 @@ use crate::args::BrokerArgs;
 use crate::environment;
 use crate::outcome::Environment;
 
-/// Options of `orchard perf peers`.
+/// Options of `perf peers`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct PeersArgs {
@@ -80,10 +80,10 @@ Rounds alternate: ours, then each peer, then the next round, so that what else t
 A peer that cannot be had or fails is left out, and the table says why.
 
 Examples:
-  orchard perf peers --setup-only                        installs all that can be had
-  orchard perf peers --broker amqp://guest:guest@127.0.0.1:5672/%2f
-  orchard perf peers --only librabbitmq,lapin --body-bytes 320K --queues 3
-  orchard perf peers --only hftbacktest,nautilus --ticks 10M";
+  perf peers --setup-only                        installs all that can be had
+  perf peers --broker amqp://guest:guest@127.0.0.1:5672/%2f
+  perf peers --only librabbitmq,lapin --body-bytes 320K --queues 3
+  perf peers --only hftbacktest,nautilus --ticks 10M";
 
 /// Why nothing could be compared.
 #[derive(Debug, Error)]

@@ -34,7 +34,7 @@ fn circumstances() -> Outcome {
         schema: SCHEMA,
         workload: "broker".to_owned(),
         environment: Environment {
-            command: "orchard perf broker --broker amqp://localhost --strategies apple,pear --rates \
+            command: "perf broker --broker amqp://localhost --strategies apple,pear --rates \
                       250k,500k,1M,2M,3M,4M,max --seconds 30 --warm-up 5 --json result.json --page result.html"
                 .to_owned(),
             at: "2026-11-23T12:40:07Z".to_owned(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tick_sdk::rabbitmq::{BrokerError, BrokerUrl, bodies as sdk_bodies};
+use tick_feed::rabbitmq::{BrokerError, BrokerUrl, bodies as sdk_bodies};
 
 use crate::args::{LedgerArgs, LoadArgs, OutputArgs};
 use crate::error::PerfError;

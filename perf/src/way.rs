@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use strategies::host::{CommitObserver, LaneProgress};
-use strategies::ledger::Commit;
+use strategy_host::host::{CommitObserver, LaneProgress};
+use strategy_host::ledger::Commit;
+use tick_feed::rabbitmq::publisher::PublishObserver;
+use tick_feed::transport::{FrameSender, TransportError};
+use tick_feed::{Frame, shard_of};
 use tick_ingest::feed::FeedControl;
-use tick_sdk::rabbitmq::publisher::PublishObserver;
-use tick_sdk::transport::{FrameSender, TransportError};
-use tick_sdk::{Configured, Frame, Groups, Lane, LaneError, Registration, Signal, Tick, shard_of};
+use tick_sdk::{Configured, Groups, Lane, LaneError, Registration, Signal, Tick};
 
 use crate::probe::{Point, Probe, Sample, lock, take_until};
 

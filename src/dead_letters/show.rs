@@ -1,8 +1,8 @@
 //! Dead letters for people, and for machines.
 
 use serde_json::{Value, json};
-use tick_sdk::rabbitmq::{DeadLetter, DeadLetters};
-use tick_sdk::{Frame, FrameFlags, FrameHeader};
+use tick_feed::rabbitmq::{DeadLetter, DeadLetters};
+use tick_feed::{Frame, FrameFlags, FrameHeader};
 
 use crate::duration::format_time;
 use crate::text::{bytes, counted, printable, thousands};
@@ -173,7 +173,7 @@ Frame        none: it does not begin with the magic of a frame: it is something 
 
     #[test]
     fn a_damaged_frame_says_which_one_it_claims_to_be() {
-        let mut body = std::fs::read("tick-sdk/tests/golden/frame-v1.bin").unwrap();
+        let mut body = std::fs::read("tick-feed/tests/golden/frame-v1.bin").unwrap();
         let last = body.len() - 1;
         body[last] ^= 1;
         let text = letter(1, &letter_of(&body));

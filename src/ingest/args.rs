@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use tick_feed::budget::Budget;
+use tick_feed::rabbitmq::{BrokerUrl, Durability};
 use tick_sdk::RunId;
-use tick_sdk::budget::Budget;
+use tick_sdk::names::InvalidName;
 use tick_sdk::quantity::{parse_bytes, parse_duration};
-use tick_sdk::rabbitmq::{BrokerUrl, Durability, FeedName, is_name};
+use tick_sdk::{FeedName, StrategyName};
 
 use crate::ended::UsageError;
 use crate::replay::{ClockArgs, GeneratedArgs};
@@ -53,7 +55,7 @@ pub(crate) struct IngestArgs {
     /// End when everything is published, without waiting for the strategies
     #[arg(long, help_heading = "Run")]
     pub(super) detach: bool,
-    /// Messages a second for each broker, as 30000,15000, or off [default: what `orchard perf budget` measured, else 30000,15000]
+    /// Messages a second for each broker, as 30000,15000, or off [default: what `perf budget` measured, else 30000,15000]
     #[arg(long, value_name = "RATES", help_heading = "Pace")]
     pub(super) budget: Option<Budget>,
     /// How long a tick may wait for others while the budget allows no message
@@ -101,12 +103,8 @@ impl std::str::FromStr for WantedStrategy {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, required) = text.strip_suffix('?').map_or((text, true), |name| (name, false));
-        match is_name(name) {
-            true => Ok(Self { name: name.to_owned(), required }),
-            false => {
-                Err(format!("'{text}' is no name of a strategy: use up to 64 letters, digits, '-' and '_'"))
-            }
-        }
+        let name: StrategyName = name.parse().map_err(|error: InvalidName| error.to_string())?;
+        Ok(Self { name: name.into(), required })
     }
 }
 
@@ -147,7 +145,7 @@ impl IngestArgs {
 /// A frame's prefix and what goes around its ticks, with some names.
 const FRAME_OVERHEAD: usize = 256;
 /// Half of what the wire allows: the rest is for the names of instruments.
-const MAX_FRAME_TICKS: usize = tick_sdk::frame::wire::MAX_FRAME_BYTES / 2 / size_of::<tick_sdk::Tick>();
+const MAX_FRAME_TICKS: usize = tick_feed::frame::wire::MAX_FRAME_BYTES / 2 / size_of::<tick_sdk::Tick>();
 
 #[cfg(test)]
 mod tests {

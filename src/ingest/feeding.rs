@@ -3,12 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
+use tick_feed::rabbitmq::Publisher;
+use tick_feed::rabbitmq::publisher::CatchUpFrames;
+use tick_feed::ticks_file::TicksLogReader;
+use tick_feed::transport::{FrameSender, TransportError};
 use tick_ingest::Counts;
 use tick_ingest::feed::{self, FeedControl, FeedError, FeedPlan, Pace};
-use tick_sdk::rabbitmq::Publisher;
-use tick_sdk::rabbitmq::publisher::CatchUpFrames;
-use tick_sdk::ticks_file::TicksLogReader;
-use tick_sdk::transport::{FrameSender, TransportError};
 
 use super::LOOK;
 use super::log::SourceLog;

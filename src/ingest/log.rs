@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use tick_feed::ticks_file::{TicksFile, TicksFileError, TicksLog, TicksLogReader};
 use tick_ingest::Counts;
 use tick_ingest::feed::{FeedControl, FeedPlan, Merged, SourceSpec, TickSelection};
 use tick_sdk::Tick;
-use tick_sdk::ticks_file::{TicksFile, TicksFileError, TicksLog, TicksLogReader};
 
 /// Whether any source is no file that can be read again.
 pub(super) fn is_needed(sources: &[SourceSpec]) -> Result<bool> {

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tick_feed::rabbitmq::publisher::{NodeSnapshot, Snapshot, StrategyProgress};
 use tick_ingest::Counts;
 use tick_sdk::RunId;
-use tick_sdk::rabbitmq::publisher::{NodeSnapshot, Snapshot, StrategyProgress};
 
 use crate::ended::Ended;
 use crate::replay::per_second;

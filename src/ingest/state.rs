@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
+use tick_feed::budget::{Budget, place_shards};
+use tick_feed::rabbitmq::publisher::{ShardStart, Snapshot, StrategyProgress};
+use tick_feed::run::Manifest;
 use tick_sdk::RunId;
-use tick_sdk::budget::{Budget, place_shards};
-use tick_sdk::rabbitmq::publisher::{ShardStart, Snapshot, StrategyProgress};
-use tick_sdk::run::Manifest;
 
 use super::IngestArgs;
 use crate::budget;
@@ -155,7 +155,7 @@ impl OpenedState {
     /// Writes down how far everything is.
     pub(super) fn save(&mut self, snapshot: Option<&Snapshot>, closed: bool) -> Result<()> {
         if let Some(snapshot) = snapshot {
-            let start = |shard: &tick_sdk::rabbitmq::publisher::ShardSnapshot| ShardStart {
+            let start = |shard: &tick_feed::rabbitmq::publisher::ShardSnapshot| ShardStart {
                 position: shard.confirmed,
                 attempt: shard.attempt,
             };

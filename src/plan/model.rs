@@ -6,7 +6,7 @@
 //! allows, then as a node's time allows, then full. All ticks of a feed pass one ingester, which no
 //! number of nodes relieves. Rates are a second, times in seconds.
 
-use tick_sdk::budget::place_shards;
+use tick_feed::budget::place_shards;
 
 mod node;
 mod spread;

@@ -227,7 +227,7 @@ fn even_budget(demand: &Demand, layout: &Layout) -> Option<String> {
     if is_even || plan.worst().0 == Resource::Messages {
         return None;
     }
-    let budget = tick_sdk::budget::Budget::same(least);
+    let budget = tick_feed::budget::Budget::same(least);
     let even = Plan::find(demand, &Brokers { budget, ..brokers.clone() });
     (even.nodes_fit(brokers) && (!plan.nodes_fit(brokers) || even.nodes.len() < plan.nodes.len())).then(
         || {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use strategies::paper::{BasisPoints, Fill, PaperRules};
+use strategy_host::paper::{BasisPoints, Fill, PaperRules};
 use tick_ingest::feed::{Pace, Speed};
 use tick_sdk::quantity::{parse_count, parse_duration_ns};
 

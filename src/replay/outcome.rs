@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use strategies::host::{HostReport, LaneCounts, Timing};
-use strategies::ledger::{LaneId, Ledger, NamedSignal, OpenedRun};
-use strategies::market::{Instrument, Market, Marks};
-use strategies::paper::{PaperAccount, PaperResults};
+use strategy_host::host::{HostReport, LaneCounts, Timing};
+use strategy_host::ledger::{LaneId, Ledger, NamedSignal, OpenedRun};
+use strategy_host::market::{Instrument, Market, Marks};
+use strategy_host::paper::{PaperAccount, PaperResults};
 use tick_ingest::feed::FeedReport;
 
 use super::ReplayArgs;

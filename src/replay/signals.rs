@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use strategies::ledger::NamedSignal;
+use strategy_host::ledger::NamedSignal;
 use tick_sdk::RunId;
 use tick_sdk::decimal::{format_decimal, write_decimal};
 

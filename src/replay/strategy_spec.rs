@@ -1,7 +1,7 @@
 //! `--strategy`: which strategies, with which parameters, under which names.
 
 use anyhow::Result;
-use strategies::host::Instance;
+use strategy_host::host::Instance;
 use tick_sdk::{Groups, Registration, Scope};
 
 use crate::ended::UsageError;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufWriter, Stdout, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use strategies::host::{CommitObserver, LaneProgress};
-use strategies::ledger::{Commit, LaneId, NamedSignal, compare_signals};
+use strategy_host::host::{CommitObserver, LaneProgress};
+use strategy_host::ledger::{Commit, LaneId, NamedSignal, compare_signals};
 use tick_ingest::feed::FeedControl;
 use tick_sdk::RunId;
 use tick_sdk::signal::decode_signals;

@@ -1,7 +1,7 @@
 //! The results on standard output: for people, or as JSON.
 
 use serde_json::{Value, json};
-use strategies::paper::Figures;
+use strategy_host::paper::Figures;
 use tick_sdk::decimal::format_decimal;
 
 use super::outcome::Outcome;

@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
-use strategies::{
+use strategy_host::{
     market::Instrument,
     paper::{EquityPoint, Figures},
 };

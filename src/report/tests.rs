@@ -1,4 +1,4 @@
-use strategies::{
+use strategy_host::{
     market::{Market, Marks},
     paper::{PaperAccount, PaperRules},
 };

@@ -1,8 +1,9 @@
 //! The options of `orchard run`.
 
 use clap::{Args, ValueEnum};
+use tick_feed::rabbitmq::BrokerUrl;
+use tick_sdk::FeedName;
 use tick_sdk::quantity::parse_bytes;
-use tick_sdk::rabbitmq::{BrokerUrl, FeedName};
 
 /// Options of `orchard run`.
 #[derive(Debug, Args)]

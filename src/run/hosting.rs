@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use strategies::host::membership::{Beat, Member, Waker, waker};
-use strategies::host::{CommitObserver, FollowPlan, HostReport, LaneProgress, Membership, RunningHost};
-use strategies::ledger::{self, Commit, LaneRow};
-use tick_sdk::rabbitmq::control::ShardCursor;
-use tick_sdk::rabbitmq::{Control, FeedState, SubscriberHandle};
+use strategy_host::host::membership::{Beat, Member, Waker, waker};
+use strategy_host::host::{CommitObserver, FollowPlan, HostReport, LaneProgress, Membership, RunningHost};
+use strategy_host::ledger::{self, Commit, LaneRow};
+use tick_feed::rabbitmq::control::ShardCursor;
+use tick_feed::rabbitmq::{Control, FeedState, SubscriberHandle};
 
 use super::progress::Progress;
 use super::{LOOK, RunEnded, Session, check_caught_up, check_ledger, summary};

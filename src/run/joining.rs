@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use strategies::ledger::LaneRow;
-use tick_sdk::rabbitmq::control::{JoinFrom, StrategyState};
-use tick_sdk::rabbitmq::{Control, FeedState};
+use strategy_host::ledger::LaneRow;
+use tick_feed::rabbitmq::control::{JoinFrom, StrategyState};
+use tick_feed::rabbitmq::{Control, FeedState};
 
 use super::{SILENCE, Session, args, check_caught_up, check_ledger};
 

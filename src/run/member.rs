@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tick_sdk::shard_of;
+use tick_feed::shard_of;
 
 /// A name that no other living process has, from which a person sees where it runs:
 /// `HOST-PLACE-PID`. The place tells hosts and containers of the same name apart.

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use strategies::host::membership::Beat;
-use tick_sdk::rabbitmq::{FeedState, SubscriberHandle};
+use strategy_host::host::membership::Beat;
+use tick_feed::rabbitmq::{FeedState, SubscriberHandle};
 
 use super::hosting::Seen;
 use super::{RunArgs, SILENCE};

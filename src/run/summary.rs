@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use strategies::host::membership::Member;
-use strategies::host::{HostReport, LaneCounts};
-use tick_sdk::rabbitmq::{FeedState, SubscriberCounts};
+use strategy_host::host::membership::Member;
+use strategy_host::host::{HostReport, LaneCounts};
+use tick_feed::rabbitmq::{FeedState, SubscriberCounts};
 
 use super::RunEnded;
 use crate::text::{counted, thousands};

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use strategies::ledger::LaneRow;
+use strategy_host::ledger::LaneRow;
+use tick_feed::rabbitmq::Durability;
+use tick_feed::rabbitmq::control::{FeedState, ShardCursor, StrategyState};
+use tick_feed::rabbitmq::observe::Observation;
+use tick_sdk::FeedName;
 use tick_sdk::RunId;
-use tick_sdk::rabbitmq::control::{FeedState, ShardCursor, StrategyState};
-use tick_sdk::rabbitmq::observe::Observation;
-use tick_sdk::rabbitmq::{Durability, FeedName};
 
 use super::LedgerSeen;
 

@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use anyhow::{Error, Result};
+use tick_feed::ticks_file::{TicksFileError, TicksWriter};
 use tick_ingest::formats::orchard_csv::{CsvTickWriter, CsvWriteError};
 use tick_sdk::Tick;
-use tick_sdk::ticks_file::{TicksFileError, TicksWriter};
 
 use super::OutputFormat;
 

@@ -1,9 +1,10 @@
 //! What a run's lanes say by themselves: how far each is, and what is in one twice.
 
-use strategies::ledger::{LaneId, LaneRow, Ledger, LedgerError};
-use tick_sdk::run::Manifest;
+use strategy_host::ledger::{LaneId, LaneRow, Ledger, LedgerError};
+use tick_feed::NewInstrument;
+use tick_feed::run::Manifest;
+use tick_sdk::Signal;
 use tick_sdk::signal::decode_signals;
-use tick_sdk::{NewInstrument, Signal};
 
 use super::comparison::SignalRow;
 
@@ -87,7 +88,7 @@ fn symbol<'a>(dictionary: &'a [NewInstrument], signal: &Signal) -> Result<&'a st
 
 #[cfg(test)]
 mod tests {
-    use strategies::ledger::{Commit, MemoryLedger};
+    use strategy_host::ledger::{Commit, MemoryLedger};
     use tick_sdk::signal::encode_signals;
     use tick_sdk::{UNDEFINED_PRICE, Wanted};
 

@@ -1,8 +1,4 @@
-//! Apple and Pear, and the host which runs any strategy on any transport.
+//! Apple and Pear, the built-in strategies.
 
 pub mod apple;
-pub mod host;
-pub mod ledger;
-pub mod market;
-pub mod paper;
 pub mod pear;

@@ -1,7 +1,7 @@
 //! `orchard convert`, as a user runs it.
 
 use proptest::prelude::*;
-use tick_sdk::ticks_file::{TicksFile, TicksWriter};
+use tick_feed::ticks_file::{TicksFile, TicksWriter};
 use tick_sdk::{Flags, Kind, Side, Tick, UNDEFINED_PRICE};
 
 use crate::program::Folder;

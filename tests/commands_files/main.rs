@@ -5,3 +5,6 @@ mod generate;
 mod info;
 mod plan;
 mod program;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_orchard");

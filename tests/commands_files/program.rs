@@ -45,7 +45,7 @@ impl Folder {
 
     /// The program in this folder, not yet started.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_orchard"));
+        let mut command = Command::new(crate::PROGRAM);
         command.args(args).current_dir(self.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -77,7 +77,7 @@ fn a_ledger_of_another_version() {
     fails(case.folder(), &case.instance_args("apple", &[]), &said);
 
     let folder = case.folder().join("ledger");
-    drop(strategies::ledger::open(folder.to_str().expect("UTF-8")).expect("a new one"));
+    drop(strategy_host::ledger::open(folder.to_str().expect("UTF-8")).expect("a new one"));
     let connection = rusqlite::Connection::open(folder.join("ledger.sqlite")).expect("the ledger");
     connection.pragma_update(None, "user_version", 99).expect("it is changed");
     fails(case.folder(), &with(&case.instance_args("apple", &[]), "--state", "ledger"), &said);

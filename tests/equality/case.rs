@@ -4,8 +4,8 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tick_feed::rabbitmq::FeedState;
 use tick_sdk::RunId;
-use tick_sdk::rabbitmq::FeedState;
 
 use crate::database;
 use crate::disturber::Disturber;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use strategies::ledger::{LaneId, Ledger};
+use strategy_host::ledger::{LaneId, Ledger};
 use tick_sdk::RunId;
 
 use crate::waiting::wait_until;
@@ -28,7 +28,7 @@ struct Disturbance {
 
 impl Disturber {
     pub(crate) fn new(ledger_url: &str, run: RunId) -> Self {
-        let ledger = strategies::ledger::open(ledger_url).expect("the ledger opens");
+        let ledger = strategy_host::ledger::open(ledger_url).expect("the ledger opens");
         Self { ledger, run, open: Vec::new(), disturbed: 0 }
     }
 

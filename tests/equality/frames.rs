@@ -15,7 +15,7 @@ use crate::waiting::{wait_for, wait_until};
 const STRATEGIES: [&str; 2] = ["apple", "pear"];
 
 /// A whole frame, of a run that nobody has heard of.
-const FRAME: &[u8] = include_bytes!("../../tick-sdk/tests/golden/frame-v1.bin");
+const FRAME: &[u8] = include_bytes!("../../tick-feed/tests/golden/frame-v1.bin");
 
 /// Where the wire version is in a frame; the CRC does not cover it.
 const VERSION_OFFSET: usize = 4;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use tick_sdk::run::shard_of;
+use tick_feed::run::shard_of;
 
 use crate::program::Program;
 

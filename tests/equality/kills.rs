@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use strategies::ledger::LaneId;
+use strategy_host::ledger::LaneId;
 
 use crate::case::Case;
 use crate::disturber::RECOVERY;

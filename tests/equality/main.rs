@@ -17,7 +17,7 @@ mod disturber;
 mod frames;
 mod input;
 mod kills;
-#[allow(dead_code, reason = "shared with the tests of orchard perf, which look at names")]
+#[allow(dead_code, reason = "shared with the tests of perf, which look at names")]
 mod management;
 mod outages;
 mod program;

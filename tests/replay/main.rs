@@ -13,3 +13,6 @@ mod resuming;
 mod selection;
 mod usage;
 mod verifying;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_orchard");

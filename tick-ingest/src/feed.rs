@@ -9,9 +9,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use thiserror::Error;
-use tick_sdk::ticks_file::TicksFileError;
-use tick_sdk::ticks_file::{LogRead, TicksLogReader};
-use tick_sdk::transport::{FrameSender, TransportError};
+use tick_feed::ticks_file::TicksFileError;
+use tick_feed::ticks_file::{LogRead, TicksLogReader};
+use tick_feed::transport::{FrameSender, TransportError};
 use tick_sdk::{Groups, RunId, Tick};
 
 use crate::formats::ticks;

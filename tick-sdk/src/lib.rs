@@ -1,25 +1,18 @@
-//! The Tick SDK: everything one needs to write a strategy or to feed one.
+//! The Tick SDK: everything one needs to write a strategy.
 //!
-//! A strategy author reads [`Strategy`]; a source of ticks reads [`Tick`], [`Frame`] and
-//! [`ticks_file`]; a host reads [`Lane`], [`Cursor`] and [`transport`].
+//! A strategy's author reads [`Strategy`], [`Context`] and [`Tick`], and tests with [`test_kit`].
 
-pub mod budget;
-pub mod cursor;
 pub mod decimal;
-pub mod frame;
+pub mod groups;
+pub mod names;
 pub mod quantity;
-pub mod rabbitmq;
-pub mod run;
 pub mod signal;
 pub mod strategy;
 pub mod test_kit;
 pub mod tick;
-pub mod ticks_file;
-pub mod transport;
 
-pub use cursor::{Cursor, Verdict};
-pub use frame::{Frame, FrameFlags, FrameHeader, NewInstrument};
-pub use run::{Groups, RunId, shard_of};
+pub use groups::Groups;
+pub use names::{FeedName, RunId, StrategyName};
 pub use signal::{Signal, Wanted};
 pub use strategy::params::NoParams;
 pub use strategy::{

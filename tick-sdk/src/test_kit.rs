@@ -23,7 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::decimal::{format_decimal, parse_price};
-use crate::run::Groups;
+use crate::groups::Groups;
 use crate::strategy::{Lane, TypedLane};
 use crate::{Kind, Params, Side, Signal, Strategy, Tick, UNDEFINED_PRICE};
 

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use tick_sdk::budget::place_shards;
+use tick_feed::budget::place_shards;
 
 use super::hosts::{Hosts, Ticks};
 use super::market::{FeedSpread, Profile};

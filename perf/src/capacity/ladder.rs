@@ -1,7 +1,7 @@
 //! The ladder of CAPACITY.md: from one node to the feed of all options exchanges.
 
 use serde::Serialize;
-use tick_sdk::budget::Budget;
+use tick_feed::budget::Budget;
 
 use super::costs::TICK_BYTES;
 use super::{CapacityArgs, CapacityError, Report, Scenario, capacity};

@@ -1,6 +1,6 @@
 //! A market: how many ticks by when, and how they spread over feeds and shards.
 
-use tick_sdk::shard_of;
+use tick_feed::shard_of;
 
 use super::scenario::Scenario;
 

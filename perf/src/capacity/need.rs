@@ -2,7 +2,7 @@
 //! over time. 1 is all that the busiest of its kind has. This decides what binds; how busy a resource
 //! is beside it says little, as frames are made as small as the budget and the ingester allow.
 
-use tick_sdk::budget::place_shards;
+use tick_feed::budget::place_shards;
 
 use super::costs::TICK_BYTES;
 use super::market::FeedSpread;

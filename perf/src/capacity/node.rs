@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tick_sdk::budget::TokenBucket;
+use tick_feed::budget::TokenBucket;
 
 use super::costs::Costs;
 use super::server::Server;

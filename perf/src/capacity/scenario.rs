@@ -1,7 +1,7 @@
 //! What is simulated: a market, and what it is carried by.
 
 use serde::Serialize;
-use tick_sdk::budget::Budget;
+use tick_feed::budget::Budget;
 
 use super::costs::{Costs, MESSAGE_BYTES, TICK_BYTES};
 

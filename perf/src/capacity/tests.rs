@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use tick_sdk::budget::Budget;
+use tick_feed::budget::Budget;
 
 use super::hosts::Hosts;
 use super::ingester::Ingester;
@@ -19,7 +19,7 @@ fn near(a: f64, b: f64, part: f64) -> bool {
     (a - b).abs() <= part * b.abs()
 }
 
-/// As `orchard perf broker --rate` has it.
+/// As `perf broker --rate` has it.
 fn paced(rate: f64) -> Report {
     let scenario =
         Scenario { rate, instruments: 1, frame_bytes: 240_200.0, seconds: 1.0, ..Scenario::default() };

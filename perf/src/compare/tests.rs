@@ -54,7 +54,7 @@ fn only_what_differs_is_named_and_only_what_is_worse_is_marked() {
     assert_eq!(line("setting frame-ticks"), "setting frame-ticks 4096 64");
     assert_eq!(line("setting tls"), "setting tls – on");
     assert_eq!(line("version of rustc"), "version of rustc 1.95.0 1.96.0");
-    assert!(text.contains("\n  command\n    A  orchard perf broker "), "{text}");
+    assert!(text.contains("\n  command\n    A  perf broker "), "{text}");
     assert!(!text.contains("kernel") && !text.contains("setting seconds"), "{text}");
     assert!(line("ticks/s").ends_with("0.94 worse"), "{text}");
     assert!(line("messages/s").ends_with("64.00"), "more messages are neither better nor worse: {text}");
@@ -140,7 +140,7 @@ fn a_file_that_is_no_result_is_named() {
     for content in ["", "{}", "[1]", "ticks", r#"{"schema": 1, "workload": 7}"#] {
         let error = refused(content);
         assert!(matches!(error, CompareError::NoResult { .. }), "{content}: {error}");
-        assert!(error.to_string().contains("odd.json is no result of orchard perf: "), "{error}");
+        assert!(error.to_string().contains("odd.json is no result of perf: "), "{error}");
     }
     let error = refused(r#"{"schema": 2, "work": {}}"#).to_string();
     assert!(

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use strategies::host::{CommitObserver, FollowPlan, Instance, RunningHost};
-use strategies::ledger::{self, Ledger, MemoryLedger};
+use strategy_host::host::{CommitObserver, FollowPlan, Instance, RunningHost};
+use strategy_host::ledger::{self, Ledger, MemoryLedger};
+use tick_feed::rabbitmq::{Subscriber, SubscriberHandle, Subscription};
+use tick_feed::run::Manifest;
 use tick_sdk::Registration;
-use tick_sdk::rabbitmq::{Subscriber, SubscriberHandle, Subscription};
-use tick_sdk::run::Manifest;
 
 use super::producer::Producer;
 use super::{Feeds, FeedsError};
@@ -77,7 +77,7 @@ impl Host {
         }
         subscriber.follow(producer.run, vec![0; usize::from(shards)]);
         let mut ledger = open_ledger(&feeds.ledger)?;
-        ledger.record_run(producer.run, &producer.feed.to_string(), &Manifest::default())?;
+        ledger.record_run(producer.run, producer.feed.as_ref(), &Manifest::default())?;
         let way = producer.way.clone();
         let observer: Box<dyn CommitObserver> = Box::new(WatchedCommits(way.clone()));
         let configured = Box::new(WatchedStrategy { inner: configured, way, place });

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use tick_feed::rabbitmq::publisher::{PublishObserver, ShardStart, StrategyProgress};
+use tick_feed::rabbitmq::{BrokerError, FeedRemover, Publisher, PublisherPlan};
+use tick_feed::run::Manifest;
 use tick_ingest::feed::{FeedControl, FeedPlan, Gather};
+use tick_sdk::FeedName;
 use tick_sdk::RunId;
-use tick_sdk::rabbitmq::publisher::{PublishObserver, ShardStart, StrategyProgress};
-use tick_sdk::rabbitmq::{BrokerError, FeedName, FeedRemover, Publisher, PublisherPlan};
-use tick_sdk::run::Manifest;
 
 use super::{Feeds, FeedsError, Part};
 use crate::market::Market;

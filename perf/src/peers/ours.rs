@@ -32,7 +32,7 @@ impl Ours {
         self.limit
     }
 
-    /// The sums of a workload of `orchard perf`.
+    /// The sums of a workload of `perf`.
     pub(super) fn perf(&self, arguments: &[&str]) -> Result<Totals, String> {
         let mut command = Command::new(&self.program);
         let output = child::run(command.arg("perf").args(arguments).args(["--json", "--quiet"]), self.limit)?;

@@ -41,7 +41,7 @@ fn step(rate: f64) -> Step {
 
 fn outcome(steps: Vec<Step>, knee: Option<Knee>) -> Outcome {
     let environment = Environment {
-        command: "orchard perf broker".to_owned(),
+        command: "perf broker".to_owned(),
         at: "2026-11-23T12:00:00Z".to_owned(),
         processor: "a processor".to_owned(),
         cores: 2,
@@ -56,7 +56,7 @@ fn outcome(steps: Vec<Step>, knee: Option<Knee>) -> Outcome {
 }
 
 const HEAD: &str = "\
-orchard perf broker, 2026-11-23T12:00:00Z
+perf broker, 2026-11-23T12:00:00Z
 2 × a processor, 24.0 GB, Linux 6.1
 RabbitMQ 3.10.8; debug build
 warning: a debug build

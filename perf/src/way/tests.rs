@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 
-use strategies::ledger::LaneId;
-use tick_sdk::{FrameFlags, FrameHeader, RunId, Side};
+use strategy_host::ledger::LaneId;
+use tick_feed::{FrameFlags, FrameHeader};
+use tick_sdk::{RunId, Side};
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! What one node does with its part of a feed: frames, messages, time, and a tick's wait.
 
-use tick_sdk::budget::Budget;
+use tick_feed::budget::Budget;
 
 use super::{Demand, Resource};
 

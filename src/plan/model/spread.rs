@@ -1,6 +1,6 @@
 //! How ticks spread over instruments, and instruments over shards.
 
-use tick_sdk::run::key_hash;
+use tick_feed::run::key_hash;
 
 /// An instrument or a group.
 #[derive(Clone, Debug)]

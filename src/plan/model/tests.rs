@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
-use tick_sdk::budget::Budget;
-use tick_sdk::shard_of;
+use tick_feed::budget::Budget;
+use tick_feed::shard_of;
 
 use super::node::MESSAGE_BYTES;
 

@@ -1,5 +1,5 @@
-use tick_sdk::rabbitmq::control::ShardState;
-use tick_sdk::rabbitmq::observe::{HostHeard, QueueSeen};
+use tick_feed::rabbitmq::control::ShardState;
+use tick_feed::rabbitmq::observe::{HostHeard, QueueSeen};
 
 use super::super::show;
 use super::*;
@@ -59,8 +59,8 @@ fn ledger(id: &str) -> LedgerSeen {
     }
 }
 
-fn tick_ledger_lane(strategy: &str, shard: u16) -> strategies::ledger::LaneId {
-    strategies::ledger::LaneId { run: RUN, strategy: strategy.to_owned(), shard }
+fn tick_ledger_lane(strategy: &str, shard: u16) -> strategy_host::ledger::LaneId {
+    strategy_host::ledger::LaneId { run: RUN, strategy: strategy.to_owned(), shard }
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tick_sdk::ticks_file::MappedTicks;
-use tick_sdk::transport::{FrameSender, TransportError};
-use tick_sdk::{Frame, FrameFlags, FrameHeader, Groups, NewInstrument, RunId, Tick, shard_of};
+use tick_feed::ticks_file::MappedTicks;
+use tick_feed::transport::{FrameSender, TransportError};
+use tick_feed::{Frame, FrameFlags, FrameHeader, NewInstrument, shard_of};
+use tick_sdk::{Groups, RunId, Tick};
 
 use super::{FeedError, FeedPlan, FeedReport, Gather};
 

@@ -1,7 +1,8 @@
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use tick_sdk::{Frame, FrameFlags, NewInstrument, Tick};
+use tick_feed::{Frame, FrameFlags, NewInstrument};
+use tick_sdk::Tick;
 
 use super::*;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tick_sdk::ticks_file::{TicksFile, TicksFileError};
+use tick_feed::ticks_file::{TicksFile, TicksFileError};
 
 use crate::{Batch, NamedSymbol, ReadError, ReadOptions, Reader};
 
@@ -64,7 +64,7 @@ impl Reader for TicksReader {
                     return Err(refused(&self.name, damaged));
                 }
                 out.counts.lines += 1;
-                out.at_line(self.next_block * tick_sdk::ticks_file::BLOCK_TICKS as u64 + out.counts.lines);
+                out.at_line(self.next_block * tick_feed::ticks_file::BLOCK_TICKS as u64 + out.counts.lines);
                 out.push(*tick);
             }
             let bytes = size_of_val(block.as_slice()) as u64;

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::context::{Book, KeyEntry, LaneParts};
 use super::{Context, Key, Scope, Strategy};
-use crate::run::Groups;
+use crate::groups::Groups;
 use crate::signal::Signal;
 use crate::{Side, Tick, UNDEFINED_PRICE};
 

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::{Lane, ParamError, ParamInfo, Params, Scope, Strategy, TypedLane};
-use crate::run::Groups;
+use crate::groups::Groups;
 
 /// A strategy that a user can name.
 pub struct Registration {

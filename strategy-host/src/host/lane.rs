@@ -1,0 +1,350 @@
+//! One lane in a host: its cursor, what of a frame it takes, and what is not yet committed. It does
+//! no I/O and reads no clock.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use tick_feed::{Cursor, Frame, FrameFlags, NewInstrument, Verdict};
+use tick_sdk::signal::encode_signals;
+use tick_sdk::{Lane, LaneError};
+
+use super::{HostError, LaneProgress};
+use crate::ledger::{Claim, Commit, LaneId};
+
+/// A claimed lane.
+pub(super) struct HostedLane {
+    pub(super) id: LaneId,
+    lane: Box<dyn Lane>,
+    epoch: u64,
+    /// The next tick to take.
+    position: Cursor,
+    /// The committed cursor, those in flight included.
+    committed: u64,
+    /// The ticks before it are in the stored state.
+    stored: u64,
+    new_instruments: Vec<NewInstrument>,
+    /// Ticks of an accepted gap that no commit has told yet.
+    skipped: u64,
+    ended: bool,
+    end_committed: bool,
+    /// Nothing earlier than this receive time follows.
+    watermark: u64,
+    /// The watermark that was told last, and whether the end was.
+    told: (u64, bool),
+    /// Signals of the commit that was made last: they count as committed until it is known to be
+    /// fenced off.
+    signals_in_flight: u64,
+    /// What was asked for last.
+    asked: Option<Asked>,
+    /// When names of instruments were asked for last.
+    asked_names: Option<Instant>,
+    /// The missing ticks are gone for good, and that is accepted.
+    may_jump: bool,
+    pub(super) counts: LaneCounts,
+}
+
+/// A request for missing ticks.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    from_seq: u64,
+    attempt: u32,
+    at: Instant,
+}
+
+/// What became of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// What was new in it was taken.
+    Yes,
+    /// It comes too early: these ticks are missing before it.
+    Early { missing: Range<u64> },
+    /// It has ticks of instruments that were never named to this lane.
+    Unnamed,
+}
+
+/// Without an answer for this long, what is missing is asked for again.
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(3);
+
+/// What a lane counted in this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaneCounts {
+    /// Ticks that the strategy was given.
+    pub ticks: u64,
+    /// Ticks left out because they had been taken before: on resume, all up to the stored state.
+    pub duplicates: u64,
+    /// Signals committed.
+    pub signals: u64,
+    /// Where the lane stands: the sequence number after its last tick.
+    pub position: u64,
+    /// Whether it has come to the run's end.
+    pub ended: bool,
+    /// How often missing ticks were asked for.
+    pub asked: u64,
+    /// Ticks that were missing for good, and accepted as such.
+    pub skipped: u64,
+    /// How often the lane was taken over from somebody, or claimed anew after a loss.
+    pub takeovers: u64,
+    /// How often somebody else took it over.
+    pub fenced: u64,
+}
+
+impl LaneCounts {
+    /// Adds what the same lane counted under an earlier claim.
+    pub(super) fn add(&mut self, earlier: &Self) {
+        self.ticks += earlier.ticks;
+        self.duplicates += earlier.duplicates;
+        self.signals += earlier.signals;
+        self.asked += earlier.asked;
+        self.skipped += earlier.skipped;
+        self.takeovers += earlier.takeovers;
+        self.fenced += earlier.fenced;
+        self.position = self.position.max(earlier.position);
+        self.ended |= earlier.ended;
+    }
+}
+
+impl HostedLane {
+    /// Goes on from what a claim found.
+    ///
+    /// # Errors
+    /// The stored state cannot be restored.
+    pub(super) fn restore(id: LaneId, mut lane: Box<dyn Lane>, claim: Claim) -> Result<Self, HostError> {
+        let restore = |lane: &mut dyn Lane| {
+            for instrument in &claim.dictionary {
+                lane.open(instrument.id, &instrument.symbol, &instrument.key)?;
+            }
+            claim.states.iter().try_for_each(|(key, state)| lane.restore(key, state))
+        };
+        restore(&mut *lane).map_err(|source| failed(&id, source))?;
+        lane.suppress_below(claim.cursor);
+        Ok(Self {
+            id,
+            lane,
+            epoch: claim.epoch,
+            position: Cursor::at(claim.state_seq),
+            committed: claim.cursor,
+            stored: claim.state_seq,
+            new_instruments: Vec::new(),
+            skipped: 0,
+            ended: claim.ended,
+            end_committed: claim.ended,
+            watermark: 0,
+            told: (0, false),
+            signals_in_flight: 0,
+            asked: None,
+            asked_names: None,
+            may_jump: false,
+            counts: LaneCounts {
+                position: claim.state_seq,
+                ended: claim.ended,
+                takeovers: u64::from(claim.epoch > 1),
+                ..LaneCounts::default()
+            },
+        })
+    }
+
+    /// Takes what is new in a frame of its shard.
+    ///
+    /// # Errors
+    /// The strategy made a mistake.
+    #[inline]
+    pub(super) fn take(&mut self, frame: &Frame) -> Result<Taken, HostError> {
+        let ticks = frame.ticks();
+        self.watermark = self.watermark.max(frame.header.watermark);
+        if self.ended {
+            self.counts.duplicates += ticks.len() as u64;
+            return Ok(Taken::Yes);
+        }
+        let skip = match self.position.judge(frame.header.first_seq, ticks.len()) {
+            Verdict::All => 0,
+            Verdict::Suffix { skip } => skip,
+            Verdict::Duplicate => ticks.len(),
+            Verdict::Gap { missing } => return self.take_early(frame, missing),
+        };
+        let named_before = frame.dictionary_len.saturating_sub(frame.new_instruments.len() as u32);
+        if named_before > self.lane.instruments() && skip < ticks.len() {
+            return Ok(Taken::Unnamed);
+        }
+        self.counts.duplicates += skip as u64;
+        self.take_new(frame, skip).map_err(|source| failed(&self.id, source))?;
+        Ok(Taken::Yes)
+    }
+
+    #[inline]
+    fn take_new(&mut self, frame: &Frame, skip: usize) -> Result<(), LaneError> {
+        let ticks = &frame.ticks()[skip..];
+        self.open(&frame.new_instruments)?;
+        if !ticks.is_empty() {
+            self.lane.run(frame.header.first_seq + skip as u64, ticks)?;
+            self.position.advance_to(frame.end_seq());
+            self.counts.ticks += ticks.len() as u64;
+            self.counts.position = self.position.next_seq();
+        }
+        let at_end = self.position.next_seq() == frame.end_seq();
+        if at_end && frame.header.flags.contains(FrameFlags::END_OF_RUN) {
+            self.lane.end(self.position.next_seq(), frame.header.watermark)?;
+            (self.ended, self.counts.ended) = (true, true);
+        }
+        Ok(())
+    }
+
+    /// Makes names known that follow those that are; others are left alone.
+    #[inline]
+    fn open(&mut self, new_instruments: &[NewInstrument]) -> Result<(), LaneError> {
+        for new in new_instruments {
+            if new.id == self.lane.instruments() {
+                self.lane.open(new.id, &new.symbol, &new.key)?;
+                self.new_instruments.push(new.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// A frame beyond the cursor: of use for its names, or where the gap is accepted.
+    #[cold]
+    fn take_early(&mut self, frame: &Frame, missing: Range<u64>) -> Result<Taken, HostError> {
+        if frame.header.flags.contains(FrameFlags::DICTIONARY) {
+            self.open(&frame.new_instruments).map_err(|source| failed(&self.id, source))?;
+            return Ok(Taken::Yes);
+        }
+        if std::mem::take(&mut self.may_jump) {
+            let jumped = missing.end - missing.start;
+            (self.skipped, self.counts.skipped) = (self.skipped + jumped, self.counts.skipped + jumped);
+            self.position.advance_to(missing.end);
+            self.counts.position = missing.end;
+            return self.take(frame);
+        }
+        Ok(Taken::Early { missing })
+    }
+
+    /// The first missing tick, if it is to be asked for now that a frame of `attempt` has shown the
+    /// gap: once for each attempt, and again when nothing came for [`ASK_AGAIN`].
+    pub(super) fn ask(&mut self, attempt: u32, now: Instant) -> Option<u64> {
+        let from_seq = self.position.next_seq();
+        let waits = self.asked.is_some_and(|asked| {
+            asked.from_seq == from_seq && asked.attempt >= attempt && now < asked.at + ASK_AGAIN
+        });
+        if waits {
+            return None;
+        }
+        self.asked = Some(Asked { from_seq, attempt, at: now });
+        self.counts.asked += 1;
+        Some(from_seq)
+    }
+
+    /// Whether names are to be asked for now.
+    pub(super) fn ask_names(&mut self, now: Instant) -> bool {
+        let due = self.asked_names.is_none_or(|at| now >= at + ASK_AGAIN);
+        if due {
+            self.asked_names = Some(now);
+        }
+        due
+    }
+
+    /// The end was published as `attempt`, and `end_seq` is where it stands. Gives what to ask for if
+    /// the end itself does not come.
+    pub(super) fn ask_end(&mut self, end_seq: u64, attempt: u32, now: Instant) -> Option<u64> {
+        if self.ended || self.position.next_seq() != end_seq {
+            return None;
+        }
+        match self.asked {
+            Some(asked) if asked.from_seq == end_seq && now < asked.at + ASK_AGAIN => None,
+            Some(asked) if asked.from_seq == end_seq => self.ask(attempt, now),
+            _ => {
+                // It may be on its way: the first time only the clock is started.
+                self.asked = Some(Asked { from_seq: end_seq, attempt, at: now });
+                None
+            }
+        }
+    }
+
+    /// Whether this lane has asked for ticks of which those from `from_seq` on are gone for good.
+    pub(super) fn waits_for(&self, from_seq: u64) -> bool {
+        !self.ended
+            && self.position.next_seq() <= from_seq
+            && self.asked.is_some_and(|asked| asked.from_seq == self.position.next_seq())
+    }
+
+    /// Goes on after the gap with the next frame.
+    pub(super) fn accept_gap(&mut self) {
+        self.may_jump = true;
+    }
+
+    /// The commit that was made last came to nothing: somebody else has the lane.
+    pub(super) fn fence(&mut self) {
+        self.counts.fenced += 1;
+        self.counts.signals -= self.signals_in_flight;
+    }
+
+    /// Whether it still takes ticks whose signals are committed, so that no state can be stored.
+    pub(super) fn is_catching_up(&self) -> bool {
+        self.position.next_seq() < self.committed
+    }
+
+    /// How many signals wait to be committed.
+    #[inline]
+    pub(super) fn pending_signals(&mut self) -> usize {
+        self.lane.signals().len()
+    }
+
+    /// Whether a commit would change anything.
+    #[inline]
+    pub(super) fn has_news(&self) -> bool {
+        self.position.next_seq() > self.committed || self.ended != self.end_committed
+    }
+
+    /// Whether a commit with state would store more than what is stored.
+    pub(super) fn has_unstored_state(&self) -> bool {
+        let position = self.position.next_seq();
+        !self.end_committed && position > self.stored && position >= self.committed
+    }
+
+    /// How far it is, if that has changed since it was told last. What is told goes with the
+    /// commit that covers it.
+    pub(super) fn progress(&mut self) -> Option<LaneProgress> {
+        let now = (self.watermark, self.ended);
+        if std::mem::replace(&mut self.told, now) == now {
+            return None;
+        }
+        Some(LaneProgress { lane: self.id.clone(), watermark: self.watermark, ended: self.ended })
+    }
+
+    /// Everything since the last commit; with the states of the keys that changed, if wanted.
+    pub(super) fn commit(&mut self, with_state: bool) -> Result<Commit, HostError> {
+        let to_seq = self.position.next_seq();
+        let mut states = None;
+        if with_state {
+            let mut changed = Vec::new();
+            let visit = &mut |key: &str, state| changed.push((key.to_owned(), state));
+            self.lane.changed_since(self.stored, visit).map_err(|source| failed(&self.id, source))?;
+            self.stored = to_seq;
+            states = Some(changed);
+        }
+        let mut signals = Vec::new();
+        let pending = self.lane.signals();
+        encode_signals(pending, &mut signals);
+        self.signals_in_flight = pending.len() as u64;
+        self.counts.signals += self.signals_in_flight;
+        pending.clear();
+        let from_seq = std::mem::replace(&mut self.committed, to_seq);
+        self.end_committed = self.ended;
+        Ok(Commit {
+            lane: self.id.clone(),
+            epoch: self.epoch,
+            from_seq,
+            to_seq,
+            signals,
+            new_instruments: std::mem::take(&mut self.new_instruments),
+            states,
+            ended: self.ended,
+            skipped: std::mem::take(&mut self.skipped),
+        })
+    }
+}
+
+fn failed(id: &LaneId, source: LaneError) -> HostError {
+    HostError::Lane { strategy: id.strategy.clone(), shard: id.shard, source }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! What can be wrong with a ledger, and what to do then.
+
+use thiserror::Error;
+
+#[cfg(feature = "postgres")]
+use super::postgres::{advice, is_temporary};
+
+/// A ledger that cannot do what is asked.
+#[derive(Debug, Error)]
+pub enum LedgerError {
+    /// The database refused.
+    #[error("the ledger {place}: {source}")]
+    Sqlite {
+        /// Which database.
+        place: String,
+        /// Its own words.
+        source: rusqlite::Error,
+    },
+    /// The server refused, or was away for too long.
+    #[cfg(feature = "postgres")]
+    #[error("the ledger {place}: {source}{}", advice(.source))]
+    Postgres {
+        /// Which database, without its password.
+        place: String,
+        /// Its own words.
+        source: sqlx::Error,
+    },
+    /// The URL is of no kind that this program knows.
+    #[error(
+        "the ledger cannot be at {scheme}://…: give a folder, for SQLite, or {}",
+        if cfg!(feature = "postgres") {
+            "postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+        } else {
+            "use a program built with --features rabbitmq, which knows postgres://"
+        }
+    )]
+    Scheme {
+        /// What stands before `://`.
+        scheme: String,
+    },
+    /// The URL cannot be read.
+    #[cfg(feature = "postgres")]
+    #[error(
+        "the ledger's URL cannot be read: {problem}\n  write postgres://USER:PASSWORD@HOST:PORT/DATABASE, special characters of the password as %XX"
+    )]
+    Address {
+        /// What is wrong with it, without the password.
+        problem: String,
+    },
+    /// The folder or file cannot be used.
+    #[error("the ledger {place}: {source}")]
+    Io {
+        /// Which file.
+        place: String,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// Written by another version of this program.
+    #[error(
+        "the ledger {place} has schema {found}, and this program reads {expected}: use another --state, or the program that wrote it"
+    )]
+    Schema {
+        /// Which database.
+        place: String,
+        /// Its schema.
+        found: i64,
+        /// The one expected.
+        expected: i64,
+    },
+    /// The ledger's run has another manifest.
+    #[error(
+        "the ledger holds a run in which {difference}\n  repeat that run's options to resume it, or use another --state"
+    )]
+    OtherRun {
+        /// What is different.
+        difference: String,
+    },
+    /// The instance was recorded as another.
+    #[error(
+        "strategy {name} was recorded with {difference}\n  give this one a name of its own (NAME={strategy}:…), or use another --state"
+    )]
+    OtherIdentity {
+        /// The instance's name.
+        name: String,
+        /// The registered strategy.
+        strategy: String,
+        /// What is different.
+        difference: String,
+    },
+    /// Stored values that make no sense.
+    #[error("the ledger is damaged: {0}\n  use another --state")]
+    Damaged(String),
+}
+
+impl LedgerError {
+    /// Whether the ledger is only away or busy, so that trying again may help.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Sqlite { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+            ),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { source, .. } => is_temporary(source),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The host, which runs any strategy on any transport, its ledgers, and the paper account.
+
+pub mod host;
+pub mod ledger;
+pub mod market;
+pub mod paper;

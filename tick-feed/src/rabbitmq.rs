@@ -1,0 +1,29 @@
+//! RabbitMQ: the only module that speaks with brokers.
+//!
+//! A [`Publisher`] sends a run's frames and sends again what was lost; a [`Subscriber`] receives the
+//! shards that it is told to and acknowledges what is stored. What they say to each other beside
+//! frames is in [`control`], what is declared where in [`topology`]. Frames travel over connections of our
+//! own (`amqp`), everything else over lapin.
+
+pub mod bodies;
+pub mod control;
+pub mod dead_letters;
+pub mod observe;
+pub mod publisher;
+mod removal;
+pub mod subscriber;
+pub mod topology;
+
+pub use broker::{BrokerError, BrokerUrl};
+pub use control::{Control, FeedState};
+pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
+pub use publisher::{PublishError, Publisher, PublisherPlan};
+pub use removal::FeedRemover;
+pub use subscriber::{Subscriber, SubscriberCounts, SubscriberHandle, Subscription};
+pub use topology::Durability;
+
+impl crate::frame::wire::BufferHome for broker::amqp::Buffers {
+    fn give(&self, buffer: Vec<u8>) {
+        Self::give(self, buffer);
+    }
+}

@@ -1,0 +1,190 @@
+//! What an ingester and the hosts of its feed say to each other beside frames: JSON, over the
+//! control exchange, to all who listen.
+
+use serde::{Deserialize, Serialize};
+
+use super::topology::Durability;
+use tick_sdk::FeedName;
+use tick_sdk::RunId;
+
+/// One control message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Control {
+    /// From the ingester, every second and at every change: how the feed stands.
+    State(Box<FeedState>),
+    /// From a host: ticks from `from_seq` on are missing.
+    Resend {
+        /// The run.
+        run: RunId,
+        /// Who asks.
+        strategy: String,
+        /// Of which shard.
+        shard: u16,
+        /// The first missing sequence number.
+        from_seq: u64,
+        /// The attempt of the frame that showed the gap; a later attempt from there on answers it.
+        attempt: u32,
+    },
+    /// From a host: names of instruments are missing.
+    Dictionary {
+        /// The run.
+        run: RunId,
+        /// Who asks.
+        strategy: String,
+        /// Of which shard.
+        shard: u16,
+    },
+    /// From a host whose strategy is not among the feed's, or was abandoned.
+    Join {
+        /// The run.
+        run: RunId,
+        /// The strategy's instance name.
+        strategy: String,
+        /// From where.
+        from: JoinFrom,
+    },
+    /// From a host that is told to: the strategy's queues are no longer wanted.
+    Leave {
+        /// The run.
+        run: RunId,
+        /// The strategy's instance name.
+        strategy: String,
+    },
+    /// From every host, every second and at every shard's end.
+    Cursors {
+        /// The run.
+        run: RunId,
+        /// The strategy's instance name.
+        strategy: String,
+        /// The host's own id.
+        member: String,
+        /// Which ledger it commits to.
+        ledger: String,
+        /// The shards it has.
+        cursors: Vec<ShardCursor>,
+    },
+    /// From the ingester: its source can no longer give these ticks.
+    Gone {
+        /// The run.
+        run: RunId,
+        /// Of which shard.
+        shard: u16,
+        /// The first one that is gone.
+        from_seq: u64,
+        /// Why.
+        reason: String,
+    },
+    /// From the ingester: a strategy that joined late is let go, as the sources cannot be read for it.
+    NotCaughtUp {
+        /// The run.
+        run: RunId,
+        /// The strategy's instance name.
+        strategy: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// From where a strategy that joins late begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinFrom {
+    /// The run's first tick: it is caught up through its own queues.
+    Start,
+    /// The next tick that is published.
+    Now,
+    /// Each shard's own sequence number, as its ledger has it: it comes back.
+    At(Vec<u64>),
+}
+
+/// How far one shard of one strategy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardCursor {
+    /// The shard.
+    pub shard: u16,
+    /// Signals of ticks before this are committed.
+    pub cursor: u64,
+    /// Ticks before this are in a stored state.
+    pub stored: u64,
+    /// The run's end is committed, too.
+    pub ended: bool,
+}
+
+/// How a feed stands, as its ingester tells it; the last one is kept on the broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedState {
+    /// The feed.
+    pub feed: FeedName,
+    /// Its active run.
+    pub run: RunId,
+    /// The run's manifest, as text.
+    pub manifest: String,
+    /// The groups file's text, empty for none.
+    pub groups: String,
+    /// What the broker does with frames.
+    pub durability: Durability,
+    /// Frames are at most so many bytes.
+    pub max_frame_bytes: usize,
+    /// One a shard.
+    pub shards: Vec<ShardState>,
+    /// The feed's strategies.
+    pub strategies: Vec<StrategyState>,
+    /// Everything is published, the end included.
+    pub published: bool,
+    /// Every required strategy has committed to the end, or the run was given up.
+    pub closed: bool,
+    /// When this was said, in ns since the UNIX epoch.
+    pub at: u64,
+}
+
+/// How one shard stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardState {
+    /// The broker node that it is on: a place in the ingester's list of brokers.
+    pub node: u16,
+    /// How often its publish position was set back.
+    pub attempt: u32,
+    /// Ticks before this were published.
+    pub published: u64,
+    /// Ticks before this were confirmed by the broker.
+    pub confirmed: u64,
+    /// The receive time of the last tick published, in ns since the UNIX epoch.
+    pub ts_recv: u64,
+    /// Why nothing is published at the moment, where that is so.
+    pub stalled: Option<String>,
+}
+
+/// How one strategy stands in a feed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrategyState {
+    /// Its instance name, which its queues bear.
+    pub name: String,
+    /// Whether its full queues stall the feed; an optional one is abandoned.
+    pub required: bool,
+    /// Whether its queues are there and filled: a host may read them.
+    pub active: bool,
+    /// The first sequence number that it is given, for each shard.
+    pub begins_at: Vec<u64>,
+    /// The ledger its first host named; another one is refused.
+    pub ledger: Option<String>,
+    /// Its hosts have said that the run's end is committed in every shard: nothing more is sent to it,
+    /// and nobody need wait for its hosts.
+    #[serde(default)]
+    pub ended: bool,
+}
+
+impl Control {
+    /// As one message.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("control messages have no map with keys that are not text")
+    }
+
+    /// From one message.
+    ///
+    /// # Errors
+    /// It is none of this version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+}

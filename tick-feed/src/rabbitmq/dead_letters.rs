@@ -1,0 +1,336 @@
+//! Dead letters: what came to a feed's queues and is no frame of it, kept with the reason until
+//! somebody looks.
+//!
+//! They are in the queue `orchard.{feed}.dead` of the node where they came up, with the body as it
+//! came and these headers:
+//!
+//! | header | is |
+//! |---|---|
+//! | `x-orchard-reason` | why it is none, as text |
+//! | `x-orchard-queue` | the queue it was in |
+//! | `x-orchard-exchange`, `x-orchard-routing-key` | how it had come there |
+//! | `x-orchard-at` | when it was buried, in ns since the UNIX epoch |
+
+use crate::rabbitmq::topology;
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use thiserror::Error;
+use tokio::runtime::Runtime;
+
+use broker::{BrokerError, BrokerUrl};
+use tick_sdk::FeedName;
+
+/// So many dead letters are taken at once, at most.
+pub const MAX_TAKEN: usize = 10_000;
+
+/// The bodies of the dead letters that are taken at once are no larger than this, but for the last.
+pub const MAX_TAKEN_BYTES: usize = 256 << 20;
+
+const REASON: &str = "x-orchard-reason";
+const QUEUE: &str = "x-orchard-queue";
+const EXCHANGE: &str = "x-orchard-exchange";
+const ROUTING_KEY: &str = "x-orchard-routing-key";
+const AT: &str = "x-orchard-at";
+
+/// A message survives a restart of the broker.
+const PERSISTENT: u8 = 2;
+
+/// One message that is no frame of its feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Why it is none.
+    pub reason: String,
+    /// The queue it was in; empty if the one who buried it did not say.
+    pub queue: String,
+    /// The exchange that it had come by; empty for the default exchange.
+    pub exchange: String,
+    /// With which routing key.
+    pub routing_key: String,
+    /// When it was buried, in ns since the UNIX epoch; 0 if unknown.
+    pub at: u64,
+    /// As it came.
+    pub body: Vec<u8>,
+}
+
+/// What stands between a dead letter and its queue.
+#[derive(Clone, Debug, Error)]
+pub enum DeadLetterError {
+    /// The broker.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// No broker has the queue of dead letters.
+    #[error(
+        "no broker has a feed {feed}: there is no queue {queue}\n  see whether --feed and --broker are right"
+    )]
+    NoFeed {
+        /// The feed.
+        feed: FeedName,
+        /// The queue that is not there.
+        queue: String,
+    },
+    /// There are not so many.
+    #[error("there is no dead letter {number}: there are {count}")]
+    NoLetter {
+        /// The one asked for, counted from 1.
+        number: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// Nobody knows where it came from.
+    #[error("dead letter {number} does not say which queue it was in\n  drop it, or publish it by hand")]
+    NoQueue {
+        /// Counted from 1.
+        number: usize,
+    },
+    /// Its queue does not take it.
+    #[error(
+        "dead letter {number} stays: its queue {queue} {problem}\n  drop it, or see whether its strategy still runs on this feed"
+    )]
+    Refused {
+        /// Counted from 1.
+        number: usize,
+        /// The queue.
+        queue: String,
+        /// What the broker did.
+        problem: &'static str,
+    },
+}
+
+/// Buries a message; the caller then acknowledges the original. The channel may be one that
+/// consumes; it is put into confirm mode.
+///
+/// # Errors
+/// The broker did not confirm that it keeps the message, so the original must stay.
+pub(super) async fn bury(
+    url: &BrokerUrl,
+    channel: &Channel,
+    feed: &FeedName,
+    letter: &DeadLetter,
+) -> Result<(), BrokerError> {
+    declare(url, channel, feed).await?;
+    let text = |value: &str| AMQPValue::LongString(value.into());
+    let mut headers = FieldTable::default();
+    headers.insert(REASON.into(), text(&letter.reason));
+    headers.insert(QUEUE.into(), text(&letter.queue));
+    headers.insert(EXCHANGE.into(), text(&letter.exchange));
+    headers.insert(ROUTING_KEY.into(), text(&letter.routing_key));
+    headers.insert(AT.into(), AMQPValue::LongLongInt(i64::try_from(letter.at).unwrap_or(i64::MAX)));
+    let properties = BasicProperties::default().with_headers(headers);
+    match publish(url, channel, &topology::dead_queue(feed), &letter.body, properties).await? {
+        None => Ok(()),
+        Some(problem) => Err(BrokerError::Other {
+            url: url.to_string(),
+            problem: format!(
+                "queue {} {problem}, so a message that is no frame stays",
+                topology::dead_queue(feed)
+            ),
+        }),
+    }
+}
+
+/// Declares the queue of dead letters.
+///
+/// # Errors
+/// It exists with other arguments, or the connection is lost.
+pub(super) async fn declare(url: &BrokerUrl, channel: &Channel, feed: &FeedName) -> Result<(), BrokerError> {
+    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    let declaring = channel.queue_declare(topology::dead_queue(feed).into(), options, FieldTable::default());
+    url.answer(declaring).await.map(|_| ())
+}
+
+/// Publishes straight to a queue, and waits until the broker has it; or says why it has not.
+async fn publish(
+    url: &BrokerUrl,
+    channel: &Channel,
+    queue: &str,
+    body: &[u8],
+    properties: BasicProperties,
+) -> Result<Option<&'static str>, BrokerError> {
+    if !channel.status().confirm() {
+        url.answer(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    }
+    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let properties = properties.with_delivery_mode(PERSISTENT);
+    let publishing =
+        async { channel.basic_publish("".into(), queue.into(), options, body, properties).await?.await };
+    Ok(match url.answer(publishing).await? {
+        Confirmation::Ack(None) => None,
+        Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => Some("is not there"),
+        Confirmation::Nack(None) => Some("is full"),
+        Confirmation::NotRequested => Some("does not confirm"),
+    })
+}
+
+/// A feed's dead letters, taken off their queues, so that nobody else has them. What is neither
+/// requeued nor removed goes back to its place when this ends, however it ends.
+///
+/// It runs its own event loop: call it from a thread that has none.
+pub struct DeadLetters {
+    runtime: Runtime,
+    brokers: Vec<Broker>,
+    letters: Vec<Taken>,
+}
+
+struct Broker {
+    url: BrokerUrl,
+    connection: Connection,
+    channel: Channel,
+}
+
+struct Taken {
+    /// A place in `brokers`.
+    broker: usize,
+    tag: u64,
+    letter: DeadLetter,
+}
+
+impl DeadLetters {
+    /// Takes the first `limit` ones, the oldest first, and at most [`MAX_TAKEN`], of one node after
+    /// the other. Nodes of a cluster share their letters, which are then the first node's.
+    ///
+    /// # Errors
+    /// A broker cannot be reached, or none has the feed.
+    pub fn take(urls: &[BrokerUrl], feed: &FeedName, limit: usize) -> Result<Self, DeadLetterError> {
+        let no_feed = || DeadLetterError::NoFeed { feed: feed.clone(), queue: topology::dead_queue(feed) };
+        let runtime = urls.first().ok_or_else(no_feed)?.event_loop()?;
+        let mut taken = Self { runtime, brokers: Vec::new(), letters: Vec::new() };
+        for url in urls {
+            taken.take_from(url, feed, limit.min(MAX_TAKEN))?;
+        }
+        if taken.brokers.is_empty() {
+            return Err(no_feed());
+        }
+        Ok(taken)
+    }
+
+    fn take_from(&mut self, url: &BrokerUrl, feed: &FeedName, limit: usize) -> Result<(), BrokerError> {
+        let Self { runtime, brokers, letters } = self;
+        runtime.block_on(async {
+            let connection = url.connect("orchard deadletters").await?;
+            let channel = url.answer(connection.create_channel()).await?;
+            let mut bytes: usize = letters.iter().map(|taken| taken.letter.body.len()).sum();
+            while letters.len() < limit && bytes < MAX_TAKEN_BYTES {
+                let getting =
+                    channel.basic_get(topology::dead_queue(feed).into(), BasicGetOptions::default());
+                let message = match url.answer(getting).await {
+                    // A node on which the feed never was.
+                    Err(BrokerError::NotFound { .. }) => return Ok(()),
+                    message => message?,
+                };
+                let Some(message) = message else { break };
+                let tag = message.delivery_tag;
+                let letter = DeadLetter::of(message.delivery);
+                bytes += letter.body.len();
+                letters.push(Taken { broker: brokers.len(), tag, letter });
+            }
+            brokers.push(Broker { url: url.clone(), connection, channel });
+            Ok(())
+        })
+    }
+
+    /// How many were taken.
+    pub fn len(&self) -> usize {
+        self.letters.len()
+    }
+
+    /// Whether there was none.
+    pub fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+    }
+
+    /// Each with the broker it is on.
+    pub fn iter(&self) -> impl Iterator<Item = (&BrokerUrl, &DeadLetter)> {
+        self.letters.iter().map(|taken| (&self.brokers[taken.broker].url, &taken.letter))
+    }
+
+    /// One of them, counted from 1.
+    ///
+    /// # Errors
+    /// There are not so many.
+    pub fn get(&self, number: usize) -> Result<&DeadLetter, DeadLetterError> {
+        self.taken(number).map(|taken| &taken.letter)
+    }
+
+    fn taken(&self, number: usize) -> Result<&Taken, DeadLetterError> {
+        let place = number.checked_sub(1).and_then(|place| self.letters.get(place));
+        place.ok_or(DeadLetterError::NoLetter { number, count: self.letters.len() })
+    }
+
+    /// Gives one, counted from 1, back to the queue that it was in. Should the connection be lost
+    /// right then, it may be both there and here; to a cursor a frame that comes twice is nothing.
+    ///
+    /// # Errors
+    /// Its queue is gone or full; it stays a dead letter.
+    pub fn requeue(&self, number: usize) -> Result<(), DeadLetterError> {
+        let Taken { broker, tag, letter } = self.taken(number)?;
+        if letter.queue.is_empty() {
+            return Err(DeadLetterError::NoQueue { number });
+        }
+        let Broker { url, channel, .. } = &self.brokers[*broker];
+        self.runtime.block_on(async {
+            let properties = BasicProperties::default();
+            let publishing = publish(url, channel, &letter.queue, &letter.body, properties);
+            if let Some(problem) = publishing.await? {
+                return Err(DeadLetterError::Refused { number, queue: letter.queue.clone(), problem });
+            }
+            Ok(url.answer(channel.basic_ack(*tag, BasicAckOptions::default())).await?)
+        })
+    }
+
+    /// Removes one, counted from 1, for ever.
+    ///
+    /// # Errors
+    /// There are not so many, or the connection is lost; it stays a dead letter.
+    pub fn remove(&self, number: usize) -> Result<(), DeadLetterError> {
+        let taken = self.taken(number)?;
+        let Broker { url, channel, .. } = &self.brokers[taken.broker];
+        let acknowledging = channel.basic_ack(taken.tag, BasicAckOptions::default());
+        Ok(self.runtime.block_on(url.answer(acknowledging))?)
+    }
+
+    /// Puts back what is left, and waits until every broker has done as it was told.
+    ///
+    /// # Errors
+    /// A connection is lost: what was removed may still be there.
+    pub fn close(self) -> Result<(), BrokerError> {
+        self.runtime.block_on(async {
+            for Broker { url, connection, channel } in &self.brokers {
+                url.answer(channel.close(200, "".into())).await?;
+                url.answer(connection.close(200, "".into())).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl DeadLetter {
+    fn of(delivery: Delivery) -> Self {
+        let headers = delivery.properties.headers().as_ref();
+        let header = |name: &str| headers.and_then(|headers| headers.inner().get(name));
+        let text = |name| match header(name) {
+            Some(AMQPValue::LongString(text)) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
+            Some(AMQPValue::ShortString(text)) => text.to_string(),
+            _ => String::new(),
+        };
+        let at = header(AT).and_then(|at| match at {
+            AMQPValue::LongLongInt(at) => u64::try_from(*at).ok(),
+            AMQPValue::Timestamp(at) => Some(*at),
+            _ => None,
+        });
+        Self {
+            reason: text(REASON),
+            queue: text(QUEUE),
+            exchange: text(EXCHANGE),
+            routing_key: text(ROUTING_KEY),
+            at: at.unwrap_or(0),
+            body: delivery.data,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

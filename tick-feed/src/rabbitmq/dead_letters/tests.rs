@@ -1,0 +1,151 @@
+use super::*;
+use crate::rabbitmq::topology;
+use tick_sdk::RunId;
+
+fn broker() -> BrokerUrl {
+    std::env::var("ORCHARD_TEST_AMQP").expect("ORCHARD_TEST_AMQP is a broker's URL").parse().unwrap()
+}
+
+/// A feed that no other test has, with the queue of one strategy.
+struct Feed {
+    url: BrokerUrl,
+    runtime: Runtime,
+    connection: Connection,
+    name: FeedName,
+}
+
+impl Feed {
+    fn new() -> Self {
+        let url = broker();
+        let runtime = url.event_loop().unwrap();
+        let connection = runtime.block_on(url.connect("test")).unwrap();
+        let name = format!("test-{}", RunId::random()).parse().unwrap();
+        let feed = Self { url, runtime, connection, name };
+        feed.runtime.block_on(async {
+            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+            let queue = topology::frames_queue(&feed.name, "apple", 0);
+            let channel = feed.connection.create_channel().await.unwrap();
+            channel.queue_declare(queue.as_str().into(), options, FieldTable::default()).await.unwrap();
+        });
+        feed
+    }
+
+    fn letter(&self, number: u64) -> DeadLetter {
+        DeadLetter {
+            reason: format!("its number is {number}, and that is none"),
+            queue: topology::frames_queue(&self.name, "apple", 0),
+            exchange: "abroad".to_owned(),
+            routing_key: "0".to_owned(),
+            at: number,
+            body: number.to_string().into_bytes(),
+        }
+    }
+
+    fn bury(&self, letters: &[DeadLetter]) {
+        self.runtime.block_on(async {
+            let channel = self.connection.create_channel().await.unwrap();
+            for letter in letters {
+                bury(&self.url, &channel, &self.name, letter).await.unwrap();
+            }
+        });
+    }
+
+    fn take(&self, limit: usize) -> DeadLetters {
+        DeadLetters::take(std::slice::from_ref(&self.url), &self.name, limit).unwrap()
+    }
+
+    fn bodies(&self, queue: &str) -> Vec<Vec<u8>> {
+        self.runtime.block_on(async {
+            let channel = self.connection.create_channel().await.unwrap();
+            let mut bodies = Vec::new();
+            let options = BasicGetOptions { no_ack: true };
+            while let Some(message) = channel.basic_get(queue.into(), options).await.unwrap() {
+                bodies.push(message.delivery.data);
+            }
+            bodies
+        })
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.runtime.block_on(async {
+            let channel = self.connection.create_channel().await.unwrap();
+            for queue in [topology::frames_queue(&self.name, "apple", 0), topology::dead_queue(&self.name)] {
+                channel.queue_delete(queue.into(), Default::default()).await.unwrap();
+            }
+        });
+    }
+}
+
+fn letters(taken: &DeadLetters) -> Vec<DeadLetter> {
+    taken.iter().map(|(_, letter)| letter.clone()).collect()
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn looking_at_dead_letters_changes_nothing() {
+    let feed = Feed::new();
+    let buried: Vec<_> = (1..=5).map(|number| feed.letter(number)).collect();
+    feed.bury(&buried);
+    for limit in [2, 5, 9] {
+        let taken = feed.take(limit);
+        assert_eq!(letters(&taken), buried[..limit.min(5)]);
+        taken.close().unwrap();
+    }
+    let error = feed.take(5).get(6).unwrap_err().to_string();
+    assert_eq!(error, "there is no dead letter 6: there are 5");
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn one_is_given_back_to_its_queue_and_one_is_removed() {
+    let feed = Feed::new();
+    let buried: Vec<_> = (1..=4).map(|number| feed.letter(number)).collect();
+    feed.bury(&buried);
+    let taken = feed.take(MAX_TAKEN);
+    taken.requeue(2).unwrap();
+    taken.remove(3).unwrap();
+    taken.close().unwrap();
+    let taken = feed.take(MAX_TAKEN);
+    assert_eq!(letters(&taken), [buried[0].clone(), buried[3].clone()]);
+    taken.close().unwrap();
+    assert_eq!(feed.bodies(&topology::frames_queue(&feed.name, "apple", 0)), [b"2"]);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn two_ways_to_one_cluster_show_each_letter_once() {
+    let feed = Feed::new();
+    let buried: Vec<_> = (1..=3).map(|number| feed.letter(number)).collect();
+    feed.bury(&buried);
+    let twice = [feed.url.clone(), feed.url.clone()];
+    let taken = DeadLetters::take(&twice, &feed.name, MAX_TAKEN).unwrap();
+    assert_eq!(letters(&taken), buried);
+    taken.close().unwrap();
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn one_whose_queue_is_gone_stays() {
+    let feed = Feed::new();
+    let gone = DeadLetter { queue: topology::frames_queue(&feed.name, "apple", 7), ..feed.letter(1) };
+    let nowhere = DeadLetter { queue: String::new(), ..feed.letter(2) };
+    feed.bury(&[gone.clone(), nowhere.clone()]);
+    let taken = feed.take(MAX_TAKEN);
+    let error = taken.requeue(1).unwrap_err();
+    assert!(matches!(error, DeadLetterError::Refused { number: 1, problem: "is not there", .. }), "{error}");
+    assert!(matches!(taken.requeue(2), Err(DeadLetterError::NoQueue { number: 2 })));
+    taken.close().unwrap();
+    let taken = feed.take(MAX_TAKEN);
+    assert_eq!(letters(&taken), [gone, nowhere]);
+    taken.close().unwrap();
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_feed_that_never_was_has_none_and_says_so() {
+    let unknown: FeedName = format!("test-{}", RunId::random()).parse().unwrap();
+    let error = DeadLetters::take(&[broker()], &unknown, 1).err().unwrap().to_string();
+    assert!(error.contains(&topology::dead_queue(&unknown)) && error.contains("--feed"), "{error}");
+}

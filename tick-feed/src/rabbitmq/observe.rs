@@ -1,0 +1,330 @@
+//! How a feed stands, seen from outside: nothing is changed, and nobody has to answer.
+
+use crate::rabbitmq::topology;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::select_all;
+use lapin::options::{
+    BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions, QueueBindOptions,
+    QueueDeclareOptions,
+};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection, Consumer};
+use thiserror::Error;
+use tokio::runtime::Runtime;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::control::{Control, FeedState, ShardCursor};
+use broker::{BrokerError, BrokerUrl};
+use tick_sdk::FeedName;
+use tick_sdk::RunId;
+
+/// Everyone who has something to say says it once a second; this is a little longer.
+pub const LISTEN: Duration = Duration::from_millis(1_300);
+
+/// So many control messages are heard from each broker, at most.
+const MAX_HEARD: u16 = 1_000;
+
+/// Somebody else may look at the feed's last state right now, and put it back.
+const STATE_WITHIN: Duration = Duration::from_secs(2);
+
+/// What was seen and heard of a feed.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// What its ingester said of its newest run, the oldest first; at least one.
+    pub states: Vec<FeedState>,
+    /// Whether an ingester is there now.
+    pub has_ingester: bool,
+    /// What the hosts of that run said, in the order in which it was heard.
+    pub hosts: Vec<HostHeard>,
+    /// The queues of its strategies, by strategy and shard.
+    pub queues: Vec<QueueSeen>,
+    /// How many dead letters the feed has.
+    pub dead_letters: u64,
+}
+
+/// What one host said of its shards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostHeard {
+    /// The strategy's instance name.
+    pub strategy: String,
+    /// The host's own id.
+    pub member: String,
+    /// Which ledger it commits to.
+    pub ledger: String,
+    /// The shards it has.
+    pub cursors: Vec<ShardCursor>,
+}
+
+/// A queue as its broker sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSeen {
+    /// The strategy's instance name.
+    pub strategy: String,
+    /// The shard.
+    pub shard: u16,
+    /// Messages that wait in it, those that were delivered and not acknowledged left out; `None` if
+    /// it is not there.
+    pub waiting: Option<u32>,
+    /// Who consumes it; one of them is active.
+    pub consumers: u32,
+}
+
+/// Why a feed cannot be looked at.
+#[derive(Clone, Debug, Error)]
+pub enum ObserveError {
+    /// A broker.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The feed is not there.
+    #[error(
+        "no broker has a feed {feed}: there is no queue {queue}\n  see whether --feed and --broker are right, and whether `orchard ingest` was ever run"
+    )]
+    NoFeed {
+        /// The feed.
+        feed: FeedName,
+        /// The queue that is not there.
+        queue: String,
+    },
+    /// It was declared, and nobody said how it stands.
+    #[error(
+        "nothing is known of feed {feed}: its ingester has not said yet how it stands, or said it in another version"
+    )]
+    NoState {
+        /// The feed.
+        feed: FeedName,
+    },
+}
+
+/// A feed that is looked at: what was said is known, what is in its queues not yet.
+///
+/// It runs its own event loop: use it on a thread that has none.
+pub struct Listening {
+    runtime: Runtime,
+    brokers: Vec<Broker>,
+    feed: FeedName,
+    states: Vec<FeedState>,
+    hosts: Vec<HostHeard>,
+}
+
+impl Listening {
+    /// Listens for [`LISTEN`] to those who have to do with a feed, and on to what its ingester says
+    /// next, so that this is fresh when it returns. The brokers are in the order in which the
+    /// ingester has them.
+    ///
+    /// # Errors
+    /// A broker cannot be reached, or none has the feed.
+    pub fn listen(urls: &[BrokerUrl], feed: &FeedName) -> Result<Self, ObserveError> {
+        let no_feed = || ObserveError::NoFeed { feed: feed.clone(), queue: topology::run_queue(feed) };
+        let runtime = urls.first().ok_or_else(no_feed)?.event_loop()?;
+        let (brokers, states, hosts) = runtime.block_on(async {
+            let mut brokers = Vec::new();
+            for url in urls {
+                let broker = Broker::open(url, feed).await?;
+                let known = is_known(&broker, &brokers).await?;
+                brokers.push(Broker { known, ..broker });
+            }
+            if brokers.iter().all(|broker| broker.listening.is_none()) {
+                return Err(no_feed());
+            }
+            let (mut states, hosts) = hear(&brokers, feed).await;
+            for broker in distinct(&brokers) {
+                states.extend(broker.kept_state(feed, states.is_empty()).await?);
+            }
+            Ok((brokers, states, hosts))
+        })?;
+        let states = of_the_newest_run(states);
+        let newest = states.last().ok_or_else(|| ObserveError::NoState { feed: feed.clone() })?.run;
+        let hosts = hosts.into_iter().filter(|(run, _)| *run == newest).map(|(_, host)| host).collect();
+        Ok(Self { runtime, brokers, feed: feed.clone(), states, hosts })
+    }
+
+    /// What its ingester said last.
+    pub fn state(&self) -> &FeedState {
+        &self.states[self.states.len() - 1]
+    }
+
+    /// Looks at its queues, and is done.
+    ///
+    /// # Errors
+    /// A connection is lost.
+    pub fn finish(self) -> Result<Observation, ObserveError> {
+        let (queues, has_ingester, dead_letters) = self.runtime.block_on(async {
+            let queues = queues(&self.brokers, self.state()).await?;
+            let has_ingester = self.brokers[0].has_ingester(&self.feed).await?;
+            let mut dead_letters = 0;
+            for broker in distinct(&self.brokers) {
+                let dead = broker.queue(&topology::dead_queue(&self.feed)).await?;
+                dead_letters += dead.map_or(0, |(waiting, _)| u64::from(waiting));
+            }
+            for broker in &self.brokers {
+                broker.url.answer(broker.connection.close(200, "".into())).await?;
+            }
+            Ok::<_, BrokerError>((queues, has_ingester, dead_letters))
+        })?;
+        Ok(Observation { states: self.states, has_ingester, hosts: self.hosts, queues, dead_letters })
+    }
+}
+
+/// Those that are no second way to one before them.
+fn distinct(brokers: &[Broker]) -> impl Iterator<Item = &Broker> {
+    brokers.iter().filter(|broker| !broker.known)
+}
+
+/// What comes on the control exchange: for [`LISTEN`], then up to the next state.
+async fn hear(brokers: &[Broker], feed: &FeedName) -> (Vec<FeedState>, Vec<(RunId, HostHeard)>) {
+    let (mut states, mut hosts) = (Vec::new(), Vec::new());
+    let listening = distinct(brokers).filter_map(|broker| broker.listening.clone());
+    let mut heard = select_all(listening.map(|(_, consumer)| consumer));
+    let enough = Instant::now() + LISTEN;
+    loop {
+        // Where no ingester has said anything by then, none will.
+        let until = if states.is_empty() { enough } else { enough + LISTEN };
+        let Ok(Some(Ok(delivery))) = timeout_at(until, heard.next()).await else { break };
+        match Control::decode(&delivery.data) {
+            Ok(Control::State(state)) if state.feed == *feed => {
+                states.push(*state);
+                if Instant::now() >= enough {
+                    break;
+                }
+            }
+            Ok(Control::Cursors { run, strategy, member, ledger, cursors }) => {
+                hosts.push((run, HostHeard { strategy, member, ledger, cursors }));
+            }
+            _ => {}
+        }
+    }
+    (states, hosts)
+}
+
+/// The states of the run that was told of last, each once and in order.
+fn of_the_newest_run(mut states: Vec<FeedState>) -> Vec<FeedState> {
+    states.sort_by_key(|state| state.at);
+    states.dedup_by_key(|state| state.at);
+    let newest = states.last().map(|state| state.run);
+    states.retain(|state| Some(state.run) == newest);
+    states
+}
+
+async fn queues(brokers: &[Broker], state: &FeedState) -> Result<Vec<QueueSeen>, BrokerError> {
+    let mut queues = Vec::new();
+    for strategy in &state.strategies {
+        for (shard, place) in state.shards.iter().enumerate() {
+            let shard = shard as u16;
+            let broker = brokers.get(usize::from(place.node)).unwrap_or(&brokers[0]);
+            let seen = broker.queue(&topology::frames_queue(&state.feed, &strategy.name, shard)).await?;
+            queues.push(QueueSeen {
+                strategy: strategy.name.clone(),
+                shard,
+                waiting: seen.map(|(waiting, _)| waiting),
+                consumers: seen.map_or(0, |(_, consumers)| consumers),
+            });
+        }
+    }
+    Ok(queues)
+}
+
+struct Broker {
+    url: BrokerUrl,
+    connection: Connection,
+    /// Of control messages; `None` where the feed never was.
+    listening: Option<(Channel, Consumer)>,
+    /// Whether it belongs to the cluster of one before it, and says the same.
+    known: bool,
+}
+
+impl Broker {
+    async fn open(url: &BrokerUrl, feed: &FeedName) -> Result<Self, BrokerError> {
+        let connection = url.connect("orchard status").await?;
+        let listening = match listen(url, &connection, feed).await {
+            Err(BrokerError::NotFound { .. }) => None,
+            listening => Some(listening?),
+        };
+        Ok(Self { url: url.clone(), connection, listening, known: false })
+    }
+
+    /// The state that the broker keeps. Somebody may have it in hand; `patient` waits for it.
+    async fn kept_state(&self, feed: &FeedName, patient: bool) -> Result<Option<FeedState>, BrokerError> {
+        let until = Instant::now() + STATE_WITHIN;
+        loop {
+            // What is taken goes back with the channel, should this end here.
+            let channel = self.url.answer(self.connection.create_channel()).await?;
+            let getting = channel.basic_get(topology::run_queue(feed).into(), BasicGetOptions::default());
+            let message = match self.url.answer(getting).await {
+                Err(BrokerError::NotFound { .. }) => return Ok(None),
+                message => message?,
+            };
+            if let Some(message) = &message {
+                let requeue = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+                self.url.answer(channel.basic_nack(message.delivery_tag, requeue)).await?;
+            }
+            self.url.answer(channel.close(200, "".into())).await?;
+            match message.map(|message| Control::decode(&message.data)) {
+                Some(Ok(Control::State(state))) => return Ok(Some(*state)),
+                None if patient && Instant::now() < until => sleep(Duration::from_millis(50)).await,
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    async fn has_ingester(&self, feed: &FeedName) -> Result<bool, BrokerError> {
+        match self.passive(&topology::ingester_queue(feed)).await {
+            Err(BrokerError::Locked { .. }) => Ok(true),
+            Err(error) if !matches!(error, BrokerError::NotFound { .. }) => Err(error),
+            _ => Ok(false),
+        }
+    }
+
+    /// How many messages wait in a queue, and how many consume it; `None` if it is not there.
+    async fn queue(&self, name: &str) -> Result<Option<(u32, u32)>, BrokerError> {
+        match self.passive(name).await {
+            Err(BrokerError::NotFound { .. }) => Ok(None),
+            seen => seen.map(Some),
+        }
+    }
+
+    async fn passive(&self, name: &str) -> Result<(u32, u32), BrokerError> {
+        // A channel that asks for what is not there is closed by the broker.
+        let channel = self.url.answer(self.connection.create_channel()).await?;
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let declaring = channel.queue_declare(name.into(), passive, FieldTable::default());
+        let queue = self.url.answer(declaring).await?;
+        self.url.answer(channel.close(200, "".into())).await?;
+        Ok((queue.message_count(), queue.consumer_count()))
+    }
+}
+
+async fn listen(
+    url: &BrokerUrl,
+    connection: &Connection,
+    feed: &FeedName,
+) -> Result<(Channel, Consumer), BrokerError> {
+    let channel = url.answer(connection.create_channel()).await?;
+    let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+    let queue = url.answer(channel.queue_declare("".into(), exclusive, FieldTable::default())).await?;
+    let name = queue.name().clone();
+    let (exchange, bind) = (topology::control_exchange(feed), QueueBindOptions::default());
+    url.answer(channel.queue_bind(name.clone(), exchange.into(), "".into(), bind, FieldTable::default()))
+        .await?;
+    // They are not acknowledged, so no more will come than are allowed.
+    url.answer(channel.basic_qos(MAX_HEARD, BasicQosOptions::default())).await?;
+    let consume = BasicConsumeOptions::default();
+    let consumer = url.answer(channel.basic_consume(name, "".into(), consume, FieldTable::default())).await?;
+    Ok((channel, consumer))
+}
+
+/// Whether a broker is a node of the same cluster as one of these: there, its own exclusive queue is
+/// not unknown but locked.
+async fn is_known(broker: &Broker, others: &[Broker]) -> Result<bool, BrokerError> {
+    for other in others.iter().filter(|other| !other.known) {
+        let Some((_, consumer)) = &other.listening else { continue };
+        if let Err(BrokerError::Locked { .. }) = broker.passive(consumer.queue().as_str()).await {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+use crate::rabbitmq::topology;
+use lapin::options::{BasicPublishOptions, ExchangeDeclareOptions};
+use lapin::types::AMQPValue;
+use lapin::{BasicProperties, ExchangeKind};
+
+use super::*;
+use crate::rabbitmq::Durability;
+use crate::rabbitmq::control::{ShardState, StrategyState};
+
+fn observe(url: &BrokerUrl, feed: &FeedName) -> Result<Observation, ObserveError> {
+    Listening::listen(std::slice::from_ref(url), feed)?.finish()
+}
+
+/// A feed that no other test has, with nothing but its names declared.
+struct Feed {
+    url: BrokerUrl,
+    runtime: Runtime,
+    connection: Connection,
+    channel: Channel,
+    name: FeedName,
+}
+
+impl Feed {
+    fn new() -> Self {
+        let url: BrokerUrl =
+            std::env::var("ORCHARD_TEST_AMQP").expect("ORCHARD_TEST_AMQP is a broker's URL").parse().unwrap();
+        let runtime = url.event_loop().unwrap();
+        let name: FeedName = format!("test-{}", RunId::random()).parse().unwrap();
+        let (connection, channel) = runtime.block_on(async {
+            let connection = url.connect("test").await.unwrap();
+            let channel = connection.create_channel().await.unwrap();
+            let exchange = ExchangeDeclareOptions { durable: true, ..Default::default() };
+            let control = topology::control_exchange(&name).into();
+            channel
+                .exchange_declare(control, ExchangeKind::Fanout, exchange, Default::default())
+                .await
+                .unwrap();
+            (connection, channel)
+        });
+        let feed = Self { url, runtime, connection, channel, name };
+        let mut last_only = FieldTable::default();
+        last_only.insert("x-max-length".into(), AMQPValue::LongInt(1));
+        feed.declare(&topology::run_queue(&feed.name), false, last_only);
+        feed.declare(&topology::dead_queue(&feed.name), false, FieldTable::default());
+        feed
+    }
+
+    fn declare(&self, queue: &str, exclusive: bool, arguments: FieldTable) {
+        let options = QueueDeclareOptions { durable: !exclusive, exclusive, ..Default::default() };
+        let declaring = self.channel.queue_declare(queue.into(), options, arguments);
+        self.runtime.block_on(declaring).unwrap();
+    }
+
+    fn publish(&self, exchange: &str, queue: &str, body: &[u8]) {
+        let options = BasicPublishOptions::default();
+        let properties = BasicProperties::default();
+        let publishing = self.channel.basic_publish(exchange.into(), queue.into(), options, body, properties);
+        self.runtime.block_on(publishing).unwrap();
+    }
+
+    fn observe(&self) -> Result<Observation, ObserveError> {
+        observe(&self.url, &self.name)
+    }
+
+    fn state(&self, run: RunId, at: u64) -> FeedState {
+        let strategy = StrategyState {
+            name: "apple".to_owned(),
+            required: true,
+            active: true,
+            begins_at: vec![0, 0],
+            ledger: None,
+            ended: false,
+        };
+        FeedState {
+            feed: self.name.clone(),
+            run,
+            manifest: String::new(),
+            groups: String::new(),
+            durability: Durability::Memory,
+            max_frame_bytes: 1000,
+            shards: vec![ShardState::default(); 2],
+            strategies: vec![strategy],
+            published: false,
+            closed: false,
+            at,
+        }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.runtime.block_on(async {
+            let queues = [
+                topology::run_queue(&self.name),
+                topology::dead_queue(&self.name),
+                topology::frames_queue(&self.name, "apple", 1),
+            ];
+            for queue in queues {
+                self.channel.queue_delete(queue.into(), Default::default()).await.unwrap();
+            }
+            let control = topology::control_exchange(&self.name);
+            self.channel.exchange_delete(control.into(), Default::default()).await.unwrap();
+            self.connection.close(200, "".into()).await.unwrap();
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_feed_is_seen_and_left_as_it_was() {
+    let feed = Feed::new();
+    let run = RunId::random();
+    feed.publish(
+        "",
+        &topology::run_queue(&feed.name),
+        &Control::State(Box::new(feed.state(run, 5))).encode(),
+    );
+    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, FieldTable::default());
+    feed.publish("", &topology::frames_queue(&feed.name, "apple", 1), b"a frame");
+    feed.publish("", &topology::dead_queue(&feed.name), b"no frame");
+    for _ in 0..2 {
+        let seen = feed.observe().unwrap();
+        assert_eq!(seen.states, [feed.state(run, 5)]);
+        let waiting: Vec<_> = seen.queues.iter().map(|queue| (queue.shard, queue.waiting)).collect();
+        assert_eq!(waiting, [(0, None), (1, Some(1))]);
+        assert_eq!((seen.dead_letters, seen.has_ingester), (1, false));
+    }
+    feed.declare(&topology::ingester_queue(&feed.name), true, FieldTable::default());
+    assert!(feed.observe().unwrap().has_ingester);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn two_ways_to_one_cluster_count_its_dead_letters_once() {
+    let feed = Feed::new();
+    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, FieldTable::default());
+    let state = Control::State(Box::new(feed.state(RunId::random(), 5)));
+    feed.publish("", &topology::run_queue(&feed.name), &state.encode());
+    feed.publish("", &topology::dead_queue(&feed.name), b"no frame");
+    let twice = [feed.url.clone(), feed.url.clone()];
+    let seen = Listening::listen(&twice, &feed.name).unwrap().finish().unwrap();
+    assert_eq!((seen.dead_letters, seen.states.len()), (1, 1));
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn what_is_said_meanwhile_is_heard_and_only_of_the_newest_run() {
+    let feed = Feed::new();
+    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, FieldTable::default());
+    let (old, new) = (RunId::random(), RunId::random());
+    feed.publish(
+        "",
+        &topology::run_queue(&feed.name),
+        &Control::State(Box::new(feed.state(old, 5))).encode(),
+    );
+    let cursors = |run, cursor| Control::Cursors {
+        run,
+        strategy: "apple".to_owned(),
+        member: "one".to_owned(),
+        ledger: "ledger".to_owned(),
+        cursors: vec![ShardCursor { shard: 0, cursor, stored: 0, ended: false }],
+    };
+    let seen = std::thread::scope(|scope| {
+        let observing = scope.spawn(|| observe(&feed.url, &feed.name).unwrap());
+        let exchange = topology::control_exchange(&feed.name);
+        while !observing.is_finished() {
+            feed.publish(&exchange, "", &Control::State(Box::new(feed.state(new, 9))).encode());
+            feed.publish(&exchange, "", &cursors(old, 1).encode());
+            feed.publish(&exchange, "", &cursors(new, 2).encode());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        observing.join().unwrap()
+    });
+    assert_eq!(seen.states, [feed.state(new, 9)]);
+    assert!(!seen.hosts.is_empty() && seen.hosts.iter().all(|host| host.cursors[0].cursor == 2));
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_feed_that_is_not_there_or_says_nothing_is_an_error() {
+    let feed = Feed::new();
+    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, FieldTable::default());
+    assert!(matches!(feed.observe(), Err(ObserveError::NoState { .. })));
+    let unknown: FeedName = format!("test-{}", RunId::random()).parse().unwrap();
+    let error = observe(&feed.url, &unknown).unwrap_err().to_string();
+    assert!(error.contains(&topology::run_queue(&unknown)) && error.contains("--broker"), "{error}");
+}

@@ -1,0 +1,89 @@
+//! What the broker says to frames: confirms, refusals, returns.
+
+use std::sync::atomic::Ordering;
+
+use broker::amqp::protocol::{AMQPClass, basic, channel};
+
+use super::Session;
+use crate::rabbitmq::publisher::link::Answer;
+use crate::rabbitmq::publisher::shared::{Shared, Stream, lock};
+use crate::{Frame, FrameHeader};
+use broker::BrokerError;
+use broker::amqp::Received;
+
+impl Session<'_> {
+    /// Notes what the broker said.
+    pub(super) fn heed(&mut self, received: Received) -> Result<(), BrokerError> {
+        use basic::AMQPMethod::{Ack, Nack};
+        use channel::AMQPMethod::Close;
+        let (Received::Method { channel, .. }
+        | Received::Returned { channel, .. }
+        | Received::Delivery { channel, .. }) = &received;
+        // One that was given up is of no interest.
+        let Some(link) = self.links.iter_mut().find(|link| link.channel == *channel) else { return Ok(()) };
+        match received {
+            Received::Method { method: AMQPClass::Basic(Ack(ack)), .. } => {
+                link.answered(ack.delivery_tag, ack.multiple, Answer::Taken);
+            }
+            Received::Method { method: AMQPClass::Basic(Nack(nack)), .. } => {
+                link.answered(nack.delivery_tag, nack.multiple, Answer::Refused);
+            }
+            Received::Method { method: AMQPClass::Channel(Close(close)), .. } => {
+                return Err(self.connection.channel_closed(&close));
+            }
+            // It comes before the confirm of the same message.
+            Received::Returned { body, .. } => {
+                self.shared.returned(&link.stream, body);
+                // Its queue is not there: all are declared again before anything else goes out.
+                self.bindings = 0;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Lets the windows know what was confirmed and what was refused.
+    pub(super) fn settle(&mut self) {
+        let now = self.shared.now();
+        for link in self.links.iter_mut().filter(|link| !link.answers.is_empty()) {
+            let stream = &*link.stream;
+            let mut sending = lock(&stream.sending);
+            let before = sending.window.unconfirmed_bytes();
+            for (ticket, answer) in link.answers.drain(..) {
+                match answer {
+                    Answer::Taken => sending.window.confirm(ticket),
+                    Answer::Refused if sending.window.refuse(ticket, now) => {
+                        sending.refused_since.get_or_insert(now);
+                    }
+                    Answer::Refused => {}
+                }
+            }
+            if !sending.window.is_refused() {
+                (sending.refused_since, sending.stalled) = (None, None);
+            }
+            let after = sending.window.unconfirmed_bytes();
+            let (finished, confirmed) = (sending.window.is_finished(), sending.window.confirmed());
+            drop(sending);
+            if let Some(observer) = self.shared.plan.observer.as_ref().filter(|_| stream.to.is_none()) {
+                observer.confirmed(stream.shard, confirmed);
+            }
+            stream.changed.notify_all();
+            self.node.confirmed(before - after);
+            if finished {
+                self.shared.tell();
+            }
+        }
+        self.node.in_flight.store(self.in_flight(), Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    /// A frame that reached no queue goes out again, and everything behind it.
+    fn returned(&self, stream: &Stream, body: Vec<u8>) {
+        let Ok(frame) = Frame::decode(body) else { return };
+        let FrameHeader { run, first_seq, attempt, .. } = frame.header;
+        if run == self.plan.run && !frame.ticks().is_empty() {
+            self.set_back_stream(stream, first_seq, attempt);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Watching the strategies' queues: which one is full and holds a shard up, and which is gone.
+
+use crate::rabbitmq::topology;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection};
+
+use super::shared::{Shared, lock};
+use super::strategies::Binding;
+use broker::{BrokerError, BrokerUrl};
+
+/// A shard that is refused for so long is said to be stalled, and by whom.
+const STALLED_AFTER: Duration = Duration::from_secs(1);
+/// How often it is looked whether every queue is there; a frame that another queue takes does not
+/// come back.
+const LOOK_AT_ALL: Duration = Duration::from_secs(5);
+
+/// What is known of a node's queues.
+#[derive(Default)]
+pub(super) struct QueueWatch {
+    channel: Option<Channel>,
+    /// How many messages each full queue held, and since when it has not had fewer.
+    full: HashMap<(String, u16), (u32, Duration)>,
+    last_all: Duration,
+}
+
+/// How a queue is.
+struct Queue {
+    messages: u32,
+    consumers: u32,
+}
+
+impl QueueWatch {
+    /// Looks at the queues of shards that are held up, now and then at all.
+    pub(super) async fn look(
+        &mut self,
+        shared: &Shared,
+        node: usize,
+        url: &BrokerUrl,
+        connection: &Connection,
+    ) -> Result<(), BrokerError> {
+        // Only once they are declared can one be missing.
+        if !shared.nodes[node].ready.load(Ordering::Acquire) {
+            self.last_all = shared.now();
+            return Ok(());
+        }
+        let all = shared.now() >= self.last_all + LOOK_AT_ALL;
+        if all {
+            self.last_all = shared.now();
+        }
+        for stream in shared.shards.iter().filter(|stream| stream.node == node) {
+            let refused_since = lock(&stream.sending).refused_since;
+            let is_stalled = refused_since.is_some_and(|since| shared.now() > since + STALLED_AFTER);
+            if is_stalled || all {
+                self.look_at(shared, stream.shard, is_stalled, url, connection).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at(
+        &mut self,
+        shared: &Shared,
+        shard: u16,
+        is_stalled: bool,
+        url: &BrokerUrl,
+        connection: &Connection,
+    ) -> Result<(), BrokerError> {
+        let mut blamed = Vec::new();
+        let bindings = shared.strategies().bindings(shard);
+        for (strategy, _) in bindings.into_iter().filter(|(_, binding)| *binding == Binding::Bound) {
+            let name = topology::frames_queue(&shared.plan.feed, &strategy, shard);
+            let Some(queue) = self.ask(&name, url, connection).await? else {
+                shared.change_strategies(|strategies| strategies.redeclare());
+                continue;
+            };
+            let key = (strategy, shard);
+            if !is_stalled {
+                self.full.remove(&key);
+                continue;
+            }
+            let now = shared.now();
+            let (messages, since) = self.full.entry(key.clone()).or_insert((queue.messages, now));
+            if queue.messages < *messages {
+                *since = now;
+            }
+            *messages = queue.messages;
+            let waited = now.saturating_sub(*since);
+            let strategy = key.0;
+            let is_required = shared.strategies().is_required(&strategy);
+            if !is_required && queue.messages > 0 && waited >= shared.plan.abandon_after {
+                shared.change_strategies(|strategies| strategies.abandon(&strategy));
+            } else if queue.messages > 0 {
+                blamed.push(blame(&strategy, &queue));
+            }
+        }
+        if is_stalled && !blamed.is_empty() {
+            lock(&shared.shards[usize::from(shard)].sending).stalled = Some(blamed.join("; "));
+        }
+        Ok(())
+    }
+
+    /// How a queue is, `None` if it is not there.
+    async fn ask(
+        &mut self,
+        name: &str,
+        url: &BrokerUrl,
+        connection: &Connection,
+    ) -> Result<Option<Queue>, BrokerError> {
+        let channel = match self.channel.take().filter(|channel| channel.status().connected()) {
+            Some(channel) => channel,
+            None => url.answer(connection.create_channel()).await?,
+        };
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        match url.answer(channel.queue_declare(name.into(), options, FieldTable::default())).await {
+            Ok(queue) => {
+                self.channel = Some(channel);
+                Ok(Some(Queue { messages: queue.message_count(), consumers: queue.consumer_count() }))
+            }
+            // The broker has closed the channel with that.
+            Err(BrokerError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn blame(strategy: &str, queue: &Queue) -> String {
+    let Queue { messages, consumers } = queue;
+    match consumers {
+        0 => format!("nobody runs strategy {strategy}, whose queue holds {messages} frames"),
+        _ => format!("strategy {strategy} is slow: its queue holds {messages} frames"),
+    }
+}

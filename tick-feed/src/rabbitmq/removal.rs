@@ -1,0 +1,80 @@
+//! Taking a feed's frames, or all of it, off a broker.
+
+use crate::rabbitmq::topology;
+use lapin::Channel;
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions, QueuePurgeOptions};
+
+use broker::{BrokerError, BrokerUrl};
+use tick_sdk::FeedName;
+
+/// A connection that empties a feed's queues, and in the end removes them.
+pub struct FeedRemover {
+    broker: BrokerUrl,
+    runtime: tokio::runtime::Runtime,
+    channel: Channel,
+    /// As long as it is there, the channel is.
+    _connection: lapin::Connection,
+    feed: FeedName,
+    queues: Vec<String>,
+}
+
+impl FeedRemover {
+    /// Connects; the feed's queues are those of so many shards of these strategies.
+    ///
+    /// # Errors
+    /// The broker is not there, or refuses.
+    pub fn connect(
+        broker: &BrokerUrl,
+        feed: &FeedName,
+        strategies: &[String],
+        shards: u16,
+    ) -> Result<Self, BrokerError> {
+        let runtime = broker.event_loop()?;
+        let (connection, channel) = runtime.block_on(async {
+            let connection = broker.connect(&format!("orchard, removing {feed}")).await?;
+            let channel = broker.answer(connection.create_channel()).await?;
+            Ok((connection, channel))
+        })?;
+        let of = |strategy: &String| {
+            let strategy = strategy.clone();
+            (0..shards).map(move |shard| topology::frames_queue(feed, &strategy, shard))
+        };
+        let queues = strategies.iter().flat_map(of).collect();
+        let broker = broker.clone();
+        Ok(Self { broker, runtime, channel, _connection: connection, feed: feed.clone(), queues })
+    }
+
+    /// Drops the frames that wait in the strategies' queues; gives how many.
+    ///
+    /// # Errors
+    /// A queue is not there, or the broker is lost.
+    pub fn purge(&self) -> Result<u64, BrokerError> {
+        self.runtime.block_on(async {
+            let mut purged = 0;
+            for queue in &self.queues {
+                let purge = self.channel.queue_purge(queue.as_str().into(), QueuePurgeOptions::default());
+                purged += u64::from(self.broker.answer(purge).await?);
+            }
+            Ok(purged)
+        })
+    }
+
+    /// Removes everything of the feed. What is not there is no error.
+    ///
+    /// # Errors
+    /// The broker refuses, or is lost.
+    pub fn remove(self) -> Result<(), BrokerError> {
+        let Self { broker, runtime, channel, feed, mut queues, .. } = self;
+        queues.extend([topology::run_queue(&feed), topology::dead_queue(&feed)]);
+        runtime.block_on(async {
+            for queue in queues {
+                broker.answer(channel.queue_delete(queue.into(), QueueDeleteOptions::default())).await?;
+            }
+            for exchange in [topology::frames_exchange(&feed), topology::control_exchange(&feed)] {
+                let options = ExchangeDeleteOptions::default();
+                broker.answer(channel.exchange_delete(exchange.into(), options)).await?;
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,251 @@
+//! A feed whose frames are published by hand, one by one.
+
+use crate::rabbitmq::topology;
+use std::cell::RefCell;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use lapin::options::{
+    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, Consumer, ExchangeKind};
+use rkyv::util::AlignedVec;
+use tokio::runtime::Runtime;
+
+use super::SOON;
+use crate::Frame;
+use crate::rabbitmq::{BrokerUrl, Control, FeedState};
+use tick_sdk::FeedName;
+use tick_sdk::RunId;
+
+/// A feed of two shards and the strategy apple.
+pub(super) struct HandFeed {
+    pub(super) name: FeedName,
+    pub(super) url: BrokerUrl,
+    runtime: Runtime,
+    channel: Channel,
+    _connection: Connection,
+}
+
+/// A way to the broker that can be cut.
+pub(super) struct Proxy {
+    pub(super) url: BrokerUrl,
+    connections: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Proxy {
+    /// Between a client and the broker of `ORCHARD_TEST_AMQP`.
+    pub(super) fn new() -> Self {
+        let broker = std::env::var("ORCHARD_TEST_AMQP").expect("ORCHARD_TEST_AMQP is set: run scripts/test");
+        let (login, rest) = broker.split_once('@').expect("the URL has a login");
+        let (address, vhost) = rest.split_once('/').expect("the URL has a vhost");
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("{login}@{}/{vhost}", listener.local_addr().unwrap()).parse().unwrap();
+        let connections = Arc::<Mutex<Vec<TcpStream>>>::default();
+        let (kept, address) = (connections.clone(), address.to_owned());
+        // It ends with the test's process.
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let Ok(broker) = TcpStream::connect(&address) else { continue };
+                for (from, to) in [(&client, &broker), (&broker, &client)] {
+                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                }
+                kept.lock().unwrap().extend([client, broker]);
+            }
+        });
+        Self { url, connections }
+    }
+
+    /// Ends every connection there is; new ones are let through.
+    pub(super) fn cut(&self) {
+        for connection in self.connections.lock().unwrap().drain(..) {
+            // One that has ended is cut already.
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// What is said over the control exchange.
+pub(super) struct Listening<'a> {
+    feed: &'a HandFeed,
+    messages: RefCell<Consumer>,
+}
+
+pub(super) fn encode(frame: &Frame) -> AlignedVec {
+    let mut body = AlignedVec::new();
+    frame.encode(&mut body).unwrap();
+    body
+}
+
+fn durable() -> ExchangeDeclareOptions {
+    ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() }
+}
+
+impl HandFeed {
+    pub(super) fn new(name: &str) -> Self {
+        let url = std::env::var("ORCHARD_TEST_AMQP").expect("ORCHARD_TEST_AMQP is set: run scripts/test");
+        let url: BrokerUrl = url.parse().unwrap();
+        let name: FeedName = format!("{name}-{}", &RunId::random().to_string()[..8]).parse().unwrap();
+        let runtime = url.event_loop().unwrap();
+        let (connection, channel) = runtime.block_on(async {
+            let connection = url.connect("hand").await.unwrap();
+            let channel = connection.create_channel().await.unwrap();
+            channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+            let none = FieldTable::default;
+            let (frames, control) = (topology::frames_exchange(&name), topology::control_exchange(&name));
+            channel.exchange_declare(frames.into(), ExchangeKind::Direct, durable(), none()).await.unwrap();
+            channel.exchange_declare(control.into(), ExchangeKind::Fanout, durable(), none()).await.unwrap();
+            (connection, channel)
+        });
+        let feed = Self { name, url, runtime, channel, _connection: connection };
+        feed.declare_queue(0);
+        feed.declare_queue(1);
+        feed
+    }
+
+    pub(super) fn declare_queue(&self, shard: u16) {
+        let queue = topology::frames_queue(&self.name, "apple", shard);
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let key = shard.to_string();
+        self.runtime.block_on(async {
+            self.channel.queue_declare(queue.as_str().into(), options, arguments).await.unwrap();
+            let (exchange, bind) = (topology::frames_exchange(&self.name), QueueBindOptions::default());
+            let binding = self.channel.queue_bind(
+                queue.into(),
+                exchange.into(),
+                key.into(),
+                bind,
+                FieldTable::default(),
+            );
+            binding.await.unwrap();
+        });
+    }
+
+    pub(super) fn delete_queue(&self, shard: u16) {
+        let queue = topology::frames_queue(&self.name, "apple", shard);
+        let deleting = self.channel.queue_delete(queue.into(), QueueDeleteOptions::default());
+        self.runtime.block_on(deleting).unwrap();
+    }
+
+    pub(super) fn publish_all(&self, frames: impl Iterator<Item = Frame>) {
+        frames.for_each(|frame| self.publish(&frame));
+    }
+
+    pub(super) fn publish(&self, frame: &Frame) {
+        self.publish_body(
+            &topology::frames_exchange(&self.name),
+            &frame.header.shard.to_string(),
+            &encode(frame),
+        );
+    }
+
+    pub(super) fn publish_body(&self, exchange: &str, key: &str, body: &[u8]) {
+        let options = BasicPublishOptions::default();
+        let publishing = self.channel.basic_publish(
+            exchange.into(),
+            key.into(),
+            options,
+            body,
+            BasicProperties::default(),
+        );
+        self.runtime.block_on(async { publishing.await.unwrap().await.unwrap() });
+    }
+
+    pub(super) fn publish_by_foreign_exchange(&self, frame: &Frame) {
+        let foreign = format!("foreign-{}", self.name);
+        let queue = topology::frames_queue(&self.name, "apple", frame.header.shard);
+        self.runtime.block_on(async {
+            let none = FieldTable::default;
+            let kind = ExchangeKind::Fanout;
+            self.channel.exchange_declare(foreign.as_str().into(), kind, durable(), none()).await.unwrap();
+            let bind = QueueBindOptions::default();
+            let binding =
+                self.channel.queue_bind(queue.into(), foreign.as_str().into(), "".into(), bind, none());
+            binding.await.unwrap();
+        });
+        self.publish_body(&foreign, "", &encode(frame));
+    }
+
+    pub(super) fn say(&self, control: &Control) {
+        self.publish_body(&topology::control_exchange(&self.name), "", &control.encode());
+    }
+
+    pub(super) fn say_state(&self, state: &FeedState) {
+        self.say(&Control::State(Box::new(state.clone())));
+    }
+
+    /// Keeps a state as an ingester does that has gone since.
+    pub(super) fn keep_state(&self, state: &FeedState) {
+        let queue = topology::run_queue(&self.name);
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let declaring = self.channel.queue_declare(queue.as_str().into(), options, FieldTable::default());
+        self.runtime.block_on(declaring).unwrap();
+        self.publish_body("", &queue, &Control::State(Box::new(state.clone())).encode());
+    }
+
+    /// The queue of dead letters is there, and is none that a subscriber would declare.
+    pub(super) fn refuse_dead_letters(&self) {
+        let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+        let queue = topology::dead_queue(&self.name);
+        let declaring = self.channel.queue_declare(queue.into(), options, FieldTable::default());
+        self.runtime.block_on(declaring).unwrap();
+    }
+
+    pub(super) fn listen(&self) -> Listening<'_> {
+        let messages = self.runtime.block_on(async {
+            let none = FieldTable::default;
+            let own = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+            let queue = self.channel.queue_declare("".into(), own, none()).await.unwrap().name().clone();
+            let (exchange, bind) = (topology::control_exchange(&self.name), QueueBindOptions::default());
+            let binding = self.channel.queue_bind(queue.clone(), exchange.into(), "".into(), bind, none());
+            binding.await.unwrap();
+            let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+            self.channel.basic_consume(queue, "".into(), options, none()).await.unwrap()
+        });
+        Listening { feed: self, messages: RefCell::new(messages) }
+    }
+
+    /// Waits until a queue that nobody consumes has so many messages.
+    pub(super) fn wait_for_messages(&self, shard: u16, count: u32) {
+        let queue = topology::frames_queue(&self.name, "apple", shard);
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let until = Instant::now() + SOON;
+        loop {
+            let declaring = self.channel.queue_declare(queue.as_str().into(), passive, FieldTable::default());
+            let found = self.runtime.block_on(declaring).unwrap();
+            let is_free = found.consumer_count() == 0;
+            if is_free && found.message_count() == count {
+                return;
+            }
+            assert!(Instant::now() < until, "{} messages and not {count}", found.message_count());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for HandFeed {
+    fn drop(&mut self) {
+        for shard in [0, 1] {
+            let queue = topology::frames_queue(&self.name, "apple", shard);
+            let deleting = self.channel.queue_delete(queue.into(), QueueDeleteOptions::default());
+            // Left behind, it goes with the broker.
+            let _ = self.runtime.block_on(deleting);
+        }
+    }
+}
+
+impl Listening<'_> {
+    pub(super) fn next(&self) -> Control {
+        let mut messages = self.messages.borrow_mut();
+        let next = async { tokio::time::timeout(SOON, messages.next()).await };
+        let message = self.feed.runtime.block_on(next).expect("something is said").unwrap().unwrap();
+        Control::decode(&message.data).unwrap()
+    }
+}

@@ -1,0 +1,99 @@
+//! What is no frame of its queue, and what is kept of it.
+
+use super::feed::{HandFeed, encode};
+use super::*;
+use crate::rabbitmq::dead_letters::{DeadLetter, DeadLetters};
+use crate::rabbitmq::topology;
+
+fn dead_letters(feed: &HandFeed) -> Vec<DeadLetter> {
+    let taken = DeadLetters::take(std::slice::from_ref(&feed.url), &feed.name, 10).unwrap();
+    taken.iter().map(|(_, letter)| letter.clone()).collect()
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn what_is_no_frame_of_its_queue_is_kept_with_the_reason() {
+    let feed = HandFeed::new("poison");
+    let run = RunId::random();
+    feed.publish(&frame(run, 0, 0, 1, FrameFlags::TICKS));
+    feed.publish_body(&topology::frames_exchange(&feed.name), "0", b"not a frame");
+    let mut of_other_version = encode(&frame(run, 0, 1, 1, FrameFlags::TICKS));
+    of_other_version[4] = 9;
+    feed.publish_body(&topology::frames_exchange(&feed.name), "0", &of_other_version);
+    let mut changed = encode(&frame(run, 0, 1, 1, FrameFlags::TICKS));
+    *changed.last_mut().unwrap() ^= 1;
+    feed.publish_body(&topology::frames_exchange(&feed.name), "0", &changed);
+    feed.publish_body(
+        &topology::frames_exchange(&feed.name),
+        "0",
+        &encode(&frame(run, 1, 1, 1, FrameFlags::TICKS)),
+    );
+    feed.publish_by_foreign_exchange(&frame(run, 0, 1, 1, FrameFlags::TICKS));
+    feed.publish(&frame(run, 0, 1, 1, FrameFlags::TICKS));
+    let (mut subscriber, handle) = subscribe(&feed, run);
+    handle.assign([0].into());
+    assert_eq!(seqs(&mut subscriber, 2), [0, 1]);
+    let until = Instant::now() + SOON;
+    while handle.counts().dead_lettered < 5 {
+        assert!(subscriber.receive(NEVER).unwrap().is_none());
+        assert!(Instant::now() < until, "{:?}, {:?}", handle.counts(), handle.trouble());
+    }
+    subscriber.acknowledge(0, 2);
+    end(subscriber, &handle);
+    feed.wait_for_messages(0, 0);
+    let dead = dead_letters(&feed);
+    let reasons: Vec<&str> = dead.iter().map(|letter| letter.reason.as_str()).collect();
+    for part in ["magic", "wire version is 9", "crc32c", "shard 1 of 2", "foreign"] {
+        assert!(reasons.iter().any(|reason| reason.contains(part)), "{part}: {reasons:?}");
+    }
+    assert!(dead.iter().all(|letter| letter.queue == topology::frames_queue(&feed.name, "apple", 0)));
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_shard_that_is_given_back_while_its_poison_is_buried_has_it_buried_once() {
+    let feed = HandFeed::new("poison-release");
+    let run = RunId::random();
+    let (mut first, first_handle) = subscribe(&feed, run);
+    first_handle.assign([0].into());
+    feed.publish(&frame(run, 0, 0, 1, FrameFlags::TICKS));
+    assert_eq!(seqs(&mut first, 1), [0]);
+    let (mut second, second_handle) = subscribe(&feed, run);
+    second_handle.assign([0].into());
+    assert!(second.receive(NEVER).unwrap().is_none(), "one consumer at a time");
+    for text in ["one", "two", "three"] {
+        feed.publish_body(&topology::frames_exchange(&feed.name), "0", text.as_bytes());
+    }
+    feed.publish(&frame(run, 0, 1, 1, FrameFlags::TICKS));
+    assert_eq!(seqs(&mut first, 1), [1]);
+    // What came before it has been found out just now.
+    first_handle.assign([].into());
+    first.release(0);
+    assert_eq!(seqs(&mut second, 2), [0, 1]);
+    second.acknowledge(0, 2);
+    end(first, &first_handle);
+    end(second, &second_handle);
+    feed.wait_for_messages(0, 0);
+    let mut bodies: Vec<_> = dead_letters(&feed).into_iter().map(|letter| letter.body).collect();
+    bodies.sort();
+    assert_eq!(bodies, [&b"one"[..], b"three", b"two"]);
+    assert_eq!(second_handle.counts().dead_lettered, 0);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_shard_goes_on_to_its_next_owner_where_nothing_can_be_buried() {
+    let feed = HandFeed::new("poison-stays");
+    let run = RunId::random();
+    feed.refuse_dead_letters();
+    feed.publish_body(&topology::frames_exchange(&feed.name), "0", b"not a frame");
+    for owner in 0..2 {
+        feed.publish(&frame(run, 0, owner, 1, FrameFlags::TICKS));
+        let (mut subscriber, handle) = subscribe(&feed, run);
+        handle.assign([0].into());
+        assert!(seqs(&mut subscriber, owner as usize + 1).into_iter().eq(0..=owner));
+        end(subscriber, &handle);
+        assert_eq!(handle.counts().dead_lettered, 0);
+    }
+    feed.wait_for_messages(0, 3);
+}
