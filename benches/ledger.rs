@@ -17,7 +17,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use orchard as _; // for its allocator
 use strategy_host::ledger::{Commit, LaneId, Ledger, MemoryLedger, PostgresLedger, SqliteLedger};
 use tick_sdk::signal::encode_signals;
-use tick_sdk::{RunId, Signal, Wanted};
+use tick_sdk::{RunId, Signal, TargetPosition};
 
 const LANES: u16 = 4;
 const KEYS: usize = 10_000;
@@ -114,7 +114,7 @@ fn signals(from_seq: u64) -> Vec<u8> {
         seq: from_seq + n * 100,
         n: 0,
         instrument: n as u32,
-        side: Wanted::Buy,
+        side: TargetPosition::Long,
         price: 61_000_000_000_000,
         bid: 61_000_000_000_000,
         ask: 61_000_100_000_000,

@@ -33,8 +33,8 @@ Examples:
 pub(crate) fn run(mut args: ConvertArgs) -> Result<Ended> {
     let output = args.sources.files.pop();
     let Some(output) = output.filter(|_| !args.sources.files.is_empty()) else {
-        let problem = "name at least one source, and then the output: orchard convert capture.gz out.ticks";
-        return Err(UsageError(problem.to_owned()).into());
+        let reason = "name at least one source, and then the output: orchard convert capture.gz out.ticks";
+        return Err(UsageError(reason.to_owned()).into());
     };
     let input = TickInput {
         sources: args.sources.specs()?,

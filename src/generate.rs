@@ -68,8 +68,8 @@ impl MarketArgs {
         const LONGEST_NS: u128 = 500 * 365 * 86_400 * 1_000_000_000;
         // Each event has at least one tick, and each gap is below twice the mean.
         if u128::from(self.ticks) * u128::from(self.mean_gap) * 2 > LONGEST_NS {
-            let problem = "so many ticks with such a --mean-gap would last longer than 500 years: lower one";
-            return Err(UsageError(problem.to_owned()).into());
+            let reason = "so many ticks with such a --mean-gap would last longer than 500 years: lower one";
+            return Err(UsageError(reason.to_owned()).into());
         }
         Ok(GenerateOptions {
             ticks: self.ticks,

@@ -35,9 +35,9 @@ pub(crate) fn describe(described: &Described<'_>) -> Result<Manifest> {
         let description = match source {
             SourceSpec::File { name, .. } if *is_logged => name.clone(),
             SourceSpec::File { name, .. } if name == "-" => {
-                let problem = "standard input cannot be read twice, so a run of it cannot be resumed: \
+                let reason = "standard input cannot be read twice, so a run of it cannot be resumed: \
                     convert it to a .ticks file first, or leave --state out";
-                return Err(UsageError(problem.to_owned()).into());
+                return Err(UsageError(reason.to_owned()).into());
             }
             SourceSpec::File { name, .. } => fingerprint(name).with_context(|| name.clone())?,
             SourceSpec::Generated(options) => format!("{options:?}"),

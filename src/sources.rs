@@ -70,12 +70,12 @@ impl SourceArgs {
     pub(crate) fn specs(&self) -> Result<Vec<SourceSpec>> {
         if !self.prefix.is_empty() && self.prefix.len() != self.files.len() {
             let (prefixes, files) = (self.prefix.len(), self.files.len());
-            let problem = format!("{prefixes} --prefix for {files} files: give one a file, in their order");
-            return Err(UsageError(problem).into());
+            let reason = format!("{prefixes} --prefix for {files} files: give one a file, in their order");
+            return Err(UsageError(reason).into());
         }
         if self.files.iter().filter(|name| *name == STANDARD_INPUT).count() > 1 {
-            let problem = "- is there twice, and standard input can be read only once";
-            return Err(UsageError(problem.to_owned()).into());
+            let reason = "- is there twice, and standard input can be read only once";
+            return Err(UsageError(reason.to_owned()).into());
         }
         let prefix = |place| self.prefix.get(place).cloned().unwrap_or_default();
         let spec =
@@ -113,9 +113,9 @@ impl SelectionArgs {
             return Err(UsageError("--loop 0 plays nothing: give at least 1".to_owned()).into());
         }
         if self.repeats > 1 && sources.files.iter().any(|name| name == STANDARD_INPUT) {
-            let problem = "standard input can be read only once: convert it to a .ticks file first, or \
+            let reason = "standard input can be read only once: convert it to a .ticks file first, or \
                 leave --loop out";
-            return Err(UsageError(problem.to_owned()).into());
+            return Err(UsageError(reason.to_owned()).into());
         }
         let symbols =
             (!self.symbols.is_empty()).then(|| self.symbols.iter().cloned().collect::<HashSet<_>>());

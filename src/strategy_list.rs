@@ -96,8 +96,8 @@ fn write_text(out: &mut impl Write, all: &[Listed]) -> io::Result<()> {
         let Listed { name, summary, scope, version, .. } = strategy;
         writeln!(out, "{name}: {summary}\n  per {scope}, version {version}")?;
         write_params(out, &strategy.params)?;
-        if let Some(problem) = &strategy.defaults_refused {
-            writeln!(out, "  its defaults alone are refused: {problem}")?;
+        if let Some(reason) = &strategy.defaults_refused {
+            writeln!(out, "  its defaults alone are refused: {reason}")?;
         }
     }
     Ok(())

@@ -144,14 +144,14 @@ fn say(summary: &Summary, args: &OutputArgs) -> Result<()> {
 
 fn format_of(output: &str, args: &OutputArgs) -> Result<OutputFormat> {
     args.format.or_else(|| OutputFormat::of_name(output)).ok_or_else(|| {
-        let problem = match output {
+        let reason = match output {
             "-" => "say what to write to standard output: --format csv or --format ticks".to_owned(),
             _ => format!(
                 "{output}: the last name is the output; let it end in .ticks or .csv, or say --format ticks \
                  or --format csv"
             ),
         };
-        UsageError(problem).into()
+        UsageError(reason).into()
     })
 }
 
@@ -161,9 +161,9 @@ fn refuse_source(output: &str, sources: &[SourceSpec]) -> Result<()> {
     for source in sources {
         let SourceSpec::File { name, .. } = source else { continue };
         if output != "-" && name != "-" && std::fs::canonicalize(name).is_ok_and(|source| source == path) {
-            let problem =
+            let reason =
                 format!("{output}: is one of the sources; the last name is the output, name another");
-            return Err(UsageError(problem).into());
+            return Err(UsageError(reason).into());
         }
     }
     Ok(())

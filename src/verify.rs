@@ -91,9 +91,9 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Ended> {
     };
     let text = if args.json { verdict.json()? } else { verdict.to_string() };
     std::io::stdout().write_all(text.as_bytes())?;
-    match verdict.problem() {
+    match verdict.reason() {
         None => Ok(Ended::Done),
-        Some(problem) => bail!("run {} is not as expected: {problem}", verdict.run),
+        Some(reason) => bail!("run {} is not as expected: {reason}", verdict.run),
     }
 }
 

@@ -33,31 +33,31 @@ pub struct BrokerUrl {
 pub enum BrokerError {
     /// The text is no URL of a broker.
     #[error(
-        "'{url}' is no broker: {problem}\n  write amqp://USER:PASSWORD@HOST:PORT/VHOST, where a vhost of / is %2f"
+        "'{url}' is no broker: {reason}\n  write amqp://USER:PASSWORD@HOST:PORT/VHOST, where a vhost of / is %2f"
     )]
     Url {
         /// The text, without a password.
         url: String,
         /// What is wrong with it.
-        problem: String,
+        reason: String,
     },
     /// A file that the URL names cannot be read.
-    #[error("{file}: {problem}\n  it is named by the broker's URL")]
+    #[error("{file}: {reason}\n  it is named by the broker's URL")]
     File {
         /// The file.
         file: String,
         /// The system's words.
-        problem: String,
+        reason: String,
     },
     /// Nobody answers there.
     #[error(
-        "broker {url} cannot be reached: {problem}\n  see whether it runs, and whether host and port are right"
+        "broker {url} cannot be reached: {reason}\n  see whether it runs, and whether host and port are right"
     )]
     Unreachable {
         /// The broker, without a password.
         url: String,
         /// What was tried, and what came of it.
-        problem: String,
+        reason: String,
     },
     /// The login is refused.
     #[error(
@@ -78,46 +78,46 @@ pub enum BrokerError {
         vhost: String,
     },
     /// The connection was lost.
-    #[error("the connection to broker {url} is lost: {problem}")]
+    #[error("the connection to broker {url} is lost: {reason}")]
     Lost {
         /// The broker, without a password.
         url: String,
         /// How that was seen.
-        problem: String,
+        reason: String,
     },
     /// A queue or exchange of that name exists, and is another.
     #[error(
-        "broker {url}: {problem}\n  it was made with other arguments: use another feed name, or delete it"
+        "broker {url}: {reason}\n  it was made with other arguments: use another feed name, or delete it"
     )]
     Arguments {
         /// The broker, without a password.
         url: String,
         /// The broker's words, which name the queue.
-        problem: String,
+        reason: String,
     },
     /// A queue or exchange is not there.
-    #[error("broker {url}: {problem}")]
+    #[error("broker {url}: {reason}")]
     NotFound {
         /// The broker, without a password.
         url: String,
         /// The broker's words, which name the queue.
-        problem: String,
+        reason: String,
     },
     /// Somebody else has what only one can have.
-    #[error("broker {url}: {problem}")]
+    #[error("broker {url}: {reason}")]
     Locked {
         /// The broker, without a password.
         url: String,
         /// The broker's words, which name the queue.
-        problem: String,
+        reason: String,
     },
     /// Everything else.
-    #[error("broker {url}: {problem}")]
+    #[error("broker {url}: {reason}")]
     Other {
         /// The broker, without a password.
         url: String,
         /// The broker's or the client library's words.
-        problem: String,
+        reason: String,
     },
 }
 
@@ -132,7 +132,7 @@ impl FromStr for BrokerUrl {
     type Err = BrokerError;
 
     fn from_str(text: &str) -> Result<Self, BrokerError> {
-        let wrong = |problem: String| BrokerError::Url { url: without_password(text), problem };
+        let wrong = |reason: String| BrokerError::Url { url: without_password(text), reason };
         let mut uri: AMQPUri = text.parse().map_err(wrong)?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
         let mut url = Self { uri, ca: None, certificate: None, key: None };
@@ -198,7 +198,7 @@ impl BrokerUrl {
         match tokio::time::timeout(limit, connecting).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(self.refused(&error)),
-            Err(_) => Err(BrokerError::Unreachable { url: self.to_string(), problem: no_answer() }),
+            Err(_) => Err(BrokerError::Unreachable { url: self.to_string(), reason: no_answer() }),
         }
     }
 
@@ -210,7 +210,7 @@ impl BrokerUrl {
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             BrokerError::Other {
                 url: self.to_string(),
-                problem: format!("no event loop can be made: {error}"),
+                reason: format!("no event loop can be made: {error}"),
             }
         })
     }
@@ -222,65 +222,63 @@ impl BrokerUrl {
     pub async fn answer<T>(&self, request: impl Future<Output = lapin::Result<T>>) -> Result<T, BrokerError> {
         match tokio::time::timeout(TIMEOUT, request).await {
             Ok(answer) => answer.map_err(|error| self.failed(&error)),
-            Err(_) => Err(BrokerError::Lost { url: self.to_string(), problem: no_answer() }),
+            Err(_) => Err(BrokerError::Lost { url: self.to_string(), reason: no_answer() }),
         }
     }
 
     /// What an error of an established connection means.
     pub fn failed(&self, error: &lapin::Error) -> BrokerError {
-        let (url, problem) = (self.to_string(), error.to_string());
+        let (url, reason) = (self.to_string(), error.to_string());
         match error.kind() {
             ErrorKind::IOError(_)
             | ErrorKind::MissingHeartbeatError
             | ErrorKind::InvalidConnectionState(_)
             | ErrorKind::InvalidChannelState(..)
-            | ErrorKind::InvalidChannel(_) => BrokerError::Lost { url, problem },
+            | ErrorKind::InvalidChannel(_) => BrokerError::Lost { url, reason },
             ErrorKind::ProtocolError(protocol) => {
-                let problem = protocol.get_message().to_string();
+                let reason = protocol.get_message().to_string();
                 match protocol.kind() {
                     AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => {
-                        BrokerError::Arguments { url, problem }
+                        BrokerError::Arguments { url, reason }
                     }
-                    AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => BrokerError::NotFound { url, problem },
-                    AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED) => {
-                        BrokerError::Locked { url, problem }
-                    }
+                    AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => BrokerError::NotFound { url, reason },
+                    AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED) => BrokerError::Locked { url, reason },
                     AMQPErrorKind::Hard(AMQPHardError::CONNECTIONFORCED | AMQPHardError::INTERNALERROR) => {
-                        BrokerError::Lost { url, problem }
+                        BrokerError::Lost { url, reason }
                     }
-                    _ => BrokerError::Other { url, problem },
+                    _ => BrokerError::Other { url, reason },
                 }
             }
-            _ => BrokerError::Other { url, problem },
+            _ => BrokerError::Other { url, reason },
         }
     }
 
     /// What an error while connecting means.
     fn refused(&self, error: &lapin::Error) -> BrokerError {
-        let (url, problem) = (self.to_string(), error.to_string());
+        let (url, reason) = (self.to_string(), error.to_string());
         match error.kind() {
             ErrorKind::ProtocolError(protocol) => match protocol.kind() {
                 AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => BrokerError::Login { url },
                 AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => {
                     BrokerError::Vhost { url, vhost: self.uri.vhost.clone() }
                 }
-                _ => BrokerError::Unreachable { url, problem },
+                _ => BrokerError::Unreachable { url, reason },
             },
-            _ => BrokerError::Unreachable { url, problem },
+            _ => BrokerError::Unreachable { url, reason },
         }
     }
 
     /// What an established connection, or a channel of it, was closed with: AMQP's code, and the broker's
     /// words.
-    pub fn closed(&self, code: u16, problem: String) -> BrokerError {
+    pub fn closed(&self, code: u16, reason: String) -> BrokerError {
         let url = self.to_string();
         match code {
-            404 => BrokerError::NotFound { url, problem },
-            405 => BrokerError::Locked { url, problem },
-            406 => BrokerError::Arguments { url, problem },
+            404 => BrokerError::NotFound { url, reason },
+            405 => BrokerError::Locked { url, reason },
+            406 => BrokerError::Arguments { url, reason },
             // The connection was forced to close, or the broker had an error of its own.
-            320 | 541 => BrokerError::Lost { url, problem },
-            _ => BrokerError::Other { url, problem },
+            320 | 541 => BrokerError::Lost { url, reason },
+            _ => BrokerError::Other { url, reason },
         }
     }
 
@@ -292,7 +290,7 @@ impl BrokerUrl {
         let read = |file: &PathBuf| {
             std::fs::read(file).map_err(|error| BrokerError::File {
                 file: file.display().to_string(),
-                problem: error.to_string(),
+                reason: error.to_string(),
             })
         };
         let cert_chain = self.ca.as_ref().map(read).transpose()?;

@@ -70,7 +70,7 @@ impl From<FeedsError> for PerfError {
 impl From<BudgetError> for PerfError {
     fn from(error: BudgetError) -> Self {
         match error {
-            BudgetError::Usage(problem) => Self::Usage(problem),
+            BudgetError::Usage(reason) => Self::Usage(reason),
             error => Self::Budget(error),
         }
     }

@@ -9,7 +9,7 @@ use strategy_host::ledger::{Commit, LaneId};
 use tick_feed::run::Manifest;
 use tick_sdk::quantity::parse_duration;
 use tick_sdk::signal::encode_signals;
-use tick_sdk::{RunId, Signal, Wanted};
+use tick_sdk::{RunId, Signal, TargetPosition};
 
 use crate::feeds::{FeedsError, open_ledger};
 use crate::outcome::{Step, Totals};
@@ -81,7 +81,7 @@ fn commit(args: &LedgerLoadArgs, lane: &LaneId, epoch: u64, from_seq: u64) -> Co
         seq: from_seq + (u64::from(n) * args.commit_ticks / u64::from(args.signals.max(1))),
         n,
         instrument: n,
-        side: Wanted::Buy,
+        side: TargetPosition::Long,
         price: 61_000_000_000_000,
         bid: 61_000_000_000_000,
         ask: 61_000_100_000_000,

@@ -22,20 +22,20 @@ use crate::units;
 #[derive(Debug, Error)]
 pub enum LiveError {
     /// The histogram log.
-    #[error("--hdr {path}: {problem}\n  name a file that can be written")]
+    #[error("--hdr {path}: {reason}\n  name a file that can be written")]
     Log {
         /// Its path.
         path: PathBuf,
         /// Why not.
-        problem: String,
+        reason: String,
     },
     /// Prometheus.
-    #[error("--prometheus {address}: {problem}\n  name a free port of an address of this machine")]
+    #[error("--prometheus {address}: {reason}\n  name a free port of an address of this machine")]
     Prometheus {
         /// Where it was to be.
         address: SocketAddr,
         /// Why not.
-        problem: String,
+        reason: String,
     },
 }
 
@@ -63,12 +63,12 @@ impl Live {
     /// A file cannot be written, or a port not be taken.
     pub(crate) fn open(args: &OutputArgs) -> Result<Self, LiveError> {
         if let Some(address) = args.prometheus {
-            let problem =
-                |error: &dyn std::fmt::Display| LiveError::Prometheus { address, problem: error.to_string() };
+            let reason =
+                |error: &dyn std::fmt::Display| LiveError::Prometheus { address, reason: error.to_string() };
             // The library says nothing of a port that is taken.
-            drop(std::net::TcpListener::bind(address).map_err(|error| problem(&error))?);
+            drop(std::net::TcpListener::bind(address).map_err(|error| reason(&error))?);
             let serving = PrometheusBuilder::new().with_http_listener(address).install();
-            serving.map_err(|error| problem(&error))?;
+            serving.map_err(|error| reason(&error))?;
         }
         let log = args.hdr.as_deref().map(IntervalLog::create).transpose()?;
         Ok(Self {
@@ -184,7 +184,7 @@ fn set_gauges(second: &Second) {
 
 impl IntervalLog {
     fn create(path: &Path) -> Result<Self, LiveError> {
-        let failed = |error: io::Error| LiveError::Log { path: path.to_owned(), problem: error.to_string() };
+        let failed = |error: io::Error| LiveError::Log { path: path.to_owned(), reason: error.to_string() };
         let mut file = BufWriter::new(File::create(path).map_err(failed)?);
         let mut serializer = V2DeflateSerializer::new();
         let mut heading = IntervalLogWriterBuilder::new();
@@ -198,8 +198,8 @@ impl IntervalLog {
         for (point, histogram) in Point::ALL.iter().zip(recent).filter(|(_, histogram)| !histogram.is_empty())
         {
             let written = self.write_one(*point, histogram, from, length);
-            if let Err(problem) = written {
-                self.failure.get_or_insert(problem);
+            if let Err(reason) = written {
+                self.failure.get_or_insert(reason);
             }
         }
     }
@@ -223,7 +223,7 @@ impl IntervalLog {
         let flushed = self.file.flush().map_err(|error| error.to_string());
         match self.failure.map_or(flushed, Err) {
             Ok(()) => Ok(()),
-            Err(problem) => Err(LiveError::Log { path: self.path, problem }),
+            Err(reason) => Err(LiveError::Log { path: self.path, reason }),
         }
     }
 }

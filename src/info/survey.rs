@@ -152,8 +152,8 @@ impl Survey {
             if tick.has_price() {
                 instrument.prices[kind].get_or_insert((tick.price, tick.price)).1 = tick.price;
             }
-            widen(&mut self.received, tick.ts_recv);
-            widen(&mut self.event, tick.ts_event);
+            extend_span(&mut self.received, tick.ts_recv);
+            extend_span(&mut self.event, tick.ts_event);
         }
         for late in &batch.late {
             let late_ns = late.high - batch.ticks[late.index].ts_recv;
@@ -165,7 +165,7 @@ impl Survey {
 }
 
 #[inline]
-fn widen(span: &mut Option<(u64, u64)>, time: u64) {
+fn extend_span(span: &mut Option<(u64, u64)>, time: u64) {
     let (first, last) = span.unwrap_or((time, time));
     *span = Some((first.min(time), last.max(time)));
 }

@@ -123,8 +123,8 @@ impl IngestArgs {
         }
         if self.broker.len() > usize::from(self.shards) {
             let (brokers, shards) = (self.broker.len(), self.shards);
-            let problem = format!("{brokers} --broker for --shards {shards}: each takes at least one shard");
-            return Err(UsageError(problem));
+            let reason = format!("{brokers} --broker for --shards {shards}: each takes at least one shard");
+            return Err(UsageError(reason));
         }
         Ok(())
     }

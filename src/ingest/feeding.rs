@@ -33,7 +33,7 @@ impl Feeding<'_> {
             plan.start = self.publisher.restart();
             match self.pass(&plan, &self.publisher.frames(), self.control) {
                 Ok(_) => {}
-                Err(FeedError::Transport(TransportError::SetBack)) => continue,
+                Err(FeedError::Transport(TransportError::Rewound)) => continue,
                 // The publisher knows why, and says so to whoever watches it.
                 Err(FeedError::Transport(TransportError::Closed)) => return Ok(()),
                 Err(error) => {
@@ -88,7 +88,7 @@ impl Feeding<'_> {
             plan.start = frames.restart();
             match self.pass(&plan, frames, self.control) {
                 Ok(_) => {}
-                Err(FeedError::Transport(TransportError::SetBack)) => continue,
+                Err(FeedError::Transport(TransportError::Rewound)) => continue,
                 Err(FeedError::Transport(TransportError::Closed)) => return Ok(()),
                 Err(error) => {
                     // The feed goes on for those whom it need not read again for.

@@ -56,14 +56,14 @@ impl ProgressLines {
             let wait = if places.len() == 1 { "waits" } else { "wait" };
             problems.push(format!("{who} {} {wait}: {stalled}", places.join(", ")));
         }
-        problems.extend(now.nodes.iter().filter_map(|node| node.problem.clone()));
+        problems.extend(now.nodes.iter().filter_map(|node| node.reason.clone()));
         problems.sort();
         problems.dedup();
         // A count in the text that goes on counting is no news.
-        let words = |problem: &String| problem.replace(|c: char| c.is_ascii_digit(), "");
+        let words = |reason: &String| reason.replace(|c: char| c.is_ascii_digit(), "");
         let said: Vec<_> = problems.iter().map(words).collect();
         if said != self.said {
-            problems.iter().for_each(|problem| eprintln!("  {problem}"));
+            problems.iter().for_each(|reason| eprintln!("  {reason}"));
             self.said = said;
         }
     }

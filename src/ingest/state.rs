@@ -143,7 +143,7 @@ fn read(folder: &Path) -> Result<Option<RunRecord>> {
 impl RunRecord {
     /// Messages a second for each broker.
     pub(super) fn budget(&self) -> Result<Budget> {
-        self.budget.parse().map_err(|problem| anyhow!("the record of run {}: {problem}", self.run))
+        self.budget.parse().map_err(|reason| anyhow!("the record of run {}: {reason}", self.run))
     }
 }
 

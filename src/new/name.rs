@@ -55,7 +55,7 @@ impl FromStr for Name {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refused = |problem: &str| Err(format!("'{text}' can be no strategy's name: {problem}"));
+        let refused = |reason: &str| Err(format!("'{text}' can be no strategy's name: {reason}"));
         if !is_well_formed(text) {
             return refused("write words of lower-case letters and digits joined by -, as in my-strategy");
         }

@@ -29,9 +29,9 @@ impl Repository {
             Some(url) if is_git(url) => Ok(Self::Git(url.to_owned())),
             Some(path) => Self::folder(Path::new(path)),
             None if is_checkout(Path::new(BUILT_FROM)) || !is_orchard(Path::new(BUILT_FROM)) => {
-                let problem = "the folder that this program was built from is gone: say where Orchard's \
+                let reason = "the folder that this program was built from is gone: say where Orchard's \
                     repository is, with --orchard DIR or --orchard URL";
-                Err(UsageError(problem.to_owned()).into())
+                Err(UsageError(reason.to_owned()).into())
             }
             None => Self::folder(Path::new(BUILT_FROM)),
         }
@@ -40,11 +40,11 @@ impl Repository {
     fn folder(path: &Path) -> Result<Self> {
         if !is_orchard(path) {
             let shown = path.display();
-            let problem = format!(
+            let reason = format!(
                 "--orchard {shown} is no repository of Orchard: there is no {shown}/Cargo.toml of a package \
                  named orchard with tick-sdk beside it; a git URL has :// in it"
             );
-            return Err(UsageError(problem).into());
+            return Err(UsageError(reason).into());
         }
         let path = path.canonicalize().with_context(|| format!("{}: cannot be found", path.display()))?;
         Ok(Self::Folder(path))

@@ -31,7 +31,7 @@ fn asked(args: &PlanArgs, demand: &Demand) -> String {
         format!("; the busiest, {}, has {} of the ticks", printable(&key.name), percent(key.share))
     });
     format!(
-        "Wanted   {} ticks/s to {}: {} in, {} out\nSpread   {} ({source}){busiest}\n",
+        "TargetPosition   {} ticks/s to {}: {} in, {} out\nSpread   {} ({source}){busiest}\n",
         whole(demand.ticks),
         strategies(demand.strategies),
         per_second(into),

@@ -141,7 +141,7 @@ impl SignalFile {
 
 #[cfg(test)]
 mod tests {
-    use tick_sdk::{Signal, UNDEFINED_PRICE, Wanted};
+    use tick_sdk::{Signal, TargetPosition, UNDEFINED_PRICE};
 
     use super::*;
 
@@ -152,7 +152,7 @@ mod tests {
             seq: 7,
             n: 0,
             instrument: 0,
-            side: Wanted::Buy,
+            side: TargetPosition::Long,
             price: 61_800_100_000_000,
             bid: UNDEFINED_PRICE,
             ask: UNDEFINED_PRICE,

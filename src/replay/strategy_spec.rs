@@ -16,7 +16,7 @@ pub(crate) fn parse(texts: &[String]) -> Result<Vec<Instance>> {
             false => text.split(',').collect(),
         };
         for spec in specs {
-            let instance = parse_one(spec.trim()).map_err(|problem| usage(spec, &problem))?;
+            let instance = parse_one(spec.trim()).map_err(|reason| usage(spec, &reason))?;
             if instances.iter().any(|other| other.name == instance.name) {
                 return Err(usage(spec, "its name is there twice: put another name before it, NAME=").into());
             }
@@ -40,8 +40,8 @@ pub(crate) fn expect_groups(instances: &[Instance], groups: &Groups) -> Result<(
     }
 }
 
-fn usage(spec: &str, problem: &str) -> UsageError {
-    UsageError(format!("--strategy {spec}: {problem}"))
+fn usage(spec: &str, reason: &str) -> UsageError {
+    UsageError(format!("--strategy {spec}: {reason}"))
 }
 
 fn parse_one(spec: &str) -> Result<Instance, String> {
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        for (texts, problem) in [
+        for (texts, reason) in [
             (&["plum"][..], "there is no strategy 'plum'; there are: apple, "),
             (&["apple", "apple"], "there twice"),
             (&["apple:fast"], "'fast' is no parameter"),
@@ -102,7 +102,7 @@ mod tests {
             (&[""], "a name has letters"),
         ] {
             let error = read(texts).unwrap_err();
-            assert!(error.contains(problem), "{texts:?}: {error}");
+            assert!(error.contains(reason), "{texts:?}: {error}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use tick_sdk::{Signal, UNDEFINED_PRICE, Wanted};
+use tick_sdk::{Signal, TargetPosition, UNDEFINED_PRICE};
 
 /// The most marks kept of one instrument, all strategies together: what a chart can show at once. With
 /// hundreds of strategies it is eight of each.
@@ -25,7 +25,7 @@ pub struct ReportMark {
     /// In 1e-9 of the quote unit.
     pub price: i64,
     /// The position it asked for.
-    pub side: Wanted,
+    pub side: TargetPosition,
 }
 
 /// The sample of one strategy's signals for one instrument.
@@ -171,7 +171,7 @@ fn draw(number: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn signal(ts_recv: u64, side: Wanted, price: i64) -> Signal {
+    fn signal(ts_recv: u64, side: TargetPosition, price: i64) -> Signal {
         let (bid, ask) = (UNDEFINED_PRICE, UNDEFINED_PRICE);
         Signal { ts_event: 0, ts_recv, seq: 0, n: 0, instrument: 0, side, price, bid, ask }
     }
@@ -180,7 +180,7 @@ mod tests {
     fn few_signals_are_all_kept() {
         let mut sample = MarksSample::new(1);
         for ts in 0..300 {
-            sample.add(0, "X", &signal(ts, Wanted::Buy, 5));
+            sample.add(0, "X", &signal(ts, TargetPosition::Long, 5));
         }
         let marks = sample.finish();
         assert!(marks[0].marks.iter().map(|mark| mark.ts_recv).eq(0..300));
@@ -190,7 +190,7 @@ mod tests {
     fn of_many_the_extremes_and_both_sides_stay() {
         let mut sample = MarksSample::new(2);
         for ts in 0..1_000_000u64 {
-            let side = if ts % 2 == 0 { Wanted::Buy } else { Wanted::Sell };
+            let side = if ts % 2 == 0 { TargetPosition::Long } else { TargetPosition::Short };
             let price = match ts {
                 777_777 => -9,
                 123_456 => 1_000,
@@ -204,7 +204,7 @@ mod tests {
         assert!((300..=800).contains(&kept.len()), "{}", kept.len());
         assert_eq!((kept[0].ts_recv, kept[kept.len() - 1].ts_recv), (0, 999_999));
         assert!(kept.iter().any(|mark| mark.price == -9) && kept.iter().any(|mark| mark.price == 1_000));
-        let buys = kept.iter().filter(|mark| mark.side == Wanted::Buy).count();
+        let buys = kept.iter().filter(|mark| mark.side == TargetPosition::Long).count();
         assert!(buys * 3 > kept.len() && buys * 3 < kept.len() * 2, "{buys} of {}", kept.len());
     }
 
@@ -213,7 +213,7 @@ mod tests {
         let mut sample = MarksSample::new(3);
         for ts in 0..200 {
             for instrument in 0..3000 {
-                sample.add(2, &format!("S{instrument}"), &signal(ts, Wanted::Flat, 1));
+                sample.add(2, &format!("S{instrument}"), &signal(ts, TargetPosition::Flat, 1));
             }
         }
         let kept: usize = sample.finish().iter().map(|marks| marks.marks.len()).sum();

@@ -2,7 +2,7 @@ use strategy_host::{
     market::{Market, Marks},
     paper::{PaperAccount, PaperRules},
 };
-use tick_sdk::{Side, Signal, Tick, UNDEFINED_PRICE, Wanted};
+use tick_sdk::{Side, Signal, TargetPosition, Tick, UNDEFINED_PRICE};
 
 use super::*;
 
@@ -29,7 +29,8 @@ fn sample(symbols: &[String], trades: u64, signal_every: u64) -> ReportData {
             let ts = START + second * SECOND + id as u64;
             market.run(&[Tick::trade(ts, ts, *price, 1, Side::BUY).of(id as u32)]).unwrap();
             if (second + id as u64).is_multiple_of(signal_every) {
-                let side = [Wanted::Buy, Wanted::Sell, Wanted::Flat][(state >> 40) as usize % 3];
+                let side = [TargetPosition::Long, TargetPosition::Short, TargetPosition::Flat]
+                    [(state >> 40) as usize % 3];
                 let strategy = (state >> 50) as usize % 2;
                 signals.push((strategy, id, ts, side, *price));
             }

@@ -30,14 +30,14 @@ pub(super) enum ExpectedError {
         source: io::Error,
     },
     /// Something in it is not as replay writes it.
-    #[error("{name}, line {line}: {problem}\n  write the file with `orchard replay … --signals {name}`")]
+    #[error("{name}, line {line}: {reason}\n  write the file with `orchard replay … --signals {name}`")]
     Row {
         /// The file.
         name: String,
         /// Counted from 1.
         line: u64,
         /// What is wrong there.
-        problem: String,
+        reason: String,
     },
 }
 
@@ -103,8 +103,8 @@ impl<R: BufRead> ExpectedSignals<R> {
         Ok(true)
     }
 
-    fn wrong(&self, problem: String) -> ExpectedError {
-        ExpectedError::Row { name: self.name.clone(), line: self.line.max(1), problem }
+    fn wrong(&self, reason: String) -> ExpectedError {
+        ExpectedError::Row { name: self.name.clone(), line: self.line.max(1), reason }
     }
 }
 

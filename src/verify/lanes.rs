@@ -90,7 +90,7 @@ fn symbol<'a>(dictionary: &'a [NewInstrument], signal: &Signal) -> Result<&'a st
 mod tests {
     use strategy_host::ledger::{Commit, MemoryLedger};
     use tick_sdk::signal::encode_signals;
-    use tick_sdk::{UNDEFINED_PRICE, Wanted};
+    use tick_sdk::{TargetPosition, UNDEFINED_PRICE};
 
     use super::*;
 
@@ -101,7 +101,7 @@ mod tests {
             seq,
             n,
             instrument: 0,
-            side: Wanted::Buy,
+            side: TargetPosition::Long,
             price: 1,
             bid: UNDEFINED_PRICE,
             ask: UNDEFINED_PRICE,

@@ -30,7 +30,7 @@ pub(super) struct Verdict {
 
 impl Verdict {
     /// What is wrong, if something is.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(super) fn reason(&self) -> Option<String> {
         let Self { lost, duplicated, unexpected, .. } = self;
         if lost.count + duplicated.count + unexpected.count > 0 {
             return Some(self.counts());

@@ -1,7 +1,7 @@
 //! Pear: mean reversion of the mid price, by its distance from an exponential mean in deviations.
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::{Context, Key, Kind, Strategy, Tick, UNDEFINED_PRICE, Wanted, params, register};
+use tick_sdk::{Context, Key, Kind, Strategy, TargetPosition, Tick, UNDEFINED_PRICE, params, register};
 
 params! {
     /// Parameters of [`Pear`].
@@ -26,7 +26,7 @@ pub struct Pear {
     /// Evaluations so far.
     n: u64,
     window: u64,
-    position: Wanted,
+    position: TargetPosition,
 }
 
 impl Strategy for Pear {
@@ -54,7 +54,7 @@ impl Strategy for Pear {
             entry: params.entry,
             n: 0,
             window: u64::from(params.window),
-            position: Wanted::Flat,
+            position: TargetPosition::Flat,
         })
     }
 
@@ -110,10 +110,10 @@ impl Pear {
     fn act(&mut self, d: f64, var: f64, context: &mut Context<'_>) {
         let z = if var > 0.0 { d / var.sqrt() } else { 0.0 };
         let wanted = match self.position {
-            Wanted::Flat if z > self.entry => Wanted::Sell,
-            Wanted::Flat if z < -self.entry => Wanted::Buy,
-            Wanted::Sell if z <= 0.0 => Wanted::Flat,
-            Wanted::Buy if z >= 0.0 => Wanted::Flat,
+            TargetPosition::Flat if z > self.entry => TargetPosition::Short,
+            TargetPosition::Flat if z < -self.entry => TargetPosition::Long,
+            TargetPosition::Short if z <= 0.0 => TargetPosition::Flat,
+            TargetPosition::Long if z >= 0.0 => TargetPosition::Flat,
             _ => return,
         };
         self.position = wanted;
@@ -159,7 +159,7 @@ mod tests {
 
     /// The specification as it is written, computed for every evaluation.
     fn plain(market: &Market, window: u64, entry: f64) -> Vec<String> {
-        let (mut mean, mut var, mut n, mut position) = (0.0f64, 0.0f64, 0u64, Wanted::Flat);
+        let (mut mean, mut var, mut n, mut position) = (0.0f64, 0.0f64, 0u64, TargetPosition::Flat);
         let (mut bid, mut signals) = (0i64, Vec::new());
         for tick in market.ticks() {
             match tick.kind {
@@ -175,10 +175,10 @@ mod tests {
                         mean += a * d;
                         var = (1.0 - a) * (var + a * d * d);
                         let wanted = match position {
-                            Wanted::Flat if z > entry => Wanted::Sell,
-                            Wanted::Flat if z < -entry => Wanted::Buy,
-                            Wanted::Sell if z <= 0.0 => Wanted::Flat,
-                            Wanted::Buy if z >= 0.0 => Wanted::Flat,
+                            TargetPosition::Flat if z > entry => TargetPosition::Short,
+                            TargetPosition::Flat if z < -entry => TargetPosition::Long,
+                            TargetPosition::Short if z <= 0.0 => TargetPosition::Flat,
+                            TargetPosition::Long if z >= 0.0 => TargetPosition::Flat,
                             same => same,
                         };
                         if n >= window && wanted != position {

@@ -60,19 +60,19 @@ impl FrameReceiver for Played {
     fn discard(&mut self, receipt: Receipt) {
         self.call(Call::Discard(receipt.tag));
     }
-    fn ask_again(&mut self, shard: u16, from_seq: u64, attempt: u32) {
+    fn request_resend(&mut self, shard: u16, from_seq: u64, attempt: u32) {
         self.call(Call::AskAgain { shard, from_seq, attempt });
     }
-    fn ask_dictionary(&mut self, shard: u16) {
+    fn request_dictionary(&mut self, shard: u16) {
         self.call(Call::AskDictionary(shard));
     }
     fn release(&mut self, shard: u16) {
         self.call(Call::Release(shard));
     }
-    fn is_pressed(&self) -> bool {
+    fn is_prefetch_half_full(&self) -> bool {
         self.pressed.load(Ordering::SeqCst)
     }
-    fn widen(&mut self, shard: u16) {
+    fn grow_prefetch(&mut self, shard: u16) {
         self.call(Call::Widen(shard));
     }
 }

@@ -18,7 +18,7 @@ pub trait FrameSender: Send {
     ///
     /// # Errors
     /// The other end has gone, or did not take anything for [`STALL_TIMEOUT`]; or it wants ticks again
-    /// that were sent before: [`TransportError::SetBack`].
+    /// that were sent before: [`TransportError::Rewound`].
     fn send(&self, frame: Arc<Frame>) -> Result<(), TransportError>;
 
     /// How long until a frame of this shard, however small, would leave at once; until then it is
@@ -61,23 +61,23 @@ pub trait FrameReceiver: Send {
 
     /// Asks for everything of this shard from `from_seq` on; a frame of `attempt` showed that it is
     /// missing.
-    fn ask_again(&mut self, _shard: u16, _from_seq: u64, _attempt: u32) {}
+    fn request_resend(&mut self, _shard: u16, _from_seq: u64, _attempt: u32) {}
 
     /// Asks for the names of all instruments of this shard.
-    fn ask_dictionary(&mut self, _shard: u16) {}
+    fn request_dictionary(&mut self, _shard: u16) {}
 
     /// Gives a shard back: what of it is not acknowledged goes to whoever has it next, perhaps to
     /// this end again.
     fn release(&mut self, _shard: u16) {}
 
     /// Whether so many frames wait for a stored state that soon none will come any more.
-    fn is_pressed(&self) -> bool {
+    fn is_prefetch_half_full(&self) -> bool {
         false
     }
 
     /// Takes more unacknowledged frames of this shard than the bound allows: no state can be stored
     /// before a sequence number that lies beyond them.
-    fn widen(&mut self, _shard: u16) {}
+    fn grow_prefetch(&mut self, _shard: u16) {}
 }
 
 /// What came from the other end.
@@ -137,7 +137,7 @@ pub enum TransportError {
     /// Ticks that were sent before are wanted again: the feed has to begin anew, from where the
     /// sender says.
     #[error("the transport wants ticks again that were sent before")]
-    SetBack,
+    Rewound,
 }
 
 #[cfg(test)]

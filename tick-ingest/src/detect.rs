@@ -149,7 +149,7 @@ fn is_binance_stream(head: &[u8]) -> bool {
 fn not_mappable(name: &str) -> ReadError {
     ReadError::Format {
         file: name.to_owned(),
-        problem: "is a .ticks file that cannot be mapped into memory, as it is packed or a stream".to_owned(),
+        reason: "is a .ticks file that cannot be mapped into memory, as it is packed or a stream".to_owned(),
         advice: "unpack it into a file".to_owned(),
     }
 }
@@ -159,7 +159,7 @@ fn unknown(name: &str, head: &[u8], compression: Compression) -> ReadError {
          each plain, gzip or zstd; any other CSV with a mapping of its columns, see --map";
     let packed = if compression == Compression::Plain { "" } else { " behind its compression" };
     let start = head.trim_ascii_start();
-    let problem = match start {
+    let reason = match start {
         [] if head.is_empty() => format!("is empty{packed}"),
         [] => format!("holds only blanks{packed}"),
         [b'P', b'K', 3 | 5, ..] => "is a zip archive; unpack it first".to_owned(),
@@ -172,7 +172,7 @@ fn unknown(name: &str, head: &[u8], compression: Compression) -> ReadError {
         }
         _ => format!("is of no known format; it begins{packed} with: {}", first_line(start)),
     };
-    ReadError::Format { file: name.to_owned(), problem, advice: FORMATS.to_owned() }
+    ReadError::Format { file: name.to_owned(), reason, advice: FORMATS.to_owned() }
 }
 
 fn first_line(head: &[u8]) -> String {

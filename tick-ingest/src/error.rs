@@ -21,7 +21,7 @@ pub enum ReadError {
     },
     /// A line or record that is not what its format says.
     #[error(
-        "{file}:{line}: {field} {problem}, in: {text}\n  correct the line, or leave such lines out with --on-bad-line skip"
+        "{file}:{line}: {field} {reason}, in: {text}\n  correct the line, or leave such lines out with --on-bad-line skip"
     )]
     BadLine {
         /// The file as the user named it.
@@ -31,17 +31,17 @@ pub enum ReadError {
         /// The field's name in that format.
         field: Cow<'static, str>,
         /// What is wrong with it, completing the sentence.
-        problem: Cow<'static, str>,
+        reason: Cow<'static, str>,
         /// The start of the line, made printable.
         text: String,
     },
     /// The content is none of the formats known.
-    #[error("{file}: {problem}\n  {advice}")]
+    #[error("{file}: {reason}\n  {advice}")]
     Format {
         /// The file as the user named it.
         file: String,
         /// What was found.
-        problem: String,
+        reason: String,
         /// What would be read instead, or which option is missing.
         advice: String,
     },
@@ -95,13 +95,13 @@ pub struct BadField {
     /// The field's name in that format.
     pub field: Cow<'static, str>,
     /// What is wrong with it, completing "field …".
-    pub problem: Cow<'static, str>,
+    pub reason: Cow<'static, str>,
 }
 
 impl BadField {
-    /// `field problem`, as in "price is not a decimal number".
+    /// `field reason`, as in "price is not a decimal number".
     #[cold]
-    pub fn new(field: impl Into<Cow<'static, str>>, problem: impl Into<Cow<'static, str>>) -> Self {
-        Self { field: field.into(), problem: problem.into() }
+    pub fn new(field: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: field.into(), reason: reason.into() }
     }
 }

@@ -164,14 +164,14 @@ impl<P: LineParser> Lines<P> {
                 file: self.file.clone(),
                 line: self.number,
                 field: bad.field.clone(),
-                problem: bad.problem.clone(),
+                reason: bad.reason.clone(),
                 text: excerpt(line),
             }),
             BadLines::Skip => {
                 out.counts.bad_lines += 1;
                 if out.counts.bad_line_examples.len() < EXAMPLES {
                     let (file, number, text) = (&self.file, self.number, excerpt(line));
-                    let example = format!("{file}:{number}: {} {}, in: {text}", bad.field, bad.problem);
+                    let example = format!("{file}:{number}: {} {}, in: {text}", bad.field, bad.reason);
                     out.counts.bad_line_examples.push(example);
                 }
                 Ok(())

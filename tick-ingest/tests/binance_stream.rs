@@ -47,7 +47,7 @@ fn every_kind_of_event_in_one_capture() {
     assert_eq!(late, [(1, 2), (2, 2)], "both ticks of the second line were received before the first");
 }
 
-/// The ticks of one line after a line received at 7 ns, or "field problem".
+/// The ticks of one line after a line received at 7 ns, or "field reason".
 fn read(line: impl AsRef<[u8]>) -> Result<Vec<Tick>, String> {
     let (mut parser, mut batch) = (BinanceStream::default(), Batch::default());
     parser.line(b"7 {\"e\":\"warm-up\"}", &mut batch).unwrap();
@@ -55,7 +55,7 @@ fn read(line: impl AsRef<[u8]>) -> Result<Vec<Tick>, String> {
         Ok(()) => Ok(batch.ticks),
         Err(bad) => {
             assert!(batch.ticks.is_empty() && batch.new_symbols.is_empty(), "ticks beside an error");
-            Err(format!("{} {}", bad.field, bad.problem))
+            Err(format!("{} {}", bad.field, bad.reason))
         }
     }
 }
@@ -89,12 +89,12 @@ fn times_are_exact_or_an_error() {
     assert_eq!(ts_event("1e3").unwrap_err(), "T is not a whole number");
     assert_eq!(ts_event("123456789012345678901234567890").unwrap_err(), "T does not fit 64 bits");
     assert_eq!(ts_event("null").unwrap_err(), "T is not a number");
-    for (prefix, problem) in [
+    for (prefix, reason) in [
         ("-1", "receive time is negative, and times count from 1970"),
         ("1.5", "receive time is not a whole number"),
         ("18446744073709551616", "receive time does not fit 64 bits"),
     ] {
-        assert_eq!(read(trade(&[]).replacen('9', prefix, 1)).unwrap_err(), problem);
+        assert_eq!(read(trade(&[]).replacen('9', prefix, 1)).unwrap_err(), reason);
     }
     let last = trade(&[]).replacen('9', "18446744073709551615", 1);
     assert_eq!(read(last).unwrap()[0].ts_recv, u64::MAX);
@@ -104,7 +104,7 @@ fn times_are_exact_or_an_error() {
 fn a_line_without_any_time_after_nothing_is_an_error() {
     let line = br#"{"u":1,"s":"S","b":"1","B":"1","a":"2","A":"1"}"#;
     let bad = BinanceStream::default().line(line, &mut Batch::default()).unwrap_err();
-    assert!(bad.problem.starts_with("has no time"), "{bad:?}");
+    assert!(bad.reason.starts_with("has no time"), "{bad:?}");
 }
 
 #[test]

@@ -43,9 +43,9 @@ fn bad_line(header: &str, line: &[u8], options: &ReadOptions) -> String {
     let (_, mut parser) = open("x.csv", header.as_bytes(), options);
     let mut batch = Batch::default();
     parser.line(header.as_bytes(), &mut batch).unwrap();
-    let BadField { field, problem } = parser.line(line, &mut batch).unwrap_err();
+    let BadField { field, reason } = parser.line(line, &mut batch).unwrap_err();
     assert!(batch.ticks.is_empty() && batch.new_symbols.is_empty() && batch.counts.saturated_sizes == 0);
-    format!("{field} {problem}")
+    format!("{field} {reason}")
 }
 
 fn price(text: &str) -> i64 {
@@ -465,7 +465,7 @@ proptest! {
         let (_, mut parser) = open("x.csv", header, &ReadOptions::default());
         let mut batch = Batch::default();
         match parser.line(&line, &mut batch) {
-            Err(error) => prop_assert!(batch.ticks.is_empty() && !error.problem.is_empty()),
+            Err(error) => prop_assert!(batch.ticks.is_empty() && !error.reason.is_empty()),
             Ok(()) => prop_assert_eq!(Some((batch.ticks[0], batch.new_symbols[0].symbol.clone())), plain_reading(&line)),
         }
     }

@@ -14,10 +14,10 @@ fn open(bytes: &[u8]) -> Result<(Format, Compression), ReadError> {
 
 fn refused(bytes: &[u8]) -> String {
     match open(bytes).unwrap_err() {
-        ReadError::Format { file, problem, advice } => {
+        ReadError::Format { file, reason, advice } => {
             assert_eq!(file, "some.file");
             assert!(!advice.is_empty());
-            problem
+            reason
         }
         other => panic!("{other}"),
     }

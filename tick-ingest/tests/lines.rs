@@ -82,8 +82,8 @@ fn a_bad_line_stops_with_its_place_and_a_printable_excerpt() {
     let outcome = read(text.as_bytes(), vec![WHOLE], BadLines::Stop);
     assert_eq!((outcome.lines.len(), outcome.batch.ticks.len()), (1, 1));
     match outcome.result.unwrap_err() {
-        ReadError::BadLine { file, line, field, problem, text } => {
-            assert_eq!((&*file, line, &*field, &*problem), ("lines.txt", 3, "letter", "is an x"));
+        ReadError::BadLine { file, line, field, reason, text } => {
+            assert_eq!((&*file, line, &*field, &*reason), ("lines.txt", 3, "letter", "is an x"));
             assert!(text.starts_with("\\u{1b}[31mxé") && text.ends_with('…'), "{text}");
             assert!(text.chars().count() < 140, "{text}");
         }

@@ -23,12 +23,12 @@ pub struct Group {
 
 /// A groups file that cannot be used.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("line {line}: {problem}\n  write one group a line, as in: btc-eth = BTCUSDT ETHUSDT")]
+#[error("line {line}: {reason}\n  write one group a line, as in: btc-eth = BTCUSDT ETHUSDT")]
 pub struct GroupsError {
     /// Counted from 1.
     pub line: usize,
     /// What is wrong there.
-    pub problem: String,
+    pub reason: String,
 }
 
 impl FromStr for Groups {
@@ -40,7 +40,7 @@ impl FromStr for Groups {
         for (i, line) in text.lines().enumerate() {
             let content = line.split('#').next().unwrap_or_default().trim();
             if !content.is_empty() {
-                groups.add(content).map_err(|problem| GroupsError { line: i + 1, problem })?;
+                groups.add(content).map_err(|reason| GroupsError { line: i + 1, reason })?;
             }
         }
         Ok(groups)
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(groups.key_of("ETHUSDT"), "btc-eth");
         assert_eq!(groups.key_of("XRPUSDT"), "XRPUSDT");
         assert_eq!(groups.group_of("ETHUSDT").unwrap().1, 1);
-        for (text, line, problem) in [
+        for (text, line, reason) in [
             ("a = X\nb = Y X", 2, "X is in a already"),
             ("a = X X", 1, "X is in a already"),
             ("a X", 1, "no '='"),
@@ -106,7 +106,7 @@ mod tests {
         ] {
             let error = text.parse::<Groups>().unwrap_err();
             assert_eq!(error.line, line, "{text}");
-            assert!(error.problem.contains(problem), "{error}");
+            assert!(error.reason.contains(reason), "{error}");
         }
     }
 }

@@ -13,7 +13,7 @@ pub mod tick;
 
 pub use groups::Groups;
 pub use names::{FeedName, RunId, StrategyName};
-pub use signal::{Signal, Wanted};
+pub use signal::{Signal, TargetPosition};
 pub use strategy::params::NoParams;
 pub use strategy::{
     Configured, Context, Key, Lane, LaneError, ParamError, ParamInfo, Params, Registration, Scope, Strategy,

@@ -20,7 +20,7 @@ pub struct Signal {
     /// Dense id within (run, shard).
     pub instrument: u32,
     /// The position that is wanted from now on.
-    pub side: Wanted,
+    pub side: TargetPosition,
     /// In 1e-9 of the quote unit, as the strategy named it.
     pub price: i64,
     /// The best bid that the strategy's key had seen, [`UNDEFINED_PRICE`] where it had seen none.
@@ -31,24 +31,26 @@ pub struct Signal {
 
 /// The position that a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 #[repr(u8)]
-pub enum Wanted {
+pub enum TargetPosition {
     /// No position.
+    #[serde(rename = "flat")]
     Flat = 0,
-    /// One unit long.
-    Buy = 1,
-    /// One unit short.
-    Sell = 2,
+    /// One unit long: what a `buy` signal asks for.
+    #[serde(rename = "buy")]
+    Long = 1,
+    /// One unit short: what a `sell` signal asks for.
+    #[serde(rename = "sell")]
+    Short = 2,
 }
 
-impl Wanted {
+impl TargetPosition {
     /// `flat`, `buy` or `sell`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Flat => "flat",
-            Self::Buy => "buy",
-            Self::Sell => "sell",
+            Self::Long => "buy",
+            Self::Short => "sell",
         }
     }
 
@@ -57,8 +59,8 @@ impl Wanted {
     pub const fn opposite(self) -> Self {
         match self {
             Self::Flat => Self::Flat,
-            Self::Buy => Self::Sell,
-            Self::Sell => Self::Buy,
+            Self::Long => Self::Short,
+            Self::Short => Self::Long,
         }
     }
 
@@ -66,8 +68,8 @@ impl Wanted {
     pub const fn units(self) -> i64 {
         match self {
             Self::Flat => 0,
-            Self::Buy => 1,
-            Self::Sell => -1,
+            Self::Long => 1,
+            Self::Short => -1,
         }
     }
 }
@@ -136,9 +138,9 @@ fn decode_one(bytes: &[u8], at: &mut usize, before: &Baseline) -> Option<Signal>
     let bits = *bytes.get(*at)?;
     *at += 1;
     let side = match bits & 3 {
-        0 => Wanted::Flat,
-        1 => Wanted::Buy,
-        2 => Wanted::Sell,
+        0 => TargetPosition::Flat,
+        1 => TargetPosition::Long,
+        2 => TargetPosition::Short,
         _ => return None,
     };
     if bits > 15 {
@@ -208,7 +210,7 @@ mod tests {
             let [ts_event, ts_recv, seq] = times;
             let [n, instrument] = ids;
             let [price, bid, ask] = prices;
-            let side = [Wanted::Flat, Wanted::Buy, Wanted::Sell][side as usize];
+            let side = [TargetPosition::Flat, TargetPosition::Long, TargetPosition::Short][side as usize];
             Signal { ts_event, ts_recv, seq, n, instrument, side, price, bid, ask }
         }
     }
@@ -237,7 +239,7 @@ mod tests {
             seq,
             n: 0,
             instrument: 3,
-            side: Wanted::Buy,
+            side: TargetPosition::Long,
             price,
             bid: price - 100_000_000,
             ask: price,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tick_sdk::test_kit::{Market, Trial};
-use tick_sdk::{Context, Key, Kind, NoParams, Scope, Strategy, Tick, Wanted};
+use tick_sdk::{Context, Key, Kind, NoParams, Scope, Strategy, TargetPosition, Tick};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -85,8 +85,8 @@ impl Strategy for Spread {
         if tick.kind == Kind::TRADE {
             self.newest[context.member()] = tick.price;
             if self.newest[0] > self.newest[1] && self.newest[1] > 0 {
-                context.signal_on(0, Wanted::Buy, self.newest[0]);
-                context.signal_on(1, Wanted::Sell, self.newest[1]);
+                context.signal_on(0, TargetPosition::Long, self.newest[0]);
+                context.signal_on(1, TargetPosition::Short, self.newest[1]);
             }
         }
     }

@@ -99,12 +99,12 @@ impl AmqpConnection {
     /// The connection is lost.
     pub fn flush(&mut self) -> Result<(), BrokerError> {
         let mut cx = Context::from_waker(Waker::noop());
-        self.write(&mut cx).map_err(|problem| self.lost(problem))
+        self.write(&mut cx).map_err(|reason| self.lost(reason))
     }
 
     /// Writes what is to be written, and gives what was received.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, BrokerError>> {
-        self.poll_received(cx).map_err(|problem| self.lost(problem))
+        self.poll_received(cx).map_err(|reason| self.lost(reason))
     }
 
     /// What was received by now.
@@ -212,10 +212,10 @@ impl AmqpConnection {
             return Ok(());
         }
         if self.last_read.elapsed() > 2 * self.heartbeat
-            && !self.has_more().map_err(|problem| self.lost(problem))?
+            && !self.has_more().map_err(|reason| self.lost(reason))?
         {
-            let problem = format!("nothing came for {} s", 2 * self.heartbeat.as_secs());
-            return Err(self.lost(Problem::Broken(problem)));
+            let reason = format!("nothing came for {} s", 2 * self.heartbeat.as_secs());
+            return Err(self.lost(Problem::Broken(reason)));
         }
         if self.last_written.elapsed() > self.heartbeat / 2 && self.outgoing.bytes() == 0 {
             self.outgoing.push_frame(&AMQPFrame::Heartbeat);
@@ -244,9 +244,9 @@ impl AmqpConnection {
         self.lost(Problem::Closed { code: close.reply_code, text: close.reply_text.to_string() })
     }
 
-    pub(super) fn lost(&self, problem: Problem) -> BrokerError {
-        match problem {
-            Problem::Broken(problem) => BrokerError::Lost { url: self.url.to_string(), problem },
+    pub(super) fn lost(&self, reason: Problem) -> BrokerError {
+        match reason {
+            Problem::Broken(reason) => BrokerError::Lost { url: self.url.to_string(), reason },
             Problem::Closed { code, text } => self.url.closed(code, text),
         }
     }

@@ -37,7 +37,7 @@ pub(super) async fn open(
     name: &str,
     buffers: Buffers,
 ) -> Result<AmqpConnection, BrokerError> {
-    let unreachable = |problem| BrokerError::Unreachable { url: url.to_string(), problem };
+    let unreachable = |reason| BrokerError::Unreachable { url: url.to_string(), reason };
     let tls = url.tls()?;
     let opening = async {
         let socket = Socket::connect(url.uri(), tls).await?;
@@ -53,9 +53,7 @@ pub(super) async fn open(
         Ok(Err(Problem::Closed { code: NOT_ALLOWED, .. })) => {
             Err(BrokerError::Vhost { url: url.to_string(), vhost: url.uri().vhost.clone() })
         }
-        Ok(Err(Problem::Closed { text: problem, .. } | Problem::Broken(problem))) => {
-            Err(unreachable(problem))
-        }
+        Ok(Err(Problem::Closed { text: reason, .. } | Problem::Broken(reason))) => Err(unreachable(reason)),
         Err(_) => Err(unreachable(no_answer())),
     }
 }

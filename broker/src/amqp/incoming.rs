@@ -75,8 +75,8 @@ struct Chunk {
     left: usize,
 }
 
-fn broken(problem: &str) -> Problem {
-    Problem::Broken(format!("the broker does not keep to the protocol: {problem}"))
+fn broken(reason: &str) -> Problem {
+    Problem::Broken(format!("the broker does not keep to the protocol: {reason}"))
 }
 
 impl Incoming {

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::{Context, Key, Kind, Strategy, Tick, Wanted, params, register};
+use tick_sdk::{Context, Key, Kind, Strategy, TargetPosition, Tick, params, register};
 
 params! {
     /// Parameters of `bars`.
@@ -26,7 +26,7 @@ struct Bars {
     open: Option<Bar>,
     /// The newest bars, oldest first: at most `range`.
     closed: VecDeque<Bar>,
-    position: Wanted,
+    position: TargetPosition,
 }
 
 /// The prices of a bar's trades, in 1e-9 of the quote unit.
@@ -59,7 +59,7 @@ impl Strategy for Bars {
             range: params.range as usize,
             open: None,
             closed: VecDeque::new(),
-            position: Wanted::Flat,
+            position: TargetPosition::Flat,
         })
     }
 
@@ -91,7 +91,7 @@ impl Strategy for Bars {
     /// The last bar is not complete, so nothing is decided on it; a position is closed at its price.
     fn on_end(&mut self, context: &mut Context<'_>) {
         let newest = self.open.as_ref().or(self.closed.back());
-        if let Some(bar) = newest.filter(|_| self.position != Wanted::Flat) {
+        if let Some(bar) = newest.filter(|_| self.position != TargetPosition::Flat) {
             context.flat(bar.close);
         }
     }
@@ -100,9 +100,9 @@ impl Strategy for Bars {
 impl Bars {
     fn act(&mut self, close: i64, context: &mut Context<'_>) {
         let wanted = if self.closed.iter().all(|bar| close > bar.high) {
-            Wanted::Buy
+            TargetPosition::Long
         } else if self.closed.iter().all(|bar| close < bar.low) {
-            Wanted::Sell
+            TargetPosition::Short
         } else {
             return;
         };

@@ -2,7 +2,7 @@
 //! the dear one and buys the cheap one; when the ratio is back it wants neither.
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::{Context, Key, Kind, Scope, Strategy, Tick, Wanted, params, register};
+use tick_sdk::{Context, Key, Kind, Scope, Strategy, TargetPosition, Tick, params, register};
 
 params! {
     /// Parameters of `pair`.
@@ -26,7 +26,7 @@ struct Pair {
     /// Ratios so far.
     n: u64,
     /// In the first member; the second one's is the opposite.
-    position: Wanted,
+    position: TargetPosition,
 }
 
 impl Strategy for Pair {
@@ -59,7 +59,7 @@ impl Strategy for Pair {
             mean: 0.0,
             var: 0.0,
             n: 0,
-            position: Wanted::Flat,
+            position: TargetPosition::Flat,
         })
     }
 
@@ -76,10 +76,10 @@ impl Strategy for Pair {
 
     /// Nobody knows the prices after the end: the pair is closed at the newest ones.
     fn on_end(&mut self, context: &mut Context<'_>) {
-        if self.position != Wanted::Flat
+        if self.position != TargetPosition::Flat
             && let Some(mids) = mids(context)
         {
-            self.take(Wanted::Flat, mids, context);
+            self.take(TargetPosition::Flat, mids, context);
         }
     }
 }
@@ -101,16 +101,16 @@ impl Pair {
             return;
         }
         match self.position {
-            Wanted::Flat if z > self.entry => self.take(Wanted::Sell, mids, context),
-            Wanted::Flat if z < -self.entry => self.take(Wanted::Buy, mids, context),
-            Wanted::Sell if z <= 0.0 => self.take(Wanted::Flat, mids, context),
-            Wanted::Buy if z >= 0.0 => self.take(Wanted::Flat, mids, context),
+            TargetPosition::Flat if z > self.entry => self.take(TargetPosition::Short, mids, context),
+            TargetPosition::Flat if z < -self.entry => self.take(TargetPosition::Long, mids, context),
+            TargetPosition::Short if z <= 0.0 => self.take(TargetPosition::Flat, mids, context),
+            TargetPosition::Long if z >= 0.0 => self.take(TargetPosition::Flat, mids, context),
             _ => {}
         }
     }
 
     /// Wants `position` in the first member and the opposite in the second.
-    fn take(&mut self, position: Wanted, mids: [i64; 2], context: &mut Context<'_>) {
+    fn take(&mut self, position: TargetPosition, mids: [i64; 2], context: &mut Context<'_>) {
         self.position = position;
         context.signal_on(0, position, mids[0]);
         context.signal_on(1, position.opposite(), mids[1]);

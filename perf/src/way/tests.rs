@@ -15,7 +15,7 @@ struct FakeSender {
 impl FrameSender for FakeSender {
     fn send(&self, _: Arc<Frame>) -> Result<(), TransportError> {
         match std::mem::take(&mut *lock(&self.sets_back)) {
-            true => Err(TransportError::SetBack),
+            true => Err(TransportError::Rewound),
             false => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::{Context, Key, Kind, Strategy, Tick, Wanted, params, register};
+use tick_sdk::{Context, Key, Kind, Strategy, TargetPosition, Tick, params, register};
 
 // What a user can set, as in `--strategy my-strategy:window=50,move_bps=10`. The comments are the
 // help that `strategies` prints.
@@ -25,7 +25,7 @@ struct MyStrategy {
     params: MyStrategyParams,
     /// Prices of the newest trades, oldest first: at most `window`.
     prices: VecDeque<i64>,
-    position: Wanted,
+    position: TargetPosition,
 }
 
 impl Strategy for MyStrategy {
@@ -46,7 +46,7 @@ impl Strategy for MyStrategy {
 
     /// The state of an instrument that has had no tick yet.
     fn new(params: &MyStrategyParams, _: &Key<'_>) -> Result<Self, String> {
-        Ok(Self { params: params.clone(), prices: VecDeque::new(), position: Wanted::Flat })
+        Ok(Self { params: params.clone(), prices: VecDeque::new(), position: TargetPosition::Flat })
     }
 
     /// Every trade, best bid and best ask of the instrument, in order.
@@ -67,10 +67,10 @@ impl Strategy for MyStrategy {
 impl MyStrategy {
     fn act(&mut self, change_bps: f64, price: i64, context: &mut Context<'_>) {
         let wanted = match self.position {
-            Wanted::Flat if change_bps > self.params.move_bps => Wanted::Buy,
-            Wanted::Flat if change_bps < -self.params.move_bps => Wanted::Sell,
-            Wanted::Buy if change_bps <= 0.0 => Wanted::Flat,
-            Wanted::Sell if change_bps >= 0.0 => Wanted::Flat,
+            TargetPosition::Flat if change_bps > self.params.move_bps => TargetPosition::Long,
+            TargetPosition::Flat if change_bps < -self.params.move_bps => TargetPosition::Short,
+            TargetPosition::Long if change_bps <= 0.0 => TargetPosition::Flat,
+            TargetPosition::Short if change_bps >= 0.0 => TargetPosition::Flat,
             _ => return,
         };
         self.position = wanted;

@@ -91,9 +91,9 @@ impl Worker {
             return Ok(());
         }
         self.heed(frames, commits)?;
-        if frames.is_pressed() {
+        if frames.is_prefetch_half_full() {
             for lane in self.lanes.iter().filter(|lane| lane.is_catching_up()) {
-                frames.widen(lane.id.shard);
+                frames.grow_prefetch(lane.id.shard);
             }
             return self.commit(commits, true);
         }
@@ -161,7 +161,7 @@ impl Worker {
             Arrival::Published { shard, end_seq, attempt } => {
                 for lane in self.lanes.iter_mut().filter(|lane| lane.id.shard == shard) {
                     if let Some(from_seq) = lane.ask_end(end_seq, attempt, now) {
-                        frames.ask_again(shard, from_seq, attempt);
+                        frames.request_resend(shard, from_seq, attempt);
                     }
                 }
             }
@@ -185,7 +185,7 @@ impl Worker {
         const IDLE: Duration = Duration::from_secs(1);
         /// No frame may come before the commit under way is done, and its outcome wakes nobody.
         const PRESSED: Duration = Duration::from_micros(500);
-        if frames.is_pressed() {
+        if frames.is_prefetch_half_full() {
             return PRESSED;
         }
         match self.lanes.iter().any(HostedLane::has_news) {
@@ -296,7 +296,7 @@ fn early(
     }
     frames.discard(receipt);
     if let Some(from_seq) = lane.ask(frame.header.attempt, Instant::now()) {
-        frames.ask_again(lane.id.shard, from_seq, frame.header.attempt);
+        frames.request_resend(lane.id.shard, from_seq, frame.header.attempt);
     }
     Ok(())
 }
@@ -306,7 +306,7 @@ fn early(
 fn unnamed(lane: &mut HostedLane, receipt: Receipt, frames: &mut impl FrameReceiver) {
     frames.discard(receipt);
     if lane.ask_names(Instant::now()) {
-        frames.ask_dictionary(lane.id.shard);
+        frames.request_dictionary(lane.id.shard);
     }
 }
 

@@ -41,11 +41,11 @@ pub enum LedgerError {
     /// The URL cannot be read.
     #[cfg(feature = "postgres")]
     #[error(
-        "the ledger's URL cannot be read: {problem}\n  write postgres://USER:PASSWORD@HOST:PORT/DATABASE, special characters of the password as %XX"
+        "the ledger's URL cannot be read: {reason}\n  write postgres://USER:PASSWORD@HOST:PORT/DATABASE, special characters of the password as %XX"
     )]
     Address {
         /// What is wrong with it, without the password.
-        problem: String,
+        reason: String,
     },
     /// The folder or file cannot be used.
     #[error("the ledger {place}: {source}")]

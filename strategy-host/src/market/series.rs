@@ -52,7 +52,7 @@ impl Series {
         let first = self.closed.first().map_or(ts, |bucket| bucket.start);
         let shift = shift_for(first, ts, MAX_BUCKETS as u64, self.shift);
         if shift > self.shift {
-            self.widen(shift);
+            self.grow_prefetch(shift);
         }
         let width_mask = (1 << self.shift) - 1;
         let start = ts & !width_mask;
@@ -76,7 +76,7 @@ impl Series {
         self.closed
     }
 
-    fn widen(&mut self, shift: u32) {
+    fn grow_prefetch(&mut self, shift: u32) {
         self.shift = shift;
         for bucket in &mut self.closed {
             bucket.start = bucket.start >> shift << shift;

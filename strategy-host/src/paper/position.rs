@@ -1,6 +1,6 @@
 //! One strategy's position in one instrument.
 
-use tick_sdk::{Signal, UNDEFINED_PRICE, Wanted};
+use tick_sdk::{Signal, TargetPosition, UNDEFINED_PRICE};
 
 use super::{Figures, PaperRules, curve::Drawdown};
 
@@ -33,7 +33,7 @@ impl Position {
             return;
         }
         // Closing a long and opening a short both sell, so one price serves both fills.
-        let direction = if wanted > self.units { Wanted::Buy } else { Wanted::Sell };
+        let direction = if wanted > self.units { TargetPosition::Long } else { TargetPosition::Short };
         let Some(quoted) = rules.quoted(direction, signal) else {
             self.figures.unpriced += 1;
             return;

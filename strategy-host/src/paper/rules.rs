@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 use thiserror::Error;
-use tick_sdk::{Signal, UNDEFINED_PRICE, Wanted, decimal};
+use tick_sdk::{Signal, TargetPosition, UNDEFINED_PRICE, decimal};
 
 /// How signals are filled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -99,8 +99,8 @@ pub(super) struct Quoted {
 
 impl PaperRules {
     /// The price before slippage of a fill in `direction`; `None` where there is none at all.
-    pub(super) fn quoted(&self, direction: Wanted, signal: &Signal) -> Option<Quoted> {
-        let other_side = if direction == Wanted::Buy { signal.ask } else { signal.bid };
+    pub(super) fn quoted(&self, direction: TargetPosition, signal: &Signal) -> Option<Quoted> {
+        let other_side = if direction == TargetPosition::Long { signal.ask } else { signal.bid };
         let (price, is_fallback) = match self.fill {
             Fill::Signal => (signal.price, false),
             Fill::Cross if other_side == UNDEFINED_PRICE => (signal.price, true),
@@ -110,10 +110,10 @@ impl PaperRules {
     }
 
     /// `price` made worse by the slippage.
-    pub(super) fn slipped(&self, direction: Wanted, price: i64) -> i128 {
+    pub(super) fn slipped(&self, direction: TargetPosition, price: i64) -> i128 {
         let price = i128::from(price);
         let slippage = self.slippage_bp.of(price);
-        if direction == Wanted::Buy { price + slippage } else { price - slippage }
+        if direction == TargetPosition::Long { price + slippage } else { price - slippage }
     }
 
     /// What a fill at `price` costs.

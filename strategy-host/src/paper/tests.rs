@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use tick_sdk::Wanted;
+use tick_sdk::TargetPosition;
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn rules(fill: Fill, slippage: &str, fee: &str) -> PaperRules {
     PaperRules { fill, slippage_bp: slippage.parse().unwrap(), fee_bp: fee.parse().unwrap() }
 }
 
-fn signal(ts_recv: u64, side: Wanted, price: i64) -> Signal {
+fn signal(ts_recv: u64, side: TargetPosition, price: i64) -> Signal {
     let (bid, ask) = (UNDEFINED_PRICE, UNDEFINED_PRICE);
     Signal { ts_event: ts_recv, ts_recv, seq: 0, n: 0, instrument: 0, side, price, bid, ask }
 }
@@ -29,11 +29,11 @@ fn only(results: &PaperResults) -> &Figures {
 fn a_round_trip_and_a_reversal_by_hand() {
     let mut account = PaperAccount::new(rules(Fill::Signal, "0", "0"), ["apple"]);
     for (ts, side, price) in [
-        (10, Wanted::Flat, 99),  // nothing is held: redundant
-        (20, Wanted::Buy, 100),  // long at 100
-        (30, Wanted::Buy, 101),  // redundant
-        (40, Wanted::Sell, 110), // +10, short at 110
-        (60, Wanted::Flat, 113), // -3
+        (10, TargetPosition::Flat, 99),   // nothing is held: redundant
+        (20, TargetPosition::Long, 100),  // long at 100
+        (30, TargetPosition::Long, 101),  // redundant
+        (40, TargetPosition::Short, 110), // +10, short at 110
+        (60, TargetPosition::Flat, 113),  // -3
     ] {
         account.signal(0, "BTC", &signal(ts, side, price * ONE)).unwrap();
     }
@@ -62,8 +62,8 @@ fn a_round_trip_and_a_reversal_by_hand() {
 fn slippage_and_fees_by_hand() {
     // 2 bp slippage, 10 bp fee: buy 100 -> 100.02, fee 0.10002; sell 200 -> 199.96, fee 0.19996.
     let mut account = PaperAccount::new(rules(Fill::Signal, "2", "10"), ["apple"]);
-    account.signal(0, "X", &signal(1, Wanted::Buy, 100 * ONE)).unwrap();
-    account.signal(0, "X", &signal(2, Wanted::Sell, 200 * ONE)).unwrap();
+    account.signal(0, "X", &signal(1, TargetPosition::Long, 100 * ONE)).unwrap();
+    account.signal(0, "X", &signal(2, TargetPosition::Short, 200 * ONE)).unwrap();
     account.mark(3, "X", 190 * ONE);
     let results = account.finish(1, 3);
     let figures = only(&results);
@@ -77,8 +77,8 @@ fn slippage_and_fees_by_hand() {
 #[test]
 fn a_gain_below_its_fees_is_no_win() {
     let mut account = PaperAccount::new(rules(Fill::Signal, "0", "50"), ["apple"]);
-    account.signal(0, "X", &signal(1, Wanted::Buy, 100 * ONE)).unwrap();
-    account.signal(0, "X", &signal(2, Wanted::Flat, 101 * ONE)).unwrap();
+    account.signal(0, "X", &signal(1, TargetPosition::Long, 100 * ONE)).unwrap();
+    account.signal(0, "X", &signal(2, TargetPosition::Flat, 101 * ONE)).unwrap();
     let results = account.finish(1, 2);
     let figures = only(&results);
     assert_eq!((figures.trades, figures.wins, figures.realised), (1, 0, ONE_WIDE));
@@ -88,11 +88,11 @@ fn a_gain_below_its_fees_is_no_win() {
 fn cross_buys_at_the_ask_and_sells_at_the_bid() {
     let mut account = PaperAccount::new(rules(Fill::Cross, "0", "0"), ["pear"]);
     let (bid, ask, mid) = (99 * ONE, 101 * ONE, 100 * ONE);
-    account.signal(0, "X", &with_book(bid, ask, signal(1, Wanted::Sell, mid))).unwrap();
-    account.signal(0, "X", &with_book(bid, ask, signal(2, Wanted::Flat, mid))).unwrap();
+    account.signal(0, "X", &with_book(bid, ask, signal(1, TargetPosition::Short, mid))).unwrap();
+    account.signal(0, "X", &with_book(bid, ask, signal(2, TargetPosition::Flat, mid))).unwrap();
     // The ask is empty: both fills of the reversal take the signal's price.
-    account.signal(0, "X", &with_book(bid, ask, signal(3, Wanted::Sell, mid))).unwrap();
-    account.signal(0, "X", &with_book(bid, UNDEFINED_PRICE, signal(4, Wanted::Buy, mid))).unwrap();
+    account.signal(0, "X", &with_book(bid, ask, signal(3, TargetPosition::Short, mid))).unwrap();
+    account.signal(0, "X", &with_book(bid, UNDEFINED_PRICE, signal(4, TargetPosition::Long, mid))).unwrap();
     let results = account.finish(1, 4);
     let figures = only(&results);
     assert_eq!(figures.realised, -3 * ONE_WIDE);
@@ -103,10 +103,10 @@ fn cross_buys_at_the_ask_and_sells_at_the_bid() {
 #[test]
 fn without_any_price_nothing_is_traded() {
     let mut account = PaperAccount::new(PaperRules::default(), ["a"]);
-    account.signal(0, "X", &signal(1, Wanted::Buy, UNDEFINED_PRICE)).unwrap();
-    account.signal(0, "X", &signal(2, Wanted::Buy, 5)).unwrap();
+    account.signal(0, "X", &signal(1, TargetPosition::Long, UNDEFINED_PRICE)).unwrap();
+    account.signal(0, "X", &signal(2, TargetPosition::Long, 5)).unwrap();
     account.mark(3, "X", UNDEFINED_PRICE);
-    account.signal(0, "X", &signal(4, Wanted::Buy, UNDEFINED_PRICE)).unwrap();
+    account.signal(0, "X", &signal(4, TargetPosition::Long, UNDEFINED_PRICE)).unwrap();
     let results = account.finish(1, 4);
     let figures = only(&results);
     assert_eq!((figures.unpriced, figures.fills, figures.redundant, figures.open), (1, 1, 1, 0));
@@ -115,8 +115,8 @@ fn without_any_price_nothing_is_traded() {
 #[test]
 fn two_legs_that_move_together_have_no_drawdown_between_them() {
     let mut account = PaperAccount::new(PaperRules::default(), ["pair"]);
-    account.signal(0, "BTC", &signal(1, Wanted::Buy, 100)).unwrap();
-    account.signal(0, "ETH", &signal(1, Wanted::Sell, 100)).unwrap();
+    account.signal(0, "BTC", &signal(1, TargetPosition::Long, 100)).unwrap();
+    account.signal(0, "ETH", &signal(1, TargetPosition::Short, 100)).unwrap();
     account.mark(2, "BTC", 50);
     account.mark(2, "ETH", 50);
     let results = account.finish(1, 2);
@@ -129,9 +129,9 @@ fn two_legs_that_move_together_have_no_drawdown_between_them() {
 #[test]
 fn strategies_do_not_touch_each_other() {
     let mut account = PaperAccount::new(PaperRules::default(), ["a", "b"]);
-    account.signal(0, "X", &signal(1, Wanted::Buy, 100)).unwrap();
-    account.signal(1, "X", &signal(2, Wanted::Sell, 90)).unwrap();
-    let error = account.signal(2, "X", &signal(3, Wanted::Sell, 90)).unwrap_err();
+    account.signal(0, "X", &signal(1, TargetPosition::Long, 100)).unwrap();
+    account.signal(1, "X", &signal(2, TargetPosition::Short, 90)).unwrap();
+    let error = account.signal(2, "X", &signal(3, TargetPosition::Short, 90)).unwrap_err();
     assert_eq!(error, UnknownStrategy { index: 2, ts_recv: 3, strategies: 2 });
     let results = account.finish(1, 3);
     let open: Vec<_> = results.strategies.iter().map(|s| s.total.open).collect();
@@ -158,7 +158,7 @@ fn a_share_is_rounded_to_the_nearest_and_halves_away_from_zero() {
 
 #[derive(Clone, Debug)]
 enum Event {
-    Signal(u64, Wanted, i64, i64, i64),
+    Signal(u64, TargetPosition, i64, i64, i64),
     Mark(u64, i64),
 }
 
@@ -167,7 +167,8 @@ fn price() -> impl Strategy<Value = i64> {
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    let side = prop_oneof![Just(Wanted::Buy), Just(Wanted::Sell), Just(Wanted::Flat)];
+    let side =
+        prop_oneof![Just(TargetPosition::Long), Just(TargetPosition::Short), Just(TargetPosition::Flat)];
     let event = prop_oneof![
         (side, price(), price(), price()).prop_map(|(s, p, b, a)| Event::Signal(0, s, p, b, a)),
         price().prop_map(|p| Event::Mark(0, p)),
@@ -285,9 +286,9 @@ proptest! {
         let mirrored: Vec<Event> = events.iter().map(|event| match *event {
             Event::Signal(ts, side, p, bid, ask) => {
                 let side = match side {
-                    Wanted::Buy => Wanted::Sell,
-                    Wanted::Sell => Wanted::Buy,
-                    Wanted::Flat => Wanted::Flat,
+                    TargetPosition::Long => TargetPosition::Short,
+                    TargetPosition::Short => TargetPosition::Long,
+                    TargetPosition::Flat => TargetPosition::Flat,
                 };
                 Event::Signal(ts, side, mirror(p), mirror(ask), mirror(bid))
             }

@@ -25,10 +25,10 @@ pub struct MeasuredBudget {
 
 /// A file that is not a measured budget.
 #[derive(Debug, Error)]
-#[error("{path} is not a measured budget: {problem}\n  measure it again with `perf budget`, or remove it")]
+#[error("{path} is not a measured budget: {reason}\n  measure it again with `perf budget`, or remove it")]
 pub struct MeasuredBudgetError {
     path: PathBuf,
-    problem: String,
+    reason: String,
 }
 
 impl MeasuredBudget {
@@ -37,7 +37,7 @@ impl MeasuredBudget {
     /// # Errors
     /// It cannot be read, or is something else.
     pub fn read(path: &Path) -> Result<Option<(Budget, Self)>, MeasuredBudgetError> {
-        let wrong = |problem: String| MeasuredBudgetError { path: path.to_owned(), problem };
+        let wrong = |reason: String| MeasuredBudgetError { path: path.to_owned(), reason };
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

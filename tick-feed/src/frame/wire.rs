@@ -261,7 +261,7 @@ fn check_prefix(bytes: &[u8]) -> Result<Prefix, FrameError> {
 type Checked = (Vec<NewInstrument>, u32, Range<usize>);
 
 fn check_archive(bytes: &[u8], prefix: &Prefix) -> Result<Checked, FrameError> {
-    let invalid = |problem: String| FrameError::Archive(problem);
+    let invalid = |reason: String| FrameError::Archive(reason);
     let archive = &bytes[PREFIX_BYTES..];
     let body = rkyv::access::<ArchivedBody<'_>, rkyv::rancor::Error>(archive)
         .map_err(|error| invalid(error.to_string()))?;

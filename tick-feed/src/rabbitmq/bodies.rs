@@ -218,8 +218,8 @@ impl Confirms {
                 Ok(self.confirm(ack.delivery_tag, ack.multiple))
             }
             Received::Method { method: AMQPClass::Basic(Nack(_)), .. } | Received::Returned { .. } => {
-                let problem = "it refuses a body: a queue is full or gone".to_owned();
-                Err(BrokerError::Other { url: connection.url().to_string(), problem })
+                let reason = "it refuses a body: a queue is full or gone".to_owned();
+                Err(BrokerError::Other { url: connection.url().to_string(), reason })
             }
             Received::Method { method: AMQPClass::Channel(Close(close)), .. } => {
                 Err(connection.channel_closed(&close))
@@ -272,8 +272,8 @@ async fn consume(
         let Ok(received) = timeout(LOOK, poll_fn(|cx| connection.poll_next(cx))).await else {
             connection.beat()?;
             if heard.elapsed() > PATIENCE {
-                let problem = format!("queue {queue} gave nothing for {} s", PATIENCE.as_secs());
-                return Err(BrokerError::Lost { url: broker.to_string(), problem });
+                let reason = format!("queue {queue} gave nothing for {} s", PATIENCE.as_secs());
+                return Err(BrokerError::Lost { url: broker.to_string(), reason });
             }
             continue;
         };

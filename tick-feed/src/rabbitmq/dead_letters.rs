@@ -88,7 +88,7 @@ pub enum DeadLetterError {
     },
     /// Its queue does not take it.
     #[error(
-        "dead letter {number} stays: its queue {queue} {problem}\n  drop it, or see whether its strategy still runs on this feed"
+        "dead letter {number} stays: its queue {queue} {reason}\n  drop it, or see whether its strategy still runs on this feed"
     )]
     Refused {
         /// Counted from 1.
@@ -96,7 +96,7 @@ pub enum DeadLetterError {
         /// The queue.
         queue: String,
         /// What the broker did.
-        problem: &'static str,
+        reason: &'static str,
     },
 }
 
@@ -122,10 +122,10 @@ pub(super) async fn bury(
     let properties = BasicProperties::default().with_headers(headers);
     match publish(url, channel, &topology::dead_queue(feed), &letter.body, properties).await? {
         None => Ok(()),
-        Some(problem) => Err(BrokerError::Other {
+        Some(reason) => Err(BrokerError::Other {
             url: url.to_string(),
-            problem: format!(
-                "queue {} {problem}, so a message that is no frame stays",
+            reason: format!(
+                "queue {} {reason}, so a message that is no frame stays",
                 topology::dead_queue(feed)
             ),
         }),
@@ -274,8 +274,8 @@ impl DeadLetters {
         self.runtime.block_on(async {
             let properties = BasicProperties::default();
             let publishing = publish(url, channel, &letter.queue, &letter.body, properties);
-            if let Some(problem) = publishing.await? {
-                return Err(DeadLetterError::Refused { number, queue: letter.queue.clone(), problem });
+            if let Some(reason) = publishing.await? {
+                return Err(DeadLetterError::Refused { number, queue: letter.queue.clone(), reason });
             }
             Ok(url.answer(channel.basic_ack(*tag, BasicAckOptions::default())).await?)
         })

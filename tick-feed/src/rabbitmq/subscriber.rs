@@ -74,7 +74,7 @@ pub struct Subscriber {
     waiting: VecDeque<Arrival>,
     /// Frames that nobody needs, since any were acknowledged.
     unneeded: u32,
-    is_pressed: bool,
+    is_prefetch_half_full: bool,
 }
 
 /// One shard as this end has it.
@@ -113,7 +113,7 @@ impl Subscriber {
             shards: Vec::new(),
             waiting: VecDeque::new(),
             unneeded: 0,
-            is_pressed: false,
+            is_prefetch_half_full: false,
         };
         Ok((subscriber, handle))
     }
@@ -269,11 +269,11 @@ impl Subscriber {
         let intake = &mut self.shards[usize::from(shard)];
         intake.unacked.push(tag, bytes, until);
         if intake.unacked.is_needed(until) {
-            self.is_pressed |= intake.is_pressed(self.prefetch_bytes);
+            self.is_prefetch_half_full |= intake.is_prefetch_half_full(self.prefetch_bytes);
             return;
         }
         self.unneeded += 1;
-        if self.unneeded >= ACK_TOGETHER || intake.is_pressed(self.prefetch_bytes) {
+        if self.unneeded >= ACK_TOGETHER || intake.is_prefetch_half_full(self.prefetch_bytes) {
             self.flush();
         }
     }
@@ -285,7 +285,8 @@ impl Subscriber {
             let ack = self.shards[usize::from(shard)].unacked.due();
             self.send_ack(shard, ack);
         }
-        self.is_pressed = self.shards.iter().any(|intake| intake.is_pressed(self.prefetch_bytes));
+        self.is_prefetch_half_full =
+            self.shards.iter().any(|intake| intake.is_prefetch_half_full(self.prefetch_bytes));
     }
 
     fn send_ack(&self, shard: u16, ack: Option<Ack>) {
@@ -315,7 +316,7 @@ impl Subscriber {
 impl Intake {
     /// Whether half of what may wait does.
     #[inline]
-    fn is_pressed(&self, prefetch_bytes: usize) -> bool {
+    fn is_prefetch_half_full(&self, prefetch_bytes: usize) -> bool {
         self.unacked.bytes() * 2 > prefetch_bytes || self.unacked.len() * 2 > usize::from(self.prefetch)
     }
 }
@@ -359,14 +360,14 @@ impl FrameReceiver for Subscriber {
         }
     }
 
-    fn ask_again(&mut self, shard: u16, from_seq: u64, attempt: u32) {
+    fn request_resend(&mut self, shard: u16, from_seq: u64, attempt: u32) {
         self.shared.counts.asked.fetch_add(1, Ordering::Relaxed);
         let strategy = self.strategy.clone();
         let resend = Control::Resend { run: self.run, strategy, shard, from_seq, attempt };
         self.commands.send(Command::Say(resend, Some(shard)));
     }
 
-    fn ask_dictionary(&mut self, shard: u16) {
+    fn request_dictionary(&mut self, shard: u16) {
         let dictionary = Control::Dictionary { run: self.run, strategy: self.strategy.clone(), shard };
         self.commands.send(Command::Say(dictionary, Some(shard)));
     }
@@ -378,12 +379,12 @@ impl FrameReceiver for Subscriber {
     }
 
     #[inline]
-    fn is_pressed(&self) -> bool {
-        self.is_pressed
+    fn is_prefetch_half_full(&self) -> bool {
+        self.is_prefetch_half_full
     }
 
-    fn widen(&mut self, shard: u16) {
-        if self.shards[usize::from(shard)].is_pressed(self.prefetch_bytes) {
+    fn grow_prefetch(&mut self, shard: u16) {
+        if self.shards[usize::from(shard)].is_prefetch_half_full(self.prefetch_bytes) {
             self.commands.send(Command::Widen { shard });
         }
     }

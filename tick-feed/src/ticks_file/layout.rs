@@ -115,11 +115,11 @@ pub enum TicksFileError {
         ts_recv: u64,
     },
     /// The writer was handed an id that is not the next one, or a symbol that cannot be kept.
-    #[error("instrument {id}: {problem}")]
+    #[error("instrument {id}: {reason}")]
     Instrument {
         /// The id.
         id: u32,
         /// What is wrong.
-        problem: &'static str,
+        reason: &'static str,
     },
 }

@@ -204,7 +204,7 @@ impl TicksLog {
         let id = self.shared.state().symbols.len() as u32;
         let length = u16::try_from(symbol.len()).ok().filter(|length| *length > 0);
         let Some(length) = length else {
-            return Err(TicksFileError::Instrument { id, problem: "a symbol has 1 to 65,535 bytes" });
+            return Err(TicksFileError::Instrument { id, reason: "a symbol has 1 to 65,535 bytes" });
         };
         self.names.write_all(&[&length.to_le_bytes(), symbol.as_bytes()].concat())?;
         self.shared.state().symbols.push(symbol.to_owned());
@@ -247,7 +247,7 @@ impl TicksLog {
                 return Err(TicksFileError::OutOfOrder { index, ts_recv: tick.ts_recv });
             }
             if tick.instrument as usize >= known {
-                return Err(TicksFileError::Instrument { id: tick.instrument, problem: "it was not named" });
+                return Err(TicksFileError::Instrument { id: tick.instrument, reason: "it was not named" });
             }
             high = tick.ts_recv;
         }

@@ -54,7 +54,7 @@ impl<W: Write> TicksWriter<W> {
     pub fn add_symbol(&mut self, symbol: &str) -> Result<u32, TicksFileError> {
         let id = self.symbols.len() as u32;
         if symbol.is_empty() || symbol.len() > usize::from(u16::MAX) {
-            return Err(TicksFileError::Instrument { id, problem: "a symbol has 1 to 65,535 bytes" });
+            return Err(TicksFileError::Instrument { id, reason: "a symbol has 1 to 65,535 bytes" });
         }
         self.symbols.push(symbol.to_owned());
         Ok(id)
@@ -70,7 +70,7 @@ impl<W: Write> TicksWriter<W> {
                 return Err(TicksFileError::OutOfOrder { index: self.ticks, ts_recv: tick.ts_recv });
             }
             if tick.instrument as usize >= self.symbols.len() {
-                return Err(TicksFileError::Instrument { id: tick.instrument, problem: "it was not named" });
+                return Err(TicksFileError::Instrument { id: tick.instrument, reason: "it was not named" });
             }
             if self.ticks == 0 {
                 self.first_ts_recv = tick.ts_recv;

@@ -112,7 +112,7 @@ impl Ordered {
         }
         Err(ReadError::Format {
             file: self.name.clone(),
-            problem: format!("its --reorder window holds more than {MAX_HELD} ticks"),
+            reason: format!("its --reorder window holds more than {MAX_HELD} ticks"),
             advice: "choose a shorter window".to_owned(),
         })
     }

@@ -45,7 +45,7 @@ pub(crate) fn detect(
         if !sure {
             return Err(ReadError::Format {
                 file: name.to_owned(),
-                problem: format!(
+                reason: format!(
                     "its name says {}, but its columns, which have no header, are those of {}",
                     kind_name(told.unwrap_or(format)),
                     kind_name(format)
@@ -60,7 +60,7 @@ pub(crate) fn detect(
     let symbol =
         options.symbol.clone().or(by_name.map(|(_, symbol)| symbol)).ok_or_else(|| ReadError::Format {
             file: name.to_owned(),
-            problem: format!(
+            reason: format!(
                 "Binance's {} do not name their symbol, and neither does the file's name",
                 kind_name(format)
             ),
@@ -229,7 +229,7 @@ impl BinanceCsv {
             },
         };
         let id = self.symbols.id(self.symbol.as_bytes(), Some(self.market), out);
-        let id = id.map_err(|problem| BadField::new("symbol", problem))?;
+        let id = id.map_err(|reason| BadField::new("symbol", reason))?;
         row.push(ts_event, ts_event, id, out);
         Ok(())
     }

@@ -87,8 +87,8 @@ impl BinanceStream {
 }
 
 #[cold]
-fn bad_symbol(problem: &'static str) -> BadField {
-    BadField::new("s", problem)
+fn bad_symbol(reason: &'static str) -> BadField {
+    BadField::new("s", reason)
 }
 
 /// The number in front of the JSON, and where the JSON begins.
@@ -108,7 +108,7 @@ fn receive_time(line: &[u8]) -> Result<(Option<u64>, usize), BadField> {
     let Some(length) = length else {
         return Err(BadField::new("line", "is neither {json} nor a receive time in ns and {json}"));
     };
-    let ts_recv = whole_number(&rest[..length]).map_err(|problem| BadField::new("receive time", problem))?;
+    let ts_recv = whole_number(&rest[..length]).map_err(|reason| BadField::new("receive time", reason))?;
     Ok((Some(ts_recv), start + length))
 }
 
@@ -171,7 +171,7 @@ impl<'a> Values<'a> {
             return Ok((ts_recv, ts_recv));
         };
         let text = value.text(self.line);
-        let bad = |problem| BadField::new(field.key(), problem);
+        let bad = |reason| BadField::new(field.key(), reason);
         let time = match value.kind() {
             Kind::Digits => whole_number(text),
             Kind::Number => unusual_number(text),

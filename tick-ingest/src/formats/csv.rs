@@ -61,7 +61,7 @@ fn unknown(name: &str, head: &[u8], options: &ReadOptions) -> Option<ReadError> 
     }
     is_table(head).then(|| ReadError::Format {
         file,
-        problem: "is a CSV of no kind that is known by itself".to_owned(),
+        reason: "is a CSV of no kind that is known by itself".to_owned(),
         advice: "say which column is what, as in --map \
                  'time=ts:ms,symbol=sym,price=px,size=qty,side=aggressor'"
             .to_owned(),
@@ -92,7 +92,7 @@ fn is_table(head: &[u8]) -> bool {
 fn empty(name: &str) -> ReadError {
     ReadError::Format {
         file: name.to_owned(),
-        problem: "is empty".to_owned(),
+        reason: "is empty".to_owned(),
         advice: "give a file that has at least one line".to_owned(),
     }
 }
@@ -100,7 +100,7 @@ fn empty(name: &str) -> ReadError {
 fn other_tardis(name: &str) -> ReadError {
     ReadError::Format {
         file: name.to_owned(),
-        problem: "is a Tardis CSV that holds neither trades nor quotes".to_owned(),
+        reason: "is a Tardis CSV that holds neither trades nor quotes".to_owned(),
         advice: "of Tardis' files, trades and quotes are read; others by --map, if their rows are trades or quotes".to_owned(),
     }
 }

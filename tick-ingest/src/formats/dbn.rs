@@ -158,7 +158,7 @@ impl DbnReader {
         match self.decoder.process_many(&mut group[..wanted]) {
             ProcessResult::Record(records) => {
                 self.ready -= records.len();
-                self.records.decode(records, out).map_err(|problem| self.malformed(&problem))
+                self.records.decode(records, out).map_err(|reason| self.malformed(&reason))
             }
             ProcessResult::Err(error) => Err(self.malformed(&format!("cannot be decoded: {error}"))),
             // `ready` counts whole records, and the header is behind: the two counts would disagree.
@@ -182,10 +182,10 @@ impl DbnReader {
     }
 
     #[cold]
-    fn malformed(&self, problem: &str) -> ReadError {
+    fn malformed(&self, reason: &str) -> ReadError {
         ReadError::Format {
             file: self.file.clone(),
-            problem: format!("record {} {problem}", self.records.decoded() + 1),
+            reason: format!("record {} {reason}", self.records.decoded() + 1),
             advice: "the file is damaged or was cut there: fetch it again".to_owned(),
         }
     }

@@ -104,7 +104,7 @@ impl MappedCsv {
             Symbol::Always(symbol) => symbol,
         };
         let id = self.symbols.id(symbol, None, out);
-        let id = id.map_err(|problem| BadField::new("symbol", problem))?;
+        let id = id.map_err(|reason| BadField::new("symbol", reason))?;
         row.push(ts_event, ts_recv, id, out);
         Ok(())
     }
@@ -113,7 +113,7 @@ impl MappedCsv {
     #[cold]
     fn name_column(&self, error: BadField) -> BadField {
         match self.mapping.column_of(&error.field) {
-            Some(column) => BadField::new(format!("{} (column {column})", error.field), error.problem),
+            Some(column) => BadField::new(format!("{} (column {column})", error.field), error.reason),
             None => error,
         }
     }
@@ -188,9 +188,9 @@ fn taker(text: &[u8]) -> Result<Side, BadField> {
 }
 
 fn place(file: &str, column: &Column, header: &Header, has_header: bool) -> Result<usize, ReadError> {
-    let wrong = |problem: String| ReadError::Format {
+    let wrong = |reason: String| ReadError::Format {
         file: file.to_owned(),
-        problem,
+        reason,
         advice: format!("--map can name these columns: {}", listed(header, has_header)),
     };
     match column {
@@ -227,7 +227,7 @@ fn listed(header: &Header, has_header: bool) -> String {
 fn no_symbol(file: &str) -> ReadError {
     ReadError::Format {
         file: file.to_owned(),
-        problem: "no column of --map is the symbol".to_owned(),
+        reason: "no column of --map is the symbol".to_owned(),
         advice: "name one with symbol=COLUMN in --map, or give the file's symbol with --symbol".to_owned(),
     }
 }

@@ -39,7 +39,7 @@ impl OrchardCsv {
         let fields = self.splitter.split(line)?;
         let mut tick = parse(&fields)?;
         let symbol = self.symbols.id(fields.get(2), None, out);
-        tick.instrument = symbol.map_err(|problem| BadField::new("symbol", problem))?;
+        tick.instrument = symbol.map_err(|reason| BadField::new("symbol", reason))?;
         fields::count_saturated(tick.size, fields.get(6), out);
         out.push(tick);
         Ok(())
@@ -116,12 +116,12 @@ pub enum CsvWriteError {
         value: String,
     },
     /// The symbol cannot stand in a line.
-    #[error("symbol {symbol:?} {problem}\n  write a .ticks file instead")]
+    #[error("symbol {symbol:?} {reason}\n  write a .ticks file instead")]
     Symbol {
         /// The symbol.
         symbol: String,
         /// What is wrong with it.
-        problem: &'static str,
+        reason: &'static str,
     },
     /// The operating system refused.
     #[error("writing CSV: {0}")]
@@ -207,7 +207,7 @@ fn check(tick: &Tick, symbol: &str) -> Result<(), CsvWriteError> {
 #[cold]
 fn why_not(tick: &Tick, symbol: &str) -> CsvWriteError {
     let no_text = |field, value| CsvWriteError::NoText { symbol: symbol.to_owned(), field, value };
-    let bad_symbol = |problem| CsvWriteError::Symbol { symbol: symbol.to_owned(), problem };
+    let bad_symbol = |reason| CsvWriteError::Symbol { symbol: symbol.to_owned(), reason };
     if !(Kind::TRADE.0..=Kind::ASK.0).contains(&tick.kind.0) {
         no_text("kind", tick.kind.0.to_string())
     } else if tick.side.0 > Side::SELL.0 {

@@ -104,7 +104,7 @@ impl TardisCsv {
             set_exchange(exchange, &mut self.exchange, &mut self.market)?;
         }
         let id = self.symbols.id(symbol, Some(&self.market), out);
-        let id = id.map_err(|problem| BadField::new("symbol", problem))?;
+        let id = id.map_err(|reason| BadField::new("symbol", reason))?;
         row.push(ts_event, ts_recv, id, out);
         Ok(())
     }
@@ -119,8 +119,8 @@ fn set_exchange(exchange: &[u8], known: &mut Vec<u8>, market: &mut String) -> Re
         return Err(BadField::new("exchange", "is empty or longer than 256 bytes"));
     }
     if !known.is_empty() {
-        let problem = format!("is {name}, and {market} before; give each exchange a file of its own");
-        return Err(BadField::new("exchange", problem));
+        let reason = format!("is {name}, and {market} before; give each exchange a file of its own");
+        return Err(BadField::new("exchange", reason));
     }
     known.extend_from_slice(exchange);
     name.clone_into(market);

@@ -32,7 +32,7 @@ pub fn refused(name: &str, error: TicksFileError) -> ReadError {
         TicksFileError::Io(source) => ReadError::Io { file: name.to_owned(), doing: "mapping it", source },
         other => ReadError::Format {
             file: name.to_owned(),
-            problem: other.to_string(),
+            reason: other.to_string(),
             advice: "`orchard convert SOURCE OUT.ticks` writes such files".to_owned(),
         },
     }

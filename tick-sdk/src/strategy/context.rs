@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::signal::{Signal, Wanted};
+use crate::signal::{Signal, TargetPosition};
 use crate::{Kind, Tick, UNDEFINED_PRICE};
 
 /// Handed to a strategy with each tick, timer and end of run.
@@ -30,26 +30,26 @@ impl Context<'_> {
     /// Wants to be one unit long from now on; `price` in 1e-9 of the quote unit.
     #[inline]
     pub fn buy(&mut self, price: i64) {
-        self.signal(Wanted::Buy, price);
+        self.signal(TargetPosition::Long, price);
     }
 
     /// Wants to be one unit short from now on.
     #[inline]
     pub fn sell(&mut self, price: i64) {
-        self.signal(Wanted::Sell, price);
+        self.signal(TargetPosition::Short, price);
     }
 
     /// Wants no position from now on.
     #[inline]
     pub fn flat(&mut self, price: i64) {
-        self.signal(Wanted::Flat, price);
+        self.signal(TargetPosition::Flat, price);
     }
 
     /// Wants this position in the causing tick's instrument (at the end of a run: in the key's
     /// first one).
     #[cold]
     #[inline(never)]
-    pub fn signal(&mut self, side: Wanted, price: i64) {
+    pub fn signal(&mut self, side: TargetPosition, price: i64) {
         self.emit(self.tick.instrument, side, price);
     }
 
@@ -60,13 +60,13 @@ impl Context<'_> {
     /// [`Key::members`]: crate::Key::members
     #[cold]
     #[inline(never)]
-    pub fn signal_on(&mut self, member: usize, side: Wanted, price: i64) {
+    pub fn signal_on(&mut self, member: usize, side: TargetPosition, price: i64) {
         let (slot, _) = self.place();
         match self.lane.keys[slot as usize].ids.get(member) {
             Some(&id) if id != u32::MAX => self.emit(id, side, price),
             _ => {
-                let problem = format!("it signals on member {member} of its group, which has had no tick");
-                self.lane.fail(slot, problem);
+                let reason = format!("it signals on member {member} of its group, which has had no tick");
+                self.lane.fail(slot, reason);
             }
         }
     }
@@ -101,14 +101,14 @@ impl Context<'_> {
         let (slot, _) = self.place();
         match self.timer {
             Some(now) if at <= now => {
-                let problem = format!("its timer sets a timer for {at}, which is not after its own time");
-                self.lane.fail(slot, problem);
+                let reason = format!("its timer sets a timer for {at}, which is not after its own time");
+                self.lane.fail(slot, reason);
             }
             _ => self.lane.set_timer(slot, at),
         }
     }
 
-    fn emit(&mut self, instrument: u32, side: Wanted, price: i64) {
+    fn emit(&mut self, instrument: u32, side: TargetPosition, price: i64) {
         let ts_event = self.timer.unwrap_or(self.tick.ts_event);
         self.lane.emit(ts_event, self.tick.ts_recv, self.seq, instrument, side, price);
     }
@@ -173,7 +173,15 @@ impl LaneParts {
     /// More pending timers than this for one key are a mistake.
     const TIMERS: usize = 256;
 
-    fn emit(&mut self, ts_event: u64, ts_recv: u64, seq: u64, instrument: u32, side: Wanted, price: i64) {
+    fn emit(
+        &mut self,
+        ts_event: u64,
+        ts_recv: u64,
+        seq: u64,
+        instrument: u32,
+        side: TargetPosition,
+        price: i64,
+    ) {
         if seq < self.suppress_below {
             return;
         }
@@ -224,7 +232,7 @@ impl LaneParts {
     }
 
     #[cold]
-    fn fail(&mut self, slot: u32, problem: String) {
-        self.mistake.get_or_insert((slot, problem));
+    fn fail(&mut self, slot: u32, reason: String) {
+        self.mistake.get_or_insert((slot, reason));
     }
 }

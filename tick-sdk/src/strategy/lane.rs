@@ -67,20 +67,20 @@ pub enum LaneError {
         known: u32,
     },
     /// The strategy made a mistake, or refuses a key.
-    #[error("key {key}: {problem}")]
+    #[error("key {key}: {reason}")]
     Strategy {
         /// The key, where it is known.
         key: String,
         /// What is wrong.
-        problem: String,
+        reason: String,
     },
     /// Stored state that cannot be read, or state that cannot be stored.
-    #[error("state of key {key}: {problem}\n  start afresh with another --state")]
+    #[error("state of key {key}: {reason}\n  start afresh with another --state")]
     State {
         /// The key.
         key: String,
         /// What is wrong.
-        problem: String,
+        reason: String,
     },
 }
 
@@ -120,7 +120,7 @@ impl<S: Strategy> TypedLane<S> {
             return Ok(*slot);
         }
         let strategy = S::new(&self.params, &Key { name, members })
-            .map_err(|problem| LaneError::Strategy { key: name.to_owned(), problem })?;
+            .map_err(|reason| LaneError::Strategy { key: name.to_owned(), reason })?;
         let slot = self.slots.len() as u32;
         self.slots.push(Slot { strategy, touched: 0 });
         self.parts.keys.push(KeyEntry { name: name.to_owned(), ids: vec![u32::MAX; members.len()] });
@@ -148,9 +148,9 @@ impl<S: Strategy> TypedLane<S> {
     /// What the strategy did wrong since it was asked last; its signals since are not to be used.
     fn outcome(&mut self) -> Result<(), LaneError> {
         match self.parts.mistake.take() {
-            Some((slot, problem)) => {
+            Some((slot, reason)) => {
                 let key = self.parts.keys.get(slot as usize).map_or_else(String::new, |key| key.name.clone());
-                Err(LaneError::Strategy { key, problem })
+                Err(LaneError::Strategy { key, reason })
             }
             None => Ok(()),
         }
@@ -186,8 +186,8 @@ impl<S: Strategy> Lane for TypedLane<S> {
         let place = self.place_of(symbol, key)?;
         if let Some((slot, member)) = place {
             if S::SCOPE == Scope::Instrument && slot != id {
-                let problem = format!("the symbol has two ids in one shard, {slot} and {id}");
-                return Err(LaneError::Strategy { key: symbol.to_owned(), problem });
+                let reason = format!("the symbol has two ids in one shard, {slot} and {id}");
+                return Err(LaneError::Strategy { key: symbol.to_owned(), reason });
             }
             self.parts.keys[slot as usize].ids[member as usize] = id;
         }
@@ -253,14 +253,14 @@ impl<S: Strategy> Lane for TypedLane<S> {
             let books = known.map(|&id| (id, self.parts.books[id as usize].0)).collect();
             let stored = Stored { strategy: &slot.strategy, timers: self.parts.timers(id), books };
             let bytes = postcard::to_stdvec(&stored)
-                .map_err(|error| LaneError::State { key: key.name.clone(), problem: error.to_string() })?;
+                .map_err(|error| LaneError::State { key: key.name.clone(), reason: error.to_string() })?;
             visit(&key.name, bytes);
         }
         Ok(())
     }
 
     fn restore(&mut self, key: &str, stored: &[u8]) -> Result<(), LaneError> {
-        let damaged = |problem: String| LaneError::State { key: key.to_owned(), problem };
+        let damaged = |reason: String| LaneError::State { key: key.to_owned(), reason };
         let slot =
             *self.by_name.get(key).ok_or_else(|| damaged("the key is not in the dictionary".to_owned()))?;
         let stored: Stored<S> = postcard::from_bytes(stored).map_err(|error| damaged(error.to_string()))?;

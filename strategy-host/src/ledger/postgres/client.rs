@@ -52,7 +52,7 @@ pub(super) struct Client {
 impl Client {
     /// Connects to nothing yet.
     pub(super) fn new(url: &str) -> Result<Self, LedgerError> {
-        let address = |error: sqlx::Error| LedgerError::Address { problem: problem_of_address(&error) };
+        let address = |error: sqlx::Error| LedgerError::Address { reason: problem_of_address(&error) };
         let options = url.parse::<PgConnectOptions>().map_err(address)?.disable_statement_logging();
         let place = place_of(&options);
         let runtime = Builder::new_current_thread().enable_all().build();
@@ -141,8 +141,8 @@ async fn connect(options: &PgConnectOptions, ledger: Option<&str>) -> sqlx::Resu
         let sql = "SELECT id FROM orchard.ledger";
         let found: String = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
         if found != expected {
-            let problem = "the database was replaced by another ledger: stop, and start again";
-            return Err(sqlx::Error::Configuration(problem.into()));
+            let reason = "the database was replaced by another ledger: stop, and start again";
+            return Err(sqlx::Error::Configuration(reason.into()));
         }
     }
     Ok(connection)

@@ -6,7 +6,7 @@ use std::thread;
 use sqlx::Row;
 use tick_feed::NewInstrument;
 use tick_sdk::signal::encode_signals;
-use tick_sdk::{RunId, Signal, UNDEFINED_PRICE, Wanted};
+use tick_sdk::{RunId, Signal, TargetPosition, UNDEFINED_PRICE};
 
 use super::PostgresLedger;
 use crate::ledger::{Commit, LaneId, Ledger, LedgerError};
@@ -223,7 +223,7 @@ fn sql_readers_see_the_signals_that_were_committed() {
             let number = |column: usize| row.get::<i64, _>(column);
             let symbol: String = row.get(4);
             let named = instruments.iter().position(|instrument| *instrument == symbol);
-            let sides = [Wanted::Flat, Wanted::Buy, Wanted::Sell];
+            let sides = [TargetPosition::Flat, TargetPosition::Long, TargetPosition::Short];
             let book = |column: usize| row.get::<Option<i64>, _>(column).unwrap_or(UNDEFINED_PRICE);
             Signal {
                 seq: number(2) as u64,
@@ -267,7 +267,8 @@ fn signals(seed: u64, count: usize) -> Vec<Signal> {
             instrument: (number() % 3) as u32,
             ts_recv: number() as u64,
             ts_event: number() as u64,
-            side: [Wanted::Flat, Wanted::Buy, Wanted::Sell][(number() % 3) as usize],
+            side: [TargetPosition::Flat, TargetPosition::Long, TargetPosition::Short]
+                [(number() % 3) as usize],
             price: sided(number()),
             bid: if number() % 4 == 0 { UNDEFINED_PRICE } else { sided(number()) },
             ask: if number() % 4 == 0 { UNDEFINED_PRICE } else { sided(number()) },

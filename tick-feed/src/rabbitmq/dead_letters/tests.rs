@@ -134,7 +134,7 @@ fn one_whose_queue_is_gone_stays() {
     feed.bury(&[gone.clone(), nowhere.clone()]);
     let taken = feed.take(MAX_TAKEN);
     let error = taken.requeue(1).unwrap_err();
-    assert!(matches!(error, DeadLetterError::Refused { number: 1, problem: "is not there", .. }), "{error}");
+    assert!(matches!(error, DeadLetterError::Refused { number: 1, reason: "is not there", .. }), "{error}");
     assert!(matches!(taken.requeue(2), Err(DeadLetterError::NoQueue { number: 2 })));
     taken.close().unwrap();
     let taken = feed.take(MAX_TAKEN);

@@ -151,8 +151,8 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn lost(&self, problem: &str) -> BrokerError {
-        BrokerError::Lost { url: self.url.to_string(), problem: problem.to_owned() }
+    fn lost(&self, reason: &str) -> BrokerError {
+        BrokerError::Lost { url: self.url.to_string(), reason: reason.to_owned() }
     }
 
     /// What a host says; what is of another run, or of another version, is not for us.
@@ -259,7 +259,7 @@ async fn own(shared: &Shared, url: &BrokerUrl, connection: &Connection) -> Resul
             Err(error) => return Err(error.into()),
         }
         if shared.is_stopping() {
-            return Err(BrokerError::Lost { url: url.to_string(), problem: "it stops".to_owned() }.into());
+            return Err(BrokerError::Lost { url: url.to_string(), reason: "it stops".to_owned() }.into());
         }
     }
 }

@@ -66,7 +66,7 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
         if is_final(&error, was_ready, &shared) {
             return shared.fail(error);
         }
-        *lock(&node.problem) = Some(error.to_string());
+        *lock(&node.reason) = Some(error.to_string());
         shared.tell();
         turn += 1;
         tokio::select! {
@@ -141,7 +141,7 @@ impl<'a> Session<'a> {
         };
         session.bind().await?;
         backoff.reset();
-        *lock(&session.node.problem) = None;
+        *lock(&session.node.reason) = None;
         session.node.ready.store(true, Ordering::Release);
         shared.tell();
         session.publish().await?;
@@ -206,8 +206,8 @@ impl<'a> Session<'a> {
         }
         self.connection.beat()?;
         if !self.declarations.status().connected() {
-            let problem = "the broker closed it".to_owned();
-            return Err(BrokerError::Lost { url: self.url.to_string(), problem }.into());
+            let reason = "the broker closed it".to_owned();
+            return Err(BrokerError::Lost { url: self.url.to_string(), reason }.into());
         }
         if is_blocked || self.shared.is_stopping() {
             return Ok(());

@@ -61,7 +61,7 @@ pub(super) fn hand_over(shared: &Shared, stream: &Stream, frame: Arc<Frame>) -> 
             return Err(TransportError::Closed);
         }
         if stream.set_back.load(Ordering::Acquire) {
-            return Err(TransportError::SetBack);
+            return Err(TransportError::Rewound);
         }
         if stream.is_over() {
             return Ok(());

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use super::catch_up::CatchUp;
 use super::strategies::Strategies;
-use super::window::{SetBack, Window};
+use super::window::{Rewound, Window};
 use super::{FIRST_CONNECTION, PublishError, PublisherPlan, ShardStart};
 use crate::budget::{TokenBucket, place_shards};
 use crate::rabbitmq::control::Control;
@@ -105,7 +105,7 @@ pub(super) struct Node {
     pub(super) ready: AtomicBool,
     pub(super) is_blocked: AtomicBool,
     /// Why frames do not go out.
-    pub(super) problem: Mutex<Option<String>>,
+    pub(super) reason: Mutex<Option<String>>,
     /// Why hosts are not heard.
     pub(super) control_problem: Mutex<Option<String>>,
     /// Dictionaries that are asked for: strategy and shard.
@@ -200,7 +200,7 @@ impl Shared {
             blocked_ns: AtomicU64::new(0),
             ready: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
-            problem: Mutex::new(None),
+            reason: Mutex::new(None),
             control_problem: Mutex::new(None),
             dictionaries: Mutex::new(BTreeSet::new()),
         };
@@ -275,10 +275,10 @@ impl Shared {
         let node = &self.nodes[stream.node];
         node.confirmed(before - sending.window.unconfirmed_bytes());
         match set_back {
-            SetBack::Covered => return,
-            SetBack::Again => {}
+            Rewound::Covered => return,
+            Rewound::Again => {}
             // While the stream is locked: the feed must not put a frame behind the gap.
-            SetBack::Deep => stream.set_back.store(true, Ordering::Release),
+            Rewound::Deep => stream.set_back.store(true, Ordering::Release),
         }
         drop(sending);
         stream.changed.notify_all();
@@ -379,8 +379,8 @@ impl Shared {
         while !self.nodes.iter().all(|node| node.ready.load(Ordering::Acquire)) {
             self.failure()?;
             if self.now() > patience {
-                let problem = self.nodes.iter().find_map(|node| lock(&node.problem).clone());
-                return Err(PublishError::Thread(problem.unwrap_or_else(|| "it does not begin".to_owned())));
+                let reason = self.nodes.iter().find_map(|node| lock(&node.reason).clone());
+                return Err(PublishError::Thread(reason.unwrap_or_else(|| "it does not begin".to_owned())));
             }
             self.wait_for_news(Duration::from_millis(100));
         }

@@ -40,7 +40,7 @@ pub struct NodeSnapshot {
     /// For how long the broker took nothing, for want of memory or disk.
     pub blocked: Duration,
     /// Why nothing goes there at the moment.
-    pub problem: Option<String>,
+    pub reason: Option<String>,
 }
 
 /// How one shard stands.
@@ -86,7 +86,7 @@ impl Shared {
             resent: node.resent.load(Ordering::Relaxed),
             in_flight: node.in_flight.load(Ordering::Relaxed),
             blocked: Duration::from_nanos(node.blocked_ns.load(Ordering::Relaxed)),
-            problem: lock(&node.problem).clone().or_else(|| lock(&node.control_problem).clone()),
+            reason: lock(&node.reason).clone().or_else(|| lock(&node.control_problem).clone()),
         }
     }
 
@@ -94,7 +94,7 @@ impl Shared {
         let node = &self.nodes[stream.node];
         let of_node = || match node.is_blocked.load(Ordering::Relaxed) {
             true => Some("the broker is short of memory or disk, and takes nothing".to_owned()),
-            false => lock(&node.problem)
+            false => lock(&node.reason)
                 .as_ref()
                 .map(|_| format!("broker {} is away", self.plan.brokers[stream.node])),
         };

@@ -80,7 +80,7 @@ fn feed_always(run: RunId, publisher: &Publisher, passes: &AtomicU64) {
     loop {
         match pass(run, &publisher.restart(), &publisher.frames()) {
             Ok(()) => {}
-            Err(TransportError::SetBack) => continue,
+            Err(TransportError::Rewound) => continue,
             Err(_) => return,
         }
         passes.fetch_add(1, Ordering::SeqCst);

@@ -91,7 +91,7 @@ pub struct Outgoing {
 
 /// What came of the wish to send again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SetBack {
+pub enum Rewound {
     /// It goes out again from there.
     Again,
     /// A later attempt than the one that showed the loss covers it, or it was not yet sent.
@@ -188,12 +188,12 @@ impl Window {
     }
 
     /// Ticks from `seq` on are missing at the other end, as a frame of attempt `seen` showed.
-    pub fn set_back(&mut self, seq: u64, seen: u32) -> SetBack {
+    pub fn set_back(&mut self, seq: u64, seen: u32) -> Rewound {
         let covered = self.is_covered(seq, seen);
         if covered || seq >= self.published() {
             // The end of the run has no tick of its own, and can be missing alone.
             if covered || seq != self.position || !self.ended || self.next < self.entries.len() {
-                return SetBack::Covered;
+                return Rewound::Covered;
             }
         }
         let holds = |entry: &Entry| {
@@ -203,11 +203,11 @@ impl Window {
         match index.filter(|index| self.entries[*index].frame.header.first_seq <= seq) {
             Some(index) => {
                 self.go_back_to(index);
-                SetBack::Again
+                Rewound::Again
             }
             None => {
                 self.begin_at(seq);
-                SetBack::Deep
+                Rewound::Deep
             }
         }
     }

@@ -65,8 +65,8 @@ async fn serve(
                 }
                 Some(Err(error)) => return Err(url.failed(&error)),
                 None => {
-                    let problem = "its control queue was deleted".to_owned();
-                    return Err(BrokerError::Lost { url: url.to_string(), problem });
+                    let reason = "its control queue was deleted".to_owned();
+                    return Err(BrokerError::Lost { url: url.to_string(), reason });
                 }
             },
             control = outbox.recv() => {

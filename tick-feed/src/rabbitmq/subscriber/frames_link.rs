@@ -224,7 +224,7 @@ impl FramesLink {
                 }
             }
             (ShardCommand::Widen, State::Open { channel, .. }) => {
-                shard.prefetch.widen();
+                shard.prefetch.grow_prefetch();
                 shard.close(connection, channel, Then::Again { at: Instant::now() });
             }
             (ShardCommand::Release, State::Open { channel, .. } | State::Closing { channel, .. }) => {
@@ -260,11 +260,11 @@ impl FramesLink {
                 self.forward(connection, FromBroker::Opened { shard: number, link }).await?;
             }
             (Received::Method { method: AMQPClass::Basic(Cancel(_)), .. }, State::Open { channel, .. }) => {
-                let problem =
+                let reason =
                     format!("queue {} was deleted or has moved: its consumer was cancelled", shard.queue);
                 let at = Instant::now() + shard.backoff.next_wait();
                 shard.close(Some(&mut *connection), channel, Then::Again { at });
-                self.context.shared.lost(problem);
+                self.context.shared.lost(reason);
             }
             (Received::Method { method: AMQPClass::Channel(Close(close)), .. }, State::Open { .. }) => {
                 shard.state = State::Waiting { until: Instant::now() + shard.backoff.next_wait() };

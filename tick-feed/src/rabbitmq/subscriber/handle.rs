@@ -139,8 +139,8 @@ pub(super) fn start(
     let runtime = match subscription.brokers.first() {
         Some(url) => url.event_loop()?,
         None => {
-            let problem = "no broker is named".to_owned();
-            return Err(BrokerError::Url { url: String::new(), problem });
+            let reason = "no broker is named".to_owned();
+            return Err(BrokerError::Url { url: String::new(), reason });
         }
     };
     let context = Arc::new(Context::new(subscription, shared.clone(), buffers, to_worker));
@@ -167,7 +167,7 @@ pub(super) fn start(
         Ok(Err(error)) => Err(error),
         Err(_) => Err(BrokerError::Other {
             url: "of this feed".to_owned(),
-            problem: "the thread that talks with it has failed".to_owned(),
+            reason: "the thread that talks with it has failed".to_owned(),
         }),
     }
 }

@@ -27,7 +27,7 @@ impl Prefetch {
     }
 
     /// Twice as many.
-    pub(super) fn widen(&mut self) {
+    pub(super) fn grow_prefetch(&mut self) {
         self.0 = self.0.saturating_mul(2);
     }
 }
@@ -47,9 +47,9 @@ mod tests {
     #[test]
     fn it_widens_up_to_what_the_protocol_can_say() {
         let mut prefetch = Prefetch::new(1, 64 << 20);
-        prefetch.widen();
+        prefetch.grow_prefetch();
         assert_eq!(prefetch.count(), 2 * FEWEST_FRAMES);
-        (0..40).for_each(|_| prefetch.widen());
+        (0..40).for_each(|_| prefetch.grow_prefetch());
         assert_eq!(prefetch.count(), u16::MAX);
     }
 }

@@ -246,8 +246,8 @@ fn requests_reach_the_ingester_and_its_word_the_subscriber() {
     feed.publish(&frame(run, 0, 5, 1, FrameFlags::TICKS));
     let (_, receipt) = next_frame(&mut subscriber);
     subscriber.discard(receipt);
-    subscriber.ask_again(0, 0, 3);
-    subscriber.ask_dictionary(0);
+    subscriber.request_resend(0, 0, 3);
+    subscriber.request_dictionary(0);
     let strategy = || "apple".to_owned();
     let asked = Control::Resend { run, strategy: strategy(), shard: 0, from_seq: 0, attempt: 3 };
     assert_eq!(listening.next(), asked);

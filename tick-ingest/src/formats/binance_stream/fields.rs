@@ -271,8 +271,8 @@ impl Fields {
 }
 
 #[cold]
-fn bad(field: &'static str, problem: &'static str) -> Stop {
-    Stop::Bad(Box::new(BadField::new(field, problem)))
+fn bad(field: &'static str, reason: &'static str) -> Stop {
+    Stop::Bad(Box::new(BadField::new(field, reason)))
 }
 
 #[cold]

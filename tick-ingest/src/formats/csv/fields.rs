@@ -303,14 +303,14 @@ mod tests {
         assert_eq!(split(br#""a,b",c,"d""e",,"""#, 4).unwrap_err().field, "line");
         assert_eq!(split(br#""a,b",c,"d""e","#, 4).unwrap(), [&b"a,b"[..], b"c", b"d\"e", b""]);
         assert_eq!(split(br#"5" pipe,x"#, 2).unwrap(), [&b"5\" pipe"[..], b"x"]);
-        assert!(split(br#""a"b,c"#, 2).unwrap_err().problem.contains("behind a closing quote"));
+        assert!(split(br#""a"b,c"#, 2).unwrap_err().reason.contains("behind a closing quote"));
     }
 
     #[test]
     fn says_how_many_fields_there_should_be() {
-        assert_eq!(split(b"a,b", 3).unwrap_err().problem, "has 2 instead of 3 fields");
-        assert_eq!(split(b"a,b,c,d", 3).unwrap_err().problem, "has 4 instead of 3 fields");
-        assert_eq!(split(b"", 2).unwrap_err().problem, "has 1 instead of 2 fields");
+        assert_eq!(split(b"a,b", 3).unwrap_err().reason, "has 2 instead of 3 fields");
+        assert_eq!(split(b"a,b,c,d", 3).unwrap_err().reason, "has 4 instead of 3 fields");
+        assert_eq!(split(b"", 2).unwrap_err().reason, "has 1 instead of 2 fields");
     }
 
     proptest! {

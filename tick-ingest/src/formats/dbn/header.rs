@@ -35,8 +35,8 @@ pub(super) fn read(file: &str, input: &mut dyn Read) -> Result<(Metadata, u64), 
     }
     let length = u32::from_le_bytes(length) as usize;
     if length > HEADER {
-        let problem = format!("has a header of {length} bytes, and {HEADER} are allowed");
-        return Err(format_error(file, &problem, "it is damaged, or has to be split by symbols"));
+        let reason = format!("has a header of {length} bytes, and {HEADER} are allowed");
+        return Err(format_error(file, &reason, "it is damaged, or has to be split by symbols"));
     }
     let mut decoder = DbnFsm::builder()
         .upgrade_policy(VersionUpgradePolicy::AsIs)
@@ -70,6 +70,6 @@ pub(super) fn damaged(file: &str, error: &dyn std::fmt::Display) -> ReadError {
 }
 
 /// An error about the file as a whole.
-pub(super) fn format_error(file: &str, problem: &str, advice: &str) -> ReadError {
-    ReadError::Format { file: file.to_owned(), problem: problem.to_owned(), advice: advice.to_owned() }
+pub(super) fn format_error(file: &str, reason: &str, advice: &str) -> ReadError {
+    ReadError::Format { file: file.to_owned(), reason: reason.to_owned(), advice: advice.to_owned() }
 }

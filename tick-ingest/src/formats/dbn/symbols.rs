@@ -79,7 +79,7 @@ impl Symbols {
         let id = self
             .ids
             .id(symbol.as_bytes(), self.market.as_deref(), out)
-            .map_err(|problem| format!("has an instrument_id {instrument} whose symbol {problem}"))?;
+            .map_err(|reason| format!("has an instrument_id {instrument} whose symbol {reason}"))?;
         self.resolved[instrument as usize % RESOLVED] = Resolved { instrument, id, from, until };
         Ok(id)
     }

@@ -51,7 +51,7 @@ impl Session<'_> {
 
     /// A session that has had so many passes of late strategies begins anew.
     fn out_of_channels(&self) -> BrokerError {
-        BrokerError::Lost { url: self.url.to_string(), problem: "it has no more channels".to_owned() }
+        BrokerError::Lost { url: self.url.to_string(), reason: "it has no more channels".to_owned() }
     }
 
     /// Brings one queue to what is wanted of it. The broker has answered before the next frame goes out;

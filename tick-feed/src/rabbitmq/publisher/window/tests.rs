@@ -238,13 +238,13 @@ fn filled(frames: u64) -> (Window, Vec<Outgoing>) {
 #[test]
 fn several_who_miss_the_same_cost_one_resend() {
     let (mut window, _) = filled(4);
-    assert_eq!(window.set_back(15, 3), SetBack::Again);
+    assert_eq!(window.set_back(15, 3), Rewound::Again);
     assert_eq!((window.published(), window.attempt()), (10, 4));
-    assert_eq!(window.set_back(15, 3), SetBack::Covered);
-    assert_eq!(window.set_back(12, 3), SetBack::Covered);
+    assert_eq!(window.set_back(15, 3), Rewound::Covered);
+    assert_eq!(window.set_back(12, 3), Rewound::Covered);
     while window.take_next(Duration::ZERO).is_some() {}
-    assert_eq!(window.set_back(30, 3), SetBack::Covered);
-    assert_eq!(window.set_back(5, 3), SetBack::Again, "the later attempt began behind it");
+    assert_eq!(window.set_back(30, 3), Rewound::Covered);
+    assert_eq!(window.set_back(5, 3), Rewound::Again, "the later attempt began behind it");
     assert_eq!(window.published(), 0);
 }
 
@@ -264,8 +264,8 @@ fn a_request_that_comes_late_is_covered_by_any_attempt_since() {
         .for_each(|outgoing| window.confirm(outgoing.ticket));
     window.lost();
     assert_eq!(window.attempt(), 5);
-    assert_eq!(window.set_back(10, 3), SetBack::Covered);
-    assert_eq!(window.set_back(5, 3), SetBack::Deep, "no attempt since began there");
+    assert_eq!(window.set_back(10, 3), Rewound::Covered);
+    assert_eq!(window.set_back(5, 3), Rewound::Deep, "no attempt since began there");
 }
 
 #[test]
@@ -273,11 +273,11 @@ fn what_left_the_window_has_to_enter_again() {
     let (mut window, sent) = filled(4);
     sent[..2].iter().for_each(|outgoing| window.confirm(outgoing.ticket));
     assert_eq!(window.confirmed(), 20);
-    assert_eq!(window.set_back(15, 3), SetBack::Deep);
+    assert_eq!(window.set_back(15, 3), Rewound::Deep);
     assert_eq!((window.position(), window.published(), window.held_bytes()), (15, 15, 0));
     window.confirm(sent[3].ticket);
     assert_eq!(window.confirmed(), 15, "a confirm from before counts for nothing");
-    assert_eq!(window.set_back(15, 3), SetBack::Covered);
+    assert_eq!(window.set_back(15, 3), Rewound::Covered);
 }
 
 #[test]
