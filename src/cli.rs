@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::replay;
 use crate::ended::{Ended, UsageError};
 #[cfg(not(feature = "rabbitmq"))]
 use crate::not_built_in;
-use crate::{convert, generate, info, new, replay, strategy_list};
+use crate::{convert, generate, info, new, strategy_list};
 #[cfg(feature = "rabbitmq")]
 use crate::{dead_letters, ingest, plan, run, status, verify};
 

@@ -9,11 +9,11 @@ use anyhow::{Context, Result};
 use tick_feed::rabbitmq::publisher::{Snapshot, StrategyProgress, UNCONFIRMED_BYTES};
 use tick_feed::rabbitmq::{Publisher, PublisherPlan};
 use tick_ingest::feed::{FeedControl, FeedPlan, Gather, SourceSpec};
+use tick_ingest::manifest::{self, Described};
 use tick_sdk::Groups;
 
+use crate::commands::replay::{read_groups, sources};
 use crate::ended::Ended;
-use crate::manifest::{self, Described};
-use crate::replay::{read_groups, sources};
 use crate::sources::on_interrupt;
 
 mod args;
@@ -36,9 +36,9 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
     let (groups, groups_text) = read_groups(args.groups.as_deref())?;
     let specs = sources(&args.sources, &args.market)?;
     let described = Described {
-        sources: &args.sources,
-        selection: &args.selection,
-        specs: &specs,
+        sources: &specs,
+        read: &args.sources.read_options(),
+        selection: &args.selection.selection(&args.sources)?,
         shards: args.shards,
         groups: &groups_text,
         is_logged: log::is_needed(&specs)?,

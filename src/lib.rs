@@ -9,6 +9,7 @@
 #[cfg(feature = "rabbitmq")]
 mod budget;
 mod cli;
+mod commands;
 mod convert;
 #[cfg(feature = "rabbitmq")]
 mod dead_letters;
@@ -18,13 +19,13 @@ mod generate;
 mod info;
 #[cfg(feature = "rabbitmq")]
 mod ingest;
-mod manifest;
 mod new;
 #[cfg(not(feature = "rabbitmq"))]
 mod not_built_in;
 #[cfg(feature = "rabbitmq")]
 mod plan;
-mod replay;
+mod progress_display;
+pub mod replay;
 pub mod report;
 #[cfg(feature = "rabbitmq")]
 mod run;

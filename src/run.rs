@@ -12,8 +12,8 @@ use tick_feed::rabbitmq::{Control, FeedState, Subscriber, SubscriberHandle, Subs
 use tick_feed::run::Manifest;
 use tick_sdk::{Groups, RunId};
 
+use crate::commands::replay::{expect_groups, strategies};
 use crate::ended::{Ended, UsageError};
-use crate::replay::strategy_spec;
 use crate::sources::on_interrupt;
 
 mod args;
@@ -83,7 +83,7 @@ struct Session<'a> {
 }
 
 fn instance(args: &RunArgs) -> Result<Instance> {
-    let mut instances = strategy_spec::parse(std::slice::from_ref(&args.strategy))?;
+    let mut instances = strategies(std::slice::from_ref(&args.strategy))?;
     let Some(mut instance) = instances.pop().filter(|_| instances.is_empty()) else {
         return Err(
             UsageError("--strategy: one strategy a process; start another for each".to_owned()).into()
@@ -148,7 +148,7 @@ impl<'a> Session<'a> {
 
     fn groups(&self) -> Result<Arc<Groups>> {
         let groups: Groups = self.state.groups.parse().context("the groups that the ingester gives")?;
-        strategy_spec::expect_groups(std::slice::from_ref(&self.instance), &groups)?;
+        expect_groups(std::slice::from_ref(&self.instance), &groups)?;
         Ok(Arc::new(groups))
     }
 

@@ -92,18 +92,6 @@ impl SourceArgs {
             ..ReadOptions::default()
         }
     }
-
-    /// The options that decide which ticks exist, by name, for a run's manifest.
-    pub(crate) fn manifest(&self) -> Vec<(String, String)> {
-        let mut entries = vec![
-            ("--symbol".to_owned(), self.symbol.clone().unwrap_or_default()),
-            ("--map".to_owned(), self.map.as_ref().map(ToString::to_string).unwrap_or_default()),
-            ("--on-bad-line".to_owned(), format!("{:?}", self.on_bad_line).to_lowercase()),
-        ];
-        let prefixes = self.prefix.iter().enumerate();
-        entries.extend(prefixes.map(|(place, prefix)| (format!("--prefix {}", place + 1), prefix.clone())));
-        entries
-    }
 }
 
 impl SelectionArgs {
@@ -126,22 +114,6 @@ impl SelectionArgs {
             repeats: self.repeats,
             reorder_ns: self.reorder,
         })
-    }
-
-    /// The options that decide which ticks exist, by name, for a run's manifest.
-    pub(crate) fn manifest(&self) -> Vec<(String, String)> {
-        let mut symbols = self.symbols.clone();
-        symbols.sort();
-        let time = |time: Option<u64>| time.map_or_else(|| "none".to_owned(), |time| time.to_string());
-        [
-            ("--symbols", symbols.join(",")),
-            ("--from", time(self.from)),
-            ("--to", time(self.to)),
-            ("--loop", self.repeats.to_string()),
-            ("--reorder", format!("{} ns", self.reorder)),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
     }
 }
 

@@ -11,7 +11,8 @@ use tick_ingest::ReadOptions;
 use tick_ingest::feed::{FeedControl, Merged, SourceSpec, TickSelection};
 
 use crate::ended::{Ended, UsageError};
-use crate::replay::progress::{Progress, Total};
+use crate::progress_display::ProgressThread;
+use crate::replay::Total;
 
 mod encode;
 mod file;
@@ -89,7 +90,8 @@ pub(crate) fn write_ticks(input: &TickInput, output: &str, args: &OutputArgs) ->
     let (bytes, tally) = {
         let control = Arc::new(FeedControl::default());
         let total = Total::of(&input.sources, input.selection.repeats)?;
-        let _progress = Progress::start(control.clone(), input.read.read_bytes.clone(), total, args.quiet);
+        let _progress =
+            ProgressThread::start(control.clone(), input.read.read_bytes.clone(), total, args.quiet);
         encode(&mut merged, format, file, &control, output)?
     };
     let counts = merged.counts();

@@ -60,7 +60,7 @@ fn facts(survey: &Survey) -> String {
         line("Order", order(survey.late.as_ref()));
     }
     line("Skipped", skipped(&survey.counts));
-    line("Bad lines", thousands(survey.counts.bad_lines));
+    line("Malformed", counted(survey.counts.bad_lines, "line"));
     if survey.counts.saturated_sizes > 0 {
         let sizes = counted(survey.counts.saturated_sizes, "size");
         line("Sizes", format!("{sizes} above what a tick can hold"));

@@ -11,8 +11,8 @@ use tick_sdk::names::InvalidName;
 use tick_sdk::quantity::{parse_bytes, parse_duration};
 use tick_sdk::{FeedName, StrategyName};
 
+use crate::commands::replay::{ClockArgs, GeneratedArgs};
 use crate::ended::UsageError;
-use crate::replay::{ClockArgs, GeneratedArgs};
 use crate::sources::{SelectionArgs, SourceArgs};
 
 /// Options of `orchard ingest`.

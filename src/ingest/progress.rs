@@ -155,7 +155,7 @@ impl Summary<'_> {
         let seconds = elapsed.as_secs_f64();
         line("Ticks", format!("{} published", thousands(published(snapshot))));
         line("Skipped", skipped(self.counts));
-        line("Bad lines", thousands(self.counts.bad_lines));
+        line("Malformed", counted(self.counts.bad_lines, "line"));
         line("Speed", format!("{} ticks/s ({seconds:.3} s)", thousands(rate)));
         for node in &snapshot.nodes {
             let frames = node.frames.max(1);

@@ -2,102 +2,54 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
 use strategy_host::host::{HostReport, LaneCounts, Timing};
-use strategy_host::ledger::{LaneId, Ledger, NamedSignal, OpenedRun};
+use strategy_host::ledger::{LaneId, NamedSignal, OpenedRun, OrderedSignals};
 use strategy_host::market::{Instrument, Market, Marks};
-use strategy_host::paper::{PaperAccount, PaperResults};
-use tick_ingest::feed::FeedReport;
+use strategy_host::paper::{PaperAccount, PaperResults, PaperRules};
+use tick_ingest::feed::{FeedReport, SourceSpec};
+use tick_sdk::RunId;
 
-use super::ReplayArgs;
+use super::signals::SignalSink;
+use super::{ReplayError, ReplayPlan};
 use crate::report::{InstrumentMarks, Latency, MarksSample, ReportData, RunFacts};
 
 /// A replay's results.
-pub(super) struct Outcome {
-    pub(super) opened: OpenedRun,
+#[derive(Debug)]
+pub struct ReplayOutcome {
+    /// The run's id.
+    pub run: RunId,
+    /// Whether the ledger had the run already.
+    pub resumed: bool,
     /// Whether its ledger is kept, so that it can be resumed.
-    pub(super) kept: bool,
-    pub(super) sources: Vec<String>,
-    pub(super) feed: FeedReport,
-    pub(super) lanes: Vec<(LaneId, LaneCounts)>,
-    pub(super) instruments: Vec<Instrument>,
-    pub(super) account: PaperResults,
-    pub(super) marks: Vec<InstrumentMarks>,
-    pub(super) timing: Timing,
-    pub(super) commits: u64,
-    pub(super) elapsed: Duration,
-    pub(super) peak_anonymous: u64,
+    pub is_kept: bool,
+    /// What each source is called.
+    pub sources: Vec<String>,
+    /// What the sources gave, and whether the run was interrupted.
+    pub feed: FeedReport,
+    /// What each lane (strategy and shard) took.
+    pub lanes: Vec<(LaneId, LaneCounts)>,
+    /// Each instrument's prices, down-sampled.
+    pub instruments: Vec<Instrument>,
+    /// What the strategies earned on paper.
+    pub account: PaperResults,
+    /// A sample of the signals, for charts.
+    pub marks: Vec<InstrumentMarks>,
+    /// How long ticks and frames took.
+    pub timing: Timing,
+    /// How many transactions were committed.
+    pub commits: u64,
+    /// How long the run took, without opening it and without going through its signals at the end.
+    pub elapsed: Duration,
 }
 
-/// What feed and host did, and what that took.
-pub(super) struct Played {
-    pub(super) feed: FeedReport,
-    pub(super) host: HostReport,
-    pub(super) elapsed: Duration,
-    /// The highest anonymous memory seen, in bytes.
-    pub(super) peak_anonymous: u64,
-}
-
-/// Where the signals are, and who wants to see each in order.
-pub(super) struct Visit<'a> {
-    pub(super) ledger: &'a dyn Ledger,
-    pub(super) names: &'a [String],
-    pub(super) see: &'a mut See<'a>,
-}
-
-type See<'a> = dyn FnMut(&NamedSignal) -> Result<()> + 'a;
-
-impl Outcome {
-    /// Puts the parts together; `visit` goes once through all signals, in order.
-    pub(super) fn collect(
-        args: &ReplayArgs,
-        opened: OpenedRun,
-        names: Vec<String>,
-        played: Played,
-        visit: impl FnOnce(Visit<'_>) -> Result<()>,
-    ) -> Result<Self> {
-        let Played { feed, host, elapsed, peak_anonymous } = played;
-        let instruments = Market::collect(host.markets.into_iter().map(|(_, market)| market));
-        let mut account = PaperAccount::new(args.rules(), names.iter().cloned());
-        let mut sample = MarksSample::new(names.len());
-        let mut prices = Marks::new(&instruments);
-        let mut see = |named: &NamedSignal| {
-            let NamedSignal { strategy, symbol, signal, .. } = named;
-            while let Some(mark) = prices.next_before(signal.ts_recv) {
-                account.mark(mark.ts_recv, mark.symbol, mark.price);
-            }
-            account.signal(*strategy, symbol, signal)?;
-            sample.add(*strategy, symbol, signal);
-            Ok(())
-        };
-        visit(Visit { ledger: &*host.ledger, names: &names, see: &mut see })?;
-        for mark in prices {
-            account.mark(mark.ts_recv, mark.symbol, mark.price);
-        }
-        let (first, last) = feed.span.unwrap_or_default();
-        let account = account.finish(first, last);
-        let sources = match args.sources.files.is_empty() {
-            true => vec![format!("generated market, seed {}", args.market.seed)],
-            false => args.sources.files.clone(),
-        };
-        Ok(Self {
-            opened,
-            kept: args.state.is_some(),
-            sources,
-            feed,
-            lanes: host.lanes,
-            instruments,
-            account,
-            marks: sample.finish(),
-            timing: host.timing,
-            commits: host.commits,
-            elapsed,
-            peak_anonymous,
-        })
+impl ReplayOutcome {
+    /// Signals of all strategies.
+    pub fn signals(&self) -> u64 {
+        self.account.strategies.iter().map(|strategy| strategy.total.signals).sum()
     }
 
     /// Ticks by kind: trades, bids, asks and those of unknown kind.
-    pub(super) fn ticks_by_kind(&self) -> [(&'static str, u64); 4] {
+    pub fn ticks_by_kind(&self) -> [(&'static str, u64); 4] {
         let sum = |of: fn(&Instrument) -> u64| self.instruments.iter().map(of).sum();
         [
             ("trades", sum(|i| i.trades)),
@@ -108,19 +60,22 @@ impl Outcome {
     }
 
     /// Ticks that lanes left out because a commit before this process held their effect already.
-    pub(super) fn duplicates(&self) -> u64 {
+    pub fn duplicates(&self) -> u64 {
         self.lanes.iter().map(|(_, counts)| counts.duplicates).sum()
     }
 
-    pub(super) fn time_per_tick(&self) -> Latency {
+    /// How long a tick took.
+    pub fn time_per_tick(&self) -> Latency {
         Latency::of(&self.timing.tick_ps, 0.001)
     }
 
-    pub(super) fn time_per_frame(&self) -> Latency {
+    /// How long a frame took.
+    pub fn time_per_frame(&self) -> Latency {
         Latency::of(&self.timing.frame_ns, 1.0)
     }
 
-    pub(super) fn report_data(&self) -> ReportData {
+    /// All that [`report::render`](crate::report::render) shows.
+    pub fn report_data(&self) -> ReportData {
         let names: Vec<_> = self.account.strategies.iter().map(|s| s.strategy.as_str()).collect();
         let (first_ts_recv, last_ts_recv) = self.feed.span.unwrap_or_default();
         ReportData {
@@ -134,8 +89,8 @@ impl Outcome {
                 bad_lines: self.feed.counts.bad_lines,
                 duplicates: self.duplicates(),
                 gaps: 0,
-                peak_memory_bytes: (self.peak_anonymous > 0).then_some(self.peak_anonymous),
-                more: vec![("Run".to_owned(), self.opened.run.to_string())],
+                peak_memory_bytes: None,
+                more: vec![("Run".to_owned(), self.run.to_string())],
             },
             instruments: self.instruments.clone(),
             account: self.account.clone(),
@@ -143,5 +98,91 @@ impl Outcome {
             time_per_tick: self.time_per_tick(),
             time_per_frame: self.time_per_frame(),
         }
+    }
+}
+
+/// What feed and host did, and how long that took.
+pub(super) struct Played {
+    pub(super) feed: FeedReport,
+    pub(super) host: HostReport,
+    pub(super) elapsed: Duration,
+}
+
+/// What the outcome needs of the plan.
+pub(super) struct Collecting {
+    opened: OpenedRun,
+    is_kept: bool,
+    sources: Vec<String>,
+    names: Vec<String>,
+    rules: PaperRules,
+    shards: u16,
+}
+
+impl Collecting {
+    pub(super) fn of(plan: &ReplayPlan, opened: OpenedRun, names: Vec<String>) -> Self {
+        let name = |source: &SourceSpec| match source {
+            SourceSpec::File { name, .. } => name.clone(),
+            SourceSpec::Generated(options) => format!("generated market, seed {}", options.seed),
+        };
+        let sources = plan.sources.iter().map(name).collect();
+        Self {
+            opened,
+            is_kept: plan.ledger.is_some(),
+            sources,
+            names,
+            rules: plan.account,
+            shards: plan.shards,
+        }
+    }
+
+    /// Goes once through all signals of the run in order, for the account, for the charts' sample and
+    /// for `sink`.
+    pub(super) fn collect(
+        self,
+        played: Played,
+        mut sink: Option<Box<dyn SignalSink>>,
+    ) -> Result<ReplayOutcome, ReplayError> {
+        let Played { feed, host, elapsed } = played;
+        let run = self.opened.run;
+        let instruments = Market::collect(host.markets.into_iter().map(|(_, market)| market));
+        let mut account = PaperAccount::new(self.rules, self.names.iter().cloned());
+        let mut sample = MarksSample::new(self.names.len());
+        let mut prices = Marks::new(&instruments);
+        if let Some(sink) = &mut sink {
+            sink.begin(run, &self.names).map_err(ReplayError::Signals)?;
+        }
+        let mut ordered = OrderedSignals::new(&*host.ledger, run, &self.names, self.shards)?;
+        while let Some(named) = ordered.next_signal()? {
+            if let Some(sink) = &mut sink {
+                sink.signal(&named).map_err(ReplayError::Signals)?;
+            }
+            let NamedSignal { strategy, symbol, signal, .. } = &named;
+            while let Some(mark) = prices.next_before(signal.ts_recv) {
+                account.mark(mark.ts_recv, mark.symbol, mark.price);
+            }
+            account.signal(*strategy, symbol, signal)?;
+            sample.add(*strategy, symbol, signal);
+        }
+        if let Some(sink) = sink {
+            sink.finish().map_err(ReplayError::Signals)?;
+        }
+        for mark in prices {
+            account.mark(mark.ts_recv, mark.symbol, mark.price);
+        }
+        let (first, last) = feed.span.unwrap_or_default();
+        Ok(ReplayOutcome {
+            run,
+            resumed: self.opened.resumed,
+            is_kept: self.is_kept,
+            sources: self.sources,
+            feed,
+            lanes: host.lanes,
+            account: account.finish(first, last),
+            marks: sample.finish(),
+            timing: host.timing,
+            commits: host.commits,
+            elapsed,
+            instruments,
+        })
     }
 }

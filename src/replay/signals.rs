@@ -1,45 +1,62 @@
-//! Signals as text: CSV or JSON lines, to a file or to standard output.
+//! Signals as text: CSV or JSON lines.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
 
-use anyhow::{Context, Result};
 use serde::Serialize;
 use strategy_host::ledger::NamedSignal;
 use tick_sdk::RunId;
 use tick_sdk::decimal::{format_decimal, write_decimal};
 
-/// Where signals go, and as what.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum SignalsTarget {
-    /// CSV on standard output.
-    Stdout,
-    /// A file; `.jsonl` is JSON lines, everything else CSV.
-    File(PathBuf),
+/// Takes every signal of a run in its final order: by the receive time of its tick, then instrument,
+/// strategy and emission. Calls may come from another thread, never from two at a time.
+pub trait SignalSink: Send {
+    /// Comes first; a signal names its strategy by the place in `strategies`.
+    ///
+    /// # Errors
+    /// The sink takes nothing more: the run ends.
+    fn begin(&mut self, run: RunId, strategies: &[String]) -> io::Result<()>;
+
+    /// The next signal.
+    ///
+    /// # Errors
+    /// As [`SignalSink::begin`].
+    fn signal(&mut self, signal: &NamedSignal) -> io::Result<()>;
+
+    /// What was handed over is to be seen now; a live sink gets this after each commit.
+    ///
+    /// # Errors
+    /// As [`SignalSink::begin`].
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// The run has ended and every signal was handed over. Not called of a run that failed, and not of
+    /// a live sink.
+    ///
+    /// # Errors
+    /// The run's signals are not whole where they should be.
+    fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-impl From<&str> for SignalsTarget {
-    fn from(text: &str) -> Self {
-        match text {
-            "-" => Self::Stdout,
-            path => Self::File(path.into()),
-        }
+/// Who takes the signals, and when.
+pub struct SignalOutput {
+    pub(super) sink: Box<dyn SignalSink>,
+    pub(super) is_live: bool,
+}
+
+impl SignalOutput {
+    /// The sink takes signals when the run has ended.
+    pub fn at_end(sink: impl SignalSink + 'static) -> Self {
+        Self { sink: Box::new(sink), is_live: false }
+    }
+
+    /// The sink takes signals while the run goes on, each once no earlier one can come; those of a
+    /// resumed run come at its end.
+    pub fn live(sink: impl SignalSink + 'static) -> Self {
+        Self { sink: Box::new(sink), is_live: true }
     }
 }
 
-impl SignalsTarget {
-    /// The file's, if it is one.
-    pub(super) fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Stdout => None,
-            Self::File(path) => Some(path),
-        }
-    }
-}
-
-/// Writes signals one by one.
-pub(super) struct SignalWriter<W: Write> {
+/// Writes signals as lines of text.
+pub struct SignalWriter<W: Write> {
     out: W,
     run: String,
     names: Vec<String>,
@@ -48,7 +65,7 @@ pub(super) struct SignalWriter<W: Write> {
 }
 
 /// The header of signals as CSV.
-pub(crate) const SIGNAL_COLUMNS: &str = "run,strategy,instrument,shard,seq,ts_event,side,price\n";
+pub const SIGNAL_COLUMNS: &str = "run,strategy,instrument,shard,seq,ts_event,side,price\n";
 
 #[derive(Serialize)]
 struct JsonSignal<'a> {
@@ -63,39 +80,72 @@ struct JsonSignal<'a> {
 }
 
 impl<W: Write> SignalWriter<W> {
-    pub(super) fn new(mut out: W, run: RunId, names: Vec<String>, is_json: bool) -> std::io::Result<Self> {
-        if !is_json {
-            out.write_all(SIGNAL_COLUMNS.as_bytes())?;
-        }
-        Ok(Self { out, run: run.to_string(), names, is_json, line: Vec::new() })
+    /// As CSV with the header [`SIGNAL_COLUMNS`]; prices in decimal.
+    pub fn csv(out: W) -> Self {
+        Self { out, run: String::new(), names: Vec::new(), is_json: false, line: Vec::new() }
     }
 
-    pub(super) fn write(&mut self, named: &NamedSignal) -> std::io::Result<()> {
+    /// As JSON lines, each an object with the fields of the CSV; prices as text.
+    pub fn json_lines(out: W) -> Self {
+        Self { is_json: true, ..Self::csv(out) }
+    }
+
+    /// What was written to, after everything that was.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
+    fn write_json(&mut self, named: &NamedSignal) -> io::Result<()> {
         let NamedSignal { strategy, symbol, shard, signal } = named;
-        let strategy = &self.names[*strategy];
-        let side = signal.side.name();
+        let row = JsonSignal {
+            run: &self.run,
+            strategy: &self.names[*strategy],
+            instrument: symbol,
+            shard: *shard,
+            seq: signal.seq,
+            ts_event: signal.ts_event,
+            side: signal.side.name(),
+            price: format_decimal(signal.price),
+        };
+        Ok(serde_json::to_writer(&mut self.line, &row)?)
+    }
+
+    fn write_csv(&mut self, named: &NamedSignal) -> io::Result<()> {
+        let NamedSignal { strategy, symbol, shard, signal } = named;
+        write!(self.line, "{},{},", self.run, self.names[*strategy])?;
+        write_field(symbol, &mut self.line);
+        write!(self.line, ",{shard},{},{},{},", signal.seq, signal.ts_event, signal.side.name())?;
+        write_decimal(signal.price.into(), &mut self.line);
+        Ok(())
+    }
+}
+
+impl<W: Write + Send> SignalSink for SignalWriter<W> {
+    fn begin(&mut self, run: RunId, strategies: &[String]) -> io::Result<()> {
+        self.run = run.to_string();
+        self.names = strategies.to_vec();
+        if !self.is_json {
+            self.out.write_all(SIGNAL_COLUMNS.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn signal(&mut self, signal: &NamedSignal) -> io::Result<()> {
         self.line.clear();
         if self.is_json {
-            let (run, shard, seq, ts_event) = (&*self.run, *shard, signal.seq, signal.ts_event);
-            let price = format_decimal(signal.price);
-            let row = JsonSignal { run, strategy, instrument: symbol, shard, seq, ts_event, side, price };
-            serde_json::to_writer(&mut self.line, &row)?;
+            self.write_json(signal)?;
         } else {
-            write!(self.line, "{},{strategy},", self.run)?;
-            write_field(symbol, &mut self.line);
-            write!(self.line, ",{shard},{},{},{side},", signal.seq, signal.ts_event)?;
-            write_decimal(signal.price.into(), &mut self.line);
+            self.write_csv(signal)?;
         }
         self.line.push(b'\n');
         self.out.write_all(&self.line)
     }
 
-    pub(super) fn finish(mut self) -> std::io::Result<W> {
-        self.out.flush()?;
-        Ok(self.out)
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 
-    pub(super) fn flush(&mut self) -> std::io::Result<()> {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
         self.out.flush()
     }
 }
@@ -108,35 +158,6 @@ fn write_field(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
     out.push(b'"');
-}
-
-/// A file of signals, which takes its name when it is whole.
-pub(super) struct SignalFile {
-    writer: SignalWriter<BufWriter<File>>,
-    temporary: PathBuf,
-    path: PathBuf,
-}
-
-impl SignalFile {
-    pub(super) fn create(path: &Path, run: RunId, names: Vec<String>) -> Result<Self> {
-        let is_json = path.extension().is_some_and(|extension| extension == "jsonl");
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(".part");
-        let temporary = PathBuf::from(temporary);
-        let out = File::create(&temporary).with_context(|| format!("writing {}", temporary.display()))?;
-        let writer = SignalWriter::new(BufWriter::new(out), run, names, is_json)?;
-        Ok(Self { writer, temporary, path: path.to_owned() })
-    }
-
-    pub(super) fn write(&mut self, named: &NamedSignal) -> Result<()> {
-        self.writer.write(named).with_context(|| format!("writing {}", self.temporary.display()))
-    }
-
-    pub(super) fn finish(self) -> Result<()> {
-        self.writer.finish().with_context(|| format!("writing {}", self.temporary.display()))?;
-        std::fs::rename(&self.temporary, &self.path)
-            .with_context(|| format!("renaming {} to {}", self.temporary.display(), self.path.display()))
-    }
 }
 
 #[cfg(test)]
@@ -158,10 +179,11 @@ mod tests {
             ask: UNDEFINED_PRICE,
         };
         let named = NamedSignal { strategy: 0, symbol: symbol.into(), shard: 2, signal };
-        let mut writer =
-            SignalWriter::new(Vec::new(), RunId([0; 16]), vec!["apple".to_owned()], is_json).unwrap();
-        writer.write(&named).unwrap();
-        String::from_utf8(writer.finish().unwrap()).unwrap()
+        let out = Vec::new();
+        let mut writer = if is_json { SignalWriter::json_lines(out) } else { SignalWriter::csv(out) };
+        writer.begin(RunId([0; 16]), &["apple".to_owned()]).unwrap();
+        writer.signal(&named).unwrap();
+        String::from_utf8(writer.into_inner()).unwrap()
     }
 
     #[test]

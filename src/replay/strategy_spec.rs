@@ -1,24 +1,34 @@
-//! `--strategy`: which strategies, with which parameters, under which names.
+//! Which strategies, with which parameters, under which names, as text.
 
-use anyhow::Result;
 use strategy_host::host::Instance;
+use thiserror::Error;
 use tick_sdk::{Groups, Registration, Scope};
 
-use crate::ended::UsageError;
+/// Text that names no strategy with parameters that it has.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{spec}: {reason}")]
+pub struct StrategySpecError {
+    /// The part of the text in question.
+    pub spec: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
 
-/// Reads every `--strategy`: `apple,pear`, or one with parameters, `NAME=apple:fast=8,slow=20`.
-pub(crate) fn parse(texts: &[String]) -> Result<Vec<Instance>> {
+/// Reads `apple,pear`, or one with parameters, `NAME=apple:fast=8,slow=20`; each text one of these.
+///
+/// # Errors
+/// A strategy is not known, refuses its parameters, or has a name that is there already.
+pub fn parse_strategies<T: AsRef<str>>(texts: &[T]) -> Result<Vec<Instance>, StrategySpecError> {
     let mut instances: Vec<Instance> = Vec::new();
-    for text in texts {
+    for text in texts.iter().map(AsRef::as_ref) {
         // A colon begins parameters, whose commas are their own.
-        let specs: Vec<&str> = match text.contains(':') {
-            true => vec![text],
-            false => text.split(',').collect(),
-        };
+        let specs: Vec<&str> = if text.contains(':') { vec![text] } else { text.split(',').collect() };
         for spec in specs {
-            let instance = parse_one(spec.trim()).map_err(|reason| usage(spec, &reason))?;
+            let refused = |reason| StrategySpecError { spec: spec.to_owned(), reason };
+            let instance = parse_one(spec.trim()).map_err(refused)?;
             if instances.iter().any(|other| other.name == instance.name) {
-                return Err(usage(spec, "its name is there twice: put another name before it, NAME=").into());
+                let reason = "its name is there twice: put another name before it, NAME=";
+                return Err(refused(reason.to_owned()));
             }
             instances.push(instance);
         }
@@ -26,22 +36,10 @@ pub(crate) fn parse(texts: &[String]) -> Result<Vec<Instance>> {
     Ok(instances)
 }
 
-/// Refuses a strategy of groups where there are none, as it would see no tick.
-pub(crate) fn expect_groups(instances: &[Instance], groups: &Groups) -> Result<()> {
+/// The first instance of a strategy of groups, where there are no groups: it would see no tick.
+pub fn instance_without_groups<'a>(instances: &'a [Instance], groups: &Groups) -> Option<&'a Instance> {
     let of_groups = |instance: &&Instance| instance.configured.registration().scope == Scope::Group;
-    match instances.iter().find(of_groups) {
-        Some(instance) if groups.all().is_empty() => Err(UsageError(format!(
-            "strategy {} trades groups of instruments, and there are none: name them with --groups FILE, \
-             one `NAME = SYMBOL SYMBOL` a line",
-            instance.name
-        ))
-        .into()),
-        _ => Ok(()),
-    }
-}
-
-fn usage(spec: &str, reason: &str) -> UsageError {
-    UsageError(format!("--strategy {spec}: {reason}"))
+    instances.iter().find(|instance| groups.all().is_empty() && of_groups(instance))
 }
 
 fn parse_one(spec: &str) -> Result<Instance, String> {
@@ -76,7 +74,7 @@ mod tests {
                 instance.configured.params().iter().map(|(name, value)| format!("{name}={value}")).collect();
             format!("{} {} {}", instance.name, instance.configured.registration().name, params.join(","))
         };
-        parse(&texts)
+        parse_strategies(&texts)
             .map(|instances| instances.iter().map(describe).collect())
             .map_err(|error| error.to_string())
     }

@@ -1,8 +1,7 @@
-//! `--signals -`: signals on standard output while the run goes on, in their final order.
+//! Signals while the run goes on, in their final order.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
-use std::io::{BufWriter, Stdout, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use strategy_host::host::{CommitObserver, LaneProgress};
@@ -11,11 +10,11 @@ use tick_ingest::feed::FeedControl;
 use tick_sdk::RunId;
 use tick_sdk::signal::decode_signals;
 
-use super::signals::SignalWriter;
+use super::signals::SignalSink;
 
 /// Holds committed signals back until no lane can have an earlier one.
-pub(super) struct SignalStream<W: Write> {
-    writer: SignalWriter<W>,
+pub(super) struct SignalStream {
+    sink: Box<dyn SignalSink>,
     names: Arc<[String]>,
     /// What each lane has promised: nothing earlier follows; [`u64::MAX`] after its end.
     watermarks: HashMap<LaneId, u64>,
@@ -24,7 +23,7 @@ pub(super) struct SignalStream<W: Write> {
     failure: StreamFailure,
 }
 
-/// The first error of writing; it stops the run, whose reader has gone.
+/// The first error of writing; it stops the run, as nobody takes its signals.
 #[derive(Clone)]
 pub(super) struct StreamFailure {
     error: Arc<Mutex<Option<std::io::Error>>>,
@@ -73,30 +72,20 @@ impl Ord for Held {
     }
 }
 
-impl SignalStream<BufWriter<Stdout>> {
-    /// A stream to standard output of every strategy of `names` on every shard.
-    pub(super) fn to_stdout(
+impl SignalStream {
+    /// A stream of every strategy of `names` on every shard.
+    pub(super) fn new(
+        mut sink: Box<dyn SignalSink>,
         run: RunId,
         names: &[String],
         shards: u16,
         failure: StreamFailure,
     ) -> std::io::Result<Self> {
-        Self::new(BufWriter::new(std::io::stdout()), run, names, shards, failure)
-    }
-}
-
-impl<W: Write> SignalStream<W> {
-    fn new(
-        out: W,
-        run: RunId,
-        names: &[String],
-        shards: u16,
-        failure: StreamFailure,
-    ) -> std::io::Result<Self> {
+        sink.begin(run, names)?;
         let lanes = (0..shards)
             .flat_map(|shard| names.iter().map(move |name| LaneId { run, strategy: name.clone(), shard }));
         Ok(Self {
-            writer: SignalWriter::new(out, run, names.to_vec(), false)?,
+            sink,
             names: names.into(),
             watermarks: lanes.map(|lane| (lane, 0)).collect(),
             symbols: HashMap::new(),
@@ -130,13 +119,13 @@ impl<W: Write> SignalStream<W> {
                 break;
             }
             let (held, ()) = first.remove_entry();
-            self.writer.write(&held.signal)?;
+            self.sink.signal(&held.signal)?;
         }
-        self.writer.flush()
+        self.sink.flush()
     }
 }
 
-impl<W: Write + Send> CommitObserver for SignalStream<W> {
+impl CommitObserver for SignalStream {
     fn committed(&mut self, commits: &[Commit], progress: &[LaneProgress]) {
         if self.failure.has_happened() {
             return;
@@ -153,7 +142,7 @@ impl<W: Write + Send> CommitObserver for SignalStream<W> {
     }
 }
 
-impl<W: Write> Drop for SignalStream<W> {
+impl Drop for SignalStream {
     /// An interrupted run has no ends: what is held is in order among itself and committed.
     fn drop(&mut self) {
         self.watermarks.clear();

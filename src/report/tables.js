@@ -37,7 +37,7 @@ function runTable(host, page) {
     ["Last tick received", `${moment(page.span[1])} UTC`],
     ["Run took", duration(facts.elapsed_seconds)],
     ["Events skipped", skipped],
-    ["Bad lines", count(facts.bad_lines)],
+    ["Malformed lines", count(facts.bad_lines)],
     ["Duplicates and gaps", `${count(facts.duplicates)} duplicate ticks, ${count(facts.gaps)} missing ticks`],
     ["Peak memory", orDash(facts.peak_memory_bytes, n => `${plain(n / 1048576, 1)} MiB`)],
     ["Fills", `${rules.fill === "cross" ? "other side of the book" : "signal's price"}, slippage ${rules.slippage} bp, fee ${rules.fee} bp`],

@@ -75,7 +75,7 @@ impl Results {
         );
         line("Commits", thousands(self.commits));
         line(
-            "Exactness",
+            "Delivery",
             format!(
                 "{} left out, {} for what was missing, {} skipped",
                 counted(self.sum(|counts| counts.duplicates), "duplicate"),

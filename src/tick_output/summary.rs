@@ -36,7 +36,7 @@ impl Summary {
             line("Time span", format!("{from} to {to} UTC ({span})"));
         }
         line("Skipped", skipped(&self.counts));
-        line("Bad lines", thousands(self.counts.bad_lines));
+        line("Malformed", counted(self.counts.bad_lines, "line"));
         if self.counts.saturated_sizes > 0 {
             let sizes = counted(self.counts.saturated_sizes, "size");
             line("Sizes", format!("{sizes} above what a tick can hold"));

@@ -40,7 +40,7 @@ fn a_capture_becomes_csv_and_ticks_and_is_told_about() {
         "Instruments  1\n",
         "Time span    2024-08-08 23:54:15.088 to 2024-08-08 23:54:15.088 UTC (12.5 us)\n",
         "Skipped      1 depthUpdate\n",
-        "Bad lines    0\n",
+        "Malformed    0 lines\n",
     ] {
         assert!(summary.contains(line), "{line:?} in {summary}");
     }
@@ -125,7 +125,7 @@ fn a_bad_line_stops_with_its_place_or_is_counted() {
     let summary = folder.done(&skip);
     assert!(summary.contains("Ticks        2 (2 trades)\n"), "{summary}");
     assert!(
-        summary.contains("Bad lines    1\n") && summary.contains("left out: bad.csv:3: price"),
+        summary.contains("Malformed    1 line\n") && summary.contains("left out: bad.csv:3: price"),
         "{summary}"
     );
 }

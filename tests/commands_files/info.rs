@@ -34,7 +34,7 @@ Received     2024-08-08 23:54:18.362 to 2024-08-08 23:54:18.363 UTC (1.0 ms)
 Event time   2024-08-08 23:54:18.362 to 2024-08-08 23:54:18.363 UTC (1.0 ms)
 Order        in order of receipt
 Skipped      nothing
-Bad lines    0
+Malformed    0 lines
 Speed        ";
     assert!(told.starts_with(facts), "{told}");
     let tables = "
@@ -144,7 +144,10 @@ fn bad_lines_are_counted_and_the_first_are_shown() {
     let bad: String = (0..7).map(|i| format!("{i},x,A,trade,buy,1,1,1\n")).collect();
     folder.write("bad.csv", [HEADER, good, &bad, good].concat());
     let told = folder.done(&["info", "bad.csv"]);
-    assert!(told.contains("Ticks        2 (2 trades)\n") && told.contains("Bad lines    7\n"), "{told}");
+    assert!(
+        told.contains("Ticks        2 (2 trades)\n") && told.contains("Malformed    7 lines\n"),
+        "{told}"
+    );
     assert!(told.contains("bad line: bad.csv:3: ts_recv ") && told.contains("and 2 more\n"), "{told}");
     let stop = ["info", "bad.csv", "--on-bad-line", "stop"];
     let ran = folder.fails(1, &stop, &["bad.csv:3: ts_recv", "0,x,A,trade,buy,1,1,1"]);

@@ -69,7 +69,7 @@ fn a_bad_line_stops_the_run_or_is_counted() {
     let json = folder.json(&skip);
     assert_eq!((&json["ticks"], &json["bad_lines"]), (&2.into(), &1.into()));
     let text = folder.done(&skip);
-    assert!(text.contains("Bad lines    1\n") && text.contains("left out: t.csv:3: price "), "{text}");
+    assert!(text.contains("Malformed    1 line\n") && text.contains("left out: t.csv:3: price "), "{text}");
 }
 
 #[test]

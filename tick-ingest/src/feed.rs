@@ -18,6 +18,7 @@ use crate::formats::ticks;
 use crate::generate::GenerateOptions;
 use crate::{Batch, Counts, ReadError, ReadOptions};
 
+mod check;
 mod control;
 mod cut;
 mod merge;
@@ -28,6 +29,7 @@ mod symbols;
 #[cfg(test)]
 mod tests;
 
+pub use check::{SelectionError, check};
 pub use control::FeedControl;
 pub use merge::Merged;
 pub use pace::{Pace, Speed};
@@ -62,6 +64,13 @@ pub enum SourceSpec {
     },
     /// A generated market.
     Generated(GenerateOptions),
+}
+
+impl SourceSpec {
+    /// The file at this path, with its symbols as they are; `-` is standard input.
+    pub fn file(name: impl Into<String>) -> Self {
+        Self::File { name: name.into(), prefix: String::new() }
+    }
 }
 
 /// Everything that decides which frames a run has.

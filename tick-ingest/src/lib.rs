@@ -3,14 +3,17 @@
 //! [`open`](detect::open) finds a file's format by its content and gives a [`Reader`], which decodes
 //! it batch by batch in file order; nothing here holds a whole file.
 
+pub mod atomic_file;
 pub mod batch;
 pub mod detect;
 pub mod error;
 pub mod feed;
+pub mod file_identity;
 pub mod formats;
 pub mod generate;
 pub mod input;
 pub mod lines;
+pub mod manifest;
 pub mod options;
 
 pub use batch::{Batch, Counts, LateTick, NamedSymbol, SymbolIds};

@@ -4,15 +4,14 @@ use serde_json::{Value, json};
 use strategy_host::paper::Figures;
 use tick_sdk::decimal::format_decimal;
 
-use super::outcome::Outcome;
-use super::per_second;
 use crate::duration::{format_duration, format_time};
+use crate::replay::{ReplayOutcome, per_second};
 use crate::report::Latency;
-use crate::text::{table, thousands};
+use crate::text::{counted, table, thousands};
 
 /// The summary for people.
-pub(super) fn text(outcome: &Outcome) -> String {
-    let mut text = table_of_facts(outcome);
+pub(super) fn text(outcome: &ReplayOutcome, peak_anonymous: u64) -> String {
+    let mut text = table_of_facts(outcome, peak_anonymous);
     text.push('\n');
     text.push_str(&table_of_accounts(outcome));
     text.push('\n');
@@ -24,16 +23,16 @@ pub(super) fn text(outcome: &Outcome) -> String {
     text
 }
 
-fn table_of_facts(outcome: &Outcome) -> String {
+fn table_of_facts(outcome: &ReplayOutcome, peak_anonymous: u64) -> String {
     let feed = &outcome.feed;
     let mut lines = Vec::new();
     let mut line = |name: &str, value: String| lines.push(format!("{name:<13}{value}\n"));
-    let state = match (feed.interrupted, outcome.kept) {
+    let state = match (feed.interrupted, outcome.is_kept) {
         (false, _) => "done",
         (true, true) => "interrupted; the same command resumes it",
         (true, false) => "interrupted; with --state DIR it could be resumed",
     };
-    line("Run", format!("{}, {state}", outcome.opened.run));
+    line("Run", format!("{}, {state}", outcome.run));
     line("Sources", outcome.sources.join(", "));
     let kinds = outcome.ticks_by_kind();
     let kinds: Vec<_> = kinds
@@ -51,7 +50,7 @@ fn table_of_facts(outcome: &Outcome) -> String {
     let skipped: Vec<_> =
         feed.counts.skipped.iter().map(|(name, n)| format!("{} {name}", thousands(*n))).collect();
     line("Skipped", if skipped.is_empty() { "nothing".to_owned() } else { skipped.join(", ") });
-    line("Bad lines", thousands(feed.counts.bad_lines));
+    line("Malformed", counted(feed.counts.bad_lines, "line"));
     if feed.counts.saturated_sizes > 0 {
         line("Sizes", format!("{} above what a tick can hold", thousands(feed.counts.saturated_sizes)));
     }
@@ -62,15 +61,15 @@ fn table_of_facts(outcome: &Outcome) -> String {
         format!("{} ticks/s ({seconds:.3} s, {} commits)", thousands(rate), thousands(outcome.commits)),
     );
     // What a resumed run is given again was taken before: that is no fault of a transport.
-    let again = if outcome.opened.resumed { " (taken before the resume)" } else { "" };
-    line("Exactness", format!("{} duplicates{again}, 0 gaps", thousands(outcome.duplicates())));
-    if outcome.peak_anonymous > 0 {
-        line("Memory", format!("{:.1} MB at most, mapped files aside", outcome.peak_anonymous as f64 * 1e-6));
+    let again = if outcome.resumed { " (taken before the resume)" } else { "" };
+    line("Delivery", format!("{} duplicates{again}, 0 gaps", thousands(outcome.duplicates())));
+    if peak_anonymous > 0 {
+        line("Memory", format!("{:.1} MB at most, mapped files aside", peak_anonymous as f64 * 1e-6));
     }
     lines.concat()
 }
 
-fn table_of_accounts(outcome: &Outcome) -> String {
+fn table_of_accounts(outcome: &ReplayOutcome) -> String {
     let titles =
         ["Strategy", "signals", "trades", "hit rate", "realised", "open", "fees", "drawdown", "exposure"];
     let mut rows = vec![titles.map(str::to_owned).to_vec()];
@@ -114,7 +113,7 @@ fn money(raw: i128) -> String {
     }
 }
 
-fn table_of_times(outcome: &Outcome) -> String {
+fn table_of_times(outcome: &ReplayOutcome) -> String {
     let titles = ["Time", "p50", "p90", "p99", "p99.9", "max"];
     let mut rows = vec![titles.map(str::to_owned).to_vec()];
     for (name, latency) in [("per tick", outcome.time_per_tick()), ("per frame", outcome.time_per_frame())] {
@@ -133,7 +132,7 @@ fn time(ns: f64) -> String {
 }
 
 /// The summary for machines: one object on one line. Times are in ns, money in decimal text.
-pub(super) fn json(outcome: &Outcome) -> serde_json::Result<String> {
+pub(super) fn json(outcome: &ReplayOutcome, peak_anonymous: u64) -> serde_json::Result<String> {
     let feed = &outcome.feed;
     let strategies: Vec<_> = outcome
         .account
@@ -151,8 +150,8 @@ pub(super) fn json(outcome: &Outcome) -> serde_json::Result<String> {
         })
         .collect();
     let value = json!({
-        "run": outcome.opened.run.to_string(),
-        "resumed": outcome.opened.resumed,
+        "run": outcome.run.to_string(),
+        "resumed": outcome.resumed,
         "interrupted": feed.interrupted,
         "sources": outcome.sources,
         "ticks": feed.ticks,
@@ -169,7 +168,7 @@ pub(super) fn json(outcome: &Outcome) -> serde_json::Result<String> {
         "commits": outcome.commits,
         "duplicates": outcome.duplicates(),
         "gaps": 0,
-        "peak_anonymous_bytes": outcome.peak_anonymous,
+        "peak_anonymous_bytes": peak_anonymous,
         "time_per_tick_ns": quantiles(&outcome.time_per_tick()),
         "time_per_frame_ns": quantiles(&outcome.time_per_frame()),
         "strategies": strategies,
