@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use strategy_host::host::Instance;
-use strategy_host::host::membership::{has_ended, member_id};
+use strategy_host::host::membership::has_ended;
 use strategy_host::ledger::{self, LaneRow, Ledger};
 use tick_feed::rabbitmq::{Control, FeedState, Subscriber, SubscriberHandle, Subscription};
 use tick_feed::run::Manifest;
@@ -19,6 +19,7 @@ use crate::sources::on_interrupt;
 mod args;
 mod hosting;
 mod joining;
+mod member;
 mod progress;
 mod summary;
 
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ended> {
     on_interrupt(move || stopped.store(true, Ordering::Release))?;
     // What is wrong with the command is known before anything is connected.
     instance(args)?;
-    let member = member_id();
+    let member = member::name();
     let mut over = None;
     loop {
         let Some(session) = Session::open(args, &member, &stop, over)? else { return Ok(Ended::Interrupted) };
