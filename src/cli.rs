@@ -3,12 +3,14 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tick_ingest::outputs::OutputError;
 
 use crate::commands::replay;
 use crate::ended::{Ended, UsageError};
+use crate::logging::LogArgs;
 #[cfg(not(feature = "rabbitmq"))]
 use crate::not_built_in;
-use crate::{convert, generate, info, new, strategy_list};
+use crate::{convert, generate, info, new, stdout, strategy_list};
 #[cfg(feature = "rabbitmq")]
 use crate::{dead_letters, ingest, plan, run, status, verify};
 
@@ -16,6 +18,8 @@ use crate::{dead_letters, ingest, plan, run, status, verify};
 #[derive(Debug, Parser)]
 #[command(name = "orchard", version, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
+    #[command(flatten)]
+    log: LogArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -70,7 +74,9 @@ enum Command {
 /// The whole program: reads the command line, runs the command, and gives the exit code: 0 done,
 /// 1 failed, 2 wrong usage, 130 interrupted after a clean shutdown.
 pub fn main() -> ExitCode {
-    let ended = match Cli::parse().command {
+    let Cli { log, command } = Cli::parse();
+    log.start();
+    let ended = match command {
         Command::Replay(args) => replay::run(&args),
         #[cfg(feature = "rabbitmq")]
         Command::Ingest(args) => ingest::run(&args),
@@ -96,10 +102,10 @@ pub fn main() -> ExitCode {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Interrupted) => ExitCode::from(130),
         // Whoever reads the results has closed them: `orchard … | head` is no failure.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if stdout::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", explain(&error));
-            ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
+            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
         }
     }
 }
@@ -118,7 +124,6 @@ fn explain(error: &anyhow::Error) -> String {
     text
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
-    io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<UsageError>() || error.downcast_ref::<OutputError>().is_some_and(OutputError::is_usage)
 }

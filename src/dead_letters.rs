@@ -146,5 +146,5 @@ fn numbered(number: usize) -> Result<usize> {
 }
 
 fn say(text: &str) -> Result<()> {
-    io::stdout().write_all(text.as_bytes()).context("writing to standard output")
+    crate::stdout::stdout().write_all(text.as_bytes()).context("writing to standard output")
 }

@@ -1,6 +1,6 @@
 //! `orchard info`: what is in a file, and how to read it.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -10,6 +10,7 @@ use tick_ingest::{ReadError, ReadOptions};
 
 use crate::ended::{Ended, UsageError};
 use crate::sources::SourceArgs;
+use crate::stdout::stdout;
 use crate::text::quote_for_shell;
 
 mod json;
@@ -57,7 +58,7 @@ pub(crate) fn run(args: InfoArgs) -> Result<Ended> {
         let (text, error) = tell(name, prefix, &args);
         // Files stand apart; JSON is one line each.
         let gap = if shown && !text.is_empty() && !args.json { "\n" } else { "" };
-        write!(io::stdout(), "{gap}{text}").context("writing to standard output")?;
+        write!(stdout(), "{gap}{text}").context("writing to standard output")?;
         shown |= !text.is_empty();
         match error {
             None => {}

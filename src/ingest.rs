@@ -84,7 +84,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
     let (elapsed, detached) = (started.elapsed(), args.detach);
     let summary = Summary { run, snapshot: &snapshot, counts: &counts, elapsed, ended, detached };
     let text = if args.json { summary.json() } else { summary.text() };
-    std::io::stdout().write_all(text.as_bytes()).context("writing the summary")?;
+    crate::stdout::stdout().write_all(text.as_bytes()).context("writing the summary")?;
     Ok(ended)
 }
 

@@ -19,6 +19,7 @@ mod generate;
 mod info;
 #[cfg(feature = "rabbitmq")]
 mod ingest;
+mod logging;
 mod new;
 #[cfg(not(feature = "rabbitmq"))]
 mod not_built_in;
@@ -32,6 +33,7 @@ mod run;
 mod sources;
 #[cfg(feature = "rabbitmq")]
 mod status;
+mod stdout;
 mod strategy_list;
 mod text;
 mod tick_output;

@@ -62,7 +62,7 @@ pub(crate) fn run(args: NewArgs) -> Result<Ended> {
     for (path, text) in &files {
         write_new(&folder.join(path), text)?;
     }
-    print_next_steps(&mut io::stdout().lock(), &name, &folder)?;
+    print_next_steps(&mut crate::stdout::stdout(), &name, &folder)?;
     Ok(Ended::Done)
 }
 

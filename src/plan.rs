@@ -150,7 +150,7 @@ pub(crate) fn run(args: PlanArgs) -> Result<Ended> {
         true => json::plan(&demand, &layouts),
         false => show::plan(&args, &demand, &layouts),
     };
-    io::stdout().write_all(text.as_bytes()).context("writing to standard output")?;
+    crate::stdout::stdout().write_all(text.as_bytes()).context("writing to standard output")?;
     Ok(Ended::Done)
 }
 

@@ -4,16 +4,14 @@ use std::collections::HashSet;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use tick_ingest::feed::{SourceSpec, TickSelection};
+use tick_ingest::feed::{self, SelectionError, SourceSpec, TickSelection};
 use tick_ingest::formats::mapped_csv::Mapping;
 use tick_ingest::{BadLines, ReadOptions};
 use tick_sdk::quantity::parse_duration_ns;
 
-use crate::duration::parse_time_ns;
+use crate::duration::{format_time, parse_time_ns};
 use crate::ended::UsageError;
-
-/// The file that is standard input.
-const STANDARD_INPUT: &str = "-";
+use crate::text::printable;
 
 /// Which files, and how they are read.
 #[derive(Clone, Debug, Args)]
@@ -67,15 +65,14 @@ fn parse_bad_lines(text: &str) -> Result<BadLines, String> {
 
 impl SourceArgs {
     /// Each file with its prefix.
+    ///
+    /// # Errors
+    /// There are more or fewer prefixes than files.
     pub(crate) fn specs(&self) -> Result<Vec<SourceSpec>> {
         if !self.prefix.is_empty() && self.prefix.len() != self.files.len() {
             let (prefixes, files) = (self.prefix.len(), self.files.len());
             let reason = format!("{prefixes} --prefix for {files} files: give one a file, in their order");
             return Err(UsageError(reason).into());
-        }
-        if self.files.iter().filter(|name| *name == STANDARD_INPUT).count() > 1 {
-            let reason = "- is there twice, and standard input can be read only once";
-            return Err(UsageError(reason.to_owned()).into());
         }
         let prefix = |place| self.prefix.get(place).cloned().unwrap_or_default();
         let spec =
@@ -100,21 +97,48 @@ impl SelectionArgs {
         if self.repeats == 0 {
             return Err(UsageError("--loop 0 plays nothing: give at least 1".to_owned()).into());
         }
-        if self.repeats > 1 && sources.files.iter().any(|name| name == STANDARD_INPUT) {
-            let reason = "standard input can be read only once: convert it to a .ticks file first, or \
-                leave --loop out";
-            return Err(UsageError(reason.to_owned()).into());
-        }
         let symbols =
             (!self.symbols.is_empty()).then(|| self.symbols.iter().cloned().collect::<HashSet<_>>());
-        Ok(TickSelection {
+        let selection = TickSelection {
             symbols,
             from: self.from,
             to: self.to,
             repeats: self.repeats,
             reorder_ns: self.reorder,
-        })
+        };
+        feed::check(&sources.specs()?, &selection).map_err(usage)?;
+        Ok(selection)
     }
+}
+
+fn usage(error: SelectionError) -> UsageError {
+    match error {
+        SelectionError::EmptySpan { from, to } => UsageError(format!(
+            "--from {} is not before --to {}: no tick can be between them",
+            format_time(from),
+            format_time(to)
+        )),
+        error => UsageError(error.to_string()),
+    }
+}
+
+/// Why no tick was left, where a selection left none; `None` where nothing was selected, so that the
+/// sources hold none. `offered` are the first and last times that were read.
+pub(crate) fn nothing_selected(selection: &TickSelection, offered: Option<(u64, u64)>) -> Option<String> {
+    let TickSelection { symbols, from, to, .. } = selection;
+    if let (None, Some(symbols)) = (offered, symbols) {
+        let mut symbols: Vec<_> = symbols.iter().map(|symbol| printable(symbol)).collect();
+        symbols.sort();
+        let symbols = symbols.join(",");
+        return Some(format!("no tick of --symbols {symbols}; `orchard info FILE` lists a file's symbols"));
+    }
+    let (first, last) = offered.filter(|_| from.is_some() || to.is_some())?;
+    // Sources are not read beyond --to.
+    let end = if to.is_some_and(|to| to <= last) { "later".to_owned() } else { format_time(last) };
+    Some(format!(
+        "no tick is within --from and --to: the sources' ticks are from {} to {end} UTC",
+        format_time(first)
+    ))
 }
 
 /// Calls `stop` at Ctrl-C or SIGTERM; a second one ends the process at once.

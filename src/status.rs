@@ -77,7 +77,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Ended> {
         true => format!("{}\n", serde_json::to_string(&standing)?),
         false => show::standing(&standing, args.all),
     };
-    io::stdout().write_all(text.as_bytes()).context("writing to standard output")?;
+    crate::stdout::stdout().write_all(text.as_bytes()).context("writing to standard output")?;
     Ok(Ended::Done)
 }
 

@@ -10,6 +10,7 @@ use strategies as _;
 use tick_sdk::Registration;
 
 use crate::ended::Ended;
+use crate::stdout::stdout;
 
 /// Options of `orchard strategies`.
 #[derive(Debug, Args)]
@@ -34,7 +35,7 @@ A strategy of scope group needs --groups FILE, with a line like: btc-eth = BTCUS
 
 pub(crate) fn run(args: StrategiesArgs) -> Result<Ended> {
     let all: Vec<_> = Registration::all().into_iter().map(Listed::new).collect();
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&all)?)?;
     } else {

@@ -1,18 +1,20 @@
 //! Ticks of any source into one file: what `convert` and `generate` have in common.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use tick_ingest::ReadOptions;
 use tick_ingest::feed::{FeedControl, Merged, SourceSpec, TickSelection};
+use tick_ingest::outputs::{self, Output, OutputError};
 
 use crate::ended::{Ended, UsageError};
 use crate::progress_display::ProgressThread;
 use crate::replay::Total;
+use crate::sources::nothing_selected;
 
 mod encode;
 mod file;
@@ -79,7 +81,7 @@ pub(crate) struct TickInput {
 /// output is left.
 pub(crate) fn write_ticks(input: &TickInput, output: &str, args: &OutputArgs) -> Result<Ended> {
     let format = format_of(output, args)?;
-    refuse_source(output, &input.sources)?;
+    check_output(output, &input.sources, args)?;
     let unfinished = Unfinished::remove_at_interrupt()?;
     let mut merged = Merged::open(&input.sources, &input.read, &input.selection)?;
     let file = match output {
@@ -92,7 +94,7 @@ pub(crate) fn write_ticks(input: &TickInput, output: &str, args: &OutputArgs) ->
         let total = Total::of(&input.sources, input.selection.repeats)?;
         let _progress =
             ProgressThread::start(control.clone(), input.read.read_bytes.clone(), total, args.quiet);
-        encode(&mut merged, format, file, &control, output)?
+        encode(&mut merged, &input.selection, format, file, &control, output)?
     };
     let counts = merged.counts();
     let source_bytes = bytes_of(&input.sources);
@@ -102,8 +104,25 @@ pub(crate) fn write_ticks(input: &TickInput, output: &str, args: &OutputArgs) ->
     Ok(Ended::Done)
 }
 
+/// Refuses an output that is a source, that is there already, or that could not be written.
+fn check_output(output: &str, sources: &[SourceSpec], args: &OutputArgs) -> Result<(), OutputError> {
+    if output == "-" {
+        return Ok(());
+    }
+    let file = |source: &'_ SourceSpec| match source {
+        SourceSpec::File { name, .. } if name != "-" => Some(PathBuf::from(name)),
+        _ => None,
+    };
+    let sources: Vec<_> = sources.iter().filter_map(file).collect();
+    let sources: Vec<_> = sources.iter().map(PathBuf::as_path).collect();
+    // Its ending was looked at when the format was chosen.
+    let output = Output { option: "", path: Path::new(output), endings: &[] };
+    outputs::check(&[output], &sources, args.force)
+}
+
 fn encode(
     merged: &mut Merged,
+    selection: &TickSelection,
     format: OutputFormat,
     file: OutputFile,
     control: &FeedControl,
@@ -119,6 +138,11 @@ fn encode(
         ticks.clear();
     }
     let (file, tally) = encoder.finish().with_context(writing)?;
+    if tally.ticks == 0
+        && let Some(reason) = nothing_selected(selection, merged.offered())
+    {
+        bail!("{reason}; nothing was written");
+    }
     Ok((file.finish()?, tally))
 }
 
@@ -133,13 +157,13 @@ fn bytes_of(sources: &[SourceSpec]) -> Option<u64> {
 
 fn say(summary: &Summary, args: &OutputArgs) -> Result<()> {
     if summary.tally.ticks == 0 && !args.quiet {
-        eprintln!("No tick was written: the sources have none, or --symbols, --from and --to leave none.");
+        eprintln!("No tick was written: the sources have none.");
     }
     let text = if args.json { summary.json() } else { summary.text() };
     match &*summary.name {
         // There the ticks are.
         "-" => eprint!("{text}"),
-        _ => std::io::stdout().write_all(text.as_bytes()).context("writing to standard output")?,
+        _ => crate::stdout::stdout().write_all(text.as_bytes()).context("writing to standard output")?,
     }
     Ok(())
 }
@@ -155,18 +179,4 @@ fn format_of(output: &str, args: &OutputArgs) -> Result<OutputFormat> {
         };
         UsageError(reason).into()
     })
-}
-
-/// An output that is also a source would be lost if its name were a mistake.
-fn refuse_source(output: &str, sources: &[SourceSpec]) -> Result<()> {
-    let Ok(path) = std::fs::canonicalize(output) else { return Ok(()) };
-    for source in sources {
-        let SourceSpec::File { name, .. } = source else { continue };
-        if output != "-" && name != "-" && std::fs::canonicalize(name).is_ok_and(|source| source == path) {
-            let reason =
-                format!("{output}: is one of the sources; the last name is the output, name another");
-            return Err(UsageError(reason).into());
-        }
-    }
-    Ok(())
 }

@@ -90,7 +90,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Ended> {
         skipped: lanes.iter().map(|lane| lane.skipped).sum(),
     };
     let text = if args.json { verdict.json()? } else { verdict.to_string() };
-    std::io::stdout().write_all(text.as_bytes())?;
+    crate::stdout::stdout().write_all(text.as_bytes())?;
     match verdict.reason() {
         None => Ok(Ended::Done),
         Some(reason) => bail!("run {} is not as expected: {reason}", verdict.run),

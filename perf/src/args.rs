@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use tick_feed::budget::Budget;
 use tick_feed::rabbitmq::{BrokerError, BrokerUrl, Durability};
+use tick_ingest::outputs::{self, Output, OutputError};
 use tick_sdk::quantity::{parse_bytes, parse_count, parse_duration};
 
 use crate::rates::Rates;
@@ -115,12 +116,29 @@ pub(crate) struct OutputArgs {
     /// A standard HdrHistogram log, a tag a stage, an interval a second
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) hdr: Option<PathBuf>,
+    /// Replace --html and --hdr if they are already there
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
     /// Serve what is measured to Prometheus at this address while it is measured
     #[arg(long, value_name = "IP:PORT", help_heading = "Output")]
     pub(crate) prometheus: Option<SocketAddr>,
     /// No lines a second
     #[arg(long, help_heading = "Output")]
     pub(crate) quiet: bool,
+}
+
+impl OutputArgs {
+    /// Refuses a file that is the input or the other file, whose ending is not known, or that is
+    /// already there.
+    ///
+    /// # Errors
+    /// The first that is refused.
+    pub(crate) fn check(&self, input: Option<&Path>) -> Result<(), OutputError> {
+        let html = self.html.as_deref().map(|path| Output { option: "--html", path, endings: &["html"] });
+        let hdr = self.hdr.as_deref().map(|path| Output { option: "--hdr", path, endings: &["hdr", "hlog"] });
+        let outputs: Vec<_> = html.into_iter().chain(hdr).collect();
+        outputs::check(&outputs, input.as_slice(), self.force)
+    }
 }
 
 impl LoadArgs {

@@ -9,6 +9,8 @@ use clap::{Args, Parser};
 use thiserror::Error;
 use tick_feed::budget::measured::{BUDGET_FILE, MeasuredBudget};
 use tick_feed::rabbitmq::BrokerUrl;
+use tick_ingest::atomic_file;
+use tick_ingest::outputs::{self, Output, OutputError};
 use tick_sdk::quantity::parse_duration;
 
 use crate::args::{BrokerArgs, LoadArgs};
@@ -69,6 +71,9 @@ pub enum BudgetError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The file is not to be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// It was interrupted.
     #[error("it was interrupted, and nothing was written")]
     Interrupted,
@@ -87,6 +92,7 @@ impl From<FeedsError> for BudgetError {
 pub(crate) fn run(args: &BudgetArgs, stop: &AtomicBool) -> Result<(), BudgetError> {
     let rates = args.rate.join(" ").parse().map_err(BudgetError::Usage)?;
     let brokers = BrokerArgs::default_brokers(args.broker.clone()).map_err(BudgetError::Usage)?;
+    check_out(&args.out)?;
     let environment = environment::look();
     environment.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     let mut carried = Vec::new();
@@ -176,13 +182,23 @@ fn budget_of(carried: &[u32]) -> String {
     rates.collect::<Vec<_>>().join(",")
 }
 
+/// What was measured before is replaced; anything else of that name is not.
+fn check_out(path: &Path) -> Result<(), BudgetError> {
+    // Its folder is made when there is something to write.
+    if path.exists() {
+        let is_budget = MeasuredBudget::read(path).is_ok();
+        outputs::check(&[Output { option: "--out", path, endings: &["json"] }], &[], is_budget)?;
+    }
+    Ok(())
+}
+
 fn write(path: &Path, measured: &MeasuredBudget) -> Result<(), BudgetError> {
     let failed = |source| BudgetError::Write { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
     let text = serde_json::to_string_pretty(measured).map_err(|error| failed(error.into()))?;
-    std::fs::write(path, text + "\n").map_err(failed)
+    atomic_file::write(path, (text + "\n").as_bytes()).map_err(failed)
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
         Workload::Embedded(load) => embedded(load, stop),
         Workload::Ledger(LedgerLoad { load, ledger, output }) => {
             let folder = tempfile::tempdir().map_err(PerfError::Folder)?;
-            let mut session = Session::open("ledger", output, stop)?;
+            let mut session = Session::open("ledger", output, None, stop)?;
             let ledger = session.ledger(ledger, &folder)?;
             session.set("lanes", load.lanes);
             session.set("signals", load.signals);
@@ -132,7 +132,7 @@ pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
         }
         Workload::Bodies(BodiesLoad { load, broker, output }) => {
             let named = BrokerArgs::default_brokers(broker.clone()).map_err(PerfError::Usage)?;
-            let mut session = Session::open("bodies", output, stop)?;
+            let mut session = Session::open("bodies", output, None, stop)?;
             session.brokers(&named)?;
             session.set("body-bytes", load.body_bytes);
             session.set("window", load.window);
@@ -145,9 +145,9 @@ pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
         Workload::Capacity(args) => Ok(capacity::run(args)?),
         Workload::Peers(args) => Ok(peers::run(args)?),
         Workload::Compare(args) => Ok(compare::run(args)?),
-        Workload::Memory(output) => Session::open("memory", output, stop)?.finish(limits::memory(), None),
+        Workload::Memory(output) => Session::open("memory", output, None, stop)?.finish(limits::memory(), None),
         Workload::Loopback(output) => {
-            let session = Session::open("loopback", output, stop)?;
+            let session = Session::open("loopback", output, None, stop)?;
             session.finish(limits::loopback().map_err(PerfError::Loopback)?, None)
         }
     }
@@ -173,7 +173,7 @@ fn feeds(name: &str, part: Part, load: &FeedLoad, stop: &AtomicBool) -> Result<(
     if part == Part::Consume && !load.load.rate.is_empty() {
         return Err(PerfError::Usage("consume goes as fast as it can: leave --rate out".to_owned()));
     }
-    let mut session = Session::open(name, &load.output, stop)?;
+    let mut session = Session::open(name, &load.output, load.load.input.as_deref(), stop)?;
     session.brokers(&brokers)?;
     session.settings(load.broker.settings());
     let ledger = session.ledger(&load.ledger, &folder)?;
@@ -199,7 +199,7 @@ fn set(
 fn embedded(load: &EmbeddedLoad, stop: &AtomicBool) -> Result<(), PerfError> {
     let folder = tempfile::tempdir().map_err(PerfError::Folder)?;
     check(&load.load)?;
-    let mut session = Session::open("embedded", &load.output, stop)?;
+    let mut session = Session::open("embedded", &load.output, load.load.input.as_deref(), stop)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = load.threads.map_or(cores, usize::from);
     session.set("threads", threads);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use tick_feed::rabbitmq::BrokerError;
+use tick_ingest::outputs::OutputError;
 
 use crate::budget::BudgetError;
 use crate::capacity::CapacityError;
@@ -18,6 +19,9 @@ pub enum PerfError {
     /// What a user got wrong on the command line.
     #[error("{0}")]
     Usage(String),
+    /// A file that is not to be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// A feed or a host.
     #[error(transparent)]
     Feeds(Box<FeedsError>),
@@ -56,6 +60,17 @@ pub enum PerfError {
     /// Standard output.
     #[error("the results cannot be written: {0}")]
     Print(#[from] std::io::Error),
+}
+
+impl PerfError {
+    /// Whether the command line is wrong, rather than what it asks for failed.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Usage(_) => true,
+            Self::Output(error) => error.is_usage(),
+            _ => false,
+        }
+    }
 }
 
 impl From<FeedsError> for PerfError {

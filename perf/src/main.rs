@@ -1,11 +1,13 @@
 //! `perf`: Orchard's load harness as a program.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use perf::{BudgetError, PerfArgs, PerfError};
+use tracing_subscriber::EnvFilter;
 
 /// As in the program that is measured: frames are allocated on one thread and freed on another.
 #[global_allocator]
@@ -17,12 +19,39 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Cli {
     #[command(flatten)]
     args: PerfArgs,
+    /// How events are written to standard error: text for people, json for machines
+    #[arg(long, global = true, value_enum, default_value = "text", value_name = "text|json", hide_possible_values = true)]
+    log: LogFormat,
+    /// More of them: -v what happens, -vv in detail; RUST_LOG chooses by name
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Events to standard error: warnings and errors, unless `RUST_LOG` or `-v` says otherwise.
+fn start_logging(format: LogFormat, verbose: u8) {
+    let level = ["warn", "info", "debug", "trace"][usize::from(verbose.min(3))];
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let events = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match format {
+        LogFormat::Text => events.init(),
+        LogFormat::Json => events.json().init(),
+    }
 }
 
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let args = Cli::parse().args;
+    let Cli { args, log, verbose } = Cli::parse();
+    start_logging(log, verbose);
     let stop = Arc::new(AtomicBool::new(false));
     if let Err(error) = stop_at_interrupt(stop.clone()) {
         eprintln!("error: watching for Ctrl-C: {error}");
@@ -37,7 +66,7 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             eprintln!("error: {error}");
-            ExitCode::from(if matches!(error, PerfError::Usage(_)) { 2 } else { 1 })
+            ExitCode::from(if error.is_usage() { 2 } else { 1 })
         }
     }
 }

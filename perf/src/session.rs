@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tick_feed::rabbitmq::{BrokerError, BrokerUrl, bodies as sdk_bodies};
+use tick_ingest::atomic_file;
 
 use crate::args::{LedgerArgs, LoadArgs, OutputArgs};
 use crate::error::PerfError;
@@ -28,8 +30,10 @@ impl<'a> Session<'a> {
     pub(crate) fn open(
         workload: &str,
         output: &'a OutputArgs,
+        input: Option<&Path>,
         stop: &'a AtomicBool,
     ) -> Result<Self, PerfError> {
+        output.check(input)?;
         let environment = environment::look();
         for warning in &environment.warnings {
             eprintln!("warning: {warning}");
@@ -154,16 +158,19 @@ impl<'a> Session<'a> {
             self.outcome.environment.warnings.push("it was interrupted before its end".to_owned());
         }
         self.live.close()?;
+        let mut written = Ok(());
         if let Some(path) = &self.output.html {
-            let written = std::fs::write(path, crate::page::render(&self.outcome));
-            written.map_err(|source| PerfError::Write { path: path.clone(), source })?;
+            let page = crate::page::render(&self.outcome);
+            written = atomic_file::write(path, page.as_bytes())
+                .map_err(|source| PerfError::Write { path: path.clone(), source });
         }
         let text = match self.output.json {
             true => serde_json::to_string_pretty(&self.outcome).map_err(std::io::Error::from)? + "\n",
             false => table::text(&self.outcome),
         };
         std::io::stdout().write_all(text.as_bytes())?;
-        Ok(())
+        // The results are shown by now, whatever became of the page.
+        written
     }
 }
 

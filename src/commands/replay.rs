@@ -1,14 +1,16 @@
 //! `orchard replay`: files through strategies in one process, exactly.
 
-use std::io::{self, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use strategy_host::host::Instance;
 use strategy_host::ledger::NamedSignal;
 use tick_ingest::atomic_file::{AtomicFile, Existing};
 use tick_ingest::feed::SourceSpec;
 use tick_ingest::generate::GenerateOptions;
+use tick_ingest::outputs::{Output, OutputError};
 use tick_sdk::{Groups, RunId};
 
 use crate::ended::{Ended, UsageError};
@@ -17,7 +19,8 @@ use crate::replay::{
     self, PreparedReplay, ReplayError, ReplayOutcome, ReplayPlan, SignalOutput, SignalSink, SignalWriter,
     Total,
 };
-use crate::sources::{SourceArgs, on_interrupt};
+use crate::sources::{SourceArgs, nothing_selected, on_interrupt};
+use crate::stdout::stdout;
 use crate::text::counted;
 
 mod args;
@@ -26,13 +29,18 @@ mod summary;
 #[cfg(feature = "rabbitmq")]
 pub(crate) use args::ClockArgs;
 pub(crate) use args::{GeneratedArgs, ReplayArgs};
+use summary::Summary;
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let plan = plan(args)?;
     let total = Total::of(&plan.sources, plan.selection.repeats)?;
-    check_outputs(args)?;
+    let signals = args.signals_target();
+    let outputs = outputs(args, signals.as_ref());
+    check_outputs(args, &outputs)?;
+    let selection = plan.selection.clone();
     let market = market(&plan.sources);
     let prepared = replay::prepare(plan).map_err(usage_or_failure)?;
+    check_own(args, &outputs, prepared.run())?;
     say_beginning(args, market.as_ref(), &prepared);
 
     let running = prepared.start()?;
@@ -45,7 +53,13 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let peak_anonymous = display.finish();
     let outcome = running.finish().map_err(|error| name_target(args, error))?;
     say_results(args, &outcome, peak_anonymous)?;
-    Ok(if outcome.feed.interrupted { Ended::Interrupted } else { Ended::Done })
+    if outcome.feed.interrupted {
+        return Ok(Ended::Interrupted);
+    }
+    match nothing_selected(&selection, outcome.feed.offered).filter(|_| outcome.feed.ticks == 0) {
+        Some(reason) => bail!(reason),
+        None => Ok(Ended::Done),
+    }
 }
 
 fn plan(args: &ReplayArgs) -> Result<ReplayPlan> {
@@ -136,7 +150,7 @@ impl SignalsTarget {
 
     fn output(self) -> SignalOutput {
         match self {
-            Self::Stdout => SignalOutput::live(SignalWriter::csv(BufWriter::new(io::stdout()))),
+            Self::Stdout => SignalOutput::live(SignalWriter::csv(BufWriter::new(stdout()))),
             Self::File(path) => SignalOutput::at_end(SignalFile { path, writer: None }),
         }
     }
@@ -199,21 +213,45 @@ fn name_target(args: &ReplayArgs, error: ReplayError) -> anyhow::Error {
     }
 }
 
+/// What the command writes, with the endings that say what that is.
+fn outputs<'a>(args: &'a ReplayArgs, signals: Option<&'a SignalsTarget>) -> Vec<Output<'a>> {
+    let signals = signals.and_then(SignalsTarget::path);
+    let signals = signals.map(|path| Output { option: "--signals", path, endings: &["csv", "jsonl"] });
+    let report = args.report.as_deref();
+    let report = report.map(|path| Output { option: "--report", path, endings: &["html"] });
+    signals.into_iter().chain(report).collect()
+}
+
 /// Refuses what could not be written at the end, hours later, in one line now.
-fn check_outputs(args: &ReplayArgs) -> Result<()> {
-    let signals = args.signals_target();
-    let signals = signals.as_ref().and_then(SignalsTarget::path);
-    for (option, path) in [("--signals", signals), ("--report", args.report.as_deref())] {
-        let Some(path) = path else { continue };
-        let wrong = || format!("{option} {}: cannot be written", path.display());
-        if path.is_dir() {
-            anyhow::bail!("{}: it is a folder; name a file in it", wrong());
+fn check_outputs(args: &ReplayArgs, outputs: &[Output<'_>]) -> Result<(), OutputError> {
+    let files = args.sources.files.iter().filter(|name| *name != "-").map(Path::new);
+    let sources: Vec<_> = files.chain(args.groups.as_deref()).collect();
+    // What a kept run wrote before may be replaced, which is seen when its id is known.
+    let may_be_its_own = args.state.as_ref().is_some_and(|folder| folder.exists());
+    tick_ingest::outputs::check(outputs, &sources, args.force || may_be_its_own)
+}
+
+/// Refuses to replace what is not an earlier output of the same run.
+fn check_own(args: &ReplayArgs, outputs: &[Output<'_>], run: RunId) -> Result<()> {
+    if args.force || args.state.is_none() {
+        return Ok(());
+    }
+    for Output { option, path, .. } in outputs {
+        if path.exists() && !is_of_run(path, run).with_context(|| path.display().to_string())? {
+            return Err(OutputError::Exists { output: format!("{option} {}", path.display()) }.into());
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        // It has no name, and is gone when it is closed.
-        tempfile::tempfile_in(folder.unwrap_or(Path::new("."))).with_context(wrong)?;
     }
     Ok(())
+}
+
+/// Whether a file of signals or a page names this run, or holds no signal.
+fn is_of_run(path: &Path, run: RunId) -> io::Result<bool> {
+    const FIRST_ROWS: u64 = 64 << 10;
+    let is_page = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html"));
+    let mut text = Vec::new();
+    File::open(path)?.take(if is_page { u64::MAX } else { FIRST_ROWS }).read_to_end(&mut text)?;
+    let text = String::from_utf8_lossy(&text);
+    Ok(text.is_empty() || text == replay::SIGNAL_COLUMNS || text.contains(&run.to_string()))
 }
 
 fn say_beginning(args: &ReplayArgs, market: Option<&GenerateOptions>, prepared: &PreparedReplay) {
@@ -247,18 +285,22 @@ fn say_missing_symbols(args: &ReplayArgs, outcome: &ReplayOutcome) {
 }
 
 fn say_results(args: &ReplayArgs, outcome: &ReplayOutcome, peak_anonymous: u64) -> Result<()> {
-    say_missing_symbols(args, outcome);
+    if outcome.feed.ticks > 0 {
+        say_missing_symbols(args, outcome);
+    }
+    let signals = args.signals_target();
+    let mut written: Vec<_> = signals.iter().filter_map(SignalsTarget::path).collect();
     let report = args.report.as_deref().map(|path| write_report(path, outcome, peak_anonymous));
-    let text = if args.json {
-        summary::json(outcome, peak_anonymous)?
-    } else {
-        summary::text(outcome, peak_anonymous)
-    };
+    if let Some(Ok(())) = report {
+        written.extend(args.report.as_deref());
+    }
+    let summary = Summary { outcome, peak_anonymous, written };
+    let text = if args.json { summary.json()? } else { summary.text() };
     // Standard output is the signals' where they stream.
-    match args.signals_target() {
+    match signals {
         Some(SignalsTarget::Stdout) if args.quiet && !args.json => {}
         Some(SignalsTarget::Stdout) => eprint!("{text}"),
-        _ => io::stdout().write_all(text.as_bytes())?,
+        _ => stdout().write_all(text.as_bytes()).context("writing the summary")?,
     }
     // The results are shown by now, whatever became of the page.
     report.unwrap_or(Ok(()))

@@ -94,7 +94,7 @@ fn say_results(
 ) -> Result<()> {
     let results = summary::Results::collect(state, member, ended, report, handle.counts(), started.elapsed());
     let text = if args.json { results.json()? } else { results.text() };
-    std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?;
+    std::io::Write::write_all(&mut crate::stdout::stdout(), text.as_bytes())?;
     Ok(())
 }
 

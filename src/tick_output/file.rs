@@ -1,14 +1,16 @@
 //! An output file that is there whole or not at all.
 
-use std::fs::{self, File};
-use std::io::{self, Stdout, Write};
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result, bail};
-use tempfile::TempPath;
+use anyhow::Result;
+use tick_ingest::atomic_file::{AtomicFile, Existing, PendingName};
+use tick_ingest::outputs::OutputError;
 
 use crate::sources::on_interrupt;
+use crate::stdout::{Out, stdout};
 
 /// Where ticks are written to: a temporary file beside the one that is wanted, which takes that
 /// one's name at the end, or standard output.
@@ -21,8 +23,8 @@ pub(super) struct OutputFile {
 }
 
 enum Destination {
-    Stdout(Stdout),
-    File { file: File, path: PathBuf, replace: bool },
+    Stdout(Out),
+    File { file: File, path: PathBuf },
 }
 
 /// What an interrupt has to undo.
@@ -35,7 +37,7 @@ enum State {
     /// Nothing: what was streamed is with its reader.
     Stream,
     /// The temporary file, which is removed when this is dropped.
-    File { _temporary: TempPath },
+    File(PendingName),
     /// The output is whole.
     Finished,
 }
@@ -43,34 +45,23 @@ enum State {
 impl OutputFile {
     pub(super) fn stdout(unfinished: Unfinished) -> Self {
         *unfinished.lock() = State::Stream;
-        Self { to: Destination::Stdout(io::stdout()), unfinished, written: 0 }
+        Self { to: Destination::Stdout(stdout()), unfinished, written: 0 }
     }
 
     /// Begins the file at `path`; `replace` allows that there is one.
     ///
     /// # Errors
-    /// There is one and it may not be replaced, it is no plain file, or its folder cannot be
+    /// There is one and it may not be replaced, it is not a plain file, or its folder cannot be
     /// written to.
     pub(super) fn create(path: &Path, replace: bool, unfinished: Unfinished) -> Result<Self> {
-        let path = match fs::metadata(path) {
-            Ok(known) if !known.is_file() => {
-                bail!("{}: is no plain file\n  name a file, or - with --format to stream", path.display())
-            }
-            Ok(_) if !replace => bail!(already_there(path)),
-            // Behind a link it is the file that is replaced, not the link.
-            Ok(_) => fs::canonicalize(path).with_context(|| path.display().to_string())?,
-            Err(_) => path.to_owned(),
-        };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
+        let existing = if replace { Existing::Replace } else { Existing::Keep };
         // Held meanwhile, so that an interrupt finds the file's name or no file.
         let mut state = unfinished.lock();
-        let temporary = temporary_in(folder)
-            .with_context(|| format!("{}: no file can be made in its folder", path.display()))?;
-        let (file, temporary) = temporary.into_parts();
-        *state = State::File { _temporary: temporary };
+        let file = AtomicFile::create(path, existing).map_err(|error| refused(path, error))?;
+        let (file, name) = file.into_parts();
+        *state = State::File(name);
         drop(state);
-        Ok(Self { to: Destination::File { file, path, replace }, unfinished, written: 0 })
+        Ok(Self { to: Destination::File { file, path: path.to_owned() }, unfinished, written: 0 })
     }
 
     /// Gives the file its name; says how many bytes it has.
@@ -82,19 +73,10 @@ impl OutputFile {
         // Held to the end, so that an interrupt either removes the file or finds it finished.
         let mut state = self.unfinished.lock();
         let unfinished = std::mem::replace(&mut *state, State::Finished);
-        let (Destination::File { path, replace, .. }, State::File { _temporary: temporary }) =
-            (&self.to, unfinished)
-        else {
-            return Ok(self.written);
-        };
-        let named = if *replace { temporary.persist(path) } else { temporary.persist_noclobber(path) };
-        match named.map_err(|error| error.error) {
-            Ok(()) => Ok(self.written),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => bail!(already_there(path)),
-            Err(error) => {
-                Err(error).with_context(|| format!("{}: giving the finished file its name", path.display()))
-            }
+        if let (Destination::File { path, .. }, State::File(name)) = (&self.to, unfinished) {
+            name.commit().map_err(|error| refused(path, error))?;
         }
+        Ok(self.written)
     }
 }
 
@@ -138,7 +120,7 @@ impl Unfinished {
         let said = match &*state {
             State::Finished => return,
             State::Stream => "interrupted: the output is not whole",
-            State::NotBegun | State::File { .. } => "interrupted: nothing was written",
+            State::NotBegun | State::File(_) => "interrupted: nothing was written",
         };
         *state = State::Finished;
         eprintln!("{said}");
@@ -152,18 +134,10 @@ impl Unfinished {
     }
 }
 
-fn already_there(path: &Path) -> String {
-    format!("{}: is already there\n  choose another name, or replace it with --force", path.display())
-}
-
-/// A file that nobody takes for a finished one, with the permissions of any new file.
-fn temporary_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".orchard-").suffix(".unfinished");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
+fn refused(path: &Path, error: io::Error) -> anyhow::Error {
+    let output = path.display().to_string();
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => OutputError::Exists { output }.into(),
+        _ => OutputError::Folder { output, reason: error.to_string() }.into(),
     }
-    builder.tempfile_in(folder)
 }

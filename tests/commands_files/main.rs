@@ -3,6 +3,9 @@
 mod convert;
 mod generate;
 mod info;
+#[cfg(not(feature = "rabbitmq"))]
+mod not_built_in;
+#[cfg(feature = "rabbitmq")]
 mod plan;
 mod program;
 

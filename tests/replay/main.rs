@@ -3,6 +3,7 @@
 
 mod capture;
 mod equality;
+mod outputs;
 #[allow(dead_code, reason = "shared with the tests of the other commands, which use all of it")]
 #[path = "../commands_files/program.rs"]
 mod program;
@@ -12,6 +13,7 @@ mod replaying;
 mod resuming;
 mod selection;
 mod usage;
+#[cfg(feature = "rabbitmq")]
 mod verifying;
 
 /// The program under test.

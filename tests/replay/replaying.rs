@@ -36,7 +36,7 @@ pub(crate) fn replay(args: &[&str]) -> Replayed {
 
 /// As [`replay`], in a folder that may hold files and state.
 pub(crate) fn replay_in(folder: &Folder, args: &[&str]) -> Replayed {
-    let json = folder.json(&[&["replay", "--quiet", "--signals", "replayed.csv"], args].concat());
+    let json = folder.json(&[&["replay", "--quiet", "--force", "--signals", "replayed.csv"], args].concat());
     Replayed { json, rows: read_signals(&folder.path().join("replayed.csv")) }
 }
 

@@ -39,7 +39,8 @@ fn other_options_are_refused_by_name() {
         let said = ["the ledger holds a run in which ", difference, "use another --state"];
         folder.fails(1, &[RUN, change].concat(), &said);
     }
-    folder.fails(1, &[RUN, &["trades.csv"]].concat(), &["source 2 was absent, and is now trades.csv, "]);
+    folder.write("more.csv", TRADES);
+    folder.fails(1, &[RUN, &["more.csv"]].concat(), &["source 2 was absent, and is now more.csv, "]);
     folder.fails(1, &["replay", "--state", "state"], &["and is now "]);
     // None of them has spoilt it.
     folder.done(RUN);

@@ -130,6 +130,9 @@ pub struct FeedReport {
     pub instruments: u64,
     /// First and last `ts_recv` sent, in ns since the UNIX epoch.
     pub span: Option<(u64, u64)>,
+    /// First and last `ts_recv` that the sources were read to have, whatever was selected of them by time;
+    /// they are read no further than the selection's end.
+    pub offered: Option<(u64, u64)>,
     /// What the readers counted.
     pub counts: Counts,
     /// Whether it was stopped before the end.
@@ -258,6 +261,7 @@ fn run_merged(
         }
     }
     report.counts = merged.counts();
+    report.offered = merged.offered();
     cutter.finish(report)
 }
 

@@ -15,6 +15,7 @@ pub mod input;
 pub mod lines;
 pub mod manifest;
 pub mod options;
+pub mod outputs;
 
 pub use batch::{Batch, Counts, LateTick, NamedSymbol, SymbolIds};
 pub use detect::Format;

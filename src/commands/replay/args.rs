@@ -30,6 +30,9 @@ pub(crate) struct ReplayArgs {
     /// Write a page with charts, accounts and timings
     #[arg(long, value_name = "OUT.html", help_heading = "Results")]
     pub(super) report: Option<PathBuf>,
+    /// Replace --signals and --report if they are already there
+    #[arg(long, help_heading = "Results")]
+    pub(super) force: bool,
     /// The summary as one JSON object
     #[arg(long, help_heading = "Results")]
     pub(super) json: bool,
@@ -108,13 +111,13 @@ pub(super) struct AccountArgs {
 #[command(next_help_heading = "Generated market, without files")]
 pub(crate) struct GeneratedArgs {
     /// How many ticks, as 500K, 100M or 2G
-    #[arg(long, value_name = "N", default_value = "1M", value_parser = parse_count)]
+    #[arg(long, value_name = "N", default_value = "1M", value_parser = parse_count, conflicts_with = "files")]
     pub(super) ticks: u64,
     /// How many instruments
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000_000), conflicts_with = "files")]
     pub(super) instruments: u32,
     /// Another seed is another market
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "files")]
     pub(super) seed: u64,
 }
 

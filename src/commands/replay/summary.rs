@@ -1,5 +1,7 @@
 //! The results on standard output: for people, or as JSON.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use strategy_host::paper::Figures;
 use tick_sdk::decimal::format_decimal;
@@ -7,11 +9,35 @@ use tick_sdk::decimal::format_decimal;
 use crate::duration::{format_duration, format_time};
 use crate::replay::{ReplayOutcome, per_second};
 use crate::report::Latency;
-use crate::text::{counted, table, thousands};
+use crate::text::{counted, printable, table, thousands};
 
-/// The summary for people.
-pub(super) fn text(outcome: &ReplayOutcome, peak_anonymous: u64) -> String {
-    let mut text = table_of_facts(outcome, peak_anonymous);
+/// All that is shown of a replay.
+pub(super) struct Summary<'a> {
+    pub(super) outcome: &'a ReplayOutcome,
+    /// The highest anonymous memory seen, in bytes; 0 where it is not known.
+    pub(super) peak_anonymous: u64,
+    /// The files that were written.
+    pub(super) written: Vec<&'a Path>,
+}
+
+impl Summary<'_> {
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        text(self)
+    }
+
+    /// For machines: one object on one line. Times are in ns, money in decimal text.
+    ///
+    /// # Errors
+    /// A figure has no place in JSON.
+    pub(super) fn json(&self) -> serde_json::Result<String> {
+        json(self)
+    }
+}
+
+fn text(summary: &Summary<'_>) -> String {
+    let Summary { outcome, .. } = summary;
+    let mut text = table_of_facts(summary);
     text.push('\n');
     text.push_str(&table_of_accounts(outcome));
     text.push('\n');
@@ -23,7 +49,9 @@ pub(super) fn text(outcome: &ReplayOutcome, peak_anonymous: u64) -> String {
     text
 }
 
-fn table_of_facts(outcome: &ReplayOutcome, peak_anonymous: u64) -> String {
+fn table_of_facts(summary: &Summary<'_>) -> String {
+    let Summary { outcome, peak_anonymous, written } = summary;
+    let peak_anonymous = *peak_anonymous;
     let feed = &outcome.feed;
     let mut lines = Vec::new();
     let mut line = |name: &str, value: String| lines.push(format!("{name:<13}{value}\n"));
@@ -65,6 +93,10 @@ fn table_of_facts(outcome: &ReplayOutcome, peak_anonymous: u64) -> String {
     line("Delivery", format!("{} duplicates{again}, 0 gaps", thousands(outcome.duplicates())));
     if peak_anonymous > 0 {
         line("Memory", format!("{:.1} MB at most, mapped files aside", peak_anonymous as f64 * 1e-6));
+    }
+    if !written.is_empty() {
+        let written: Vec<_> = written.iter().map(|path| printable(&path.display().to_string())).collect();
+        line("Written", written.join(", "));
     }
     lines.concat()
 }
@@ -131,8 +163,8 @@ fn time(ns: f64) -> String {
     }
 }
 
-/// The summary for machines: one object on one line. Times are in ns, money in decimal text.
-pub(super) fn json(outcome: &ReplayOutcome, peak_anonymous: u64) -> serde_json::Result<String> {
+fn json(summary: &Summary<'_>) -> serde_json::Result<String> {
+    let Summary { outcome, peak_anonymous, written } = summary;
     let feed = &outcome.feed;
     let strategies: Vec<_> = outcome
         .account
@@ -154,6 +186,7 @@ pub(super) fn json(outcome: &ReplayOutcome, peak_anonymous: u64) -> serde_json::
         "resumed": outcome.resumed,
         "interrupted": feed.interrupted,
         "sources": outcome.sources,
+        "written": written,
         "ticks": feed.ticks,
         "ticks_by_kind": outcome.ticks_by_kind().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         "instruments": feed.instruments,

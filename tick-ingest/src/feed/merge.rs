@@ -21,6 +21,8 @@ pub struct Merged {
     shift_ns: u64,
     /// First and last selected `ts_recv` of this pass, unshifted.
     pass: Option<(u64, u64)>,
+    /// First and last `ts_recv` before selection by time, unshifted.
+    offered: Option<(u64, u64)>,
 }
 
 /// Between the last tick of a pass and the first of the next one.
@@ -46,6 +48,7 @@ impl Merged {
             repeats_left: selection.repeats.saturating_sub(1),
             shift_ns: 0,
             pass: None,
+            offered: None,
         };
         merged.open_sources()?;
         Ok(merged)
@@ -62,6 +65,11 @@ impl Merged {
     /// The symbols named so far, by the run's id. One that is named need not have a tick.
     pub fn symbols(&self) -> &[String] {
         self.symbols.names()
+    }
+
+    /// First and last `ts_recv` read so far of the selected symbols, whatever was selected by time.
+    pub fn offered(&self) -> Option<(u64, u64)> {
+        self.offered
     }
 
     /// What the readers counted so far.
@@ -132,6 +140,9 @@ impl Merged {
     /// Copies the selected ones of the source's next `run` ticks; whether the selection has ended.
     fn append_selected(&mut self, source: usize, run: usize, out: &mut Vec<Tick>) -> bool {
         let ticks = &self.sources[source].current()[..run];
+        if let (Some(first), Some(last)) = (ticks.first(), ticks.last()) {
+            self.offered.get_or_insert((first.ts_recv, last.ts_recv)).1 = last.ts_recv;
+        }
         let start = self.selection.from.map_or(0, |from| ticks.partition_point(|tick| tick.ts_recv < from));
         let end = self.selection.to.map_or(run, |to| ticks.partition_point(|tick| tick.ts_recv < to));
         let selected = &ticks[start.min(end)..end];
