@@ -176,7 +176,7 @@ fn wrong_usage_is_told_from_failure() {
     folder.fails(2, &["convert", "a.csv", "out.csv", "--loop", "0"], &["--loop 0"]);
     folder.fails(2, &["convert", "a.csv", "out.csv", "--from", "tomorrow"], &["tomorrow"]);
     folder.fails(1, &["convert", "missing.gz", "out.csv"], &["missing.gz: opening the file"]);
-    folder.fails(1, &["convert", "a.csv", "no/such/out.csv"], &["no/such/out.csv", "folder"]);
+    folder.fails(1, &["convert", "a.csv", "no/such/out.csv"], &["no/such/out.csv: cannot be written"]);
     assert_eq!(folder.names(), ["a.csv"]);
 }
 

@@ -218,6 +218,13 @@ impl SubscriberHandle {
         self.thread.commands.send(Command::Assign(shards));
     }
 
+    /// Closes the channel of every shard at once, without waiting for the strategy's thread, which may
+    /// wait for a ledger that cannot be reached: what is not acknowledged goes to whoever has the shard
+    /// next. Until the next [`assign`](Self::assign) this end has no shards.
+    pub fn release_all(&self) {
+        self.thread.commands.send(Command::ReleaseAll);
+    }
+
     /// Tells the ingester, and all who listen.
     pub fn say(&self, control: Control) {
         self.thread.commands.send(Command::Say(control, None));

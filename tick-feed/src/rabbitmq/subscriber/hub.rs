@@ -181,6 +181,7 @@ impl Hub {
         match command {
             Command::Assign(_) if self.is_stopping => {}
             Command::Assign(shards) => self.assign(shards).await,
+            Command::ReleaseAll => self.release_all().await,
             Command::Release { shard } => self.release(shard).await,
             Command::Ack { shard, link, ack } => self.tell(shard, ShardCommand::Ack { link, ack }).await,
             // It gives back what is not acknowledged, and is commanded again if it is still needed.
@@ -229,6 +230,15 @@ impl Hub {
             self.open_shard(shard).await;
         }
         !(self.is_stopping && self.open.is_empty())
+    }
+
+    /// Every channel is closed at once. A message that is on its way to the dead letters stays, and
+    /// comes to whoever has the shard next.
+    async fn release_all(&mut self) {
+        self.wanted.clear();
+        for shard in self.open.keys().copied().collect::<Vec<_>>() {
+            self.tell(shard, ShardCommand::Release).await;
+        }
     }
 
     async fn release(&mut self, shard: u16) {

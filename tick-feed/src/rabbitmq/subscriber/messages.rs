@@ -56,6 +56,8 @@ pub(super) struct Poison {
 pub(super) enum Command {
     /// These shards are this end's.
     Assign(BTreeSet<u16>),
+    /// Every shard's channel is closed at once, whatever the strategy's thread still does with it.
+    ReleaseAll,
     /// A shard that this end has done with.
     Release { shard: u16 },
     /// To the link that a delivery came by, if it is still there.
