@@ -1,6 +1,6 @@
 //! `orchard deadletters`: what is no frame of a feed, why, and what becomes of it.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};

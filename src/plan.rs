@@ -1,6 +1,6 @@
 //! `orchard plan`: how many broker nodes and shards a feed needs, and what runs out first.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};

@@ -1,6 +1,6 @@
 //! `orchard status`: how a feed stands, from its ingester to the last commit.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,16 +1,16 @@
 //! Finds a source's format by its content.
 
-use std::fmt;
 use std::io::Read;
 
 use memchr::memmem;
 
+use crate::format::Format;
 use crate::formats::binance_stream::BinanceStream;
 use crate::formats::csv;
 use crate::formats::dbn::DbnReader;
 use crate::formats::ticks::TicksReader;
 use crate::input::{Compression, Input, STANDARD_INPUT};
-use crate::lines::{BYTE_ORDER_MARK, LineParser, TextReader, excerpt};
+use crate::lines::{BYTE_ORDER_MARK, TextReader, excerpt};
 use crate::{ReadError, ReadOptions, Reader};
 
 /// A source of known format.
@@ -23,58 +23,6 @@ pub struct Opened {
     pub schema: Option<&'static str>,
     /// Decodes it.
     pub reader: Box<dyn Reader>,
-}
-
-/// A text format found, and the parser of its lines.
-pub type TextFormat = (Format, Box<dyn LineParser>);
-
-/// The formats that can be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// Lines of Binance's market streams.
-    BinanceStream,
-    /// Binance's historical trades.
-    BinanceTrades,
-    /// Binance's historical aggregate trades.
-    BinanceAggTrades,
-    /// Binance's historical book tickers.
-    BinanceBookTicker,
-    /// Tardis trades.
-    TardisTrades,
-    /// Tardis quotes.
-    TardisQuotes,
-    /// The CSV that `orchard convert` writes.
-    OrchardCsv,
-    /// A CSV by the mapping given.
-    MappedCsv,
-    /// Databento binary encoding.
-    Dbn,
-    /// Orchard's own tick file.
-    Ticks,
-}
-
-impl Format {
-    /// What people call it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BinanceStream => "Binance stream capture",
-            Self::BinanceTrades => "Binance trades CSV",
-            Self::BinanceAggTrades => "Binance aggTrades CSV",
-            Self::BinanceBookTicker => "Binance bookTicker CSV",
-            Self::TardisTrades => "Tardis trades CSV",
-            Self::TardisQuotes => "Tardis quotes CSV",
-            Self::OrchardCsv => "Orchard CSV",
-            Self::MappedCsv => "CSV by mapping",
-            Self::Dbn => "DBN",
-            Self::Ticks => ".ticks",
-        }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// The first bytes of a tick file.

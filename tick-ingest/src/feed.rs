@@ -261,6 +261,10 @@ fn run_merged(
         }
     }
     report.counts = merged.counts();
+    if report.counts.bad_lines > 0 {
+        let malformed = report.counts.bad_lines;
+        tracing::info!(run = %plan.run, malformed, "left malformed lines out");
+    }
     report.offered = merged.offered();
     cutter.finish(report)
 }

@@ -3,12 +3,15 @@
 //! [`open`](detect::open) finds a file's format by its content and gives a [`Reader`], which decodes
 //! it batch by batch in file order; nothing here holds a whole file.
 
+#![deny(missing_docs, unnameable_types)]
+
 pub mod atomic_file;
 pub mod batch;
 pub mod detect;
 pub mod error;
 pub mod feed;
 pub mod file_identity;
+pub mod format;
 pub mod formats;
 pub mod generate;
 pub mod input;
@@ -18,7 +21,7 @@ pub mod options;
 pub mod outputs;
 
 pub use batch::{Batch, Counts, LateTick, NamedSymbol, SymbolIds};
-pub use detect::Format;
+pub use format::Format;
 pub use error::{BadField, ReadError};
 pub use options::{BadLines, ReadOptions};
 

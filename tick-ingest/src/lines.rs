@@ -2,8 +2,12 @@
 
 use std::io::BufRead;
 
+use crate::format::Format;
 use crate::input::Input;
 use crate::{BadField, BadLines, Batch, ReadError, ReadOptions, Reader};
+
+/// A text format found, and the parser of its lines.
+pub type TextFormat = (Format, Box<dyn LineParser>);
 
 /// A text format: turns one line into ticks, and knows nothing of files.
 pub trait LineParser: Send {

@@ -14,7 +14,7 @@ const UNIT: i64 = 1_000_000_000;
 fn every_kind_of_event_in_one_capture() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/binance_stream.txt");
     let mut opened = detect::open(path, &ReadOptions::default()).unwrap();
-    assert_eq!(opened.format, detect::Format::BinanceStream);
+    assert_eq!(opened.format, tick_ingest::Format::BinanceStream);
     let mut batch = Batch::default();
     while opened.reader.read(&mut batch).unwrap() {}
 

@@ -57,6 +57,9 @@ impl Merged {
     fn open_sources(&mut self) -> Result<(), ReadError> {
         let on_thread = self.specs.len() <= SOURCES_WITH_THREADS;
         let window = self.selection.reorder_ns;
+        if window > 0 {
+            tracing::info!(window_ns = window, "putting late ticks in their place");
+        }
         let open = |spec| Ordered::open(spec, &self.read, window, on_thread);
         self.sources = self.specs.iter().map(open).collect::<Result<_, _>>()?;
         Ok(())

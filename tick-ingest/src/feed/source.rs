@@ -62,6 +62,7 @@ pub(super) fn is_ticks_file(name: &str) -> Result<bool, ReadError> {
 
 impl Source {
     pub(super) fn open(spec: &SourceSpec, options: &ReadOptions, on_thread: bool) -> Result<Self, ReadError> {
+        tracing::debug!(source = name_of(spec), on_thread, "opening a source");
         let reader: Box<dyn Reader> = match spec {
             SourceSpec::File { name, .. } => detect::open(name, options)?.reader,
             SourceSpec::Generated(market) => Box::new(Generator::new(market.clone())),

@@ -7,12 +7,11 @@
 
 use tick_sdk::Side;
 
-use super::csv::Detected;
 use super::csv::fields::{self, Fields, Splitter};
 use super::csv::header::Header;
 use super::csv::row::{Level, Row};
 use super::time_text::{TimeError, TimeFormat};
-use crate::lines::LineParser;
+use crate::lines::{LineParser, TextFormat};
 use crate::{BadField, Batch, Format, ReadError, ReadOptions, SymbolIds};
 
 const FIRST_MICROS: u64 = 100_000_000_000_000;
@@ -25,7 +24,7 @@ pub(crate) fn detect(
     name: &str,
     first: &Header,
     options: &ReadOptions,
-) -> Result<Option<Detected>, ReadError> {
+) -> Result<Option<TextFormat>, ReadError> {
     let by_name = kind_in_name(name);
     let (columns, has_header) = match columns_of_header(first) {
         Some(columns) => (columns, true),

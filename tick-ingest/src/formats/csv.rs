@@ -4,7 +4,7 @@ use super::binance_csv;
 use super::mapped_csv::{self, MappedCsv};
 use super::orchard_csv::{self, OrchardCsv};
 use super::tardis_csv::{self, Tardis};
-use crate::lines::LineParser;
+use crate::lines::TextFormat;
 use crate::{Format, ReadError, ReadOptions};
 
 pub(crate) mod fields;
@@ -12,9 +12,6 @@ pub(crate) mod header;
 pub(crate) mod row;
 
 use header::Header;
-
-/// A format, and the parser of its lines.
-pub type Detected = (Format, Box<dyn LineParser>);
 
 /// The format of the CSV `name` that begins with `head`, and the parser of its lines, header line
 /// included; `None` where it is no CSV.
@@ -24,7 +21,7 @@ pub type Detected = (Format, Box<dyn LineParser>);
 /// # Errors
 /// A CSV of no known format, with the `--map` that would probably read it; a mapping that does not
 /// fit; a file whose symbol is named nowhere.
-pub fn detect(name: &str, head: &[u8], options: &ReadOptions) -> Result<Option<Detected>, ReadError> {
+pub fn detect(name: &str, head: &[u8], options: &ReadOptions) -> Result<Option<TextFormat>, ReadError> {
     let first = header::first_lines(head).next();
     if let Some(mapping) = &options.mapping {
         let first = first.ok_or_else(|| empty(name))?;

@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use thiserror::Error;
-
-use super::csv::fields::parse_digits;
+use tick_sdk::decimal::parse_digits;
 
 mod pattern;
 
