@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 // Without this line a program that names nothing of that crate would be linked without Apple and Pear.
 use strategies as _;
-use tick_sdk::Registration;
+use tick_sdk::host::Registration;
 
 use crate::ended::Ended;
 
@@ -71,7 +71,7 @@ impl Listed {
             Ok(configured) => (configured.params(), None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
-        let param = |info: &tick_sdk::ParamInfo| ListedParam {
+        let param = |info: &tick_sdk::host::ParamInfo| ListedParam {
             name: info.name,
             kind: info.kind,
             default: defaults.iter().find(|(name, _)| *name == info.name).map(|(_, value)| value.clone()),

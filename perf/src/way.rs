@@ -11,7 +11,10 @@ use tick_feed::rabbitmq::publisher::PublishObserver;
 use tick_feed::transport::{FrameSender, TransportError};
 use tick_feed::{Frame, shard_of};
 use tick_ingest::feed::FeedControl;
-use tick_sdk::{Configured, Groups, Lane, LaneError, Registration, Signal, Tick};
+use tick_sdk::groups::Groups;
+use tick_sdk::host::{Configured, Lane, LaneError, Registration};
+use tick_sdk::signal::Signal;
+use tick_sdk::Tick;
 
 use crate::probe::{Point, Probe, Sample, lock, take_until};
 

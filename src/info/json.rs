@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 use tick_ingest::ReadError;
-use tick_sdk::Tick;
 use tick_sdk::decimal::format_decimal;
+use tick_sdk::Tick;
 
 use super::survey::{Instrument, Survey};
 

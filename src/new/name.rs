@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use tick_sdk::Registration;
+use tick_sdk::host::Registration;
 
 use super::STRATEGY;
 

@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use strategy_host::host::Instance;
-use tick_sdk::{Groups, Registration, Scope};
+use tick_sdk::groups::Groups;
+use tick_sdk::host::Registration;
+use tick_sdk::Scope;
 
 use crate::ended::UsageError;
 

@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 
 use strategy_host::ledger::LaneId;
 use tick_feed::{FrameFlags, FrameHeader};
-use tick_sdk::{RunId, Side};
+use tick_sdk::names::RunId;
+use tick_sdk::Side;
 
 use super::*;
 

@@ -19,7 +19,8 @@ use tokio::time::{sleep_until, timeout};
 use broker::amqp::Buffers;
 use broker::amqp::{AmqpConnection, Envelope, Parts, Received};
 use broker::{BrokerError, BrokerUrl};
-use tick_sdk::{RunId, Tick};
+use tick_sdk::names::RunId;
+use tick_sdk::Tick;
 
 /// What to move.
 #[derive(Clone, Debug)]

@@ -22,7 +22,7 @@ use thiserror::Error;
 use tokio::runtime::Runtime;
 
 use broker::{BrokerError, BrokerUrl};
-use tick_sdk::FeedName;
+use tick_sdk::names::FeedName;
 
 /// So many dead letters are taken at once, at most.
 pub const MAX_TAKEN: usize = 10_000;

@@ -17,8 +17,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::control::{Control, FeedState, ShardCursor};
 use broker::{BrokerError, BrokerUrl};
-use tick_sdk::FeedName;
-use tick_sdk::RunId;
+use tick_sdk::names::{FeedName, RunId};
 
 /// Everyone who has something to say says it once a second; this is a little longer.
 pub const LISTEN: Duration = Duration::from_millis(1_300);

@@ -5,7 +5,7 @@ use lapin::Channel;
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions, QueuePurgeOptions};
 
 use broker::{BrokerError, BrokerUrl};
-use tick_sdk::FeedName;
+use tick_sdk::names::FeedName;
 
 /// A connection that empties a feed's queues, and in the end removes them.
 pub struct FeedRemover {

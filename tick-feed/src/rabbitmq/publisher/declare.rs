@@ -9,7 +9,7 @@ use super::PublisherPlan;
 use crate::rabbitmq::dead_letters;
 use crate::rabbitmq::topology::Durability;
 use broker::{BrokerError, BrokerUrl};
-use tick_sdk::FeedName;
+use tick_sdk::names::FeedName;
 
 /// Everything of a feed that is not one strategy's.
 pub(super) async fn feed(url: &BrokerUrl, channel: &Channel, feed: &FeedName) -> Result<(), BrokerError> {

@@ -22,7 +22,7 @@ use super::{FIRST_CONNECTION, PublishError, declare};
 use crate::rabbitmq::control::{Control, FeedState, JoinFrom};
 use broker::backoff::Backoff;
 use broker::{BrokerError, BrokerUrl};
-use tick_sdk::StrategyName;
+use tick_sdk::names::StrategyName;
 
 /// How often the state is told without a change.
 const TELL_EVERY: Duration = Duration::from_secs(1);

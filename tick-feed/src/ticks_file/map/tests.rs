@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ticks_file::TicksWriter;
-use tick_sdk::Side;
 use tick_sdk::test_kit::check_golden;
+use tick_sdk::Side;
 
 fn ticks(count: u64) -> Vec<Tick> {
     (0..count).map(|i| Tick::trade(i, i / 2, i as i64 * 1000, 1, Side::SELL).of((i % 2) as u32)).collect()
