@@ -9,8 +9,7 @@ use clap::Args;
 use strategy_host::ledger::{self, LaneRow, MEMBER_LIVES, MemberRow};
 use tick_feed::rabbitmq::BrokerUrl;
 use tick_feed::rabbitmq::observe::Listening;
-use tick_sdk::FeedName;
-use tick_sdk::RunId;
+use tick_sdk::names::{FeedName, RunId};
 
 use crate::ended::Ended;
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use tick_sdk::Registration;
+use tick_sdk::host::Registration;
 
 use super::STRATEGY;
 
@@ -68,7 +68,7 @@ impl FromStr for Name {
         if TAKEN.contains(&text) {
             return refused(&format!("cargo or Orchard use it for something else; my-{text} would do"));
         }
-        if Registration::find(text).is_some() {
+        if Registration::find(text).is_ok() {
             return refused("there is a strategy of this name; `orchard strategies` lists them");
         }
         let type_name = type_name_of(text);

@@ -7,8 +7,7 @@ use strategy_host::ledger::LaneRow;
 use tick_feed::rabbitmq::Durability;
 use tick_feed::rabbitmq::control::{FeedState, ShardCursor, StrategyState};
 use tick_feed::rabbitmq::observe::Observation;
-use tick_sdk::FeedName;
-use tick_sdk::RunId;
+use tick_sdk::names::{FeedName, RunId};
 
 use super::LedgerSeen;
 

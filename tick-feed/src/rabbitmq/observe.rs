@@ -14,8 +14,7 @@ use super::topology;
 use broker::{
     Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, QueueOptions, QueueStatus,
 };
-use tick_sdk::FeedName;
-use tick_sdk::RunId;
+use tick_sdk::names::{FeedName, RunId};
 
 /// Everyone who has something to say says it once a second; this is a little longer.
 pub const LISTEN: Duration = Duration::from_millis(1_300);

@@ -19,8 +19,7 @@ use crate::transport::{Arrival, FrameReceiver, Receipt, TransportError};
 use crate::{Frame, FrameFlags, FrameHeader};
 use broker::amqp::Buffers;
 use broker::{BrokerError, BrokerUrl};
-use tick_sdk::FeedName;
-use tick_sdk::RunId;
+use tick_sdk::names::{FeedName, RunId};
 
 mod burials;
 mod connection;

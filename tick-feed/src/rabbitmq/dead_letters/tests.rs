@@ -1,6 +1,6 @@
 use super::*;
 use crate::rabbitmq::topology;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 fn broker() -> BrokerUrl {
     std::env::var("ORCHARD_TEST_AMQP").expect("ORCHARD_TEST_AMQP is a broker's URL").parse().unwrap()

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use super::unacked::Ack;
 use crate::rabbitmq::{Control, FeedState};
 use broker::amqp::ShortString;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 /// So many commands wait for the broker's thread; beyond, whoever commands waits.
 const WAITING_COMMANDS: usize = 1024;
