@@ -28,21 +28,21 @@ pub use registry::{Configured, DuplicateStrategy, FindStrategyError, Origin, Reg
 ///
 /// params! {
 ///     /// Buys above a level, once.
-///     pub struct BreakoutParams {
+///     pub struct AboveParams {
 ///         /// The price to break.
 ///         level: Price = Price::whole(100),
 ///     }
 /// }
 ///
 /// #[derive(Serialize, Deserialize)]
-/// struct Breakout { level: Price, bought: bool }
+/// struct Above { level: Price, bought: bool }
 ///
-/// impl Strategy for Breakout {
-///     const NAME: &'static str = "breakout";
+/// impl Strategy for Above {
+///     const NAME: &'static str = "above";
 ///     const SUMMARY: &'static str = "buys above a level, once";
-///     type Params = BreakoutParams;
+///     type Params = AboveParams;
 ///
-///     fn new(params: &BreakoutParams, _key: &Key<'_>) -> Result<Self, String> {
+///     fn new(params: &AboveParams, _key: &Key<'_>) -> Result<Self, String> {
 ///         Ok(Self { level: params.level, bought: false })
 ///     }
 ///
@@ -55,7 +55,7 @@ pub use registry::{Configured, DuplicateStrategy, FindStrategyError, Origin, Reg
 ///     }
 /// }
 ///
-/// register!(Breakout);
+/// register!(Above);
 /// # fn main() {}
 /// ```
 pub trait Strategy: Serialize + DeserializeOwned + Send + 'static {

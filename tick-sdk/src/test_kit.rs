@@ -165,7 +165,7 @@ impl<S: Strategy> Trial<S> {
     /// Sets the groups, as in a groups file.
     ///
     /// # Panics
-    /// The text is no groups file.
+    /// The text is not a valid groups file.
     #[must_use]
     pub fn groups(mut self, text: &str) -> Self {
         self.groups = Arc::new(text.parse().unwrap_or_else(|error| panic!("{error}")));

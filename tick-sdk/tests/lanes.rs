@@ -186,7 +186,7 @@ fn ticks_at_the_end_of_time_end() {
     assert_eq!(lane.signals().len(), 1);
 }
 
-/// Follows trades and writes down what it sees of the book: a tick of an unknown kind is no trade.
+/// Follows trades and writes down what it sees of the book: a tick of an unknown kind is not a trade.
 #[derive(Serialize, Deserialize)]
 struct Watcher {
     seen: u32,
@@ -289,7 +289,7 @@ impl Strategy for Superstitious {
     }
 
     fn on_end(&mut self, _: &mut Context<'_>) {
-        panic!("it never wants to end");
+        panic!("the end is refused");
     }
 }
 

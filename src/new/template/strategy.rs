@@ -1,4 +1,4 @@
-//! `my-strategy`: follows a move of the price. Make of it what you want to know.
+//! `my-strategy`: follows a move of the price. Replace it by your own idea.
 
 use std::collections::VecDeque;
 
