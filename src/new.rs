@@ -144,12 +144,7 @@ fn profiles() -> String {
     profiles[..end].trim_end().to_owned()
 }
 
-fn print_next_steps(
-    out: &mut impl Write,
-    name: &Name,
-    folder: &Path,
-    is_member: bool,
-) -> io::Result<()> {
+fn print_next_steps(out: &mut impl Write, name: &Name, folder: &Path, is_member: bool) -> io::Result<()> {
     let (name, folder) = (name.text(), folder.display());
     let member = if is_member { " It is a member of the clone's workspace." } else { "" };
     writeln!(out, "Written: {folder}. The strategy is {folder}/src/strategy.rs.{member}\n\nNext:")?;

@@ -49,7 +49,10 @@ fn clone_of_orchard() -> tempfile::TempDir {
 fn inside_a_clone_the_crate_joins_the_workspace_and_its_target_folder() {
     let clone = clone_of_orchard();
     let said = output(orchard().args(["new", CRATE]).current_dir(clone.path()));
-    assert!(said.contains("member of the clone's workspace") && said.contains("cargo test --release"), "{said}");
+    assert!(
+        said.contains("member of the clone's workspace") && said.contains("cargo test --release"),
+        "{said}"
+    );
     let folder = clone.path().join(CRATE);
     assert!(!folder.join("Cargo.lock").exists());
     let mut cargo = cargo(&folder);

@@ -20,7 +20,8 @@ impl Joined {
     /// The manifest cannot be read, or has no list of members.
     pub(super) fn plan(root: &Path, folder: &Path) -> Result<Self> {
         let path = root.join("Cargo.toml");
-        let text = fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
         let Some(member) = folder.strip_prefix(root).ok().and_then(Path::to_str) else {
             bail!("{} is not a folder of UTF-8 names inside {}", folder.display(), root.display());
         };
@@ -78,8 +79,14 @@ mod tests {
     #[test]
     fn lists_of_other_forms_are_kept() {
         let lines = "[workspace]\nmembers = [\n    \"a\",\n    \"b\",\n]\n";
-        assert_eq!(with_member(lines, "c").unwrap(), "[workspace]\nmembers = [\n    \"a\",\n    \"b\", \"c\"]\n");
-        assert_eq!(with_member("[workspace]\nmembers = []\n", "c").unwrap(), "[workspace]\nmembers = [\"c\"]\n");
+        assert_eq!(
+            with_member(lines, "c").unwrap(),
+            "[workspace]\nmembers = [\n    \"a\",\n    \"b\", \"c\"]\n"
+        );
+        assert_eq!(
+            with_member("[workspace]\nmembers = []\n", "c").unwrap(),
+            "[workspace]\nmembers = [\"c\"]\n"
+        );
         assert_eq!(with_member("[package]\n", "c"), None);
     }
 }
