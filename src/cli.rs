@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tick_ingest::outputs::OutputError;
+use tick_sdk::host::Registration;
 
 use crate::commands::replay;
 use crate::ended::{Ended, UsageError};
@@ -76,7 +77,20 @@ enum Command {
 pub fn main() -> ExitCode {
     let Cli { log, command } = Cli::parse();
     log.start();
-    let ended = match command {
+    match Registration::all().map_err(Into::into).and_then(|_| run_command(command)) {
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::Interrupted) => ExitCode::from(130),
+        // Whoever reads the results has closed them: `orchard … | head` is no failure.
+        Err(error) if stdout::is_closed(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", explain(&error));
+            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
+        }
+    }
+}
+
+fn run_command(command: Command) -> anyhow::Result<Ended> {
+    match command {
         Command::Replay(args) => replay::run(&args),
         #[cfg(feature = "rabbitmq")]
         Command::Ingest(args) => ingest::run(&args),
@@ -97,16 +111,6 @@ pub fn main() -> ExitCode {
         Command::New(args) => new::run(args),
         #[cfg(not(feature = "rabbitmq"))]
         Command::NotBuiltIn(command) => Err(command.advice().into()),
-    };
-    match ended {
-        Ok(Ended::Done) => ExitCode::SUCCESS,
-        Ok(Ended::Interrupted) => ExitCode::from(130),
-        // Whoever reads the results has closed them: `orchard … | head` is no failure.
-        Err(error) if stdout::is_closed(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {}", explain(&error));
-            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use tick_feed::rabbitmq::publisher::{Snapshot, StrategyProgress, UNCONFIRMED_BYT
 use tick_feed::rabbitmq::{Publisher, PublisherPlan};
 use tick_ingest::feed::{FeedControl, FeedPlan, Gather, SourceSpec};
 use tick_ingest::manifest::{self, Described};
-use tick_sdk::Groups;
+use tick_sdk::groups::Groups;
 
 use crate::commands::replay::{read_groups, sources};
 use crate::ended::Ended;

@@ -11,7 +11,8 @@ use tick_ingest::atomic_file::{AtomicFile, Existing};
 use tick_ingest::feed::SourceSpec;
 use tick_ingest::generate::GenerateOptions;
 use tick_ingest::outputs::{Output, OutputError};
-use tick_sdk::{Groups, RunId};
+use tick_sdk::groups::Groups;
+use tick_sdk::names::RunId;
 
 use crate::ended::{Ended, UsageError};
 use crate::progress_display::{LOOK, ProgressDisplay};

@@ -7,7 +7,7 @@ use strategy_host::ledger::{LaneId, NamedSignal, OpenedRun, OrderedSignals};
 use strategy_host::market::{Instrument, Market, Marks};
 use strategy_host::paper::{PaperAccount, PaperResults, PaperRules};
 use tick_ingest::feed::{FeedReport, SourceSpec};
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use super::signals::SignalSink;
 use super::{ReplayError, ReplayPlan};

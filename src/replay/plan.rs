@@ -9,7 +9,7 @@ use tick_feed::run::Manifest;
 use tick_ingest::ReadOptions;
 use tick_ingest::feed::{self, Pace, SourceSpec, TickSelection};
 use tick_ingest::manifest::{self, Described};
-use tick_sdk::Groups;
+use tick_sdk::groups::Groups;
 
 use super::signals::SignalOutput;
 use super::{PlanError, ReplayError, instance_without_groups};

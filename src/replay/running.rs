@@ -11,7 +11,8 @@ use strategy_host::ledger::{Ledger, OpenedRun, SqliteLedger};
 use tempfile::TempDir;
 use tick_feed::run::Manifest;
 use tick_ingest::feed::{self, FeedControl, FeedPlan, Gather};
-use tick_sdk::{Groups, RunId};
+use tick_sdk::groups::Groups;
+use tick_sdk::names::RunId;
 
 use super::outcome::{Collecting, Played};
 use super::signals::SignalSink;

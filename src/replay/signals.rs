@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use strategy_host::ledger::NamedSignal;
-use tick_sdk::RunId;
 use tick_sdk::decimal::{format_decimal, write_decimal};
+use tick_sdk::names::RunId;
 
 /// Takes every signal of a run in its final order: by the receive time of its tick, then instrument,
 /// strategy and emission. Calls may come from another thread, never from two at a time.
@@ -162,7 +162,9 @@ fn write_field(text: &str, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use tick_sdk::{Signal, TargetPosition, UNDEFINED_PRICE};
+    use tick_sdk::TargetPosition;
+    use tick_sdk::decimal::UNDEFINED_PRICE;
+    use tick_sdk::signal::Signal;
 
     use super::*;
 

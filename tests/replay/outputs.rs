@@ -90,8 +90,8 @@ fn a_report_that_cannot_be_written_loses_no_results() {
     let folder = Folder::new();
     let older = folder.write("out.html", "yesterday's");
     let command = format!(
-        "trap '' XFSZ; ulimit -f 1000; exec {} replay --ticks 20000 --instruments 500 --strategy apple \
-         --report out.html --force --quiet",
+        "trap '' XFSZ; ulimit -f 280; exec {} replay --ticks 100000 --instruments 500 \
+         --strategy apple:fast=1,slow=1 --report out.html --force --quiet",
         crate::PROGRAM
     );
     let mut shell = std::process::Command::new("bash");
@@ -99,7 +99,7 @@ fn a_report_that_cannot_be_written_loses_no_results() {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
     assert!(stderr.contains("writing out.html: "), "{stderr}");
-    assert!(stdout.contains("Ticks        20,000 (") && stdout.contains("\napple "), "{stdout}");
+    assert!(stdout.contains("Ticks        100,000 (") && stdout.contains("\napple "), "{stdout}");
     assert_eq!(folder.read("out.html"), older);
     assert_eq!(folder.names(), ["out.html"], "nothing half done is left");
 }
