@@ -64,7 +64,7 @@ fn wrong_usage_says_what_would_be_right() {
         (&["out.parquet"], ".ticks or .csv"),
         (&["out.ticks", "--ticks", "many"], "1.5M"),
         (&["out.ticks", "--ticks", "0"], "1.5M"),
-        (&["out.ticks", "--instruments", "0"], "1..=1000000"),
+        (&["out.ticks", "--instruments", "0"], "from 1 to 1000000"),
         (&["out.ticks", "--skew", "NaN"], "from 0 to 100"),
         (&["out.ticks", "--mean-gap", "5"], "250ms"),
         (&["out.ticks", "--ticks", "10G", "--mean-gap", "1000h"], "500 years"),

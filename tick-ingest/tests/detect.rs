@@ -2,7 +2,8 @@
 
 use std::io::Cursor;
 
-use tick_ingest::detect::{Format, open_reader};
+use tick_ingest::Format;
+use tick_ingest::detect::open_reader;
 use tick_ingest::input::Compression;
 use tick_ingest::{Batch, ReadError, ReadOptions};
 
