@@ -1,5 +1,8 @@
 //! `perf budget`, and who uses what it wrote: `plan`, and `ingest` for runs that it begins.
 
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::Value;
 use tick_sdk::RunId;
 
@@ -8,6 +11,21 @@ use crate::program::Folder;
 use crate::waiting::wait_until;
 
 const FILE: &str = ".orchard/budget.json";
+
+/// A folder in which `orchard` runs, which lies beside `perf` when the whole workspace is built.
+fn orchard_folder() -> Folder {
+    let orchard = Path::new(crate::PROGRAM).with_file_name("orchard");
+    assert!(orchard.exists(), "build it first: cargo build --features full");
+    Folder::running(&orchard)
+}
+
+/// Runs `perf` in this folder and expects success; gives its standard output.
+fn perf(folder: &Folder, args: &[&str]) -> String {
+    let output = Command::new(crate::PROGRAM).args(args).current_dir(folder.path()).output();
+    let output = output.expect("the program starts");
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
 
 /// What the first node of a cluster is given in a plan, and what was said about it.
 fn planned(folder: &Folder, more: &[&str]) -> (Value, String) {
@@ -21,13 +39,14 @@ fn planned(folder: &Folder, more: &[&str]) -> (Value, String) {
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn a_measured_budget_is_used_in_its_folder() {
-    let (folder, broker) = (Folder::new(), broker());
+    let folder = orchard_folder();
+    let broker = broker();
     assert_eq!(planned(&folder, &[]), (30_000.into(), String::new()));
 
     let out = folder.path().join(FILE);
-    let measure = ["perf", "budget", "--broker", &broker, "--rate", "1K..2K", "--duration", "1s", "--quiet"];
+    let measure = ["budget", "--broker", &broker, "--rate", "1K..2K", "--duration", "1s", "--quiet"];
     let out = ["--knee", "10s", "--out", out.to_str().expect("UTF-8")];
-    let text = folder.done(&[&measure[..], &out].concat());
+    let text = perf(&folder, &[&measure[..], &out].concat());
     let written: Value = serde_json::from_slice(&folder.read(FILE)).expect("JSON");
     // A machine that is busy with something else may carry less than the end of the ramp.
     let carried = written["carried"][0].as_u64().expect("messages a second");
@@ -65,7 +84,7 @@ fn run_record(folder: &Folder, state: &str) -> Value {
 #[ignore = "needs servers: run scripts/test"]
 fn a_run_keeps_the_budget_that_placed_its_shards() {
     let (_turn, servers) = two_nodes();
-    let folder = Folder::new();
+    let folder = orchard_folder();
     let measured = |budget: &str| {
         std::fs::create_dir_all(folder.path().join(".orchard")).expect("there is room");
         let file = format!("{{\"budget\":\"{budget}\",\"carried\":[],\"at\":\"then\",\"machine\":\"this\"}}");

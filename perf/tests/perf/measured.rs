@@ -25,7 +25,7 @@ pub(crate) struct Measured {
 /// Measures with `--json --quiet`.
 #[track_caller]
 pub(crate) fn measure(folder: &Folder, args: &[&str]) -> Measured {
-    let args = [&["perf"], args, &["--json", "--quiet"]].concat();
+    let args = [args, &["--json", "--quiet"]].concat();
     let child = folder.command(&args).spawn().expect("the program starts");
     let pid = child.id();
     let output = child.wait_with_output().expect("it ends");
