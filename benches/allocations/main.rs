@@ -25,10 +25,10 @@ mod readers;
 /// Fewer than one in a hundred ticks is none: larger frames are confirmed and committed in other groups.
 const MOST_PER_TICK: f64 = 0.01;
 
-/// One way that ticks go.
+/// One path of ticks.
 struct Path {
     name: String,
-    /// Allocations for each frame that the way needs, and no more.
+    /// Allocations for each frame that the path needs, and no more.
     most_per_frame: f64,
     run: Box<dyn Fn(Load) -> Counted>,
 }

@@ -7,11 +7,12 @@ use std::collections::VecDeque;
 
 use tick_feed::budget::place_shards;
 
-use super::hosts::{Hosts, Ticks};
+use super::hosts::Hosts;
 use super::market::{FeedSpread, Profile};
 use super::node::Node;
 use super::scenario::Scenario;
 use super::server::Server;
+use super::ticks::Ticks;
 
 /// What a shard's window holds: of all shards, and the least and the most of one, in bytes
 /// (`tick-sdk/src/rabbitmq/publisher/shared.rs`).

@@ -21,7 +21,7 @@ fn parse(text: &str, thousand: u64) -> Option<u64> {
     number.bytes().all(|c| c.is_ascii_digit()).then(|| number.parse::<u64>().ok()?.checked_mul(unit))?
 }
 
-/// The window for bodies of this size: 16 MiB on their way, from 16 messages to 1000.
+/// The window for bodies of this size: 16 MiB in flight, from 16 messages to 1000.
 pub(super) fn window(body_bytes: u64) -> u64 {
     ((16 << 20) / body_bytes.max(1)).clamp(16, 1000)
 }

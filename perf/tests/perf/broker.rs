@@ -1,4 +1,4 @@
-//! The whole way over a broker: open loop, full speed, and a ramp.
+//! The whole pipeline over a broker: open loop, full speed, and a ramp.
 
 use crate::measured::{broker, expect_about, measure, two_nodes};
 use crate::program::Folder;
@@ -36,7 +36,7 @@ fn an_offered_rate_passes_every_stage_and_leaves_nothing_behind() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn circumstances_are_told_without_a_password() {
+fn circumstances_are_shown_without_a_password() {
     let (folder, url) = (Folder::new(), broker());
     let args = [
         "broker",

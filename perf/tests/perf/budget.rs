@@ -56,8 +56,8 @@ fn a_measured_budget_is_used_in_its_folder() {
 
     let (budget, said) = planned(&folder, &[]);
     assert_eq!(budget, carried);
-    let told = format!("budget {carried}, measured ");
-    assert!(said.starts_with(&told) && said.contains(FILE), "{said}");
+    let shown = format!("budget {carried}, measured ");
+    assert!(said.starts_with(&shown) && said.contains(FILE), "{said}");
     let (budget, said) = planned(&folder, &["--budget", "30000,15000"]);
     assert_eq!((budget, said), (30_000.into(), String::new()));
 
@@ -65,7 +65,7 @@ fn a_measured_budget_is_used_in_its_folder() {
     let ingest = ["ingest", "--feed", &feed, "--strategies", "apple", "--broker", &broker, "--detach"];
     let ran = folder.run(&[&ingest[..], &["--ticks", "1K"]].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stderr.starts_with(&told), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with(&shown), "{}", ran.stderr);
     assert_eq!(run_record(&folder, &format!(".orchard/{feed}"))["budget"], carried.to_string());
 
     folder.write(FILE, "{\"budget\": \"2000\"}");
@@ -96,11 +96,11 @@ fn a_run_keeps_the_budget_that_placed_its_shards() {
     let base = [&ingest[..], &rest].concat();
     measured("30000,15000");
     let running = Running::start(&folder, &[&base[..], &["--rate", "1000"]].concat());
-    let is_under_way = |record: &Value| {
+    let has_begun = |record: &Value| {
         let shards = record["shards"].as_array().into_iter().flatten();
         shards.filter_map(|shard| shard["position"].as_u64()).sum::<u64>() > 0
     };
-    wait_until("some of it is confirmed", SOON, || is_under_way(&run_record(&folder, "s")));
+    wait_until("some of it is confirmed", SOON, || has_begun(&run_record(&folder, "s")));
     drop(running);
     let record = run_record(&folder, "s");
     assert_eq!(record["budget"], "30000,15000");

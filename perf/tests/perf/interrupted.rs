@@ -1,11 +1,11 @@
-//! Ctrl-C: what was measured until then is told, and what was made is taken away.
+//! Ctrl-C: what was measured is shown, and what was made on servers is removed.
 
 use crate::measured::{Running, made_by, management};
 use crate::program::Folder;
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn an_interrupted_measurement_tells_what_it_has_and_cleans_up() {
+fn an_interrupted_measurement_shows_what_it_has_and_cleans_up() {
     let (folder, management) = (Folder::new(), management());
     let args = ["broker", "--rate", "1K", "--duration", "10m", "--warm-up", "100ms"];
     let running = Running::start(&folder, &args);

@@ -9,7 +9,7 @@ use crate::program::Folder;
 const NOWHERE: &str = "amqp://me:secret@127.0.0.1:1";
 
 #[test]
-fn mistakes_are_named_before_anything_is_connected() {
+fn wrong_options_are_named_before_anything_is_connected() {
     let folder = Folder::new();
     let fails = |args: &[&str], said: &[&str]| {
         let ran = folder.fails(2, args, said);
@@ -29,7 +29,7 @@ fn mistakes_are_named_before_anything_is_connected() {
 }
 
 #[test]
-fn who_names_no_broker_is_told_how() {
+fn without_a_broker_it_says_how_to_name_one() {
     let folder = Folder::new();
     for workload in ["broker", "ingest", "consume", "bodies", "budget"] {
         let mut command = folder.command(&[workload]);
