@@ -109,7 +109,7 @@ fn dbn(criterion: &mut Criterion) {
     }
 }
 
-/// As a test a hundredth is enough.
+/// As a test a hundredth suffices.
 fn size(measured: u64) -> u64 {
     let is_test = !std::env::args().any(|arg| arg == "--bench");
     if is_test { measured / 100 } else { measured }

@@ -127,7 +127,7 @@ impl<'a> Case<'a> {
         }
         let mut program = self.program("ingest", &args);
         let line = program.wait_for_line("run ", STARTS);
-        let named = line.split_whitespace().find_map(|word| word.parse::<RunId>().ok());
+        let named = line.split_whitespace().find_map(|part| part.parse::<RunId>().ok());
         let named = named.unwrap_or_else(|| panic!("'{line}' names a run"));
         assert!(self.run.is_none_or(|run| run == named), "{named} is the run that was to be resumed");
         self.run = Some(named);
@@ -218,9 +218,9 @@ impl<'a> Case<'a> {
     #[track_caller]
     pub(crate) fn wait_committed(&self, disturber: &Disturber, share: f64) {
         let strategies = self.input.strategies().len() as u64;
-        let wanted = (self.input.ticks * strategies) as f64 * share;
+        let expected = (self.input.ticks * strategies) as f64 * share;
         let what = format!("{}: {share} of the ticks are committed", self.name);
-        wait_until(&what, ends(), || disturber.committed() as f64 >= wanted);
+        wait_until(&what, ends(), || disturber.committed() as f64 >= expected);
     }
 
     /// Waits for the end, and checks all that must hold there. Gives what the instances have said.

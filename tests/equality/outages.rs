@@ -1,4 +1,4 @@
-//! Cases 7, 8, 9, 14 and 16: the way to the broker, PostgreSQL, the broker's memory, and all that it had.
+//! Cases 7, 8, 9, 14 and 16: the link to the broker, PostgreSQL, the broker's memory, and all that it had.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ fn case_07_connections_half_open_and_slow() {
         disturber.note(&format!("{silent} connections fell silent"), None);
         disturber.wait_for_recovery();
         proxy.slow_down(Duration::from_millis(100));
-        disturber.note("100 ms each way", None);
+        disturber.note("100 ms in each direction", None);
         disturber.wait_for_recovery();
         case.hurry(&mut disturber);
         case.finish(disturber);

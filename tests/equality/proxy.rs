@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use crate::waiting::pause;
 
-/// So many chunks are on their way in each direction, at most.
+/// So many chunks are in flight in each direction, at most.
 const CHUNKS: usize = 256;
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// How often a thread that waits looks whether it is still wanted.
+/// How often a thread that waits looks whether it is to end.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Forwards connections to one address.

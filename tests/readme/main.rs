@@ -60,7 +60,7 @@ fn the_feed_over_rabbitmq_runs_twice_on_new_servers_and_on_the_same() {
         panic!("the block starts and stops servers: {whole:?}")
     };
     let between: Vec<_> = whole.iter().filter(|line| !is_of_servers(line)).collect();
-    let again: Vec<_> = [start].into_iter().chain(between.iter().copied()).chain(between.iter().copied());
-    let again: Vec<String> = again.chain([stop]).cloned().collect();
+    let again = [vec![start], between.clone(), between, vec![stop]].concat();
+    let again: Vec<String> = again.into_iter().cloned().collect();
     shell.run(RABBITMQ, &assignments(&all), &again);
 }

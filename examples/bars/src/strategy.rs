@@ -99,16 +99,16 @@ impl Strategy for Bars {
 
 impl Bars {
     fn act(&mut self, close: i64, context: &mut Context<'_>) {
-        let wanted = if self.closed.iter().all(|bar| close > bar.high) {
+        let target = if self.closed.iter().all(|bar| close > bar.high) {
             TargetPosition::Long
         } else if self.closed.iter().all(|bar| close < bar.low) {
             TargetPosition::Short
         } else {
             return;
         };
-        if wanted != self.position {
-            self.position = wanted;
-            context.signal(wanted, close);
+        if target != self.position {
+            self.position = target;
+            context.signal(target, close);
         }
     }
 }

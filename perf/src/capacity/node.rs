@@ -9,7 +9,7 @@ use super::costs::Costs;
 use super::server::Server;
 
 /// With more in flight to a node, ticks gather on: as the product has it
-/// (`tick-sdk/src/rabbitmq/publisher/sending.rs`).
+/// (`tick-feed/src/rabbitmq/publisher/sending.rs`).
 const GATHER_ABOVE_BYTES: f64 = 4_194_304.0;
 const GATHER_ABOVE_MESSAGES: usize = 64;
 
