@@ -135,13 +135,16 @@ fn case_15_groups_timers_and_the_end_while_everything_is_killed() {
         let mut disturber = case.disturber();
         for (kill, share) in [0.1, 0.25, 0.4, 0.55].into_iter().enumerate() {
             case.wait_committed(&disturber, share);
-            let place = kill % case.instances.len();
-            kill_instance(&mut case, &mut disturber, place);
+            if kill != 2 {
+                let place = kill % case.instances.len();
+                kill_instance(&mut case, &mut disturber, place);
+            }
             if kill == 1 {
                 case.ingester.as_mut().expect("it runs").kill();
                 disturber.note("killed the ingester", None);
                 case.start_ingester();
             }
+            // An instance that is about to start needs a broker, so none is replaced beside this.
             if kill == 2 {
                 case.servers.act("kill", &["1"]);
                 case.servers.act("up", &["1"]);

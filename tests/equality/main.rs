@@ -26,3 +26,6 @@ mod proxy;
 mod servers;
 mod slow;
 mod waiting;
+
+/// Starts and stops servers.
+const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/services");
