@@ -15,7 +15,9 @@ command=$1
 shift
 [ "${1:-}" != --release ] || shift
 if [ -e Cargo.toml ]; then
-    exec "$ORCHARD_CARGO" "$command" --offline "$@"
+    # As the workspace has it, so that dependencies are those which it has compiled already.
+    exec "$ORCHARD_CARGO" "$command" --offline --config 'profile.dev.debug="line-tables-only"' \
+        --config 'profile.dev.package."*".debug=false' "$@"
 fi
 [ "$command" = run ] || { echo "cargo $command outside a crate"; exit 1; }
 while [ "$1" != -- ]; do shift; done
