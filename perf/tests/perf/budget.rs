@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use crate::measured::{Running, SOON, broker, two_nodes};
 use crate::program::Folder;

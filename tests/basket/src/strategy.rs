@@ -3,7 +3,7 @@
 //! out of order, one timer that fires early or twice, changes every signal after it.
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::{Context, Key, Kind, Scope, Strategy, TargetPosition, Tick, params, register};
+use tick_sdk::{Context, Key, Kind, Price, Scope, Strategy, TargetPosition, Tick, params, register};
 
 params! {
     /// Parameters of `basket`.
@@ -67,7 +67,7 @@ impl Basket {
     fn signal(&self, context: &mut Context<'_>) {
         let positions = [TargetPosition::Long, TargetPosition::Short, TargetPosition::Flat];
         let position = positions[(self.digest % 3) as usize];
-        let price = (self.digest >> 24) as i64;
+        let price = Price::from_raw((self.digest >> 24) as i64).expect("it is far below the largest");
         context.signal_on(self.member, position, price);
     }
 }
