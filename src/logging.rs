@@ -14,7 +14,13 @@ use tracing_subscriber::EnvFilter;
 #[command(next_help_heading = "Events")]
 pub(crate) struct LogArgs {
     /// How events are written to standard error: text for people, json for machines
-    #[arg(long, global = true, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "text|json",
+        default_value = "text",
+        hide_possible_values = true
+    )]
     log: LogFormat,
     /// More events: -v what happens, -vv in detail; RUST_LOG chooses by crate
     #[arg(short, long, global = true, action = ArgAction::Count)]

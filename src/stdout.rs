@@ -34,7 +34,8 @@ fn tagged(error: io::Error) -> io::Error {
 /// Whether the reader of standard output has gone.
 pub(crate) fn is_closed(error: &anyhow::Error) -> bool {
     let broken = |cause: &io::Error| {
-        cause.kind() == io::ErrorKind::BrokenPipe && cause.get_ref().is_some_and(|inner| inner.is::<StdoutError>())
+        cause.kind() == io::ErrorKind::BrokenPipe
+            && cause.get_ref().is_some_and(|inner| inner.is::<StdoutError>())
     };
     error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(broken)
 }

@@ -20,7 +20,14 @@ struct Cli {
     #[command(flatten)]
     args: PerfArgs,
     /// How events are written to standard error: text for people, json for machines
-    #[arg(long, global = true, value_enum, default_value = "text", value_name = "text|json", hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        value_name = "text|json",
+        hide_possible_values = true
+    )]
     log: LogFormat,
     /// More of them: -v what happens, -vv in detail; RUST_LOG chooses by name
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]

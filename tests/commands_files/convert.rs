@@ -146,7 +146,11 @@ fn an_output_is_replaced_only_on_request() {
     folder.fails(2, &["convert", "a.csv", "./a.csv", "--force"], &["./a.csv: is one of the sources"]);
     assert_eq!(folder.read("a.csv"), source);
     std::fs::create_dir(folder.path().join("folder.csv")).unwrap();
-    folder.fails(1, &["convert", "a.csv", "folder.csv", "--force"], &["folder.csv: cannot be written: it is not a plain file"]);
+    folder.fails(
+        1,
+        &["convert", "a.csv", "folder.csv", "--force"],
+        &["folder.csv: cannot be written: it is not a plain file"],
+    );
     assert_eq!(folder.names(), ["a.csv", "folder.csv", "out.csv"]);
 }
 

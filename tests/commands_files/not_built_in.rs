@@ -7,7 +7,8 @@ fn a_command_that_is_left_out_says_which_build_has_it() {
     let folder = Folder::new();
     for command in ["ingest", "run", "status", "deadletters", "plan", "verify"] {
         for args in [&[][..], &["--help"], &["cap.zst", "--feed", "btc", "--anything"]] {
-            let ran = folder.fails(2, &[&[command], args].concat(), &[&format!("this build has no `{command}`")]);
+            let ran =
+                folder.fails(2, &[&[command], args].concat(), &[&format!("this build has no `{command}`")]);
             assert!(ran.stderr.contains(&format!("--features rabbitmq -- {command}")), "{}", ran.stderr);
             assert!(ran.stdout.is_empty());
         }

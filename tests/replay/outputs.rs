@@ -109,7 +109,10 @@ fn a_selection_without_ticks_is_a_failure_that_says_where_they_are() {
     let folder = Folder::new();
     folder.write("t.csv", TRADES);
     let outside: [(&[&str], &str); 4] = [
-        (&["--from", "3000"], "the sources' ticks are from 1970-01-01 00:00:00.000 to 1970-01-01 00:00:00.000 UTC"),
+        (
+            &["--from", "3000"],
+            "the sources' ticks are from 1970-01-01 00:00:00.000 to 1970-01-01 00:00:00.000 UTC",
+        ),
         (&["--to", "500"], "the sources' ticks are from 1970-01-01 00:00:00.000 to later UTC"),
         (&["--symbols", "C"], "no tick of --symbols C; `orchard info FILE` lists"),
         (&["--from", "1200", "--to", "1300"], "no tick is within --from and --to"),

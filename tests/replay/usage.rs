@@ -115,7 +115,8 @@ fn outputs_that_cannot_be_written_are_refused_before_the_run() {
     let folder = Folder::new();
     let forever = ["replay", "--ticks", "1000G"];
     std::fs::create_dir(folder.path().join("folder.csv")).expect("a folder");
-    for output in [["--signals", "no/where.csv"], ["--report", "no/where.html"], ["--signals", "folder.csv"]] {
+    for output in [["--signals", "no/where.csv"], ["--report", "no/where.html"], ["--signals", "folder.csv"]]
+    {
         let said = format!("{} {}: cannot be written: ", output[0], output[1]);
         folder.fails(1, &[&forever[..], &output].concat(), &[&said]);
     }

@@ -21,8 +21,8 @@ pub mod options;
 pub mod outputs;
 
 pub use batch::{Batch, Counts, LateTick, NamedSymbol, SymbolIds};
-pub use format::Format;
 pub use error::{BadField, ReadError};
+pub use format::Format;
 pub use options::{BadLines, ReadOptions};
 
 /// One source, decoded to ticks in its own order, with ids of its own.
