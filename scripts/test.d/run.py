@@ -140,10 +140,10 @@ def built(path):
         message = json.loads(line)
         if message["reason"] != "compiler-artifact" or not message["executable"]:
             continue
-        if not message["profile"]["test"]:
-            continue
         target, package = message["target"], Path(message["manifest_path"]).parent
         kind = target["kind"][0]
+        if not message["profile"]["test"] and kind != "bench":
+            continue
         name = package.name if kind == "lib" else target["name"]
         yield Program(name, [message["executable"]], package, kind == "bench")
 
