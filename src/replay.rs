@@ -10,7 +10,7 @@ use strategy_host::host::{CommitObserver, HostPlan, Instance, RunningHost};
 use strategy_host::ledger::{Ledger, OpenedRun, OrderedSignals, SqliteLedger};
 use tick_ingest::feed::{self, FeedControl, FeedPlan, SourceSpec, TickSelection};
 use tick_ingest::generate::GenerateOptions;
-use tick_sdk::Groups;
+use tick_sdk::{Groups, StrategyName};
 
 use crate::ended::Ended;
 use crate::manifest::{self, Described};
@@ -37,7 +37,7 @@ use stream::{SignalStream, StreamFailure};
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let instances = strategy_spec::parse(&args.strategy)?;
-    let names: Vec<String> = instances.iter().map(|instance| instance.name.clone()).collect();
+    let names: Vec<StrategyName> = instances.iter().map(|instance| instance.name.clone()).collect();
     let (groups, groups_text) = read_groups(args.groups.as_deref())?;
     strategy_spec::expect_groups(&instances, &groups)?;
     let groups = Arc::new(groups);
@@ -160,7 +160,7 @@ fn say_beginning(args: &ReplayArgs, sources: &[SourceSpec], opened: OpenedRun) {
 fn stream(
     args: &ReplayArgs,
     opened: OpenedRun,
-    names: &[String],
+    names: &[StrategyName],
     failure: &StreamFailure,
 ) -> Result<Option<Box<dyn CommitObserver>>> {
     if opened.resumed || args.signals.as_deref().map(SignalsTarget::from) != Some(SignalsTarget::Stdout) {

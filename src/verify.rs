@@ -69,7 +69,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Ended> {
     let ledger = ledger::open(&args.state)?;
     let run = choose_run(args, &*ledger)?;
     let wanted = |name: &str| args.strategies.is_empty() || args.strategies.iter().any(|one| one == name);
-    let lanes: Vec<_> = ledger.lanes(run.run)?.into_iter().filter(|row| wanted(&row.lane.strategy)).collect();
+    let lanes: Vec<_> = ledger.lanes(run.run)?.into_iter().filter(|row| wanted(row.lane.strategy.as_str())).collect();
     if lanes.is_empty() {
         bail!("no strategy has begun run {} of feed {}: see --strategies and --state", run.run, args.feed);
     }
@@ -137,7 +137,7 @@ fn compare(
         if more_found {
             match found.next_signal()? {
                 Some(named) => {
-                    let row = SignalRow::new(&names[named.strategy], &named.symbol, &named.signal);
+                    let row = SignalRow::new(names[named.strategy].as_str(), &named.symbol, &named.signal);
                     comparison.find(row)?;
                 }
                 None => more_found = false,

@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use tick_feed::rabbitmq::BrokerUrl;
-use tick_sdk::FeedName;
 use tick_sdk::quantity::parse_bytes;
+use tick_sdk::{FeedName, StrategyName};
 
 /// Options of `orchard run`.
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub(crate) struct RunArgs {
     pub(super) from: From,
     /// Run it beside the others of its kind, under this name
     #[arg(long = "as", value_name = "NAME")]
-    pub(super) name: Option<String>,
+    pub(super) name: Option<StrategyName>,
     /// Take the strategy out of the feed, with its queues, and end
     #[arg(long)]
     pub(super) leave: bool,

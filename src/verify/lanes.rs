@@ -3,8 +3,8 @@
 use strategy_host::ledger::{LaneId, LaneRow, Ledger, LedgerError};
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::Signal;
 use tick_sdk::signal::decode_signals;
+use tick_sdk::{Signal, StrategyName};
 
 use super::comparison::SignalRow;
 
@@ -12,7 +12,7 @@ use super::comparison::SignalRow;
 const BATCHES: usize = 64;
 
 /// The names of the strategies, each once, in order.
-pub(super) fn strategies(lanes: &[LaneRow]) -> Vec<String> {
+pub(super) fn strategies(lanes: &[LaneRow]) -> Vec<StrategyName> {
     let mut names: Vec<_> = lanes.iter().map(|row| row.lane.strategy.clone()).collect();
     names.sort();
     names.dedup();
@@ -70,7 +70,7 @@ fn find_repeated(
         for signal in &signals {
             let place = Some((signal.seq, signal.n));
             if place <= last {
-                repeated.push(SignalRow::new(&lane.strategy, symbol(dictionary, signal)?, signal));
+                repeated.push(SignalRow::new(lane.strategy.as_str(), symbol(dictionary, signal)?, signal));
             }
             last = last.max(place);
         }
@@ -111,7 +111,7 @@ mod tests {
     fn lane_with(batches: &[&[(u64, u32)]]) -> (MemoryLedger, Vec<LaneRow>) {
         let mut ledger = MemoryLedger::default();
         let run = ledger.open_run(&Manifest::new([("--shards", "2")])).unwrap().run;
-        let lane = LaneId { run, strategy: "apple".to_owned(), shard: 0 };
+        let lane = LaneId { run, strategy: "apple".parse().unwrap(), shard: 0 };
         let epoch = ledger.claim(&lane, 0).unwrap().epoch;
         for (place, batch) in batches.iter().enumerate() {
             let mut signals = Vec::new();

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use thiserror::Error;
 use tick_feed::Frame;
 use tick_feed::transport::{FrameReceiver, FrameSender, InProcessSender, TransportError, in_process};
-use tick_sdk::{Configured, Groups, Lane, LaneError, RunId};
+use tick_sdk::{Configured, Groups, Lane, LaneError, RunId, StrategyName};
 
 use crate::ledger::{Identity, LaneId, Ledger, LedgerError};
 use crate::market::{Market, MarketError};
@@ -33,7 +33,7 @@ use worker::{Worker, WorkerReport};
 /// One strategy with its parameters, under a name of its own.
 pub struct Instance {
     /// The name, under which its signals stand.
-    pub name: String,
+    pub name: StrategyName,
     /// What it runs.
     pub configured: Box<dyn Configured>,
 }
@@ -114,7 +114,7 @@ pub enum HostError {
     #[error("strategy {strategy}, shard {shard}: {source}")]
     Lane {
         /// The instance's name.
-        strategy: String,
+        strategy: StrategyName,
         /// The shard.
         shard: u16,
         /// What happened.
@@ -135,7 +135,7 @@ pub enum HostError {
     )]
     Fenced {
         /// The instance's name.
-        strategy: String,
+        strategy: StrategyName,
         /// The shard.
         shard: u16,
     },
@@ -143,7 +143,7 @@ pub enum HostError {
     #[error("strategy {strategy}, shard {shard}: ticks {first} to {last} are missing")]
     Gap {
         /// The instance's name.
-        strategy: String,
+        strategy: StrategyName,
         /// The shard.
         shard: u16,
         /// The first missing sequence number.
@@ -158,7 +158,7 @@ pub enum HostError {
     )]
     Gone {
         /// The instance's name.
-        strategy: String,
+        strategy: StrategyName,
         /// The shard.
         shard: u16,
         /// The first sequence number that is gone.

@@ -10,12 +10,12 @@ use strategy_host::ledger::{
 use tick_feed::run::Manifest;
 use tick_feed::transport::FrameSender;
 use tick_feed::{Frame, FrameFlags, FrameHeader, NewInstrument};
-use tick_sdk::{Groups, Registration, RunId, Side, Tick, UNITS_PER_ONE};
+use tick_sdk::{Groups, Registration, RunId, Side, StrategyName, Tick, UNITS_PER_ONE};
 
 fn plan() -> HostPlan {
     let configured = Registration::find("apple").unwrap().configure(&[]).unwrap();
     HostPlan {
-        instances: vec![Instance { name: "apple".to_owned(), configured }],
+        instances: vec![Instance { name: "apple".parse().unwrap(), configured }],
         shards: 1,
         threads: 2,
         groups: Arc::new(Groups::default()),
@@ -114,10 +114,10 @@ impl Ledger for FullDisk {
     fn dictionary(&self, run: RunId, shard: u16) -> Result<Vec<NewInstrument>, LedgerError> {
         self.inner.dictionary(run, shard)
     }
-    fn beat(&mut self, run: RunId, strategy: &str, member: &str) -> Result<Vec<String>, LedgerError> {
+    fn beat(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<Vec<String>, LedgerError> {
         self.inner.beat(run, strategy, member)
     }
-    fn leave(&mut self, run: RunId, strategy: &str, member: &str) -> Result<(), LedgerError> {
+    fn leave(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<(), LedgerError> {
         self.inner.leave(run, strategy, member)
     }
     fn members(&self, run: RunId) -> Result<Vec<MemberRow>, LedgerError> {

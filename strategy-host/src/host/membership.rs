@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use tick_sdk::RunId;
+use tick_sdk::{RunId, StrategyName};
 
 use crate::ledger::{LaneRow, Ledger, LedgerError, MEMBER_LIVES};
 
@@ -45,7 +45,7 @@ pub struct Member {
     /// The run.
     pub run: RunId,
     /// The strategy's instance name.
-    pub strategy: String,
+    pub strategy: StrategyName,
     /// The member's own id.
     pub name: String,
     /// How many shards the run has.

@@ -2,7 +2,7 @@
 
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::RunId;
+use tick_sdk::{RunId, StrategyName};
 
 use super::postgres::tests::database::Database;
 use super::*;
@@ -31,11 +31,15 @@ fn instrument(id: u32) -> NewInstrument {
 
 fn opened(ledger: &mut dyn Ledger) -> LaneId {
     let run = ledger.open_run(&manifest("1")).unwrap().run;
-    LaneId { run, strategy: "apple".to_owned(), shard: 0 }
+    LaneId { run, strategy: "apple".parse().unwrap(), shard: 0 }
+}
+
+fn name(text: &str) -> StrategyName {
+    text.parse().unwrap()
 }
 
 fn identity(params: &str) -> Identity {
-    Identity { name: "fast".to_owned(), strategy: "apple".to_owned(), version: 1, params: params.to_owned() }
+    Identity { name: "fast".parse().unwrap(), strategy: "apple".to_owned(), version: 1, params: params.to_owned() }
 }
 
 /// Makes the members' last beats older.
@@ -226,7 +230,7 @@ macro_rules! conformance {
                     ended: false,
                 };
                 let others = [("pear", 0), ("apple", 1)].map(|(strategy, shard)| LaneId {
-                    strategy: strategy.to_owned(),
+                    strategy: strategy.parse().unwrap(),
                     shard,
                     ..lane.clone()
                 });
@@ -243,21 +247,21 @@ macro_rules! conformance {
             fn members_live_while_they_beat() {
                 let (mut ledger, _guard) = $make;
                 let run = opened(&mut ledger).run;
-                assert_eq!(ledger.beat(run, "apple", "b").unwrap(), ["b"]);
-                assert_eq!(ledger.beat(run, "apple", "a").unwrap(), ["a", "b"]);
-                assert_eq!(ledger.beat(run, "pear", "c").unwrap(), ["c"]);
-                assert_eq!(ledger.beat(RunId([0; 16]), "apple", "d").unwrap(), ["d"]);
+                assert_eq!(ledger.beat(run, &name("apple"), "b").unwrap(), ["b"]);
+                assert_eq!(ledger.beat(run, &name("apple"), "a").unwrap(), ["a", "b"]);
+                assert_eq!(ledger.beat(run, &name("pear"), "c").unwrap(), ["c"]);
+                assert_eq!(ledger.beat(RunId([0; 16]), &name("apple"), "d").unwrap(), ["d"]);
                 ledger.let_time_pass(MEMBER_LIVES + Duration::from_millis(1));
-                assert_eq!(ledger.beat(run, "apple", "a").unwrap(), ["a"], "b is dead");
+                assert_eq!(ledger.beat(run, &name("apple"), "a").unwrap(), ["a"], "b is dead");
                 let rows = ledger.members(run).unwrap();
-                let names: Vec<_> = rows.iter().map(|row| (&*row.strategy, &*row.member)).collect();
+                let names: Vec<_> = rows.iter().map(|row| (row.strategy.as_str(), &*row.member)).collect();
                 assert_eq!(names, [("apple", "a"), ("apple", "b"), ("pear", "c")]);
                 assert!(rows[1].silent > MEMBER_LIVES && rows[0].silent < MEMBER_LIVES, "{rows:?}");
-                assert_eq!(ledger.beat(run, "apple", "b").unwrap(), ["a", "b"], "b is back");
-                ledger.leave(run, "apple", "a").unwrap();
-                assert_eq!(ledger.beat(run, "apple", "b").unwrap(), ["b"]);
+                assert_eq!(ledger.beat(run, &name("apple"), "b").unwrap(), ["a", "b"], "b is back");
+                ledger.leave(run, &name("apple"), "a").unwrap();
+                assert_eq!(ledger.beat(run, &name("apple"), "b").unwrap(), ["b"]);
                 ledger.let_time_pass(MEMBER_FORGOTTEN + Duration::from_millis(1));
-                assert_eq!(ledger.beat(run, "pear", "c").unwrap(), ["c"]);
+                assert_eq!(ledger.beat(run, &name("pear"), "c").unwrap(), ["c"]);
                 assert_eq!(ledger.members(run).unwrap().len(), 1, "the dead are forgotten");
             }
 

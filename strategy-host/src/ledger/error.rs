@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 #[cfg(feature = "postgres")]
-use super::postgres::{advice, is_temporary};
+pub(super) mod postgres;
 
 /// A ledger that cannot do what is asked.
 #[derive(Debug, Error)]
@@ -18,7 +18,7 @@ pub enum LedgerError {
     },
     /// The server refused, or was away for too long.
     #[cfg(feature = "postgres")]
-    #[error("the ledger {place}: {source}{}", advice(.source))]
+    #[error("the ledger {place}: {source}{}", postgres::advice(.source))]
     Postgres {
         /// Which database, without its password.
         place: String,
@@ -101,7 +101,7 @@ impl LedgerError {
                 Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
             ),
             #[cfg(feature = "postgres")]
-            Self::Postgres { source, .. } => is_temporary(source),
+            Self::Postgres { source, .. } => postgres::is_temporary(source),
             _ => false,
         }
     }

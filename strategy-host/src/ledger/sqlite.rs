@@ -9,21 +9,21 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::RunId;
+use tick_sdk::{RunId, StrategyName};
 
 use super::{
-    Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MemberRow, OpenedRun, RunRow, StoredBatch,
-    checkpoint, compare_feeds,
+    Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MemberRow, OpenedRun, RunRow, StoredBatch, checkpoint, compare_feeds,
 };
 
 mod lane;
 mod members;
+mod name;
 mod schema;
 mod state;
 
 use schema::{SCHEMA_VERSION, prepare_schema};
 
-/// How long another process's transaction is waited for.
+/// How long another process's transaction is waited for, unless a caller says otherwise.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The log grows to 32 MiB before it is carried over into the database, which synchronises both: at
@@ -36,6 +36,8 @@ pub struct SqliteLedger {
     connection: Connection,
     place: PathBuf,
     id: String,
+    /// How long another process's transaction is waited for.
+    call_timeout: Duration,
 }
 
 impl SqliteLedger {
@@ -59,7 +61,7 @@ impl SqliteLedger {
             return Err(LedgerError::Schema { place, found, expected: SCHEMA_VERSION });
         }
         let id = connection.query_row("SELECT id FROM ledger", [], |row| row.get(0)).map_err(failed)?;
-        Ok(Self { connection, place, id })
+        Ok(Self { connection, place, id, call_timeout: BUSY_TIMEOUT })
     }
 
     /// For tests that look behind the trait.
@@ -71,6 +73,22 @@ impl SqliteLedger {
     fn failed(&self) -> impl Fn(rusqlite::Error) -> LedgerError + use<> {
         let place = self.place.display().to_string();
         move |source| LedgerError::Sqlite { place: place.clone(), source }
+    }
+
+    /// Does what a member's beat needs, within its own bound.
+    fn for_member<T>(
+        &mut self,
+        operation: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        let failed = self.failed();
+        self.connection.busy_timeout(self.call_timeout.min(MEMBER_CALL_TIMEOUT)).map_err(&failed)?;
+        let done = self.begin().and_then(|transaction| {
+            let done = operation(&transaction).map_err(&failed)?;
+            transaction.commit().map_err(&failed)?;
+            Ok(done)
+        });
+        self.connection.busy_timeout(self.call_timeout).map_err(failed)?;
+        done
     }
 
     fn begin(&mut self) -> Result<Transaction<'_>, LedgerError> {
@@ -136,12 +154,12 @@ impl Ledger for SqliteLedger {
         transaction
             .execute(
                 "INSERT OR IGNORE INTO identity VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![run.0, name, strategy, version, params],
+                params![run.0, name.as_str(), strategy, version, params],
             )
             .map_err(&failed)?;
         let sql = "SELECT strategy, version, params FROM identity WHERE run = ?1 AND name = ?2";
         let recorded = transaction
-            .query_row(sql, params![run.0, name], |row| {
+            .query_row(sql, params![run.0, name.as_str()], |row| {
                 Ok(Identity {
                     name: name.clone(),
                     strategy: row.get(0)?,
@@ -196,16 +214,18 @@ impl Ledger for SqliteLedger {
         lane::dictionary(&self.connection, run, shard).map_err(self.failed())
     }
 
-    fn beat(&mut self, run: RunId, strategy: &str, member: &str) -> Result<Vec<String>, LedgerError> {
-        let failed = self.failed();
-        let transaction = self.begin()?;
-        let live = members::beat(&transaction, run, strategy, member).map_err(&failed)?;
-        transaction.commit().map_err(failed)?;
-        Ok(live)
+    fn beat(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<Vec<String>, LedgerError> {
+        self.for_member(|transaction| members::beat(transaction, run, strategy, member))
     }
 
-    fn leave(&mut self, run: RunId, strategy: &str, member: &str) -> Result<(), LedgerError> {
-        members::leave(&self.connection, run, strategy, member).map_err(self.failed())
+    fn leave(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<(), LedgerError> {
+        self.for_member(|transaction| members::leave(transaction, run, strategy, member))
+    }
+
+    fn set_call_timeout(&mut self, longest: Duration) {
+        self.call_timeout = longest.min(BUSY_TIMEOUT);
+        // It fails for a timeout alone that no number of milliseconds holds.
+        let _ = self.connection.busy_timeout(self.call_timeout);
     }
 
     fn members(&self, run: RunId) -> Result<Vec<MemberRow>, LedgerError> {

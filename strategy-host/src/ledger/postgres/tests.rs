@@ -6,7 +6,7 @@ use std::thread;
 use sqlx::Row;
 use tick_feed::NewInstrument;
 use tick_sdk::signal::encode_signals;
-use tick_sdk::{RunId, Signal, TargetPosition, UNDEFINED_PRICE};
+use tick_sdk::{RunId, Signal, StrategyName, TargetPosition, UNDEFINED_PRICE};
 
 use super::PostgresLedger;
 use crate::ledger::{Commit, LaneId, Ledger, LedgerError};
@@ -17,7 +17,11 @@ pub(in crate::ledger) mod database;
 mod proxy;
 
 fn lane(run: RunId) -> LaneId {
-    LaneId { run, strategy: "apple".to_owned(), shard: 0 }
+    LaneId { run, strategy: "apple".parse().unwrap(), shard: 0 }
+}
+
+fn name(text: &str) -> StrategyName {
+    text.parse().unwrap()
 }
 
 /// A commit of one signal batch, one state and one skipped tick, each of which must be stored once.
@@ -120,7 +124,7 @@ fn a_server_that_restarts_is_waited_for() {
     database.restart_server();
     assert!(ledger.commit(&[commit(&lane, epoch, 1)]).unwrap().is_empty());
     database.cut_connections();
-    assert_eq!(ledger.beat(lane.run, "apple", "a").unwrap(), ["a"]);
+    assert_eq!(ledger.beat(lane.run, &name("apple"), "a").unwrap(), ["a"]);
     assert_whole(&mut ledger, &lane, 2);
 }
 
@@ -140,7 +144,7 @@ fn several_programs_make_one_ledger_and_share_it() {
         for strategy in ["apple", "pear"] {
             let mut ledger = database.ledger();
             scope.spawn(move || {
-                let lanes = [3, 1, 0, 2].map(|shard| LaneId { run, strategy: strategy.to_owned(), shard });
+                let lanes = [3, 1, 0, 2].map(|shard| LaneId { run, strategy: strategy.parse().unwrap(), shard });
                 let epochs = lanes.clone().map(|lane| ledger.claim(&lane, 0).unwrap().epoch);
                 for seq in 0..50 {
                     let named = |id| NewInstrument { id, symbol: format!("S{id}"), key: String::new() };
@@ -168,7 +172,7 @@ fn what_is_no_ledger_of_this_program_is_refused() {
     assert!(error.contains("has schema 99, and this program reads 1"), "{error}");
     database.execute("UPDATE orchard.ledger SET version = 1, id = 'another'");
     database.cut_connections();
-    let error = ledger.beat(RunId::random(), "apple", "a").unwrap_err();
+    let error = ledger.beat(RunId::random(), &name("apple"), "a").unwrap_err();
     assert!(error.to_string().contains("replaced by another ledger"), "{error}");
 
     let missing = format!("{}_missing", database.url());
