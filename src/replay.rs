@@ -132,7 +132,7 @@ fn open_ledger(args: &ReplayArgs) -> Result<OpenLedger> {
             (folder.path().to_owned(), Some(folder))
         }
     };
-    Ok(OpenLedger { ledger: Box::new(SqliteLedger::open(&folder)?), _temporary: temporary })
+    Ok(OpenLedger { ledger: Box::new(SqliteLedger::open_exclusive(&folder)?), _temporary: temporary })
 }
 
 fn say_beginning(args: &ReplayArgs, sources: &[SourceSpec], opened: OpenedRun) {

@@ -153,6 +153,15 @@ pub fn open(text: &str) -> Result<Box<dyn Ledger>, LedgerError> {
     }
 }
 
+/// Opens a ledger that is there, for reading: nothing is made, and whoever writes to it is not
+/// disturbed.
+///
+/// # Errors
+/// There is none, it cannot be opened, or is not a ledger of this version.
+pub fn open_to_read(text: &str) -> Result<Box<dyn Ledger>, LedgerError> {
+    if text.contains("://") { open(text) } else { Ok(Box::new(SqliteLedger::open_to_read(Path::new(text))?)) }
+}
+
 /// A run in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenedRun {

@@ -55,6 +55,26 @@ pub enum LedgerError {
         /// The system's words.
         source: std::io::Error,
     },
+    /// Another process has the folder open.
+    #[error("the ledger {place} is in use by {holders}: wait until that has ended, or use another --state")]
+    InUse {
+        /// Which folder.
+        place: String,
+        /// The processes that have it, in words.
+        holders: String,
+    },
+    /// There is nothing to read.
+    #[error("there is no ledger {place}: see --state")]
+    Missing {
+        /// Which folder.
+        place: String,
+    },
+    /// A URL where only a folder can be.
+    #[error("the ledger of a replay cannot be at {scheme}://…: give a folder")]
+    FolderOnly {
+        /// What stands before `://`.
+        scheme: String,
+    },
     /// Written by another version of this program.
     #[error(
         "the ledger {place} has schema {found}, and this program reads {expected}: use another --state, or the program that wrote it"

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
 use tick_sdk::{RunId, StrategyName};
@@ -16,11 +16,13 @@ use super::{
 };
 
 mod lane;
+mod lock;
 mod members;
 mod name;
 mod schema;
 mod state;
 
+use lock::{FolderLock, Sharing};
 use schema::{SCHEMA_VERSION, prepare_schema};
 
 /// How long another process's transaction is waited for, unless a caller says otherwise.
@@ -38,16 +40,53 @@ pub struct SqliteLedger {
     id: String,
     /// How long another process's transaction is waited for.
     call_timeout: Duration,
+    /// Held as long as the ledger is open for writing.
+    _lock: Option<FolderLock>,
 }
 
 impl SqliteLedger {
-    /// Opens `ledger.sqlite` in a folder, and makes both where they are missing.
+    /// Opens `ledger.sqlite` in a folder, and makes both where they are missing. Other processes of this
+    /// machine may have it open in the same way, as members of a feed's strategies do.
     ///
     /// # Errors
-    /// The folder cannot be made, or the file is no ledger of this version.
+    /// A process has it for itself, the folder cannot be made, or the file is not a ledger of this
+    /// version.
     pub fn open(folder: &Path) -> Result<Self, LedgerError> {
+        Self::open_locked(folder, Sharing::Shared)
+    }
+
+    /// As [`SqliteLedger::open`], for a run that one process carries out: no other can write meanwhile.
+    ///
+    /// # Errors
+    /// Another process has the folder open; the error names it.
+    pub fn open_exclusive(folder: &Path) -> Result<Self, LedgerError> {
+        Self::open_locked(folder, Sharing::Exclusive)
+    }
+
+    /// Opens a ledger that is there, for reading, whoever writes to it.
+    ///
+    /// # Errors
+    /// There is none, or the file is not a ledger of this version.
+    pub fn open_to_read(folder: &Path) -> Result<Self, LedgerError> {
+        let place = folder.join("ledger.sqlite");
+        if !place.exists() {
+            return Err(LedgerError::Missing { place: folder.display().to_string() });
+        }
+        let failed = |source| LedgerError::Sqlite { place: place.display().to_string(), source };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&place, flags).map_err(failed)?;
+        connection.pragma_update(None, "query_only", true).map_err(failed)?;
+        let found = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+        Self::checked(connection, place, found, None)
+    }
+
+    fn open_locked(folder: &Path, sharing: Sharing) -> Result<Self, LedgerError> {
+        if let Some((scheme, _)) = folder.to_str().and_then(|text| text.split_once("://")) {
+            return Err(LedgerError::FolderOnly { scheme: scheme.to_owned() });
+        }
         let io = |source| LedgerError::Io { place: folder.display().to_string(), source };
         std::fs::create_dir_all(folder).map_err(io)?;
+        let lock = FolderLock::take(folder, sharing)?;
         let place = folder.join("ledger.sqlite");
         let failed = |source| LedgerError::Sqlite { place: place.display().to_string(), source };
         let mut connection = Connection::open(&place).map_err(failed)?;
@@ -56,12 +95,24 @@ impl SqliteLedger {
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(failed)?;
         let found = prepare_schema(&mut connection).map_err(failed)?;
+        Self::checked(connection, place, found, Some(lock))
+    }
+
+    /// A ledger whose schema is of this version.
+    fn checked(
+        connection: Connection,
+        place: PathBuf,
+        found: i64,
+        lock: Option<FolderLock>,
+    ) -> Result<Self, LedgerError> {
+        let failed = |source| LedgerError::Sqlite { place: place.display().to_string(), source };
         if found != SCHEMA_VERSION {
             let place = place.display().to_string();
             return Err(LedgerError::Schema { place, found, expected: SCHEMA_VERSION });
         }
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         let id = connection.query_row("SELECT id FROM ledger", [], |row| row.get(0)).map_err(failed)?;
-        Ok(Self { connection, place, id, call_timeout: BUSY_TIMEOUT })
+        Ok(Self { connection, place, id, call_timeout: BUSY_TIMEOUT, _lock: lock })
     }
 
     /// For tests that look behind the trait.
