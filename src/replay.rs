@@ -30,8 +30,6 @@ pub(crate) use args::ClockArgs;
 pub(crate) use args::{GeneratedArgs, ReplayArgs};
 use outcome::{Outcome, Played};
 use progress::{Progress, Total};
-#[cfg(feature = "rabbitmq")]
-pub(crate) use signals::SIGNAL_COLUMNS;
 use signals::{SignalFile, SignalsTarget};
 use stream::{SignalStream, StreamFailure};
 

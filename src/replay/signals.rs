@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use strategy_host::ledger::NamedSignal;
+use strategy_host::verify::SIGNAL_COLUMNS;
 use tick_sdk::decimal::{format_decimal, write_decimal};
 use tick_sdk::{RunId, StrategyName};
 
@@ -47,9 +48,6 @@ pub(super) struct SignalWriter<W: Write> {
     line: Vec<u8>,
 }
 
-/// The header of signals as CSV.
-pub(crate) const SIGNAL_COLUMNS: &str = "run,strategy,instrument,shard,seq,ts_event,side,price\n";
-
 #[derive(Serialize)]
 struct JsonSignal<'a> {
     run: &'a str,
@@ -63,7 +61,12 @@ struct JsonSignal<'a> {
 }
 
 impl<W: Write> SignalWriter<W> {
-    pub(super) fn new(mut out: W, run: RunId, names: Vec<StrategyName>, is_json: bool) -> std::io::Result<Self> {
+    pub(super) fn new(
+        mut out: W,
+        run: RunId,
+        names: Vec<StrategyName>,
+        is_json: bool,
+    ) -> std::io::Result<Self> {
         if !is_json {
             out.write_all(SIGNAL_COLUMNS.as_bytes())?;
         }

@@ -4,3 +4,4 @@ pub mod host;
 pub mod ledger;
 pub mod market;
 pub mod paper;
+pub mod verify;

@@ -114,7 +114,12 @@ impl Ledger for FullDisk {
     fn dictionary(&self, run: RunId, shard: u16) -> Result<Vec<NewInstrument>, LedgerError> {
         self.inner.dictionary(run, shard)
     }
-    fn beat(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<Vec<String>, LedgerError> {
+    fn beat(
+        &mut self,
+        run: RunId,
+        strategy: &StrategyName,
+        member: &str,
+    ) -> Result<Vec<String>, LedgerError> {
         self.inner.beat(run, strategy, member)
     }
     fn leave(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<(), LedgerError> {

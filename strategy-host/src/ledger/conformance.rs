@@ -39,7 +39,12 @@ fn name(text: &str) -> StrategyName {
 }
 
 fn identity(params: &str) -> Identity {
-    Identity { name: "fast".parse().unwrap(), strategy: "apple".to_owned(), version: 1, params: params.to_owned() }
+    Identity {
+        name: "fast".parse().unwrap(),
+        strategy: "apple".to_owned(),
+        version: 1,
+        params: params.to_owned(),
+    }
 }
 
 /// Makes the members' last beats older.

@@ -170,7 +170,12 @@ impl Ledger for MemoryLedger {
         Ok(self.dictionaries.get(&(run, shard)).cloned().unwrap_or_default())
     }
 
-    fn beat(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<Vec<String>, LedgerError> {
+    fn beat(
+        &mut self,
+        run: RunId,
+        strategy: &StrategyName,
+        member: &str,
+    ) -> Result<Vec<String>, LedgerError> {
         let now = self.now();
         self.members.insert((run, strategy.clone(), member.to_owned()), now);
         self.members.retain(|_, beat| now.saturating_sub(*beat) <= MEMBER_FORGOTTEN);

@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use tick_sdk::{Signal, StrategyName};
 use tick_sdk::signal::decode_signals;
+use tick_sdk::{Signal, StrategyName};
 
 use super::{LaneId, Ledger, LedgerError};
 
@@ -120,7 +120,11 @@ impl<'a> OrderedSignals<'a> {
 }
 
 impl LaneReader {
-    fn peek(&mut self, ledger: &dyn Ledger, names: &[StrategyName]) -> Result<Option<&NamedSignal>, LedgerError> {
+    fn peek(
+        &mut self,
+        ledger: &dyn Ledger,
+        names: &[StrategyName],
+    ) -> Result<Option<&NamedSignal>, LedgerError> {
         if self.sorted.is_empty() {
             let time = self.peek_read(ledger)?.map(|signal| signal.ts_recv);
             while let Some(signal) = self.peek_read(ledger)?.filter(|signal| Some(signal.ts_recv) == time) {

@@ -12,7 +12,8 @@ use tick_feed::run::Manifest;
 use tick_sdk::{RunId, StrategyName};
 
 use super::{
-    Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MemberRow, OpenedRun, RunRow, StoredBatch, checkpoint, compare_feeds,
+    Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MemberRow, OpenedRun,
+    RunRow, StoredBatch, checkpoint, compare_feeds,
 };
 
 mod lane;
@@ -265,7 +266,12 @@ impl Ledger for SqliteLedger {
         lane::dictionary(&self.connection, run, shard).map_err(self.failed())
     }
 
-    fn beat(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<Vec<String>, LedgerError> {
+    fn beat(
+        &mut self,
+        run: RunId,
+        strategy: &StrategyName,
+        member: &str,
+    ) -> Result<Vec<String>, LedgerError> {
         self.for_member(|transaction| members::beat(transaction, run, strategy, member))
     }
 

@@ -193,16 +193,12 @@ impl Ledger for PostgresLedger {
         member: &str,
     ) -> Result<Vec<String>, LedgerError> {
         let (strategy, member) = (strategy.clone(), member.to_owned());
-        self.run_for_member(move |store| {
-            Box::pin(async move { store.beat(run, &strategy, &member).await })
-        })
+        self.run_for_member(move |store| Box::pin(async move { store.beat(run, &strategy, &member).await }))
     }
 
     fn leave(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<(), LedgerError> {
         let (strategy, member) = (strategy.clone(), member.to_owned());
-        self.run_for_member(move |store| {
-            Box::pin(async move { store.leave(run, &strategy, &member).await })
-        })
+        self.run_for_member(move |store| Box::pin(async move { store.leave(run, &strategy, &member).await }))
     }
 
     fn members(&self, run: RunId) -> Result<Vec<MemberRow>, LedgerError> {

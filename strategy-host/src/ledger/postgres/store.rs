@@ -91,8 +91,7 @@ impl PostgresStore {
     /// It holds a run of another manifest.
     pub async fn open_run(&mut self, manifest: &Manifest) -> Result<OpenedRun, LedgerError> {
         let fresh = RunId::random();
-        let opening =
-            async |connection: &mut PgConnection, _| runs::open(connection, fresh, manifest).await;
+        let opening = async |connection: &mut PgConnection, _| runs::open(connection, fresh, manifest).await;
         let recorded = self.run(opening).await?.readable()?;
         recorded.compare(manifest)?;
         Ok(OpenedRun { run: recorded.run, resumed: recorded.run != fresh })
@@ -208,7 +207,8 @@ impl PostgresStore {
     /// # Errors
     /// The server refused, or was away for too long.
     pub async fn dictionary(&mut self, run: RunId, shard: u16) -> Result<Vec<NewInstrument>, LedgerError> {
-        self.run(async |connection: &mut PgConnection, _| lane::dictionary(connection, run, shard).await).await
+        self.run(async |connection: &mut PgConnection, _| lane::dictionary(connection, run, shard).await)
+            .await
     }
 
     /// Records that a member lives; gives those that do. It ends within [`MEMBER_CALL_TIMEOUT`].

@@ -196,7 +196,8 @@ fn several_programs_make_one_ledger_and_share_it() {
         for strategy in ["apple", "pear"] {
             let mut ledger = database.ledger();
             scope.spawn(move || {
-                let lanes = [3, 1, 0, 2].map(|shard| LaneId { run, strategy: strategy.parse().unwrap(), shard });
+                let lanes =
+                    [3, 1, 0, 2].map(|shard| LaneId { run, strategy: strategy.parse().unwrap(), shard });
                 let epochs = lanes.clone().map(|lane| ledger.claim(&lane, 0).unwrap().epoch);
                 for seq in 0..50 {
                     let named = |id| NewInstrument { id, symbol: format!("S{id}"), key: String::new() };

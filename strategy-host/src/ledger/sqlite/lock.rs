@@ -62,7 +62,8 @@ fn holders(file: &mut File) -> String {
     let mut text = String::new();
     // What cannot be read is not known: the lock itself is certain.
     let _ = file.read_to_string(&mut text);
-    let mut pids: Vec<u32> = text.lines().filter_map(|line| line.parse().ok()).filter(|pid| may_live(*pid)).collect();
+    let mut pids: Vec<u32> =
+        text.lines().filter_map(|line| line.parse().ok()).filter(|pid| may_live(*pid)).collect();
     pids.sort_unstable();
     pids.dedup();
     match pids.as_slice() {

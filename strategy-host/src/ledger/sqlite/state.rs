@@ -24,7 +24,8 @@ pub(super) fn add(transaction: &Transaction<'_>, lane: &LaneId, changed: &[u8]) 
 pub(super) fn read(connection: &Connection, lane: &LaneId) -> rusqlite::Result<Vec<Vec<u8>>> {
     let sql = "SELECT changed FROM state WHERE run = ?1 AND strategy = ?2 AND shard = ?3 ORDER BY number";
     let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map(params![lane.run.0, lane.strategy.as_str(), lane.shard], |row| row.get(0))?;
+    let rows =
+        statement.query_map(params![lane.run.0, lane.strategy.as_str(), lane.shard], |row| row.get(0))?;
     rows.collect()
 }
 
@@ -33,7 +34,12 @@ pub(super) fn replace(transaction: &Transaction<'_>, lane: &LaneId, folded: &[u8
     let sql = "DELETE FROM state WHERE run = ?1 AND strategy = ?2 AND shard = ?3";
     transaction.prepare_cached(sql)?.execute(params![lane.run.0, lane.strategy.as_str(), lane.shard])?;
     let sql = "INSERT INTO state (run, strategy, shard, changed) VALUES (?1, ?2, ?3, ?4)";
-    transaction.prepare_cached(sql)?.execute(params![lane.run.0, lane.strategy.as_str(), lane.shard, folded])?;
+    transaction.prepare_cached(sql)?.execute(params![
+        lane.run.0,
+        lane.strategy.as_str(),
+        lane.shard,
+        folded
+    ])?;
     let sql = "UPDATE lane SET folded_bytes = ?4, added_bytes = 0
         WHERE run = ?1 AND strategy = ?2 AND shard = ?3";
     let mut counting = transaction.prepare_cached(sql)?;
