@@ -309,3 +309,6 @@ fn readable((run, manifest): RecordedRun) -> Result<RunRow, LedgerError> {
     let manifest = manifest.parse().map_err(|()| LedgerError::Damaged("the manifest".to_owned()))?;
     Ok(RunRow { run: RunId(run), manifest })
 }
+
+#[cfg(test)]
+mod tests;
