@@ -27,7 +27,7 @@ pub use postgres::{PostgresLedger, PostgresStore};
 pub use rows::{Claim, Commit, Identity, LaneId, LaneRow, MemberRow, OpenedRun, RunRow, StoredBatch};
 pub use sqlite::SqliteLedger;
 
-use rows::compare_feeds;
+use rows::{compare_feeds, report_fenced};
 
 /// Where signals, cursors and state are kept. SQLite serves one machine; memory serves tests, and
 /// measurements of what the others cost.
@@ -147,7 +147,7 @@ pub const MEMBER_FORGOTTEN: Duration = Duration::from_secs(600);
 /// Opens the ledger that a user names: a `postgres://` URL, or a folder for SQLite.
 ///
 /// # Errors
-/// It cannot be opened, or is no ledger of this version.
+/// It cannot be opened, or is not a ledger of this version.
 pub fn open(text: &str) -> Result<Box<dyn Ledger>, LedgerError> {
     match text.split_once("://") {
         None => Ok(Box::new(SqliteLedger::open(Path::new(text))?)),

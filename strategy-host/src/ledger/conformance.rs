@@ -4,6 +4,7 @@ use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
 use tick_sdk::{RunId, StrategyName};
 
+#[cfg(feature = "postgres")]
 use super::postgres::tests::database::Database;
 use super::*;
 
@@ -64,6 +65,7 @@ impl LetTimePass for SqliteLedger {
     }
 }
 
+#[cfg(feature = "postgres")]
 impl LetTimePass for PostgresLedger {
     fn let_time_pass(&mut self, time: Duration) {
         self.put_beats_back(time);
@@ -215,7 +217,7 @@ macro_rules! conformance {
 
             #[test]
             $(#[$attribute])?
-            fn a_late_lane_begins_where_it_is_told_and_counts_what_it_skipped() {
+            fn a_late_lane_begins_where_it_shall_and_counts_what_it_skipped() {
                 let (mut ledger, _guard) = $make;
                 let lane = opened(&mut ledger);
                 let claim = ledger.claim(&lane, 100).unwrap();
@@ -287,6 +289,7 @@ conformance!(sqlite, {
     (SqliteLedger::open(folder.path()).unwrap(), folder)
 });
 
+#[cfg(feature = "postgres")]
 conformance!(
     postgres,
     {

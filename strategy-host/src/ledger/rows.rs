@@ -5,6 +5,7 @@ use std::time::Duration;
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
 use tick_sdk::{RunId, StrategyName};
+use tracing::warn;
 
 use super::error::LedgerError;
 
@@ -134,6 +135,15 @@ impl RunRow {
             Some(difference) => Err(LedgerError::OtherRun { difference }),
             None => Ok(()),
         }
+    }
+}
+
+/// Reports the commits that were fenced off, as somebody else has claimed their lanes.
+pub(super) fn report_fenced(commits: &[Commit], fenced: &[usize]) {
+    for commit in fenced.iter().filter_map(|&place| commits.get(place)) {
+        let LaneId { run, strategy, shard } = &commit.lane;
+        let Commit { epoch, from_seq, .. } = commit;
+        warn!(%run, %strategy, shard, epoch, from_seq, "a commit was fenced off: the lane has been claimed");
     }
 }
 

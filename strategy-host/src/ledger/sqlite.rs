@@ -13,7 +13,7 @@ use tick_sdk::{RunId, StrategyName};
 
 use super::{
     Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MemberRow, OpenedRun,
-    RunRow, StoredBatch, checkpoint, compare_feeds,
+    RunRow, StoredBatch, checkpoint, compare_feeds, report_fenced,
 };
 
 mod lane;
@@ -251,6 +251,7 @@ impl Ledger for SqliteLedger {
             }
         }
         transaction.commit().map_err(failed)?;
+        report_fenced(commits, &fenced);
         Ok(fenced)
     }
 

@@ -104,7 +104,7 @@ fn a_commit_whose_answer_is_lost_is_recognised() {
     assert!(ledger.commit(&[end]).unwrap().is_empty());
     assert_whole(&mut ledger, &lane, 4);
 
-    // What looks the same without a lost answer is a mistake, and one after a new claim is late.
+    // What looks the same without a lost answer is not a repetition, and one after a new claim is late.
     let other = LaneId { shard: 1, ..lane };
     let epoch = ledger.claim(&other, 0).unwrap().epoch;
     assert!(ledger.commit(&[commit(&other, epoch, 0)]).unwrap().is_empty());
@@ -217,7 +217,7 @@ fn several_programs_make_one_ledger_and_share_it() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn what_is_no_ledger_of_this_program_is_refused() {
+fn what_is_not_a_ledger_of_this_program_is_refused() {
     let database = Database::new();
     let mut ledger = database.ledger();
     database.execute("UPDATE orchard.ledger SET version = 99");
@@ -237,7 +237,7 @@ fn what_is_no_ledger_of_this_program_is_refused() {
 }
 
 #[test]
-fn urls_that_cannot_be_read_are_told_without_their_password() {
+fn urls_that_cannot_be_read_are_shown_without_their_password() {
     for url in [
         "postgres://user:a-secret/with#signs@host/database",
         "postgres://user:a-secret@host:port/database",
