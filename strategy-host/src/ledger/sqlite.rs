@@ -20,10 +20,12 @@ mod lane;
 mod lock;
 mod members;
 mod name;
+mod runs;
 mod schema;
 mod state;
 
 use lock::{FolderLock, Sharing};
+use runs::{RECORD_RUN, readable, recorded_runs};
 use schema::{SCHEMA_VERSION, prepare_schema};
 
 /// How long another process's transaction is waited for, unless a caller says otherwise.
@@ -289,26 +291,6 @@ impl Ledger for SqliteLedger {
     fn members(&self, run: RunId) -> Result<Vec<MemberRow>, LedgerError> {
         members::all(&self.connection, run).map_err(self.failed())
     }
-}
-
-const RECORD_RUN: &str = "INSERT INTO run (run, feed, manifest) VALUES (?1, ?2, ?3)";
-
-/// A run and its manifest's text.
-type RecordedRun = ([u8; 16], String);
-
-fn recorded_runs(
-    connection: &Connection,
-    sql: &str,
-    params: &[&dyn rusqlite::ToSql],
-) -> rusqlite::Result<Vec<RecordedRun>> {
-    let mut statement = connection.prepare(sql)?;
-    let rows = statement.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    rows.collect()
-}
-
-fn readable((run, manifest): RecordedRun) -> Result<RunRow, LedgerError> {
-    let manifest = manifest.parse().map_err(|()| LedgerError::Damaged("the manifest".to_owned()))?;
-    Ok(RunRow { run: RunId(run), manifest })
 }
 
 #[cfg(test)]

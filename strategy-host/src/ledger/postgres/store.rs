@@ -31,7 +31,11 @@ pub struct PostgresStore {
 }
 
 /// When the ledger is opened, its user waits for the answer.
-pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+const REACH_TIMEOUT: Duration = Duration::from_secs(5);
+/// For the tables, which another program may be making.
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(25);
+/// How long opening takes at most.
+pub(super) const OPEN_TIMEOUT: Duration = REACH_TIMEOUT.saturating_add(PREPARE_TIMEOUT);
 
 impl PostgresStore {
     /// How long a server that is away is waited for, before a call fails.
@@ -45,11 +49,13 @@ impl PostgresStore {
     /// another version.
     pub async fn open(url: &str) -> Result<Self, LedgerError> {
         let mut client = Client::new(url)?;
-        let deadline = Instant::now() + OPEN_TIMEOUT;
-        let prepare = |mut connection: PgConnection, _| async move {
+        // Whether the server is there is known soon; making tables may take a slow one longer.
+        let reaching = |connection: PgConnection, _| async move { Ok(((), connection)) };
+        client.run(Instant::now() + REACH_TIMEOUT, reaching).await?;
+        let preparing = |mut connection: PgConnection, _| async move {
             Ok((schema::prepare(&mut connection).await?, connection))
         };
-        let found = client.run(deadline, prepare).await?;
+        let found = client.run(Instant::now() + PREPARE_TIMEOUT, preparing).await?;
         if found.version != schema::VERSION {
             let place = client.place().to_owned();
             let (found, expected) = (found.version.into(), schema::VERSION.into());
