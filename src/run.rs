@@ -174,7 +174,7 @@ impl<'a> Session<'a> {
         }
         let cursors =
             hosting::cursors(&self.state, self.instance.name.as_str(), self.member, self.ledger.id(), lanes);
-        self.handle.say(cursors);
+        self.handle.send(cursors);
         hosting::wait_until_heard(&self.handle, &self.state, self.instance.name.as_str());
         RunEnded::AtItsEnd
     }
@@ -184,7 +184,7 @@ impl<'a> Session<'a> {
         let name = &self.instance.name;
         let gone = |state: &FeedState| !state.strategies.iter().any(|one| *name == one.name && one.active);
         for _ in 0..CLOSING.as_secs() {
-            self.handle.say(Control::Leave { run: self.state.run, strategy: name.to_string() });
+            self.handle.send(Control::Leave { run: self.state.run, strategy: name.to_string() });
             if self.handle.wait_for_state(Duration::from_secs(1), gone).is_some() {
                 return Ok(RunEnded::Left);
             }

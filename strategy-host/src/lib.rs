@@ -6,4 +6,6 @@ pub mod host;
 pub mod ledger;
 pub mod market;
 pub mod paper;
+#[cfg(feature = "rabbitmq")]
+pub mod status;
 pub mod verify;
