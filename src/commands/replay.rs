@@ -12,7 +12,7 @@ use tick_ingest::feed::SourceSpec;
 use tick_ingest::generate::GenerateOptions;
 use tick_ingest::outputs::{Output, OutputError};
 use tick_sdk::groups::Groups;
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
 use crate::ended::{Ended, UsageError};
 use crate::progress_display::{LOOK, ProgressDisplay};
@@ -180,7 +180,7 @@ impl SignalFile {
 }
 
 impl SignalSink for SignalFile {
-    fn begin(&mut self, run: RunId, strategies: &[String]) -> io::Result<()> {
+    fn begin(&mut self, run: RunId, strategies: &[StrategyName]) -> io::Result<()> {
         let out = BufWriter::new(AtomicFile::create(&self.path, Existing::Replace)?);
         let is_json = self.path.extension().is_some_and(|extension| extension == "jsonl");
         let writer = if is_json { SignalWriter::json_lines(out) } else { SignalWriter::csv(out) };

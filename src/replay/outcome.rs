@@ -7,7 +7,7 @@ use strategy_host::ledger::{LaneId, NamedSignal, OpenedRun, OrderedSignals};
 use strategy_host::market::{Instrument, Market, Marks};
 use strategy_host::paper::{PaperAccount, PaperResults, PaperRules};
 use tick_ingest::feed::{FeedReport, SourceSpec};
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
 use super::signals::SignalSink;
 use super::{ReplayError, ReplayPlan};
@@ -113,13 +113,13 @@ pub(super) struct Collecting {
     opened: OpenedRun,
     is_kept: bool,
     sources: Vec<String>,
-    names: Vec<String>,
+    names: Vec<StrategyName>,
     rules: PaperRules,
     shards: u16,
 }
 
 impl Collecting {
-    pub(super) fn of(plan: &ReplayPlan, opened: OpenedRun, names: Vec<String>) -> Self {
+    pub(super) fn of(plan: &ReplayPlan, opened: OpenedRun, names: Vec<StrategyName>) -> Self {
         let name = |source: &SourceSpec| match source {
             SourceSpec::File { name, .. } => name.clone(),
             SourceSpec::Generated(options) => format!("generated market, seed {}", options.seed),
@@ -145,7 +145,7 @@ impl Collecting {
         let Played { feed, host, elapsed } = played;
         let run = self.opened.run;
         let instruments = Market::collect(host.markets.into_iter().map(|(_, market)| market));
-        let mut account = PaperAccount::new(self.rules, self.names.iter().cloned());
+        let mut account = PaperAccount::new(self.rules, self.names.iter().map(StrategyName::to_string));
         let mut sample = MarksSample::new(self.names.len());
         let mut prices = Marks::new(&instruments);
         if let Some(sink) = &mut sink {

@@ -10,6 +10,7 @@ use tick_ingest::ReadOptions;
 use tick_ingest::feed::{self, Pace, SourceSpec, TickSelection};
 use tick_ingest::manifest::{self, Described};
 use tick_sdk::groups::Groups;
+use tick_sdk::names::StrategyName;
 
 use super::signals::SignalOutput;
 use super::{PlanError, ReplayError, instance_without_groups};
@@ -63,8 +64,8 @@ impl ReplayPlan {
     }
 
     /// The instances' names, in their order.
-    pub(super) fn names(&self) -> Vec<String> {
-        self.strategies.iter().map(|instance| instance.name.to_string()).collect()
+    pub(super) fn names(&self) -> Vec<StrategyName> {
+        self.strategies.iter().map(|instance| instance.name.clone()).collect()
     }
 
     /// Refuses what cannot be carried out; the groups, read.
@@ -87,7 +88,7 @@ impl ReplayPlan {
             return Err(PlanError::NoStrategies);
         }
         if let Some(place) = (1..names.len()).find(|&place| names[..place].contains(&names[place])) {
-            return Err(PlanError::NameTwice { name: names[place].clone() });
+            return Err(PlanError::NameTwice { name: names[place].to_string() });
         }
         match instance_without_groups(&self.strategies, groups) {
             Some(instance) => Err(PlanError::NoGroups { strategy: instance.name.to_string() }),

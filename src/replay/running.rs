@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tick_feed::run::Manifest;
 use tick_ingest::feed::{self, FeedControl, FeedPlan, Gather};
 use tick_sdk::groups::Groups;
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
 use super::outcome::{Collecting, Played};
 use super::signals::SignalSink;
@@ -195,7 +195,7 @@ impl OpenLedger {
                 (folder.path().to_owned(), Some(folder))
             }
         };
-        let mut ledger: Box<dyn Ledger> = Box::new(SqliteLedger::open(&folder)?);
+        let mut ledger: Box<dyn Ledger> = Box::new(SqliteLedger::open_exclusive(&folder)?);
         let opened = ledger.open_run(manifest)?;
         Ok((Self { ledger, _temporary: temporary }, opened))
     }
@@ -235,7 +235,7 @@ impl Work {
 fn take_signals(
     plan: &mut ReplayPlan,
     opened: OpenedRun,
-    names: &[String],
+    names: &[StrategyName],
     failure: &StreamFailure,
 ) -> Result<(Option<Box<dyn CommitObserver>>, Option<Box<dyn SignalSink>>), ReplayError> {
     let Some(output) = plan.signals.take() else { return Ok((None, None)) };

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use strategy_host::ledger::NamedSignal;
+pub use strategy_host::verify::SIGNAL_COLUMNS;
 use tick_sdk::decimal::{format_decimal, write_decimal};
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
 /// Takes every signal of a run in its final order: by the receive time of its tick, then instrument,
 /// strategy and emission. Calls may come from another thread, never from two at a time.
@@ -14,7 +15,7 @@ pub trait SignalSink: Send {
     ///
     /// # Errors
     /// The sink takes nothing more: the run ends.
-    fn begin(&mut self, run: RunId, strategies: &[String]) -> io::Result<()>;
+    fn begin(&mut self, run: RunId, strategies: &[StrategyName]) -> io::Result<()>;
 
     /// The next signal.
     ///
@@ -59,13 +60,10 @@ impl SignalOutput {
 pub struct SignalWriter<W: Write> {
     out: W,
     run: String,
-    names: Vec<String>,
+    names: Vec<StrategyName>,
     is_json: bool,
     line: Vec<u8>,
 }
-
-/// The header of signals as CSV.
-pub const SIGNAL_COLUMNS: &str = "run,strategy,instrument,shard,seq,ts_event,side,price\n";
 
 #[derive(Serialize)]
 struct JsonSignal<'a> {
@@ -99,7 +97,7 @@ impl<W: Write> SignalWriter<W> {
         let NamedSignal { strategy, symbol, shard, signal } = named;
         let row = JsonSignal {
             run: &self.run,
-            strategy: &self.names[*strategy],
+            strategy: self.names[*strategy].as_str(),
             instrument: symbol,
             shard: *shard,
             seq: signal.seq,
@@ -121,7 +119,7 @@ impl<W: Write> SignalWriter<W> {
 }
 
 impl<W: Write + Send> SignalSink for SignalWriter<W> {
-    fn begin(&mut self, run: RunId, strategies: &[String]) -> io::Result<()> {
+    fn begin(&mut self, run: RunId, strategies: &[StrategyName]) -> io::Result<()> {
         self.run = run.to_string();
         self.names = strategies.to_vec();
         if !self.is_json {
@@ -183,7 +181,7 @@ mod tests {
         let named = NamedSignal { strategy: 0, symbol: symbol.into(), shard: 2, signal };
         let out = Vec::new();
         let mut writer = if is_json { SignalWriter::json_lines(out) } else { SignalWriter::csv(out) };
-        writer.begin(RunId([0; 16]), &["apple".to_owned()]).unwrap();
+        writer.begin(RunId([0; 16]), &["apple".parse().unwrap()]).unwrap();
         writer.signal(&named).unwrap();
         String::from_utf8(writer.into_inner()).unwrap()
     }
