@@ -1,4 +1,4 @@
-use tick_feed::rabbitmq::control::ShardState;
+use tick_feed::rabbitmq::control::{ShardState, StateVersion};
 use tick_feed::rabbitmq::observe::{HostHeard, QueueSeen};
 
 use super::super::show;
@@ -28,6 +28,7 @@ fn state(at: u64, published: u64) -> FeedState {
         strategies: vec![strategy("apple", true), strategy("pear", false)],
         published: false,
         closed: false,
+        version: StateVersion { ingester_epoch: 1, counter: at },
         at,
     }
 }

@@ -161,14 +161,16 @@ impl Subscriber {
         None
     }
 
-    /// What the ingester's word means for frames: those of an unknown run were of an old one if
-    /// this one is still the feed's, and a lost end of the run shows.
+    /// What the ingester's state means for frames: a lost end of the run shows, and frames of other runs
+    /// that leave no room for this one's are those of an old one as long as this one is the feed's.
+    /// Should the state have been overtaken by the frames, the next run's hosts request them again.
     fn heed(&mut self, state: &FeedState) {
         if state.run != self.run {
             return;
         }
-        for intake in &mut self.shards {
-            intake.unacked.give_up_unknown();
+        let prefetch_bytes = self.prefetch_bytes;
+        for intake in self.shards.iter_mut().filter(|intake| intake.is_prefetch_half_full(prefetch_bytes)) {
+            intake.unacked.release_unknown();
         }
         self.flush();
         if state.published {
@@ -194,6 +196,11 @@ impl Subscriber {
         let bytes = delivered.body.len();
         match self.check(delivered) {
             Ok(frame) => {
+                if frame.header.run == self.run {
+                    // A feed has one run at a time, so that frames of others before it are of earlier ones.
+                    let is_any = self.shards[usize::from(shard)].unacked.release_unknown();
+                    self.unneeded += u32::from(is_any);
+                }
                 let until = self.needed_until(&frame);
                 self.note(shard, tag, bytes, until);
                 let receipt = Receipt { shard, link, tag };
@@ -247,12 +254,11 @@ impl Subscriber {
     /// Until when the broker is to keep a frame.
     #[inline]
     fn needed_until(&self, frame: &Frame) -> u64 {
-        let FrameHeader { run, flags, published_at, .. } = frame.header;
+        let FrameHeader { run, flags, .. } = frame.header;
         if run != self.run {
             self.shared.counts.of_other_runs.fetch_add(1, Ordering::Relaxed);
-            // A run that began after the ingester's last word may be the feed's next one.
-            let ours_since = self.shared.state().filter(|state| state.run == self.run).map(|state| state.at);
-            return if ours_since.is_some_and(|at| published_at <= at) { NOT_NEEDED } else { UNTIL_KNOWN };
+            // It may be the feed's next one, whose ingester has not been heard yet.
+            return UNTIL_KNOWN;
         }
         if flags.contains(FrameFlags::END_OF_RUN) {
             UNTIL_END

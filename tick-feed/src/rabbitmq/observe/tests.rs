@@ -5,7 +5,7 @@ use lapin::{BasicProperties, ExchangeKind};
 
 use super::*;
 use crate::rabbitmq::Durability;
-use crate::rabbitmq::control::{ShardState, StrategyState};
+use crate::rabbitmq::control::{ShardState, StateVersion, StrategyState};
 
 fn observe(url: &BrokerUrl, feed: &FeedName) -> Result<Observation, ObserveError> {
     Listening::listen(std::slice::from_ref(url), feed)?.finish()
@@ -82,6 +82,7 @@ impl Feed {
             strategies: vec![strategy],
             published: false,
             closed: false,
+            version: StateVersion { ingester_epoch: 1, counter: at },
             at,
         }
     }

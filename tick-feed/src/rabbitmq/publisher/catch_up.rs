@@ -35,12 +35,12 @@ pub struct CatchUpFrames {
 impl Shared {
     /// Begins to fill a strategy's queues from these ticks on.
     pub(super) fn begin_catch_up(&self, strategy: &str, from: &[u64]) {
-        let set_back = Arc::new(AtomicBool::new(false));
+        let rewound = Arc::new(AtomicBool::new(false));
         let stream = |(shard, from): (&Arc<Stream>, &u64)| {
             // Whoever was there before has seen the feed's own attempts.
             let window = Window::new(*from, lock(&shard.sending).window.attempt());
             let to = Some(strategy.to_owned());
-            Arc::new(Stream::new(shard.node, shard.shard, to, ROOM, window, set_back.clone()))
+            Arc::new(Stream::new(shard.node, shard.shard, to, ROOM, window, rewound.clone()))
         };
         let streams = self.shards.iter().zip(from).map(stream).collect();
         let catch_up = CatchUp { strategy: strategy.to_owned(), streams, is_run: AtomicBool::new(false) };
@@ -90,14 +90,14 @@ impl CatchUpFrames {
 
     /// The first tick wanted of each shard; from now on frames are taken again.
     pub fn restart(&self) -> Vec<u64> {
-        self.set_back().store(false, Ordering::Release);
+        self.rewound().store(false, Ordering::Release);
         positions(&self.catch_up.streams)
     }
 
     /// Whether ticks are wanted again: the pass then has to run again from
     /// [`restart`](Self::restart).
-    pub fn is_set_back(&self) -> bool {
-        self.set_back().load(Ordering::Acquire)
+    pub fn is_rewound(&self) -> bool {
+        self.rewound().load(Ordering::Acquire)
     }
 
     /// Whether nothing more is wanted: every queue is bound, or the strategy has left.
@@ -106,7 +106,7 @@ impl CatchUpFrames {
     }
 
     /// Says that the pass cannot be run, and why: the strategy is let go, and its hosts stop with that.
-    pub fn give_up(&self, reason: &str) {
+    pub fn abandon(&self, reason: &str) {
         let strategy = &self.catch_up.strategy;
         self.shared.end_catch_up(strategy);
         let (run, reason) = (self.shared.plan.run, reason.to_owned());
@@ -116,8 +116,8 @@ impl CatchUpFrames {
         self.shared.change_strategies(|strategies| strategies.leave(strategy));
     }
 
-    fn set_back(&self) -> &AtomicBool {
-        &self.catch_up.streams[0].set_back
+    fn rewound(&self) -> &AtomicBool {
+        &self.catch_up.streams[0].rewound
     }
 }
 

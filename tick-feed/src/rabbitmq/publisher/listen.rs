@@ -97,7 +97,7 @@ impl<'a> Session<'a> {
         };
         declare::feed(url, &channel, feed).await?;
         if index == 0 && !*shared.owned.borrow() {
-            refuse_another_run(shared, url, &channel).await?;
+            take_over(shared, url, &channel).await?;
         }
         let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
         let queue = url.answer(channel.queue_declare("".into(), exclusive, FieldTable::default())).await?;
@@ -264,11 +264,15 @@ async fn own(shared: &Shared, url: &BrokerUrl, connection: &Connection) -> Resul
     }
 }
 
-/// Looks at the last state that the broker keeps: a run that has not ended is not pushed aside.
-async fn refuse_another_run(shared: &Shared, url: &BrokerUrl, channel: &Channel) -> Result<(), PublishError> {
+/// Goes on from the last state that the broker keeps: this ingester's come after it, and a run that
+/// has not ended is not pushed aside.
+async fn take_over(shared: &Shared, url: &BrokerUrl, channel: &Channel) -> Result<(), PublishError> {
     let queue = topology::run_queue(&shared.plan.feed);
     let last = url.answer(channel.basic_get(queue.into(), BasicGetOptions::default())).await?;
-    let Some(last) = last else { return Ok(()) };
+    let Some(last) = last else {
+        shared.follow_epoch(0);
+        return Ok(());
+    };
     let back = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
     let tag = last.delivery.delivery_tag;
     url.answer(channel.basic_nack(tag, back)).await?;
@@ -276,7 +280,11 @@ async fn refuse_another_run(shared: &Shared, url: &BrokerUrl, channel: &Channel)
         Ok(Control::State(state)) if stands_in_the_way(&state, shared) => {
             Err(PublishError::AnotherRun { feed: shared.plan.feed.clone(), run: state.run })
         }
-        _ => Ok(()),
+        Ok(Control::State(state)) => {
+            shared.follow_epoch(state.version.ingester_epoch);
+            Ok(())
+        }
+        _ => Err(PublishError::UnreadableState { feed: shared.plan.feed.clone() }),
     }
 }
 

@@ -48,7 +48,7 @@ pub struct NodeSnapshot {
 pub struct ShardSnapshot {
     /// The node it is on.
     pub node: usize,
-    /// How often it was set back.
+    /// How often it was rewound.
     pub attempt: u32,
     /// Ticks before this came from the feed.
     pub position: u64,
@@ -69,7 +69,7 @@ impl Shared {
         let shards: Vec<_> = self.shards.iter().map(|stream| self.shard_snapshot(stream)).collect();
         Snapshot {
             nodes: (0..self.nodes.len()).map(|node| self.node_snapshot(node)).collect(),
-            is_published: shards.iter().all(|shard| shard.is_finished) && !self.is_set_back(),
+            is_published: shards.iter().all(|shard| shard.is_finished) && !self.is_rewound(),
             shards,
             strategies: self.strategies().progress(),
         }
@@ -125,6 +125,7 @@ impl Shared {
             stalled: shard.stalled,
         };
         FeedState {
+            version: self.next_version(),
             feed: plan.feed.clone(),
             run: plan.run,
             manifest: plan.manifest.clone(),

@@ -84,7 +84,7 @@ fn feed_always(run: RunId, publisher: &Publisher, passes: &AtomicU64) {
             Err(_) => return,
         }
         passes.fetch_add(1, Ordering::SeqCst);
-        while !publisher.is_set_back() {
+        while !publisher.is_rewound() {
             if publisher.shared.takes_no_more() {
                 return;
             }
@@ -308,12 +308,27 @@ fn the_state_says_who_takes_part_and_from_where() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
+fn each_ingester_of_a_feed_comes_after_the_one_before_it() {
+    let broker = Broker::new();
+    let first = plan(&broker, &["apple"]);
+    let second = PublisherPlan { replace: true, ..plan(&broker, &["apple"]) };
+    let version = |plan: PublisherPlan| {
+        Publisher::start(plan).expect("the feed is free").stop(false).expect("it could go on");
+        broker.kept_state().expect("it is kept").version
+    };
+    let (first, second) = (version(first), version(second));
+    assert_eq!((first.ingester_epoch, second.ingester_epoch), (1, 2));
+    assert!(first < second);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
 fn what_cannot_be_had_again_is_said_and_the_end_follows() {
     let broker = Broker::new();
     let plan = plan(&broker, &["apple"]);
     let run = plan.run;
     let publisher = Publisher::start(plan).expect("the broker takes the feed");
-    assert!(!publisher.give_up("nothing was sent"), "nothing is missing");
+    assert!(!publisher.abandon("nothing was sent"), "nothing is missing");
     pass(run, &publisher.restart(), &publisher.frames()).expect("it is taken");
     assert!(wait_for(SOON, || is_published(&publisher)));
     for shard in 0..SHARDS {
@@ -321,8 +336,8 @@ fn what_cannot_be_had_again_is_said_and_the_end_follows() {
     }
     let hearing = broker.hear();
     broker.say(&Control::Resend { run, strategy: "apple".to_owned(), shard: 1, from_seq: 70, attempt: 9 });
-    assert!(wait_for(SOON, || publisher.is_set_back()));
-    assert!(publisher.give_up("the file is gone"));
+    assert!(wait_for(SOON, || publisher.is_rewound()));
+    assert!(publisher.abandon("the file is gone"));
     let said = hearing.wait_for(|control| matches!(control, Control::Gone { .. }));
     assert_eq!(said, Control::Gone { run, shard: 1, from_seq: 70, reason: "the file is gone".to_owned() });
     let is_end =

@@ -81,7 +81,7 @@ impl Shared {
         if live {
             heard.at = Some(Instant::now());
         }
-        if heard.state.as_ref().is_some_and(|known| known.at > state.at) {
+        if heard.state.as_ref().is_some_and(|known| known.version > state.version) {
             return None;
         }
         let state = Arc::new(state);
@@ -242,5 +242,40 @@ impl SubscriberHandle {
             asked: get(&counts.asked),
             lost: get(&counts.lost),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rabbitmq::{Durability, StateVersion};
+
+    fn state(run: u8, ingester_epoch: u64, counter: u64, at: u64) -> FeedState {
+        FeedState {
+            feed: "test".parse().expect("a name"),
+            run: RunId([run; 16]),
+            manifest: String::new(),
+            groups: String::new(),
+            durability: Durability::Memory,
+            max_frame_bytes: 1,
+            shards: Vec::new(),
+            strategies: Vec::new(),
+            published: false,
+            closed: false,
+            version: StateVersion { ingester_epoch, counter },
+            at,
+        }
+    }
+
+    #[test]
+    fn a_later_ingester_is_followed_whatever_its_clock_says() {
+        let heard = Heard { state: None, at: None, trouble: None, not_caught_up: None };
+        let shared = Shared { heard: Mutex::new(heard), news: Condvar::new(), counts: Counts::default() };
+        let run = || shared.state().map(|state| state.run.0[0]);
+        assert!(shared.hear(state(1, 1, 7, 900), true).is_some());
+        assert!(shared.hear(state(1, 1, 6, 950), true).is_none(), "one that was overtaken");
+        assert!(shared.hear(state(2, 2, 1, 600), true).is_some(), "five minutes behind");
+        assert!(shared.hear(state(1, 1, 8, 990), true).is_none(), "of the ingester before");
+        assert_eq!(run(), Some(2));
     }
 }

@@ -10,6 +10,8 @@ pub(super) struct Unacked {
     bytes: usize,
     /// Everything before it is stored.
     stored: u64,
+    /// How many wait until it is known whose run they are of.
+    unknown: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +45,7 @@ impl Unacked {
     /// A delivery that is needed until everything before `until` is stored.
     pub(super) fn push(&mut self, tag: u64, bytes: usize, until: u64) {
         self.bytes += bytes;
+        self.unknown += usize::from(until == UNTIL_KNOWN);
         self.entries.push_back(Entry { tag, bytes, until });
     }
 
@@ -73,6 +76,7 @@ impl Unacked {
     pub(super) fn discard(&mut self, tag: u64) -> Option<Ack> {
         let place = self.entries.binary_search_by_key(&tag, |entry| entry.tag).ok()?;
         if self.entries.range(..place).all(|entry| entry.until <= self.stored) {
+            self.unknown -= usize::from(self.entries[place].until == UNTIL_KNOWN);
             self.entries[place].until = NOT_NEEDED;
             return None;
         }
@@ -85,14 +89,21 @@ impl Unacked {
         let place = self.entries.binary_search_by_key(&tag, |entry| entry.tag);
         if let Some(entry) = place.ok().and_then(|place| self.entries.remove(place)) {
             self.bytes -= entry.bytes;
+            self.unknown -= usize::from(entry.until == UNTIL_KNOWN);
         }
     }
 
-    /// What waited to be known is of a run that nobody needs.
-    pub(super) fn give_up_unknown(&mut self) {
+    /// What waited to be known is of a run that nobody needs; gives whether there was any.
+    #[inline]
+    pub(super) fn release_unknown(&mut self) -> bool {
+        if self.unknown == 0 {
+            return false;
+        }
+        self.unknown = 0;
         for entry in self.entries.iter_mut().filter(|entry| entry.until == UNTIL_KNOWN) {
             entry.until = NOT_NEEDED;
         }
+        true
     }
 
     /// Whether what is needed until then is not stored yet.
@@ -102,7 +113,7 @@ impl Unacked {
 
     /// The broker has forgotten all deliveries: they come again, or go elsewhere.
     pub(super) fn forget(&mut self) {
-        (self.entries, self.bytes) = (VecDeque::new(), 0);
+        *self = Self { stored: self.stored, ..Self::default() };
     }
 
     /// How many deliveries there are.
@@ -143,7 +154,7 @@ mod tests {
         assert_eq!(unacked.store(1_000_000), None);
         assert_eq!(unacked.store(u64::MAX), Some(Ack::UpTo(1)));
         assert_eq!(unacked.due(), None);
-        unacked.give_up_unknown();
+        assert!(unacked.release_unknown() && !unacked.release_unknown());
         assert_eq!(unacked.due(), Some(Ack::UpTo(2)));
         unacked.push(4, 1, NOT_NEEDED);
         assert_eq!(unacked.due(), None);

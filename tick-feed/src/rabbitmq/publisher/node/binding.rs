@@ -18,7 +18,7 @@ impl Session<'_> {
         self.bindings = self.shared.bindings.load(Ordering::Acquire);
         let node = self.node;
         for link in self.links.extract_if(.., |link| link.stream.is_over()) {
-            node.confirmed(lock(&link.stream.sending).window.unconfirmed_bytes());
+            node.release_bytes(lock(&link.stream.sending).window.unconfirmed_bytes());
             self.connection.send(link.channel, close_channel());
         }
         for stream in self.shared.streams_of(self.index) {
