@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use strategy_host::host::Instance;
-use strategy_host::host::membership::has_ended;
+use strategy_host::host::membership::{has_ended, member_id};
 use strategy_host::ledger::{self, LaneRow, Ledger};
 use tick_feed::rabbitmq::{Control, FeedState, Subscriber, SubscriberHandle, Subscription};
 use tick_feed::run::Manifest;
@@ -19,7 +19,6 @@ use crate::sources::on_interrupt;
 mod args;
 mod hosting;
 mod joining;
-mod member;
 mod progress;
 mod summary;
 
@@ -39,7 +38,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ended> {
     on_interrupt(move || stopped.store(true, Ordering::Release))?;
     // What is wrong with the command is known before anything is connected.
     instance(args)?;
-    let member = member::name();
+    let member = member_id();
     let mut over = None;
     loop {
         let Some(session) = Session::open(args, &member, &stop, over)? else { return Ok(Ended::Interrupted) };

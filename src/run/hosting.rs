@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use strategy_host::host::membership::{Beat, Member, Waker, waker};
+use strategy_host::host::membership::{Beat, Member, MembershipEvent, Waker, waker};
 use strategy_host::host::{CommitObserver, FollowPlan, HostReport, LaneProgress, Membership, RunningHost};
 use strategy_host::ledger::{self, Commit, LaneRow};
 use tick_feed::rabbitmq::control::ShardCursor;
@@ -38,7 +38,6 @@ impl Session<'_> {
             strategy: self.instance.name.clone(),
             name: self.member.to_owned(),
             shards: self.state.shards.len() as u16,
-            is_dead: super::member::is_dead,
         };
         let Session { args, stop, instance, ledger, mut subscriber, handle, state, .. } = self;
         subscriber.follow(state.run, begins_at);
@@ -132,15 +131,33 @@ const LONGEST_CLOSING: Duration = Duration::from_secs(60);
 /// Nothing came for so long: nothing is on its way.
 const QUIET: Duration = Duration::from_millis(250);
 
-/// What each beat is for: it says whose shards are whose, and how far they are.
+/// What each beat is for: it says whose shards are whose, and how far they are. Without beats this end
+/// keeps no shards.
 fn see_beats(
     seen: Arc<Seen>,
     handle: SubscriberHandle,
     state: Arc<FeedState>,
     member: Member,
     ledger: String,
-) -> impl FnMut(&Beat) + Send + 'static {
-    move |beat| {
+) -> impl FnMut(MembershipEvent) + Send + 'static {
+    let mut has_lease = true;
+    move |event| {
+        let beat = match event {
+            MembershipEvent::LeaseLost { silent } => {
+                handle.release_all();
+                has_lease = false;
+                eprintln!(
+                    "The ledger has not been reached for {:.1} s: every shard is released, and the other members take over; \
+                     this one takes part again once the ledger can be reached.",
+                    silent.as_secs_f64()
+                );
+                return;
+            }
+            MembershipEvent::Beat(beat) => beat,
+        };
+        if !std::mem::replace(&mut has_lease, true) {
+            eprintln!("The ledger is reached again: this member takes part again.");
+        }
         handle.assign(beat.shards.clone());
         let lanes: Vec<LaneRow> =
             beat.lanes.iter().filter(|row| beat.shards.contains(&row.lane.shard)).cloned().collect();

@@ -1,5 +1,10 @@
-//! Which shards are this host's: every member of a strategy says once a second in the ledger that
-//! it lives, and each counts the living in the same way.
+//! Which shards are this host's: every member of a strategy beats once a second in the ledger, and each
+//! computes the owner of every shard from the members that live.
+//!
+//! Two rules keep that safe where the ledger cannot be reached. A member whose own beats have failed for
+//! longer than a member lives has lost its **lease**: it stops consuming at once, as the others take over
+//! by then. And after such a pause no shard moves before two beats have succeeded (the **rebalance
+//! gate**), so that a ledger that was away for all does not make everybody take everybody for dead.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,26 +12,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use tick_sdk::RunId;
+use tracing::{info, warn};
 
 use crate::ledger::{LaneRow, Ledger, LedgerError, MEMBER_LIVES};
 
-/// Between two beats.
+mod assignment;
+mod hash;
+mod lease;
+mod member_id;
+
+pub use assignment::{assigned, has_ended};
+pub use member_id::{is_dead, member_id};
+
+use lease::{Lease, RebalanceGate};
+
+/// Between the beginnings of two beats.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// After a pause of its own beats, as long as others need to be taken for dead, a member believes
-/// nobody dead for two beats: where the ledger was away, the others have yet to be heard again.
-const SETTLING_BEATS: u32 = 2;
+/// How long leaving may take. Beyond, the others find this member dead after [`MEMBER_LIVES`].
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The shards of member `me` among `members` that live, in their order: shard `i` is that of member
-/// `i` mod n.
-pub fn assigned(members: &[String], me: &str, shards: u16) -> BTreeSet<u16> {
-    let Some(place) = members.iter().position(|member| member == me) else { return BTreeSet::new() };
-    (0..shards).skip(place).step_by(members.len()).collect()
-}
-
-/// What a beat told.
+/// What a beat has shown.
 #[derive(Clone, Debug)]
 pub struct Beat {
     /// The members that live, sorted, this one included.
@@ -39,6 +47,19 @@ pub struct Beat {
     pub ended: bool,
 }
 
+/// What happens to a membership.
+#[derive(Clone, Debug)]
+pub enum MembershipEvent {
+    /// A beat has succeeded, and shards may move by it.
+    Beat(Beat),
+    /// No beat has succeeded for longer than a member lives: the others take over, and this member must
+    /// stop consuming at once. Its commits are fenced off from the moment that another has claimed.
+    LeaseLost {
+        /// How long ago the last beat that succeeded began.
+        silent: Duration,
+    },
+}
+
 /// Who a member is.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -46,26 +67,24 @@ pub struct Member {
     pub run: RunId,
     /// The strategy's instance name.
     pub strategy: String,
-    /// The member's own id.
+    /// The member's own id: see [`member_id`].
     pub name: String,
     /// How many shards the run has.
     pub shards: u16,
-    /// Whether a member is known to be dead before it has been silent for long.
-    pub is_dead: fn(&str) -> bool,
 }
 
 /// Makes a member's next beat come at once: for whoever knows that something has changed.
 #[derive(Clone, Debug)]
 pub struct Waker(Sender<()>);
 
-/// Where a [`Waker`] is heard.
+/// The membership's end of a [`Waker`].
 #[derive(Debug)]
-pub struct Woken(Receiver<()>);
+pub struct Wakeups(Receiver<()>);
 
 /// A waker for a membership that is still to start.
-pub fn waker() -> (Waker, Woken) {
-    let (wake, woken) = bounded(1);
-    (Waker(wake), Woken(woken))
+pub fn waker() -> (Waker, Wakeups) {
+    let (wake, wakeups) = bounded(1);
+    (Waker(wake), Wakeups(wakeups))
 }
 
 impl Waker {
@@ -78,123 +97,184 @@ impl Waker {
 
 /// A member, as long as it is there.
 pub struct Membership {
-    thread: JoinHandle<Result<(), LedgerError>>,
+    beats: JoinHandle<()>,
+    outcome: Receiver<Result<(), LedgerError>>,
     leaving: Arc<AtomicBool>,
     waker: Waker,
 }
 
+/// Where a member is entered: the ledger, or a test's own.
+trait Roll: Send + 'static {
+    fn beat(&mut self) -> Result<Beat, LedgerError>;
+    fn leave(&mut self) -> Result<(), LedgerError>;
+}
+
+struct LedgerRoll {
+    ledger: Box<dyn Ledger>,
+    member: Member,
+}
+
+/// A beat as its thread made it.
+struct Beaten {
+    began: Instant,
+    beat: Beat,
+}
+
 impl Membership {
-    /// Beats once a second on a thread of its own, and gives each beat to `see`. Nothing is given
-    /// while the ledger is away, so that nothing is reassigned meanwhile.
+    /// Beats once a second on a thread of its own, and hands what happens to `on_event` on another, so
+    /// that a lease ends in time while a beat still waits for the ledger.
     pub fn start(
-        mut ledger: Box<dyn Ledger>,
+        ledger: Box<dyn Ledger>,
         member: Member,
-        (waker, woken): (Waker, Woken),
-        mut see: impl FnMut(&Beat) + Send + 'static,
+        wake: (Waker, Wakeups),
+        on_event: impl FnMut(MembershipEvent) + Send + 'static,
+    ) -> Self {
+        let Member { run, strategy, name, .. } = &member;
+        let span = tracing::info_span!("membership", %run, %strategy, member = %name);
+        Self::start_with(LedgerRoll { ledger, member }, wake, on_event, span)
+    }
+
+    fn start_with(
+        mut roll: impl Roll,
+        (waker, wakeups): (Waker, Wakeups),
+        on_event: impl FnMut(MembershipEvent) + Send + 'static,
+        span: tracing::Span,
     ) -> Self {
         let leaving = Arc::new(AtomicBool::new(false));
         let left = leaving.clone();
-        let thread = std::thread::Builder::new().name("membership".to_owned());
-        let thread = thread.spawn(move || {
-            let mut calm = Calm::default();
-            while !left.load(Ordering::Acquire) {
-                match beat(&mut *ledger, &member) {
-                    Ok(beat) => {
-                        if calm.may_reassign(Instant::now()) {
-                            see(&beat);
-                        }
-                    }
-                    // Away for a while: nobody can know who lives, so that all stays as it is.
-                    Err(error) if error.is_temporary() => {}
-                    Err(error) => return Err(error),
-                }
-                // Woken or not, the next beat is due.
-                let _ = woken.0.recv_timeout(BEAT);
-            }
-            ledger.leave(member.run, &member.strategy, &member.name)
+        // One beat waits while the one before is announced.
+        let (beaten, to_announce) = bounded(1);
+        let announcing = span.clone();
+        spawn("membership", move || announcing.in_scope(|| announce(&to_announce, on_event)));
+        let (ended, outcome) = bounded(1);
+        let beats = spawn("beats", move || {
+            let result = span.in_scope(|| keep_beating(&mut roll, &left, &wakeups.0, &beaten));
+            drop(beaten);
+            // Nobody waits for it where leaving took too long.
+            let _ = ended.send(result.and_then(|()| roll.leave()));
         });
-        Self { thread: thread.expect("the system starts a thread"), leaving, waker }
+        Self { beats, outcome, leaving, waker }
     }
 
     /// Whether it has ended by itself: the ledger has failed.
     pub fn has_ended(&self) -> bool {
-        self.thread.is_finished()
+        self.beats.is_finished()
     }
 
-    /// Leaves, so that others take over at once.
+    /// Leaves, so that others take over at once. Where the ledger cannot be reached for
+    /// a few seconds it is left alone: the others find this member dead.
     ///
     /// # Errors
     /// The ledger failed.
     pub fn leave(self) -> Result<(), LedgerError> {
         self.leaving.store(true, Ordering::Release);
         self.waker.wake();
-        match self.thread.join() {
+        match self.outcome.recv_timeout(LEAVE_TIMEOUT) {
             Ok(ended) => ended,
-            Err(panic) => std::panic::resume_unwind(panic),
+            Err(RecvTimeoutError::Timeout) => {
+                warn!("the ledger cannot be reached: the others will find this member dead");
+                Ok(())
+            }
+            // The thread has panicked.
+            Err(RecvTimeoutError::Disconnected) => match self.beats.join() {
+                Ok(()) => Ok(()),
+                Err(panic) => std::panic::resume_unwind(panic),
+            },
         }
     }
 }
 
-/// Whether what a beat tells can be believed. Pure.
-#[derive(Debug, Default)]
-struct Calm {
-    last: Option<Instant>,
-    settling: u32,
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn(work).expect("the system starts a thread")
 }
 
-impl Calm {
-    /// A beat has come back; whether shards may move by it.
-    fn may_reassign(&mut self, now: Instant) -> bool {
-        let paused = self.last.replace(now).is_some_and(|last| now - last >= MEMBER_LIVES);
-        self.settling = if paused { SETTLING_BEATS } else { self.settling.saturating_sub(1) };
-        self.settling == 0
+/// Beats until the member leaves, or the ledger has failed for good.
+fn keep_beating(
+    roll: &mut impl Roll,
+    leaving: &AtomicBool,
+    wakeups: &Receiver<()>,
+    beaten: &Sender<Beaten>,
+) -> Result<(), LedgerError> {
+    let mut is_reached = true;
+    while !leaving.load(Ordering::Acquire) {
+        let began = Instant::now();
+        match roll.beat() {
+            Ok(beat) => {
+                is_reached = true;
+                if beaten.send(Beaten { began, beat }).is_err() {
+                    return Ok(());
+                }
+            }
+            // It may come back. What that means for the shards is the lease's affair.
+            Err(error) if error.is_temporary() => {
+                if std::mem::replace(&mut is_reached, false) {
+                    warn!(%error, "a beat failed; it is tried again");
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        // Woken or not, the next beat is due.
+        let _ = wakeups.recv_timeout(BEAT.saturating_sub(began.elapsed()));
+    }
+    Ok(())
+}
+
+/// Hands on beats by which shards may move, and the end of the lease when it comes.
+fn announce(beats: &Receiver<Beaten>, mut on_event: impl FnMut(MembershipEvent)) {
+    let mut lease = Lease::default();
+    let mut gate = RebalanceGate::default();
+    let mut last_began = Instant::now();
+    loop {
+        let received = match lease.lasts(Instant::now()) {
+            Some(left) => beats.recv_timeout(left),
+            None => beats.recv().map_err(RecvTimeoutError::from),
+        };
+        let now = Instant::now();
+        if lease.expire(now) {
+            let silent = now - last_began;
+            warn!(
+                ?silent,
+                "no beat has reached the ledger for longer than {MEMBER_LIVES:?}: the lease is lost"
+            );
+            on_event(MembershipEvent::LeaseLost { silent });
+        }
+        match received {
+            Ok(Beaten { began, beat }) => {
+                if lease.renew(began, now) {
+                    last_began = began;
+                    if gate.allows(now) {
+                        on_event(MembershipEvent::Beat(beat));
+                    }
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
     }
 }
 
-fn beat(ledger: &mut dyn Ledger, member: &Member) -> Result<Beat, LedgerError> {
-    let mut members = ledger.beat(member.run, &member.strategy, &member.name)?;
-    let is_dead = |other: &String| *other != member.name && (member.is_dead)(other);
-    for dead in members.extract_if(.., |other| is_dead(other)) {
-        ledger.leave(member.run, &member.strategy, &dead)?;
+impl Roll for LedgerRoll {
+    fn beat(&mut self) -> Result<Beat, LedgerError> {
+        let Self { ledger, member } = self;
+        let mut members = ledger.beat(member.run, &member.strategy, &member.name)?;
+        let is_gone = |other: &mut String| *other != member.name && is_dead(other);
+        for dead in members.extract_if(.., is_gone) {
+            info!(dead, "a member beside this one has ended");
+            ledger.leave(member.run, &member.strategy, &dead)?;
+        }
+        let shards = assigned(&members, &member.name, member.shards);
+        let mut lanes = ledger.lanes(member.run)?;
+        lanes.retain(|row| row.lane.strategy == member.strategy);
+        let ended = has_ended(&lanes, member.shards);
+        Ok(Beat { members, shards, lanes, ended })
     }
-    let shards = assigned(&members, &member.name, member.shards);
-    let mut lanes = ledger.lanes(member.run)?;
-    lanes.retain(|row| row.lane.strategy == member.strategy);
-    let ended = has_ended(&lanes, member.shards);
-    Ok(Beat { members, shards, lanes, ended })
-}
 
-/// Whether these lanes of one strategy are all there are, and their run's end is committed.
-pub fn has_ended(lanes: &[LaneRow], shards: u16) -> bool {
-    lanes.len() == usize::from(shards) && lanes.iter().all(|row| row.ended)
+    fn leave(&mut self) -> Result<(), LedgerError> {
+        let Self { ledger, member } = self;
+        ledger.leave(member.run, &member.strategy, &member.name)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_shard_has_one_owner_and_nobody_two_more_than_another() {
-        for count in 1..6 {
-            let members: Vec<String> = (0..count).map(|n| format!("m{n}")).collect();
-            for shards in [1, 4, 7, 64] {
-                let parts: Vec<_> = members.iter().map(|me| assigned(&members, me, shards)).collect();
-                let mut all: Vec<u16> = parts.iter().flatten().copied().collect();
-                all.sort_unstable();
-                assert!(all.into_iter().eq(0..shards));
-                let sizes = parts.iter().map(BTreeSet::len);
-                assert!(sizes.clone().max().unwrap() - sizes.min().unwrap() <= 1);
-            }
-        }
-        assert!(assigned(&["other".to_owned()], "me", 4).is_empty());
-    }
-
-    #[test]
-    fn after_a_pause_nothing_moves_until_others_had_time_to_be_heard() {
-        let started = Instant::now();
-        let mut calm = Calm::default();
-        let mut at = |seconds| calm.may_reassign(started + Duration::from_secs(seconds));
-        assert_eq!([0, 1, 2].map(&mut at), [true; 3]);
-        assert_eq!([30, 31, 32, 33].map(&mut at), [false, false, true, true]);
-    }
-}
+mod tests;

@@ -171,6 +171,15 @@ pub enum PublishError {
         /// Its run.
         run: RunId,
     },
+    /// Another ingester has had the feed while this one's connection to its broker was lost.
+    #[error(
+        "another ingester has taken feed {feed} while the connection to its broker was lost\n  stop that one \
+         before this run is resumed"
+    )]
+    TakenOver {
+        /// The feed.
+        feed: FeedName,
+    },
     /// The feed's last state was written by another version of this program.
     #[error(
         "how feed {feed} stood last cannot be read: it was written by another version of this program\n  end \

@@ -4,14 +4,6 @@ use crate::rabbitmq::topology;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use lapin::message::Delivery;
-use lapin::options::{
-    BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, QueueBindOptions,
-    QueueDeclareOptions,
-};
-use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, Connection};
 use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -21,8 +13,10 @@ use super::strategies::{Heard, Joined};
 use super::{FIRST_CONNECTION, PublishError, declare};
 use crate::rabbitmq::control::{Control, FeedState, JoinFrom};
 use broker::backoff::Backoff;
-use broker::{BrokerError, BrokerUrl};
-use tick_sdk::StrategyName;
+use broker::{
+    Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, Delivery, Message, QueueOptions,
+};
+use tick_sdk::{FeedName, StrategyName};
 
 /// How often the state is told without a change.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -34,6 +28,10 @@ const PREDECESSOR: Duration = Duration::from_secs(15);
 const OWN_PREDECESSOR: Duration = Duration::from_secs(60);
 /// A feed has at most so many strategies: each is a queue a shard.
 const MAX_STRATEGIES: usize = 256;
+/// So often the kept state is looked for where the feed was before.
+const LOOKS_FOR_STATE: u32 = 20;
+/// Between these looks.
+const LOOK_FOR_STATE: Duration = Duration::from_millis(50);
 /// How long a clean end may take.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -43,6 +41,14 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
     let mut stopping = shared.stopping.subscribe();
     let mut was_ready = false;
     let mut turn = index;
+    if index > 0 {
+        // No state is broadcast before this ingester has its epoch, which the first node keeps.
+        let mut owned = shared.owned.subscribe();
+        tokio::select! {
+            _ = owned.wait_for(|owned| *owned) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+    }
     while !shared.is_stopping() {
         let url = shared.plan.broker(index, turn);
         let session = Session::open(&shared, index, url).await;
@@ -80,7 +86,7 @@ struct Session<'a> {
     url: &'a BrokerUrl,
     connection: Connection,
     channel: Channel,
-    heard: lapin::Consumer,
+    heard: Consumer,
     changes: watch::Receiver<u64>,
     queues: QueueWatch,
     announcements: broadcast::Receiver<Control>,
@@ -89,25 +95,16 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     async fn open(shared: &'a Shared, index: usize, url: &'a BrokerUrl) -> Result<Self, PublishError> {
         let feed = &shared.plan.feed;
-        let connection = url.connect(&format!("orchard ingest {feed}, control")).await?;
-        let channel = if index == 0 {
-            own(shared, url, &connection).await?
-        } else {
-            url.answer(connection.create_channel()).await?
-        };
-        declare::feed(url, &channel, feed).await?;
-        if index == 0 && !*shared.owned.borrow() {
-            take_over(shared, url, &channel).await?;
-        }
-        let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-        let queue = url.answer(channel.queue_declare("".into(), exclusive, FieldTable::default())).await?;
-        let name = queue.name().clone();
-        let (exchange, options) = (topology::control_exchange(feed).into(), QueueBindOptions::default());
-        let bind = channel.queue_bind(name.clone(), exchange, "".into(), options, FieldTable::default());
-        url.answer(bind).await?;
-        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
-        let consume = channel.basic_consume(name, "".into(), options, FieldTable::default());
-        let heard = url.answer(consume).await?;
+        let connection = Connection::open(url, &format!("orchard ingest {feed}, control")).await?;
+        let channel =
+            if index == 0 { own(shared, url, &connection).await? } else { connection.open_channel().await? };
+        let is_new = !has_kept_state(&connection, feed).await?;
+        declare::feed(&channel, feed).await?;
+        let kept = if is_new { None } else { kept_state(&channel, feed).await? };
+        take_over(shared, index, kept.as_deref())?;
+        let queue = channel.declare_queue("", &QueueOptions::exclusive()).await?.name;
+        channel.bind_queue(&queue, &topology::control_exchange(feed), "").await?;
+        let heard = channel.consume(&queue, Acknowledgement::Automatic).await?;
         if index == 0 {
             shared.owned.send_replace(true);
         }
@@ -123,15 +120,13 @@ impl<'a> Session<'a> {
         let mut stopping = self.shared.stopping.subscribe();
         loop {
             tokio::select! {
-                delivery = self.heard.next() => match delivery {
-                    Some(Ok(delivery)) => self.hear(&delivery),
-                    Some(Err(error)) => return Err(self.url.failed(&error)),
-                    None => return Err(self.lost("the broker ended the consumer")),
+                delivery = self.heard.next(TELL_EVERY) => if let Some(delivery) = delivery? {
+                    self.hear(&delivery);
                 },
                 _ = every.tick() => {
                     self.tell().await?;
-                    if !self.connection.status().blocked() {
-                        self.queues.look(self.shared, self.index, self.url, &self.connection).await?;
+                    if !self.connection.is_blocked() {
+                        self.queues.look(self.shared, self.index, &self.connection).await?;
                     }
                 }
                 _ = self.changes.changed() => {
@@ -146,8 +141,7 @@ impl<'a> Session<'a> {
             }
         }
         self.tell().await?;
-        let closing = self.connection.close(200, "the ingester ends".into());
-        let _ = tokio::time::timeout(CLOSING, closing).await;
+        let _ = tokio::time::timeout(CLOSING, self.connection.close()).await;
         Ok(())
     }
 
@@ -157,7 +151,7 @@ impl<'a> Session<'a> {
 
     /// What a host says; what is of another run, or of another version, is not for us.
     fn hear(&self, delivery: &Delivery) {
-        let Ok(control) = Control::decode(&delivery.data) else { return };
+        let Ok(control) = Control::decode(&delivery.body) else { return };
         let shared = self.shared;
         let ours = shared.plan.run;
         match control {
@@ -207,29 +201,26 @@ impl<'a> Session<'a> {
 
     /// Tells the state to all who listen, and keeps it for those who come.
     async fn tell(&mut self) -> Result<(), BrokerError> {
-        if !self.connection.status().connected() || !self.channel.status().connected() {
+        if !self.connection.is_connected() || !self.channel.is_open() {
             return Err(self.lost("the broker closed it"));
         }
-        if self.connection.status().blocked() {
+        if self.connection.is_blocked() {
             return Ok(());
         }
         let state = Control::State(Box::new(self.shared.feed_state())).encode();
         let feed = &self.shared.plan.feed;
-        let kept = BasicProperties::default().with_delivery_mode(2);
-        let options = BasicPublishOptions::default();
         let (exchange, queue) = (topology::control_exchange(feed), topology::run_queue(feed));
         let news = std::iter::from_fn(|| self.announcements.try_recv().ok()).map(|news| news.encode());
         let news: Vec<_> = news.chain([state.clone()]).collect();
         let told = async {
             for body in &news {
-                let (exchange, all) = (exchange.clone(), BasicProperties::default());
-                self.channel.basic_publish(exchange.into(), "".into(), options, body, all).await?;
+                self.channel.publish(&exchange, "", &Message::transient(body)).await?;
             }
-            self.channel.basic_publish("".into(), queue.into(), options, &state, kept).await
+            self.channel.publish("", &queue, &Message::persistent(&state)).await
         };
         // A broker that blocks takes it when it is through; a dead one shows by its heartbeat.
         if let Ok(told) = tokio::time::timeout(TELL_EVERY, told).await {
-            told.map_err(|error| self.url.failed(&error))?;
+            told?;
         }
         let node = &self.shared.nodes[self.index];
         lock(&node.bucket).take(self.shared.now(), 2);
@@ -245,10 +236,9 @@ async fn own(shared: &Shared, url: &BrokerUrl, connection: &Connection) -> Resul
     let patience = if *shared.owned.borrow() { OWN_PREDECESSOR } else { PREDECESSOR };
     let until = shared.now() + patience;
     loop {
-        let channel = url.answer(connection.create_channel()).await?;
-        let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+        let channel = connection.open_channel().await?;
         let name = topology::ingester_queue(feed);
-        match url.answer(channel.queue_declare(name.into(), exclusive, FieldTable::default())).await {
+        match channel.declare_queue(&name, &QueueOptions::exclusive()).await {
             Ok(_) => return Ok(channel),
             Err(BrokerError::Locked { .. }) if shared.now() < until => {
                 sleep(backoff.next_wait()).await;
@@ -264,28 +254,59 @@ async fn own(shared: &Shared, url: &BrokerUrl, connection: &Connection) -> Resul
     }
 }
 
-/// Goes on from the last state that the broker keeps: this ingester's come after it, and a run that
-/// has not ended is not pushed aside.
-async fn take_over(shared: &Shared, url: &BrokerUrl, channel: &Channel) -> Result<(), PublishError> {
-    let queue = topology::run_queue(&shared.plan.feed);
-    let last = url.answer(channel.basic_get(queue.into(), BasicGetOptions::default())).await?;
-    let Some(last) = last else {
-        shared.follow_epoch(0);
-        return Ok(());
-    };
-    let back = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
-    let tag = last.delivery.delivery_tag;
-    url.answer(channel.basic_nack(tag, back)).await?;
-    match Control::decode(&last.delivery.data) {
-        Ok(Control::State(state)) if stands_in_the_way(&state, shared) => {
-            Err(PublishError::AnotherRun { feed: shared.plan.feed.clone(), run: state.run })
-        }
-        Ok(Control::State(state)) => {
-            shared.follow_epoch(state.version.ingester_epoch);
-            Ok(())
-        }
-        _ => Err(PublishError::UnreadableState { feed: shared.plan.feed.clone() }),
+/// Whether the feed was on this node before.
+async fn has_kept_state(connection: &Connection, feed: &FeedName) -> Result<bool, BrokerError> {
+    // A queue that is not there closes the channel.
+    let channel = connection.open_channel().await?;
+    match channel.inspect_queue(&topology::run_queue(feed)).await {
+        Err(BrokerError::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error),
+        Ok(_) => channel.close().await.map(|()| true),
     }
+}
+
+/// The last state that the node keeps, encoded. A host that reads it may have it in hand, so that it is
+/// looked for again for some time.
+async fn kept_state(channel: &Channel, feed: &FeedName) -> Result<Option<Vec<u8>>, BrokerError> {
+    let queue = topology::run_queue(feed);
+    let mut left = LOOKS_FOR_STATE;
+    loop {
+        if let Some(kept) = channel.get(&queue).await? {
+            channel.requeue(kept.tag).await?;
+            return Ok(Some(kept.body));
+        }
+        left -= 1;
+        if left == 0 {
+            return Ok(None);
+        }
+        sleep(LOOK_FOR_STATE).await;
+    }
+}
+
+/// Goes on from the last state that a node keeps: this ingester's states come after it, a run that has
+/// not ended is not replaced, and a feed that another ingester has had since is left to that one.
+fn take_over(shared: &Shared, index: usize, kept: Option<&[u8]>) -> Result<(), PublishError> {
+    let feed = || shared.plan.feed.clone();
+    let is_owner = *shared.owned.borrow();
+    let epoch = match kept.map(Control::decode) {
+        None => 0,
+        Some(Ok(Control::State(state))) => {
+            if index == 0 && !is_owner && stands_in_the_way(&state, shared) {
+                return Err(PublishError::AnotherRun { feed: feed(), run: state.run });
+            }
+            state.version.ingester_epoch
+        }
+        Some(_) if index > 0 || shared.plan.replace => 0,
+        Some(_) => return Err(PublishError::UnreadableState { feed: feed() }),
+    };
+    let own = shared.ingester_epoch();
+    if index == 0 && is_owner && epoch > own {
+        return Err(PublishError::TakenOver { feed: feed() });
+    }
+    if epoch >= own && !(index == 0 && is_owner) {
+        shared.follow_epoch(epoch);
+    }
+    Ok(())
 }
 
 fn stands_in_the_way(state: &FeedState, shared: &Shared) -> bool {

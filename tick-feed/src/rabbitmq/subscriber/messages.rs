@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::types::ShortString;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::unacked::Ack;
 use crate::rabbitmq::{Control, FeedState};
+use broker::amqp::ShortString;
 use tick_sdk::RunId;
 
 /// So many commands wait for the broker's thread; beyond, whoever commands waits.
@@ -56,6 +56,8 @@ pub(super) struct Poison {
 pub(super) enum Command {
     /// These shards are this end's.
     Assign(BTreeSet<u16>),
+    /// Every shard's channel is closed at once, whatever the strategy's thread still does with it.
+    ReleaseAll,
     /// A shard that this end has done with.
     Release { shard: u16 },
     /// To the link that a delivery came by, if it is still there.
