@@ -250,12 +250,11 @@ fn check_ledger(state: &FeedState, strategy: &str, ledger: &str) -> Result<()> {
     }
 }
 
-/// Refuses to wait for ticks that the ingester cannot read again.
+/// Refuses to wait where the ingester does not let the strategy take part.
 fn check_caught_up(handle: &SubscriberHandle, run: RunId, strategy: &str) -> Result<()> {
     match handle.not_caught_up(run) {
         Some(reason) => bail!(
-            "strategy {strategy} cannot be caught up, as the ingester cannot read its sources again: {reason}\n  \
-             put them back and start this again, or run it as another one with --as NAME --from now"
+            "strategy {strategy} cannot join the feed: {reason}"
         ),
         None => Ok(()),
     }

@@ -35,11 +35,12 @@ pub enum Control {
         /// Of which shard.
         shard: u16,
     },
-    /// From a host whose strategy is not among the feed's, or was abandoned.
+    /// From a host whose strategy is not among the feed's, or was abandoned. The ingester broadcasts a state
+    /// in which the strategy takes part, or [`JoinRefused`](Self::JoinRefused).
     Join {
         /// The run.
         run: RunId,
-        /// The strategy's instance name.
+        /// The strategy's instance name, which the ingester checks.
         strategy: String,
         /// From where.
         from: JoinFrom,
@@ -75,13 +76,13 @@ pub enum Control {
         /// Why.
         reason: String,
     },
-    /// From the ingester: a strategy that joined late is let go, as the sources cannot be read for it.
-    NotCaughtUp {
+    /// From the ingester: a strategy that asked to join does not take part.
+    JoinRefused {
         /// The run.
         run: RunId,
-        /// The strategy's instance name.
+        /// The strategy's instance name, as its host wrote it.
         strategy: String,
-        /// Why.
+        /// Why, with what its user may do about it.
         reason: String,
     },
 }

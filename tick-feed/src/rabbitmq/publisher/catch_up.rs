@@ -48,6 +48,14 @@ impl Shared {
         lock(&self.catch_ups).push(Arc::new(catch_up));
     }
 
+    /// Answers that a strategy does not take part, and why.
+    pub(super) fn refuse_join(&self, strategy: &str, reason: &str) {
+        let (run, strategy, reason) = (self.plan.run, strategy.to_owned(), reason.to_owned());
+        // Without a connection nobody hears it; a host that still waits asks again, and is answered again.
+        let _ = self.announcements.send(Control::JoinRefused { run, strategy, reason });
+        self.tell();
+    }
+
     /// Ends a strategy's pass, if it has one.
     pub(super) fn end_catch_up(&self, strategy: &str) {
         lock(&self.catch_ups).retain(|catch_up| {
@@ -105,14 +113,16 @@ impl CatchUpFrames {
         self.catch_up.is_over() || self.shared.takes_no_more()
     }
 
-    /// Says that the pass cannot be run, and why: the strategy is let go, and its hosts stop with that.
+    /// The pass cannot be run, for this reason: the strategy leaves the feed, and its hosts stop with the
+    /// reason.
     pub fn abandon(&self, reason: &str) {
         let strategy = &self.catch_up.strategy;
         self.shared.end_catch_up(strategy);
-        let (run, reason) = (self.shared.plan.run, reason.to_owned());
-        let told = Control::NotCaughtUp { run, strategy: strategy.clone(), reason };
-        // Where no node listens nobody is told; a host that waits asks again.
-        let _ = self.shared.announcements.send(told);
+        let reason = format!(
+            "it cannot be caught up, as the ingester cannot read its sources again: {reason}\n  put them back \
+             and start this again, or run it as another one with --as NAME --from now"
+        );
+        self.shared.refuse_join(strategy, &reason);
         self.shared.change_strategies(|strategies| strategies.leave(strategy));
     }
 

@@ -16,7 +16,8 @@ use broker::backoff::Backoff;
 use broker::{
     Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, Delivery, Message, QueueOptions,
 };
-use tick_sdk::{FeedName, StrategyName};
+use tick_sdk::FeedName;
+use tracing::info;
 
 /// How often the state is told without a change.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -26,8 +27,6 @@ const TELL_AT_MOST_EVERY: Duration = Duration::from_millis(50);
 const PREDECESSOR: Duration = Duration::from_secs(15);
 /// Who had the feed waits longer for its own connection that was lost: a busy broker takes its time.
 const OWN_PREDECESSOR: Duration = Duration::from_secs(60);
-/// A feed has at most so many strategies: each is a queue a shard.
-const MAX_STRATEGIES: usize = 256;
 /// So often the kept state is looked for where the feed was before.
 const LOOKS_FOR_STATE: u32 = 20;
 /// Between these looks.
@@ -161,7 +160,10 @@ impl<'a> Session<'a> {
                 shared.resend(&strategy, shard, from_seq, attempt);
             }
             Control::Cursors { run, strategy, ledger, cursors, .. } if run == ours => {
-                let heard = shared.strategies().heard(&strategy, &ledger, &cursors);
+                let mut strategies = shared.strategies();
+                strategies.see_instance(&strategy, shared.now());
+                let heard = strategies.heard(&strategy, &ledger, &cursors);
+                drop(strategies);
                 match heard {
                     Heard::Nothing => {}
                     // Nothing more is sent there.
@@ -186,15 +188,20 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A strategy wants to take part; a second word while it is on its way changes nothing.
+    /// Lets a strategy take part, or answers why not: its hosts would wait for ever.
     fn join(&self, strategy: &str, from: &JoinFrom) {
         let shared = self.shared;
-        if strategy.parse::<StrategyName>().is_err() || shared.strategies().states().len() >= MAX_STRATEGIES {
-            return;
-        }
+        // The lock is not held while the answer is made.
         let joined = shared.strategies().join(strategy, from);
-        if let Joined::CatchUp(begins) = joined {
-            shared.begin_catch_up(strategy, &begins);
+        shared.strategies().see_instance(strategy, shared.now());
+        match joined {
+            Ok(Joined::CatchUp(begins)) => shared.begin_catch_up(strategy, &begins),
+            Ok(Joined::Bound) => {}
+            Err(error) => {
+                let run = shared.plan.run;
+                info!(feed = %shared.plan.feed, %run, strategy, %error, "a request to join is refused");
+                return shared.refuse_join(strategy, &error.to_string());
+            }
         }
         shared.change_strategies(|_| {});
     }

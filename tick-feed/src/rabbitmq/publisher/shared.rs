@@ -114,6 +114,8 @@ pub(super) struct Node {
     pub(super) control_problem: Mutex<Option<String>>,
     /// Dictionaries that are asked for: strategy and shard.
     pub(super) dictionaries: Mutex<BTreeSet<(String, u16)>>,
+    /// Queues that were found to be missing: strategy and shard.
+    pub(super) missing: Mutex<BTreeSet<(String, u16)>>,
 }
 
 impl Node {
@@ -216,6 +218,7 @@ impl Shared {
             reason: Mutex::new(None),
             control_problem: Mutex::new(None),
             dictionaries: Mutex::new(BTreeSet::new()),
+            missing: Mutex::new(BTreeSet::new()),
         };
         let shared = Self {
             started: Instant::now(),

@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub strategies: Vec<StrategyProgress>,
     /// Whether everything, each shard's end included, is confirmed.
     pub is_published: bool,
+    /// The strategies that have not ended and of which no instance has said anything for some seconds.
+    pub without_instance: Vec<String>,
 }
 
 /// How one broker node stands.
@@ -72,6 +74,7 @@ impl Shared {
             is_published: shards.iter().all(|shard| shard.is_finished) && !self.is_rewound(),
             shards,
             strategies: self.strategies().progress(),
+            without_instance: self.strategies().without_instance(self.now()),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{Frame, FrameFlags, FrameHeader, NewInstrument};
 use tick_sdk::{Side, Tick};
 
 mod broker;
+mod slow;
 
 use broker::{Broker, SOON, wait_for};
 
@@ -239,6 +240,43 @@ fn who_joins_now_gets_names_first_and_who_leaves_gives_its_queues_up() {
         assert!(wait_for(SOON, || broker.take_frame("plum", 1).header.flags == FrameFlags::DICTIONARY));
         broker.say(&Control::Leave { run, strategy: "plum".to_owned() });
         assert!(wait_for(SOON, || plum().is_none() && !broker.has_queue("plum", 0)));
+    });
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_slow_declaration_holds_no_frames_up() {
+    let broker = Broker::new();
+    let proxy = slow::Declarations::new();
+    let plan = PublisherPlan { brokers: vec![proxy.url.clone()], ..plan(&broker, &["apple"]) };
+    let run = plan.run;
+    let publisher = Publisher::start(plan).expect("the broker takes the feed");
+    proxy.hold(true);
+    broker.say(&Control::Join { run, strategy: "plum".to_owned(), from: JoinFrom::Now });
+    assert!(wait_for(SOON, || strategy(&publisher, "plum").is_some()));
+    pass(run, &publisher.restart(), &publisher.frames()).expect("it is taken");
+    assert!(wait_for(SOON, || is_published(&publisher)), "frames wait for plum's queues");
+    let plum = || strategy(&publisher, "plum").expect("it joins");
+    assert!(!plum().state.active, "its queues are not there yet");
+    proxy.hold(false);
+    assert!(wait_for(SOON, || plum().state.active));
+    assert_eq!(plum().state.begins_at, [TICKS, TICKS]);
+    publisher.stop(true).expect("it could go on");
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_refused_request_to_join_is_answered() {
+    let broker = Broker::new();
+    let plan = plan(&broker, &["apple"]);
+    let run = plan.run;
+    fed(plan, |_| {
+        let hearing = broker.hear();
+        broker.say(&Control::Join { run, strategy: "v1.2".to_owned(), from: JoinFrom::Now });
+        let answer = hearing.wait_for(|control| matches!(control, Control::JoinRefused { .. }));
+        let Control::JoinRefused { run: of, strategy, reason } = answer else { unreachable!() };
+        assert_eq!((of, strategy.as_str()), (run, "v1.2"));
+        assert!(reason.contains("not a valid strategy name"), "{reason}");
     });
 }
 

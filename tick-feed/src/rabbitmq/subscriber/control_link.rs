@@ -84,7 +84,7 @@ async fn hear(context: &Context, body: &[u8]) {
         Ok(Control::Gone { run, shard, from_seq, reason }) => {
             context.forward(FromBroker::Gone { run, shard, from_seq, reason }).await;
         }
-        Ok(Control::NotCaughtUp { run, strategy, reason }) if strategy == context.subscription.strategy => {
+        Ok(Control::JoinRefused { run, strategy, reason }) if strategy == context.subscription.strategy => {
             context.shared.refuse(run, reason);
         }
         _ => {}

@@ -36,8 +36,12 @@ impl Session<'_> {
             // It comes before the confirm of the same message.
             Received::Returned { body, .. } => {
                 self.shared.returned(&link.stream, body);
-                // Its queue is not there: all are declared again before anything else goes out.
-                self.bindings = 0;
+                // A queue is not there: the shard's are declared again before another frame of it goes out.
+                let shard = link.stream.shard;
+                if link.held == 0 {
+                    self.requested.retain(|(_, of), _| *of != shard);
+                    self.bindings = 0;
+                }
             }
             _ => {}
         }
