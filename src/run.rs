@@ -174,7 +174,7 @@ impl<'a> Session<'a> {
         }
         let cursors =
             hosting::cursors(&self.state, &self.instance.name, self.member, self.ledger.id(), lanes);
-        self.handle.say(cursors);
+        self.handle.send(cursors);
         hosting::wait_until_heard(&self.handle, &self.state, &self.instance.name);
         RunEnded::AtItsEnd
     }
@@ -184,7 +184,7 @@ impl<'a> Session<'a> {
         let name = &self.instance.name;
         let gone = |state: &FeedState| !state.strategies.iter().any(|one| one.name == *name && one.active);
         for _ in 0..CLOSING.as_secs() {
-            self.handle.say(Control::Leave { run: self.state.run, strategy: name.clone() });
+            self.handle.send(Control::Leave { run: self.state.run, strategy: name.clone() });
             if self.handle.wait_for_state(Duration::from_secs(1), gone).is_some() {
                 return Ok(RunEnded::Left);
             }
@@ -252,7 +252,7 @@ fn check_ledger(state: &FeedState, strategy: &str, ledger: &str) -> Result<()> {
 
 /// Refuses to wait where the ingester does not let the strategy take part.
 fn check_caught_up(handle: &SubscriberHandle, run: RunId, strategy: &str) -> Result<()> {
-    match handle.not_caught_up(run) {
+    match handle.join_refused(run) {
         Some(reason) => bail!(
             "strategy {strategy} cannot join the feed: {reason}"
         ),

@@ -166,6 +166,9 @@ pub enum HostError {
         /// Why.
         reason: String,
     },
+    /// The transport cannot carry what a lane needs.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     /// A strategy panicked.
     #[error("a strategy panicked: {0}")]
     Panicked(String),

@@ -23,7 +23,7 @@ enum Call {
     AskAgain { shard: u16, from_seq: u64, attempt: u32 },
     AskDictionary(u16),
     Release(u16),
-    Widen(u16),
+    GrowPrefetch(u16),
 }
 
 /// The transport's end in the host.
@@ -72,8 +72,9 @@ impl FrameReceiver for Played {
     fn is_prefetch_half_full(&self) -> bool {
         self.pressed.load(Ordering::SeqCst)
     }
-    fn grow_prefetch(&mut self, shard: u16) {
-        self.call(Call::Widen(shard));
+    fn grow_prefetch(&mut self, shard: u16) -> Result<(), TransportError> {
+        self.call(Call::GrowPrefetch(shard));
+        Ok(())
     }
 }
 
@@ -302,7 +303,7 @@ fn under_pressure_state_is_stored_at_once_and_more_is_taken_where_none_can_be() 
     stage.expect(&Call::Release(0));
     stage.pressed.store(true, Ordering::SeqCst);
     stage.ticks(0, 100, 50);
-    stage.expect(&Call::Widen(0));
+    stage.expect(&Call::GrowPrefetch(0));
     stage.ticks(0, 150, 200);
     stage.expect(&Call::Acknowledge(0, 350));
     stage.finish().unwrap();
