@@ -127,8 +127,8 @@ impl SubscriberHandle {
         self.shared.last_error()
     }
 
-    /// Why the ingester has taken the strategy out of the feed, if it has: its sources cannot be read
-    /// again for it.
+    /// Why the ingester does not let the strategy take part in the run, if it does not. A request to join is
+    /// answered by this or by a state in which the strategy takes part.
     pub fn join_refused(&self, run: RunId) -> Option<String> {
         self.shared.join_refused(run)
     }

@@ -22,7 +22,7 @@ struct Known {
     /// When the ingester itself announced a state last.
     announced_at: Option<Instant>,
     last_error: Option<(Instant, String)>,
-    /// The run that the strategy cannot be caught up in, and why.
+    /// The run that the strategy may not take part in, and why.
     join_refused: Option<(RunId, String)>,
     nodes: Vec<Node>,
 }
@@ -276,6 +276,7 @@ impl ConnectionState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rabbitmq::{Durability, StateVersion};
 
     #[test]
     fn a_node_is_lost_since_the_first_of_its_connections_was() {
@@ -304,14 +305,8 @@ mod tests {
         assert_eq!(state(0), ConnectionState::Lost { since, error: "refused".to_owned() });
         assert!(!shared.connections()[0].broker.contains("guest@"), "no password");
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rabbitmq::{Durability, StateVersion};
-
-    fn state(run: u8, ingester_epoch: u64, counter: u64, at: u64) -> FeedState {
+    fn feed_state(run: u8, ingester_epoch: u64, counter: u64, at: u64) -> FeedState {
         FeedState {
             feed: "test".parse().expect("a name"),
             run: RunId([run; 16]),
@@ -338,10 +333,10 @@ mod tests {
             prefetch_bytes: 1,
         });
         let run = || shared.state().map(|state| state.run.0[0]);
-        assert!(shared.on_feed_state(state(1, 1, 7, 900), true).is_some());
-        assert!(shared.on_feed_state(state(1, 1, 6, 950), true).is_none(), "one that was overtaken");
-        assert!(shared.on_feed_state(state(2, 2, 1, 600), true).is_some(), "five minutes behind");
-        assert!(shared.on_feed_state(state(1, 1, 8, 990), true).is_none(), "of the ingester before");
+        assert!(shared.on_feed_state(feed_state(1, 1, 7, 900), true).is_some());
+        assert!(shared.on_feed_state(feed_state(1, 1, 6, 950), true).is_none(), "one that was overtaken");
+        assert!(shared.on_feed_state(feed_state(2, 2, 1, 600), true).is_some(), "five minutes behind");
+        assert!(shared.on_feed_state(feed_state(1, 1, 8, 990), true).is_none(), "of the ingester before");
         assert_eq!(run(), Some(2));
     }
 }
