@@ -24,8 +24,8 @@ mod log;
 mod progress;
 mod state;
 
-pub(crate) use args::IngestArgs;
 use absent::AbsentNotices;
+pub(crate) use args::IngestArgs;
 use feeding::Feeding;
 use folder_lock::FolderLock;
 use log::SourceLog;

@@ -253,9 +253,7 @@ fn check_ledger(state: &FeedState, strategy: &str, ledger: &str) -> Result<()> {
 /// Refuses to wait where the ingester does not let the strategy take part.
 fn check_caught_up(handle: &SubscriberHandle, run: RunId, strategy: &str) -> Result<()> {
     match handle.join_refused(run) {
-        Some(reason) => bail!(
-            "strategy {strategy} cannot join the feed: {reason}"
-        ),
+        Some(reason) => bail!("strategy {strategy} cannot join the feed: {reason}"),
         None => Ok(()),
     }
 }

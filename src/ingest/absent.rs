@@ -92,7 +92,11 @@ mod tests {
         let mut notices = AbsentNotices::new("btc".to_owned(), vec!["apple", "pear"]);
         let said = notices.at(Instant::now(), &["aple".to_owned(), "momentum".to_owned()]);
         assert!(said[0].contains("it has apple, pear). Is apple meant?"), "{}", said[0]);
-        assert!(said[1].contains("--strategy momentum=STRATEGY") && !said[1].contains("meant"), "{}", said[1]);
+        assert!(
+            said[1].contains("--strategy momentum=STRATEGY") && !said[1].contains("meant"),
+            "{}",
+            said[1]
+        );
     }
 
     #[test]

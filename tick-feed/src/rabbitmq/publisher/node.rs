@@ -14,8 +14,8 @@ use rkyv::util::AlignedVec;
 use tokio::time::{Instant, sleep};
 
 use super::link::Link;
-use super::strategies::Binding;
 use super::shared::{Node, Sending, Shared, lock};
+use super::strategies::Binding;
 use super::window::Outgoing;
 use super::{FIRST_CONNECTION, PublishError, declare};
 use broker::amqp::AmqpConnection;

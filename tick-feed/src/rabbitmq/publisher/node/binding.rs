@@ -7,10 +7,10 @@ use broker::amqp::protocol::{AMQPClass, channel, confirm};
 
 use super::Session;
 use super::declarer::{Action, Step};
+use crate::rabbitmq::publisher::PublishError;
 use crate::rabbitmq::publisher::link::Link;
 use crate::rabbitmq::publisher::shared::lock;
 use crate::rabbitmq::publisher::strategies::Binding;
-use crate::rabbitmq::publisher::PublishError;
 use broker::BrokerError;
 
 impl Session<'_> {
