@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use tick_feed::rabbitmq::publisher::{Snapshot, StrategyProgress, UNCONFIRMED_BYTES};
 use tick_feed::rabbitmq::{Publisher, PublisherPlan};
 use tick_ingest::feed::{FeedControl, FeedPlan, Gather, SourceSpec};
-use tick_sdk::{Groups, Registration};
+use tick_sdk::groups::Groups;
+use tick_sdk::host::Registration;
 
 use crate::ended::Ended;
 use crate::manifest::{self, Described};
@@ -168,7 +169,7 @@ fn watch<'scope>(
 ) -> Result<Ended> {
     let mut lines = ProgressLines::new(args.quiet, feeding.publisher.snapshot()?);
     let mut patience = Patience::new(args.abandon_after);
-    let known = Registration::all().iter().map(|registration| registration.name).collect();
+    let known = Registration::all()?.iter().map(|registration| registration.name).collect();
     let mut absent = AbsentNotices::new(args.feed.to_string(), known);
     loop {
         feeding.publisher.wait(LOOK);

@@ -9,7 +9,7 @@ use lapin::options::{BasicConsumeOptions, QueueDeclareOptions, QueueDeleteOption
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 use tick_feed::{Frame, FrameFlags};
-use tick_sdk::Registration;
+use tick_sdk::host::Registration;
 
 /// A queue that is not there after this long does not come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,7 +43,7 @@ async fn run_apple(mut consumer: lapin::Consumer) -> Duration {
         }
         if !frame.ticks().is_empty() {
             began.get_or_insert(frame.header.published_at);
-            lane.run(frame.header.first_seq, frame.ticks()).expect("Apple makes no mistake");
+            lane.run(frame.header.first_seq, frame.ticks()).expect("Apple fails at nothing");
             lane.signals().clear();
         }
         if frame.header.flags.contains(FrameFlags::END_OF_RUN) {

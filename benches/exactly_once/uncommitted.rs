@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tick_feed::FrameFlags;
 use tick_feed::rabbitmq::{Subscriber, Subscription};
 use tick_feed::transport::{Arrival, FrameReceiver};
-use tick_sdk::Registration;
+use tick_sdk::host::Registration;
 
 /// What does not come within this time does not come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,7 +43,7 @@ pub(crate) fn consume(broker: &str, feed: &str) -> Duration {
         }
         if !frame.ticks().is_empty() {
             began.get_or_insert(frame.header.published_at);
-            lane.run(frame.header.first_seq, frame.ticks()).expect("Apple makes no mistake");
+            lane.run(frame.header.first_seq, frame.ticks()).expect("Apple fails at nothing");
             lane.signals().clear();
         }
         if frame.header.flags.contains(FrameFlags::END_OF_RUN) {

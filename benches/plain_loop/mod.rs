@@ -1,7 +1,8 @@
 //! Both strategies as a plain loop would have them: no trait, no context, signals only counted. What
 //! the benches `replay` and `strategy` hold the lanes against.
 
-use tick_sdk::{Kind, Tick, UNDEFINED_PRICE};
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::{Kind, Tick};
 
 /// Apple with its defaults.
 #[derive(Clone, Copy, Default)]
@@ -89,14 +90,14 @@ impl PlainPear {
             }
         }
         let z = if SHORTCUT { z() } else { eager };
-        let wanted = match self.position {
+        let target = match self.position {
             0 if z > 2.0 => -1,
             0 if z < -2.0 => 1,
             -1 if z <= 0.0 => 0,
             1 if z >= 0.0 => 0,
             _ => return 0,
         };
-        self.position = wanted;
+        self.position = target;
         1
     }
 }

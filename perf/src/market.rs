@@ -11,10 +11,10 @@ use tick_feed::ticks_file::{TicksFile, TicksFileError, TicksWriter};
 use tick_ingest::feed::{FeedControl, FeedPlan, Gather, Merged, Pace, SourceSpec, Speed, TickSelection};
 use tick_ingest::generate::GenerateOptions;
 use tick_ingest::{ReadError, ReadOptions};
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use crate::args::LoadArgs;
-use crate::way::Schedule;
+use crate::trace::Schedule;
 
 /// A market as a file.
 #[derive(Clone, Debug)]

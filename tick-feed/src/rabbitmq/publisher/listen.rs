@@ -16,7 +16,7 @@ use broker::backoff::Backoff;
 use broker::{
     Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, Delivery, Message, QueueOptions,
 };
-use tick_sdk::FeedName;
+use tick_sdk::names::FeedName;
 use tracing::info;
 
 /// How often the state is told without a change.

@@ -423,7 +423,8 @@ mod tests {
     use super::*;
     use crate::FrameFlags;
     use crate::rabbitmq::topology::Durability;
-    use tick_sdk::{RunId, Side, Tick};
+    use tick_sdk::names::RunId;
+    use tick_sdk::{Side, Tick};
 
     fn shared() -> Shared {
         Shared::new(PublisherPlan {

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use thiserror::Error;
-use tick_sdk::StrategyName;
-use tick_sdk::names::InvalidName;
+use tick_sdk::names::{InvalidName, StrategyName};
 
 use super::StrategyProgress;
 use crate::rabbitmq::control::{JoinFrom, ShardCursor, StrategyState};
