@@ -91,6 +91,14 @@ fn is_final(error: &PublishError, was_ready: bool, shared: &Shared) -> bool {
     }
 }
 
+/// What a queue was last requested to be.
+#[derive(Clone, Copy)]
+struct Requested {
+    binding: Binding,
+    /// Which request that was: answers to earlier ones count for nothing.
+    number: u64,
+}
+
 /// One pair of connections' life: one carries frames and their confirms, the other declares.
 struct Session<'a> {
     shared: &'a Shared,
@@ -102,7 +110,9 @@ struct Session<'a> {
     declarations: Channel,
     declarer: Declarer,
     /// What each strategy's queue of each shard was last requested to be.
-    requested: HashMap<(String, u16), Binding>,
+    requested: HashMap<(String, u16), Requested>,
+    /// How many requests were made.
+    requests: u64,
     links: Vec<Link>,
     /// The number of the channel that was opened last.
     channels: u16,
@@ -139,6 +149,7 @@ impl<'a> Session<'a> {
             declarer: Declarer::start(declarations.clone(), shared.clone()),
             declarations,
             requested: HashMap::new(),
+            requests: 0,
             links: Vec::new(),
             channels: 0,
             head: AlignedVec::new(),

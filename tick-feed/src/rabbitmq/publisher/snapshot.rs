@@ -69,12 +69,16 @@ pub struct ShardSnapshot {
 impl Shared {
     pub(super) fn snapshot(&self) -> Snapshot {
         let shards: Vec<_> = self.shards.iter().map(|stream| self.shard_snapshot(stream)).collect();
+        let (strategies, without_instance) = {
+            let strategies = self.strategies();
+            (strategies.progress(), strategies.without_instance(self.now()))
+        };
         Snapshot {
             nodes: (0..self.nodes.len()).map(|node| self.node_snapshot(node)).collect(),
             is_published: shards.iter().all(|shard| shard.is_finished) && !self.is_rewound(),
             shards,
-            strategies: self.strategies().progress(),
-            without_instance: self.strategies().without_instance(self.now()),
+            strategies,
+            without_instance,
         }
     }
 

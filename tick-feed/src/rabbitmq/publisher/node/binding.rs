@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 
 use broker::amqp::protocol::{AMQPClass, channel, confirm};
 
-use super::Session;
 use super::declarer::{Action, Step};
+use super::{Requested, Session};
 use crate::rabbitmq::publisher::PublishError;
 use crate::rabbitmq::publisher::link::Link;
 use crate::rabbitmq::publisher::shared::lock;
@@ -58,10 +58,14 @@ impl Session<'_> {
     /// to be there before the next frame, its shard is held until the broker has answered.
     fn request_binding(&mut self, place: usize, strategy: String, binding: Binding) {
         let shard = self.links[place].stream.shard;
-        let before = self.requested.insert((strategy.clone(), shard), binding);
+        let key = (strategy.clone(), shard);
+        let before = self.requested.get(&key).map(|requested| requested.binding);
         if before == Some(binding) {
             return;
         }
+        self.requests += 1;
+        let request = self.requests;
+        self.requested.insert(key, Requested { binding, number: request });
         let actions: &[Action] = match binding {
             Binding::Bound => &[Action::Declare, Action::Bind],
             // Its names go there before it is bound.
@@ -74,17 +78,24 @@ impl Session<'_> {
         let holds = binding == Binding::Bound;
         for &action in actions {
             self.links[place].held += usize::from(holds);
-            self.declarer.request(Step { strategy: strategy.clone(), shard, binding, action, holds });
+            self.declarer.request(Step {
+                strategy: strategy.clone(),
+                shard,
+                binding,
+                request,
+                action,
+                holds,
+            });
         }
     }
 
     /// The broker has done a step. Every frame that goes out from now on finds the queue as it is.
     pub(super) fn on_declared(&mut self, step: Step) -> Result<(), PublishError> {
-        let Step { strategy, shard, binding, action, holds } = step;
+        let Step { strategy, shard, binding, request, action, holds } = step;
         let Some(place) = self.links.iter().position(|link| link.is_of_all(shard)) else { return Ok(()) };
         self.links[place].held -= usize::from(holds);
         let key = (strategy, shard);
-        if self.requested.get(&key) != Some(&binding) {
+        if self.requested.get(&key).is_none_or(|requested| requested.number != request) {
             // It is to be something else by now, which is requested, too.
             return Ok(());
         }
@@ -95,7 +106,8 @@ impl Session<'_> {
                 // Its host knows no names yet, and would have to ask while frames come.
                 self.send_dictionary(place, strategy)?;
                 let strategy = strategy.to_owned();
-                self.declarer.request(Step { strategy, shard, binding, action: Action::Bind, holds: false });
+                let action = Action::Bind;
+                self.declarer.request(Step { strategy, shard, binding, request, action, holds: false });
             }
             Action::Declare if binding == Binding::CatchingUp => {
                 self.shared.change_strategies(|strategies| strategies.declared(strategy, shard, position));
@@ -106,14 +118,14 @@ impl Session<'_> {
                 if binding != Binding::Bound {
                     self.shared.change_strategies(|_| {});
                 }
-                self.requested.insert(key, Binding::Bound);
+                self.requested.insert(key, Requested { binding: Binding::Bound, number: request });
             }
             Action::BindCaughtUp => {
                 if let Some(link) = self.links.iter().find(|link| link.is_of(strategy, shard)) {
                     link.stream.end();
                 }
                 self.shared.change_strategies(|strategies| strategies.caught_up(strategy, shard));
-                self.requested.insert(key, Binding::Bound);
+                self.requested.insert(key, Requested { binding: Binding::Bound, number: request });
             }
             Action::Delete => {
                 self.shared.change_strategies(|strategies| strategies.deleted(strategy, shard));
@@ -138,13 +150,14 @@ impl Session<'_> {
                 let sending = lock(&stream.sending);
                 sending.window.confirmed() >= published && sending.window.unsent() == 0
             };
-            let binding = Binding::CatchingUp;
-            if is_caught_up && self.requested.get(&(strategy.clone(), shard)) == Some(&binding) {
+            let requested = self.requested.get(&(strategy.clone(), shard));
+            let requested = requested.filter(|requested| requested.binding == Binding::CatchingUp);
+            if is_caught_up && let Some(&Requested { binding, number: request }) = requested {
                 // Its own pass has nothing more to send, whatever comes of the request.
                 self.links[place].held += 1;
                 self.links[all].held += 1;
                 let action = Action::BindCaughtUp;
-                self.declarer.request(Step { strategy, shard, binding, action, holds: true });
+                self.declarer.request(Step { strategy, shard, binding, request, action, holds: true });
             }
         }
     }

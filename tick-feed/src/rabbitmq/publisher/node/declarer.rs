@@ -18,6 +18,8 @@ pub(super) struct Step {
     pub(super) shard: u16,
     /// What the queue is to be in the end, as it was when this was requested.
     pub(super) binding: Binding,
+    /// The number of that request.
+    pub(super) request: u64,
     pub(super) action: Action,
     /// No frame of the shard goes out before the broker has answered.
     pub(super) holds: bool,
