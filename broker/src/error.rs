@@ -4,7 +4,7 @@ use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use thiserror::Error;
 
-use crate::BrokerUrl;
+use crate::{BrokerUrl, tls};
 
 /// What a broker refused, or why it could not be asked.
 #[derive(Clone, Debug, Error)]
@@ -35,6 +35,14 @@ pub enum BrokerError {
         /// The broker, without a password.
         url: String,
         /// What was tried, and what came of it.
+        reason: String,
+    },
+    /// TLS fails, or one end does not accept the other's certificate.
+    #[error("broker {url}: TLS fails: {reason}")]
+    Tls {
+        /// The broker, without a password.
+        url: String,
+        /// What is wrong, and what to do.
         reason: String,
     },
     /// The login is refused.
@@ -142,6 +150,10 @@ impl BrokerError {
                     Self::Vhost { url, vhost: broker.uri().vhost.clone() }
                 }
                 _ => Self::Unreachable { url, reason },
+            },
+            ErrorKind::IOError(error) => match tls::reason(error) {
+                Some(reason) => Self::Tls { url, reason },
+                None => Self::Unreachable { url, reason },
             },
             _ => Self::Unreachable { url, reason },
         }
