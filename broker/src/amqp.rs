@@ -24,7 +24,7 @@ pub use amq_protocol::types::ShortString;
 /// Why a connection is of no use any more, or was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Failure {
-    /// The system's words, or what a peer of this protocol does not do.
+    /// The system's message, or how the peer departs from the protocol.
     Broken(String),
     /// An error of TLS.
     Tls(String),

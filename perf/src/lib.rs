@@ -14,6 +14,7 @@ mod compare;
 mod embedded;
 mod environment;
 mod error;
+mod event_loop;
 mod feeds;
 mod ledger_load;
 mod limits;

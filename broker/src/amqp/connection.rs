@@ -245,7 +245,7 @@ impl AmqpConnection {
         let _ = tokio::time::timeout(CLOSING, closed).await;
     }
 
-    /// What a closed channel means: the broker's code and words.
+    /// What a closed channel means: the broker's code and message.
     pub fn channel_closed(&self, close: &channel::Close) -> BrokerError {
         BrokerError::of_closed(&self.url, close.reply_code, close.reply_text.to_string())
     }

@@ -169,7 +169,7 @@ impl Incoming {
                 continue;
             }
             if FRAME_HEADER + size + 1 > self.buffer.len() {
-                return Err(broken(&format!("a frame of {size} bytes that is no body")));
+                return Err(broken(&format!("a frame of {size} bytes that is not of a body")));
             }
             let (Some(payload), Some(end)) = (rest.get(..size), rest.get(size)) else { return Ok(None) };
             if *end != END {

@@ -268,7 +268,7 @@ fn a_peer_that_falls_silent_is_gone_and_one_that_was_not_read_is_not() {
 }
 
 #[test]
-fn what_the_broker_closes_is_told_in_its_words() {
+fn what_the_broker_closes_has_its_own_message() {
     event_loop().block_on(async {
         let (mut connection, theirs) = connected().await;
         let close = |code, text: &str| channel::Close {

@@ -68,14 +68,14 @@ fn a_certificate_that_cannot_be_read_is_named() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn a_broker_lets_in_whom_it_knows() {
+fn a_broker_accepts_the_right_login() {
     let (connected, _) = connect(&servers("ORCHARD_TEST_AMQP"), TIMEOUT);
     connected.unwrap();
 }
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn a_refused_login_is_told_from_a_missing_vhost() {
+fn a_refused_login_and_a_missing_vhost_are_different_errors() {
     let good = servers("ORCHARD_TEST_AMQP");
     let (_, place) = good.rsplit_once('@').expect("the URL has a user");
     let address = place.split('/').next().unwrap();
