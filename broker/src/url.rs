@@ -13,7 +13,8 @@ pub(crate) const HEARTBEAT_SECONDS: u16 = 3;
 
 /// Where a broker is: `amqp://user:password@host:port/vhost`. With `amqps` the files of its
 /// authority and of the client's certificate go in the query, as RabbitMQ's own clients have it:
-/// `amqps://host/?cacertfile=ca.pem&certfile=client.pem&keyfile=client-key.pem`.
+/// `amqps://host/?cacertfile=ca.pem&certfile=client.pem&keyfile=client-key.pem`. Without `cacertfile` the
+/// system's authorities are trusted, and with it no other.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BrokerUrl {
     uri: AMQPUri,

@@ -22,6 +22,9 @@ use connection::AMQPMethod as Method;
 /// No AMQP frame is larger, whatever the broker allows: as much is kept to read one into.
 const FRAME_MAX: u32 = 1 << 20;
 
+/// AMQP allows no smaller limit.
+const FRAME_MIN: u32 = 4096;
+
 /// What this client does that the first version of the protocol did not have.
 const CAPABILITIES: [&str; 5] = [
     "publisher_confirms",
@@ -87,8 +90,8 @@ impl AmqpConnection {
         let query = &self.url.uri().query;
         let heartbeat = query.heartbeat.unwrap_or(tune.heartbeat);
         // 0 says that the broker sets no limit.
-        let limits = [Some(FRAME_MAX), query.frame_max, Some(tune.frame_max).filter(|max| *max > 0)];
-        let frame_max = limits.into_iter().flatten().min().unwrap_or(FRAME_MAX);
+        let limits = [FRAME_MAX, query.frame_max.unwrap_or(0), tune.frame_max];
+        let frame_max = limits.into_iter().filter(|max| *max > 0).min().unwrap_or(FRAME_MAX).max(FRAME_MIN);
         self.set_frame_max(frame_max as usize);
         self.heartbeat = Duration::from_secs(heartbeat.into());
         let channel_max = tune.channel_max;
