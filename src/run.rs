@@ -10,7 +10,8 @@ use strategy_host::host::membership::{has_ended, member_id};
 use strategy_host::ledger::{self, LaneRow, Ledger};
 use tick_feed::rabbitmq::{Control, FeedState, Subscriber, SubscriberHandle, Subscription};
 use tick_feed::run::Manifest;
-use tick_sdk::{Groups, RunId};
+use tick_sdk::groups::Groups;
+use tick_sdk::names::RunId;
 
 use crate::ended::{Ended, UsageError};
 use crate::replay::strategy_spec;
@@ -174,7 +175,7 @@ impl<'a> Session<'a> {
         }
         let cursors =
             hosting::cursors(&self.state, &self.instance.name, self.member, self.ledger.id(), lanes);
-        self.handle.say(cursors);
+        self.handle.send(cursors);
         hosting::wait_until_heard(&self.handle, &self.state, &self.instance.name);
         RunEnded::AtItsEnd
     }
@@ -184,7 +185,7 @@ impl<'a> Session<'a> {
         let name = &self.instance.name;
         let gone = |state: &FeedState| !state.strategies.iter().any(|one| one.name == *name && one.active);
         for _ in 0..CLOSING.as_secs() {
-            self.handle.say(Control::Leave { run: self.state.run, strategy: name.clone() });
+            self.handle.send(Control::Leave { run: self.state.run, strategy: name.clone() });
             if self.handle.wait_for_state(Duration::from_secs(1), gone).is_some() {
                 return Ok(RunEnded::Left);
             }

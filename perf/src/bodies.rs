@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use broker::amqp::{AmqpConnection, Buffers};
 use broker::{BrokerError, BrokerUrl};
 use clap::Args;
+use tick_feed::rabbitmq::event_loop;
 use tick_sdk::quantity::{count_within, parse_bytes, parse_count};
 
 use self::body::FEWEST_BYTES;
 use self::transfer::{BodyLoad, BodyObserver, move_bodies};
 use crate::broker_metrics::BrokerMetrics;
-use crate::event_loop::event_loop;
 use crate::live::Live;
 use crate::outcome::Step;
 use crate::probe::{Point, Probe, Sample};

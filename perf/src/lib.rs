@@ -14,7 +14,6 @@ mod compare;
 mod embedded;
 mod environment;
 mod error;
-mod event_loop;
 mod feeds;
 mod ledger_load;
 mod limits;

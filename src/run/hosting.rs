@@ -121,8 +121,8 @@ pub(super) fn wait_until_heard(handle: &SubscriberHandle, state: &FeedState, str
 /// Whether there may be an ingester: one that lives says so each second. Where the broker was lost
 /// after its last word, its silence means nothing until that is past.
 fn may_live(handle: &SubscriberHandle) -> bool {
-    let Some(heard) = handle.heard_at() else { return false };
-    let lost = handle.trouble().map_or(heard, |(lost, _)| lost);
+    let Some(heard) = handle.announced_at() else { return false };
+    let lost = handle.last_error().map_or(heard, |(lost, _)| lost);
     heard.max(lost).elapsed() < super::CLOSING
 }
 
@@ -161,7 +161,7 @@ fn see_beats(
         handle.assign(beat.shards.clone());
         let lanes: Vec<LaneRow> =
             beat.lanes.iter().filter(|row| beat.shards.contains(&row.lane.shard)).cloned().collect();
-        handle.say(cursors(&state, &member.strategy, &member.name, &ledger, &lanes));
+        handle.send(cursors(&state, &member.strategy, &member.name, &ledger, &lanes));
         if let Ok(mut last) = seen.beat.lock() {
             *last = Some((beat.clone(), handle.state().unwrap_or_else(|| state.clone())));
         }

@@ -32,10 +32,10 @@ impl Session<'_> {
             }
             // The first word may be one that was kept, from before somebody else joined.
             let is_due = asked.is_none_or(|at| at.elapsed() > ASK_AGAIN);
-            if is_due && (self.handle.heard_at().is_some() || started.elapsed() > ASK_AGAIN) {
+            if is_due && (self.handle.announced_at().is_some() || started.elapsed() > ASK_AGAIN) {
                 asked = Some(Instant::now());
                 let from = self.begins(lanes);
-                self.handle.say(Control::Join { run: self.state.run, strategy: name.clone(), from });
+                self.handle.send(Control::Join { run: self.state.run, strategy: name.clone(), from });
             }
             if !said && started.elapsed() > SILENCE {
                 said = true;

@@ -79,7 +79,7 @@ impl Results {
             format!(
                 "{} left out, {} for what was missing, {} skipped",
                 counted(self.sum(|counts| counts.duplicates), "duplicate"),
-                counted(received.asked, "request"),
+                counted(received.resend_requests, "request"),
                 counted(self.sum(|counts| counts.skipped), "tick")
             ),
         );
@@ -132,7 +132,7 @@ impl Results {
             "frames": self.received.frames,
             "bytes": self.received.bytes,
             "redelivered": self.received.redelivered,
-            "requests": self.received.asked,
+            "requests": self.received.resend_requests,
             "dead_lettered": self.received.dead_lettered,
             "of_other_runs": self.received.of_other_runs,
             "reconnects": self.received.lost,

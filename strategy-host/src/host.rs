@@ -10,7 +10,9 @@ use std::thread::JoinHandle;
 use thiserror::Error;
 use tick_feed::Frame;
 use tick_feed::transport::{FrameReceiver, FrameSender, InProcessSender, TransportError, in_process};
-use tick_sdk::{Configured, Groups, Lane, LaneError, RunId};
+use tick_sdk::groups::Groups;
+use tick_sdk::host::{Configured, Lane, LaneError};
+use tick_sdk::names::RunId;
 
 use crate::ledger::{Identity, LaneId, Ledger, LedgerError};
 use crate::market::{Market, MarketError};
@@ -166,6 +168,9 @@ pub enum HostError {
         /// Why.
         reason: String,
     },
+    /// The transport cannot carry what a lane needs.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     /// A strategy panicked.
     #[error("a strategy panicked: {0}")]
     Panicked(String),

@@ -10,7 +10,11 @@ use strategy_host::ledger::{LaneId, Ledger, SqliteLedger};
 use tick_feed::run::Manifest;
 use tick_feed::transport::{Arrival, FrameReceiver, Receipt, TransportError};
 use tick_feed::{Frame, FrameFlags, FrameHeader, NewInstrument};
-use tick_sdk::{Groups, Registration, RunId, Side, Tick, UNITS_PER_ONE};
+use tick_sdk::decimal::UNITS_PER_ONE;
+use tick_sdk::groups::Groups;
+use tick_sdk::host::Registration;
+use tick_sdk::names::RunId;
+use tick_sdk::{Side, Tick};
 
 /// What is expected comes within this time.
 const SOON: Duration = Duration::from_secs(20);
@@ -23,7 +27,7 @@ enum Call {
     AskAgain { shard: u16, from_seq: u64, attempt: u32 },
     AskDictionary(u16),
     Release(u16),
-    Widen(u16),
+    GrowPrefetch(u16),
 }
 
 /// The transport's end in the host.
@@ -72,8 +76,9 @@ impl FrameReceiver for Played {
     fn is_prefetch_half_full(&self) -> bool {
         self.pressed.load(Ordering::SeqCst)
     }
-    fn grow_prefetch(&mut self, shard: u16) {
-        self.call(Call::Widen(shard));
+    fn grow_prefetch(&mut self, shard: u16) -> Result<(), TransportError> {
+        self.call(Call::GrowPrefetch(shard));
+        Ok(())
     }
 }
 
@@ -302,7 +307,7 @@ fn under_pressure_state_is_stored_at_once_and_more_is_taken_where_none_can_be() 
     stage.expect(&Call::Release(0));
     stage.pressed.store(true, Ordering::SeqCst);
     stage.ticks(0, 100, 50);
-    stage.expect(&Call::Widen(0));
+    stage.expect(&Call::GrowPrefetch(0));
     stage.ticks(0, 150, 200);
     stage.expect(&Call::Acknowledge(0, 350));
     stage.finish().unwrap();

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use broker::amqp::AmqpConnection;
 use broker::amqp::protocol::{AMQPClass, channel};
 use broker::{BrokerError, BrokerUrl, Channel, Connection, ExchangeKind, ExchangeOptions, QueueOptions};
+use tick_feed::rabbitmq::event_loop;
 use tick_sdk::RunId;
 
 use super::consume::consume;
 use super::publish::publish;
-use crate::event_loop::event_loop;
 
 /// What to move.
 #[derive(Clone, Debug)]
