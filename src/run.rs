@@ -10,7 +10,8 @@ use strategy_host::host::membership::{has_ended, member_id};
 use strategy_host::ledger::{self, LaneRow, Ledger};
 use tick_feed::rabbitmq::{Control, FeedState, Subscriber, SubscriberHandle, Subscription};
 use tick_feed::run::Manifest;
-use tick_sdk::{Groups, RunId};
+use tick_sdk::groups::Groups;
+use tick_sdk::names::RunId;
 
 use crate::ended::{Ended, UsageError};
 use crate::replay::strategy_spec;

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use strategy_host::ledger::{self, LaneRow, Ledger, OrderedSignals, RunRow};
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use crate::ended::{Ended, UsageError};
 

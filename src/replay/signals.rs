@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use strategy_host::ledger::NamedSignal;
-use tick_sdk::RunId;
 use tick_sdk::decimal::{format_decimal, write_decimal};
+use tick_sdk::names::RunId;
 
 /// Where signals go, and as what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +141,9 @@ impl SignalFile {
 
 #[cfg(test)]
 mod tests {
-    use tick_sdk::{Signal, TargetPosition, UNDEFINED_PRICE};
+    use tick_sdk::TargetPosition;
+    use tick_sdk::decimal::UNDEFINED_PRICE;
+    use tick_sdk::signal::Signal;
 
     use super::*;
 

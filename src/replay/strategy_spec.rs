@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use strategy_host::host::Instance;
-use tick_sdk::{Groups, Registration, Scope};
+use tick_sdk::Scope;
+use tick_sdk::groups::Groups;
+use tick_sdk::host::Registration;
 
 use crate::ended::UsageError;
 
@@ -51,10 +53,7 @@ fn parse_one(spec: &str) -> Result<Instance, String> {
     if name.is_empty() || !name.chars().all(fits) {
         return Err("a name has letters, digits, '-', '_' and '.'".to_owned());
     }
-    let registration = Registration::find(strategy).ok_or_else(|| {
-        let known: Vec<_> = Registration::all().iter().map(|registration| registration.name).collect();
-        format!("there is no strategy '{strategy}'; there are: {}", known.join(", "))
-    })?;
+    let registration = Registration::find(strategy).map_err(|error| error.to_string())?;
     let params = params.split(',').filter(|param| !param.trim().is_empty());
     let params = params.map(|param| match param.split_once('=') {
         Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),

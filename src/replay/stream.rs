@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use strategy_host::host::{CommitObserver, LaneProgress};
 use strategy_host::ledger::{Commit, LaneId, NamedSignal, compare_signals};
 use tick_ingest::feed::FeedControl;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 use tick_sdk::signal::decode_signals;
 
 use super::signals::SignalWriter;

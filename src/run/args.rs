@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use tick_feed::rabbitmq::BrokerUrl;
-use tick_sdk::FeedName;
+use tick_sdk::names::FeedName;
 use tick_sdk::quantity::parse_bytes;
 
 /// Options of `orchard run`.

@@ -150,7 +150,7 @@ fn shards(beat: &Beat, state: &FeedState) -> String {
 #[cfg(test)]
 mod tests {
     use tick_feed::rabbitmq::Durability;
-    use tick_sdk::RunId;
+    use tick_sdk::names::RunId;
 
     use super::*;
 

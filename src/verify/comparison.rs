@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 use thiserror::Error;
-use tick_sdk::Signal;
 use tick_sdk::decimal::format_decimal;
+use tick_sdk::signal::Signal;
 
 /// So many signals may differ before the comparison is given up: about 200 MB.
 pub(super) const MAX_DIFFERENT: usize = 1_000_000;

@@ -3,8 +3,7 @@
 use strategy_host::ledger::{LaneId, LaneRow, Ledger, LedgerError};
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::Signal;
-use tick_sdk::signal::decode_signals;
+use tick_sdk::signal::{Signal, decode_signals};
 
 use super::comparison::SignalRow;
 
@@ -89,8 +88,9 @@ fn symbol<'a>(dictionary: &'a [NewInstrument], signal: &Signal) -> Result<&'a st
 #[cfg(test)]
 mod tests {
     use strategy_host::ledger::{Commit, MemoryLedger};
+    use tick_sdk::TargetPosition;
+    use tick_sdk::decimal::UNDEFINED_PRICE;
     use tick_sdk::signal::encode_signals;
-    use tick_sdk::{TargetPosition, UNDEFINED_PRICE};
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use super::comparison::{Differences, SHOWN};
 use crate::text::thousands;

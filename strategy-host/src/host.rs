@@ -10,7 +10,9 @@ use std::thread::JoinHandle;
 use thiserror::Error;
 use tick_feed::Frame;
 use tick_feed::transport::{FrameReceiver, FrameSender, InProcessSender, TransportError, in_process};
-use tick_sdk::{Configured, Groups, Lane, LaneError, RunId};
+use tick_sdk::groups::Groups;
+use tick_sdk::host::{Configured, Lane, LaneError};
+use tick_sdk::names::RunId;
 
 use crate::ledger::{Identity, LaneId, Ledger, LedgerError};
 use crate::market::{Market, MarketError};

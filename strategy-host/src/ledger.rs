@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 mod checkpoint;
 mod error;

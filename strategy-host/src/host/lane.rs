@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use tick_feed::{Cursor, Frame, FrameFlags, NewInstrument, Verdict};
+use tick_sdk::host::{Lane, LaneError};
 use tick_sdk::signal::encode_signals;
-use tick_sdk::{Lane, LaneError};
 
 use super::{HostError, LaneProgress};
 use crate::ledger::{Claim, Commit, LaneId};

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 use tracing::{info, warn};
 
 use crate::ledger::{LaneRow, Ledger, LedgerError, MEMBER_LIVES};

@@ -2,7 +2,7 @@
 
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use super::postgres::tests::database::Database;
 use super::*;

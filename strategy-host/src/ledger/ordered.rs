@@ -5,8 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use tick_sdk::Signal;
-use tick_sdk::signal::decode_signals;
+use tick_sdk::signal::{Signal, decode_signals};
 
 use super::{LaneId, Ledger, LedgerError};
 
@@ -71,7 +70,7 @@ impl<'a> OrderedSignals<'a> {
     /// The ledger cannot be read.
     pub fn new(
         ledger: &'a dyn Ledger,
-        run: tick_sdk::RunId,
+        run: tick_sdk::names::RunId,
         names: &'a [String],
         shards: u16,
     ) -> Result<Self, LedgerError> {

@@ -5,8 +5,10 @@ use std::thread;
 
 use sqlx::Row;
 use tick_feed::NewInstrument;
-use tick_sdk::signal::encode_signals;
-use tick_sdk::{RunId, Signal, TargetPosition, UNDEFINED_PRICE};
+use tick_sdk::TargetPosition;
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::names::RunId;
+use tick_sdk::signal::{Signal, encode_signals};
 
 use super::PostgresLedger;
 use crate::ledger::{Commit, LaneId, Ledger, LedgerError};

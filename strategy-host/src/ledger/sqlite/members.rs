@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, params};
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use crate::ledger::{MEMBER_FORGOTTEN, MEMBER_LIVES, MemberRow};
 
