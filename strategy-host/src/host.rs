@@ -167,7 +167,19 @@ pub enum HostError {
         reason: String,
     },
     /// A strategy panicked.
-    #[error("a strategy panicked: {0}")]
+    #[error("strategy {strategy}, shard {shard} panicked at {during}: {message}")]
+    StrategyPanicked {
+        /// The instance's name.
+        strategy: String,
+        /// The shard.
+        shard: u16,
+        /// At which tick of which instrument, or in what else.
+        during: String,
+        /// The panic's message.
+        message: String,
+    },
+    /// A thread of the host panicked.
+    #[error("a thread of the host panicked: {0}")]
     Panicked(String),
 }
 

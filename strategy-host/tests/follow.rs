@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+// Linked, so that Apple is registered.
+use strategies as _;
 use strategy_host::host::{FollowPlan, HostError, HostReport, Instance, RunningHost};
 use strategy_host::ledger::{LaneId, Ledger, SqliteLedger};
 use tick_feed::run::Manifest;

@@ -90,10 +90,6 @@ const REST: u32 = 39;
 /// Nor longer than this.
 const LONGEST_REST: Duration = Duration::from_millis(250);
 
-/// A commit that takes longer than this has failed. A ledger on a server waits five minutes for one
-/// that is away before it gives up.
-const COMMIT_TIMEOUT: Duration = Duration::from_secs(360);
-
 impl Committer {
     pub(super) fn start(mut ledger: Box<dyn Ledger>, mut observer: Option<Box<dyn CommitObserver>>) -> Self {
         let observed = observer.is_some();
@@ -220,14 +216,15 @@ impl CommitHandle {
         rest.max(Duration::from_micros(100))
     }
 
-    /// Waits until the last request is done.
+    /// Waits until the last request is done, for as long as the ledger's thread lives: the ledger
+    /// itself limits how long it tries, and a process that is stopped meanwhile goes on afterwards.
     ///
     /// # Errors
     /// The ledger has stopped.
     pub(super) fn wait(&mut self) -> Result<(), HostError> {
         let Some(under_way) = &self.under_way else { return Ok(()) };
         // A ledger that has failed drops its requests, and with them the replies' channels.
-        let reply = under_way.replies.recv_timeout(COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)?;
+        let reply = under_way.replies.recv().map_err(|_| HostError::LedgerStopped)?;
         self.settle(reply, Instant::now());
         Ok(())
     }
@@ -257,7 +254,7 @@ impl CommitHandle {
     pub(super) fn claim(&mut self, lane: LaneId, begins_at: u64) -> Result<Claim, HostError> {
         let (reply_to, replies) = bounded(1);
         self.send(Request::Claim { lane, begins_at, reply_to })?;
-        replies.recv_timeout(COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)
+        replies.recv().map_err(|_| HostError::LedgerStopped)
     }
 
     /// What the last request came to, once.
@@ -267,7 +264,7 @@ impl CommitHandle {
     }
 
     fn send(&self, request: Request) -> Result<(), HostError> {
-        self.requests.send_timeout(request, COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)
+        self.requests.send(request).map_err(|_| HostError::LedgerStopped)
     }
 
     fn settle(&mut self, reply: Reply, now: Instant) {

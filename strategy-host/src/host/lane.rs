@@ -1,12 +1,15 @@
 //! One lane in a host: its cursor, what of a frame it takes, and what is not yet committed. It does
 //! no I/O and reads no clock.
 
+use std::any::Any;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use tick_feed::{Cursor, Frame, FrameFlags, NewInstrument, Verdict};
+use tick_sdk::decimal::format_decimal;
 use tick_sdk::signal::encode_signals;
-use tick_sdk::{Lane, LaneError};
+use tick_sdk::{Lane, LaneError, Tick, UNDEFINED_PRICE};
 
 use super::{HostError, LaneProgress};
 use crate::ledger::{Claim, Commit, LaneId};
@@ -23,6 +26,8 @@ pub(super) struct HostedLane {
     /// The ticks before it are in the stored state.
     stored: u64,
     new_instruments: Vec<NewInstrument>,
+    /// Each instrument's symbol, by id: for messages.
+    symbols: Vec<Box<str>>,
     /// Ticks of an accepted gap that no commit has told yet.
     skipped: u64,
     ended: bool,
@@ -109,13 +114,13 @@ impl HostedLane {
     /// # Errors
     /// The stored state cannot be restored.
     pub(super) fn restore(id: LaneId, mut lane: Box<dyn Lane>, claim: Claim) -> Result<Self, HostError> {
-        let restore = |lane: &mut dyn Lane| {
+        let restore = || {
             for instrument in &claim.dictionary {
                 lane.open(instrument.id, &instrument.symbol, &instrument.key)?;
             }
             claim.states.iter().try_for_each(|(key, state)| lane.restore(key, state))
         };
-        restore(&mut *lane).map_err(|source| failed(&id, source))?;
+        catch(&id, restore, || "restoring its state".to_owned())?;
         lane.suppress_below(claim.cursor);
         Ok(Self {
             id,
@@ -125,6 +130,7 @@ impl HostedLane {
             committed: claim.cursor,
             stored: claim.state_seq,
             new_instruments: Vec::new(),
+            symbols: claim.dictionary.iter().map(|new| new.symbol.as_str().into()).collect(),
             skipped: 0,
             ended: claim.ended,
             end_committed: claim.ended,
@@ -166,34 +172,64 @@ impl HostedLane {
             return Ok(Taken::Unnamed);
         }
         self.counts.duplicates += skip as u64;
-        self.take_new(frame, skip).map_err(|source| failed(&self.id, source))?;
+        self.take_new(frame, skip)?;
         Ok(Taken::Yes)
     }
 
     #[inline]
-    fn take_new(&mut self, frame: &Frame, skip: usize) -> Result<(), LaneError> {
+    fn take_new(&mut self, frame: &Frame, skip: usize) -> Result<(), HostError> {
         let ticks = &frame.ticks()[skip..];
         self.open(&frame.new_instruments)?;
         if !ticks.is_empty() {
-            self.lane.run(frame.header.first_seq + skip as u64, ticks)?;
+            self.run(frame.header.first_seq + skip as u64, ticks)?;
             self.position.advance_to(frame.end_seq());
             self.counts.ticks += ticks.len() as u64;
             self.counts.position = self.position.next_seq();
         }
         let at_end = self.position.next_seq() == frame.end_seq();
         if at_end && frame.header.flags.contains(FrameFlags::END_OF_RUN) {
-            self.lane.end(self.position.next_seq(), frame.header.watermark)?;
-            (self.ended, self.counts.ended) = (true, true);
+            let (seq, watermark) = (self.position.next_seq(), frame.header.watermark);
+            catch(&self.id, || self.lane.end(seq, watermark), || "the end of the run".to_owned())?;
+            self.ended = true;
+            self.counts.ended = true;
         }
         Ok(())
     }
 
+    /// Runs the strategy. A panic is caught here, once a frame, and the tick that caused it is found
+    /// afterwards, so that nothing is noted down for each.
+    #[inline]
+    fn run(&mut self, first_seq: u64, ticks: &[Tick]) -> Result<(), HostError> {
+        let ran = catch_unwind(AssertUnwindSafe(|| self.lane.run(first_seq, ticks)));
+        match ran {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(source)) => Err(failed(&self.id, source)),
+            Err(panic) => Err(panicked(&self.id, &*panic, self.describe_last(first_seq, ticks))),
+        }
+    }
+
+    /// The last tick that the strategy was given, for a person.
+    #[cold]
+    fn describe_last(&self, first_seq: u64, ticks: &[Tick]) -> String {
+        let given = self.lane.last_given().filter(|seq| *seq >= first_seq);
+        let tick = given.and_then(|seq| ticks.get((seq - first_seq) as usize));
+        let (Some(seq), Some(tick)) = (given, tick) else {
+            return format!("one of the ticks {first_seq} to {}", first_seq + ticks.len() as u64 - 1);
+        };
+        let symbol = self.symbols.get(tick.instrument as usize).map_or("of no name", |symbol| symbol);
+        let price =
+            if tick.price == UNDEFINED_PRICE { "none".to_owned() } else { format_decimal(tick.price) };
+        format!("tick {seq} of instrument {symbol} (ts_recv {}, price {price})", tick.ts_recv)
+    }
+
     /// Makes names known that follow those that are; others are left alone.
     #[inline]
-    fn open(&mut self, new_instruments: &[NewInstrument]) -> Result<(), LaneError> {
+    fn open(&mut self, new_instruments: &[NewInstrument]) -> Result<(), HostError> {
         for new in new_instruments {
             if new.id == self.lane.instruments() {
-                self.lane.open(new.id, &new.symbol, &new.key)?;
+                let open = || self.lane.open(new.id, &new.symbol, &new.key);
+                catch(&self.id, open, || format!("its new instrument {}", new.symbol))?;
+                self.symbols.push(new.symbol.as_str().into());
                 self.new_instruments.push(new.clone());
             }
         }
@@ -204,7 +240,7 @@ impl HostedLane {
     #[cold]
     fn take_early(&mut self, frame: &Frame, missing: Range<u64>) -> Result<Taken, HostError> {
         if frame.header.flags.contains(FrameFlags::DICTIONARY) {
-            self.open(&frame.new_instruments).map_err(|source| failed(&self.id, source))?;
+            self.open(&frame.new_instruments)?;
             return Ok(Taken::Yes);
         }
         if std::mem::take(&mut self.may_jump) {
@@ -316,7 +352,8 @@ impl HostedLane {
         if with_state {
             let mut changed = Vec::new();
             let visit = &mut |key: &str, state| changed.push((key.to_owned(), state));
-            self.lane.changed_since(self.stored, visit).map_err(|source| failed(&self.id, source))?;
+            let encode = || self.lane.changed_since(self.stored, visit);
+            catch(&self.id, encode, || "encoding its state".to_owned())?;
             self.stored = to_seq;
             states = Some(changed);
         }
@@ -344,6 +381,25 @@ impl HostedLane {
 
 fn failed(id: &LaneId, source: LaneError) -> HostError {
     HostError::Lane { strategy: id.strategy.clone(), shard: id.shard, source }
+}
+
+#[cold]
+fn panicked(id: &LaneId, panic: &(dyn Any + Send), during: String) -> HostError {
+    let message = super::panic_text(panic);
+    HostError::StrategyPanicked { strategy: id.strategy.clone(), shard: id.shard, during, message }
+}
+
+/// Calls into the strategy; a panic there becomes an error that says during what.
+fn catch(
+    id: &LaneId,
+    call: impl FnOnce() -> Result<(), LaneError>,
+    during: impl FnOnce() -> String,
+) -> Result<(), HostError> {
+    // After a panic the lane is not used any more.
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(done) => done.map_err(|source| failed(id, source)),
+        Err(panic) => Err(panicked(id, &*panic, during())),
+    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,12 @@ pub trait Lane: Send {
     /// The strategy made a mistake.
     fn end(&mut self, seq: u64, ts: u64) -> Result<(), LaneError>;
 
+    /// The sequence number of the last tick that an object was given: after a panic, the tick that
+    /// caused it. `None` where no object was given any, or it is not known.
+    fn last_given(&self) -> Option<u64> {
+        None
+    }
+
     /// Signals since they were last taken away, in order of (seq, n).
     fn signals(&mut self) -> &mut Vec<Signal>;
 
@@ -234,6 +240,11 @@ impl<S: Strategy> Lane for TypedLane<S> {
             entry.strategy.on_end(&mut context);
         }
         self.outcome()
+    }
+
+    fn last_given(&self) -> Option<u64> {
+        // Each slot keeps its last tick for the checkpoints, so that this costs nothing before.
+        self.slots.iter().map(|slot| slot.touched).max()
     }
 
     fn signals(&mut self) -> &mut Vec<Signal> {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
+// Linked, so that Apple is registered.
+use strategies as _;
 use tick_feed::run::Manifest;
 use tick_feed::{FrameHeader, NewInstrument};
 use tick_sdk::signal::decode_signals;
