@@ -5,8 +5,11 @@ use jiff::Timestamp;
 /// A point in time in nanoseconds since the UNIX epoch, from RFC 3339 (`2024-08-08T23:54:18Z`), a
 /// date (`2024-08-08`, midnight UTC), or an integer of nanoseconds.
 pub(crate) fn parse_time_ns(text: &str) -> Result<u64, String> {
-    let wrong =
-        || format!("'{text}' is no time: write 2024-08-08, 2024-08-08T23:54:18Z or nanoseconds since 1970");
+    let wrong = || {
+        format!(
+            "'{text}' is not a valid time: write 2024-08-08, 2024-08-08T23:54:18Z or nanoseconds since 1970"
+        )
+    };
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return text.parse().map_err(|_| wrong());
     }

@@ -5,7 +5,7 @@ use clap::Args;
 use tick_ingest::ReadOptions;
 use tick_ingest::feed::{SourceSpec, TickSelection};
 use tick_ingest::generate::GenerateOptions;
-use tick_sdk::quantity::{parse_count, parse_duration_ns};
+use tick_sdk::quantity::{count_within, parse_count, parse_duration_ns};
 
 use crate::ended::{Ended, UsageError};
 use crate::tick_output::{OutputArgs, TickInput, write_ticks};
@@ -31,7 +31,7 @@ struct MarketArgs {
     #[arg(long, value_name = "N", default_value = "1M", value_parser = parse_count)]
     ticks: u64,
     /// How many instruments: S00000, which is the busiest, and on
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = count_within::<u32>(1..=1_000_000))]
     instruments: u32,
     /// Instrument i has a share of the events proportional to 1/i^SKEW; 0 is even
     #[arg(long, value_name = "SKEW", default_value = "1.0", value_parser = parse_skew)]

@@ -7,6 +7,7 @@ use clap::Args;
 use tick_ingest::feed::SourceSpec;
 use tick_ingest::formats::mapped_csv::Guess;
 use tick_ingest::{ReadError, ReadOptions};
+use tick_sdk::quantity::count_within;
 
 use crate::ended::{Ended, UsageError};
 use crate::sources::SourceArgs;
@@ -23,7 +24,7 @@ use survey::{Guessed, Survey};
 #[command(after_help = AFTER_HELP, mut_arg("on_bad_line", |arg| arg.default_value("skip")))]
 pub(crate) struct InfoArgs {
     /// How many of the first ticks to show
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = count_within::<u32>(0..=1_000_000))]
     ticks: u32,
     /// Show every instrument, not only the first 20
     #[arg(long)]

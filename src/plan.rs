@@ -9,7 +9,7 @@ use tick_feed::budget::Budget;
 use tick_feed::rabbitmq::Durability;
 use tick_ingest::feed::SourceSpec;
 use tick_sdk::Groups;
-use tick_sdk::quantity::{parse_bytes, parse_count, parse_duration_ns};
+use tick_sdk::quantity::{count_within, parse_bytes, parse_count, parse_duration_ns};
 
 use crate::budget;
 use crate::ended::{Ended, UsageError};
@@ -58,7 +58,7 @@ pub(crate) struct PlanArgs {
 #[command(next_help_heading = "Instruments")]
 struct SpreadArgs {
     /// How many instruments, if no file is named
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000), conflicts_with = "files")]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = count_within::<u32>(1..=1_000_000), conflicts_with = "files")]
     instruments: u32,
     /// Instrument i has a share of the ticks proportional to 1/i^SKEW; 0 is even
     #[arg(long, value_name = "SKEW", default_value = "0.8", value_parser = parse_skew, conflicts_with = "files")]

@@ -19,6 +19,8 @@ pub use outgoing::{Envelope, Parts};
 
 /// The protocol's methods, as [`AmqpConnection`] takes and gives them.
 pub use amq_protocol::protocol;
+/// The names in these.
+pub use amq_protocol::types::ShortString;
 
 /// Why a connection is of no use any more, or was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

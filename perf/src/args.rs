@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use tick_feed::budget::Budget;
 use tick_feed::rabbitmq::{BrokerError, BrokerUrl, Durability};
-use tick_sdk::quantity::{parse_bytes, parse_count, parse_duration};
+use tick_sdk::quantity::{count_within, parse_bytes, parse_count, parse_duration};
 
 use crate::rates::Rates;
 use crate::vary::Vary;
@@ -35,7 +35,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "FILE", help_heading = "Load")]
     pub(crate) input: Option<PathBuf>,
     /// Generated instruments
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Load")]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = count_within::<u32>(1..=1_000_000), help_heading = "Load")]
     pub(crate) instruments: u32,
     /// Shards to split instruments over
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Load")]
@@ -50,7 +50,7 @@ pub(crate) struct LoadArgs {
     )]
     pub(crate) strategies: Vec<String>,
     /// Exactly so many ticks a frame, instead of what the budget allows
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
+    #[arg(long, value_name = "N", value_parser = count_within::<u32>(1..=u64::from(u32::MAX)), help_heading = "Load")]
     pub(crate) frame_ticks: Option<u32>,
     /// A frame's largest size
     #[arg(long, value_name = "BYTES", default_value = "512K", value_parser = parse_bytes, help_heading = "Load")]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tick_feed::rabbitmq::bodies::{BodyLoad, BodyObserver, FEWEST_BYTES, move_bodies};
 use tick_feed::rabbitmq::{BrokerError, BrokerUrl};
-use tick_sdk::quantity::{parse_bytes, parse_count};
+use tick_sdk::quantity::{count_within, parse_bytes, parse_count};
 
 use crate::broker_metrics::BrokerMetrics;
 use crate::live::Live;
@@ -31,7 +31,7 @@ pub(crate) struct BodiesArgs {
     #[arg(long, value_name = "RATE", value_parser = parse_count, help_heading = "Load")]
     pub(crate) rate: Option<u64>,
     /// Bodies without a confirm, at most
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = "Load")]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = count_within::<u32>(1..=100_000), help_heading = "Load")]
     pub(crate) window: u32,
     /// Queues that get each body, with a consumer each
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Load")]

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use clap::{Args, ValueEnum};
 use thiserror::Error;
 use tick_feed::budget::Budget;
-use tick_sdk::quantity::{parse_bytes, parse_count, parse_duration_ns};
+use tick_sdk::quantity::{count_within, parse_bytes, parse_count, parse_duration_ns};
 
 mod costs;
 mod hosts;
@@ -53,7 +53,7 @@ pub(crate) struct CapacityArgs {
     #[arg(long, value_name = "PART", default_value = "0.2", value_parser = part)]
     pub(crate) burst_share: f64,
     /// Instruments [default: 1000; opra: 1.4M]
-    #[arg(long, value_name = "N", value_parser = instruments)]
+    #[arg(long, value_name = "N", value_parser = count_within::<u32>(1..=u64::from(u32::MAX)))]
     pub(crate) instruments: Option<u32>,
     /// Instrument i has a part of the ticks proportional to 1/i^SKEW; 0 is even
     #[arg(long, value_name = "SKEW", default_value = "0.8", value_parser = skew)]
@@ -236,11 +236,6 @@ fn part(text: &str) -> Result<f64, String> {
 
 fn price(text: &str) -> Result<f64, String> {
     number(text, 0.0, 1e6)
-}
-
-fn instruments(text: &str) -> Result<u32, String> {
-    let most = || format!("'{text}' are more than there are ids: write 4G or less");
-    u32::try_from(parse_count(text)?).map_err(|_| most())
 }
 
 fn skew(text: &str) -> Result<f64, String> {

@@ -7,7 +7,7 @@ use clap::Args;
 use hdrhistogram::Histogram;
 use strategy_host::ledger::{Commit, LaneId};
 use tick_feed::run::Manifest;
-use tick_sdk::quantity::parse_duration;
+use tick_sdk::quantity::{count_within, parse_duration};
 use tick_sdk::signal::encode_signals;
 use tick_sdk::{RunId, Signal, TargetPosition};
 
@@ -25,13 +25,13 @@ pub(crate) struct LedgerLoadArgs {
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Load")]
     pub(crate) lanes: u16,
     /// Ticks that a lane goes on by in a commit
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Load")]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = count_within::<u64>(1..=u64::MAX), help_heading = "Load")]
     pub(crate) commit_ticks: u64,
     /// Signals of a lane in a commit
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=1_000_000), help_heading = "Load")]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = count_within::<u32>(0..=1_000_000), help_heading = "Load")]
     pub(crate) signals: u32,
     /// Keys of a lane whose state is stored in a commit
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000), help_heading = "Load")]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = count_within::<u32>(0..=1_000_000), help_heading = "Load")]
     pub(crate) keys: u32,
 }
 

@@ -21,8 +21,9 @@ use clap::Args;
 use serde::Serialize;
 use thiserror::Error;
 use tick_feed::rabbitmq::{BrokerError, BrokerUrl, bodies};
+use tick_sdk::quantity::parse_count;
 
-use amount::{parse_bytes, parse_count};
+use amount::parse_body_bytes;
 use folder::Kind;
 use ours::Ours;
 
@@ -47,7 +48,7 @@ pub(crate) struct PeersArgs {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
     /// Sizes of a message's body; 16K is 16 KiB
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "16K,64K,160K,320K,512K", value_parser = parse_bytes)]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "16K,64K,160K,320K,512K", value_parser = parse_body_bytes)]
     pub(crate) body_bytes: Vec<u64>,
     /// Millions of bytes that are published at each size, by each, in each round
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use tick_sdk::quantity::parse_count;
+use tick_sdk::quantity::parse_rate;
 
 /// Ticks/s to offer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,8 +34,9 @@ impl FromStr for Rates {
 
     /// `100K`; `1K..1M x2`; `1K..10K +1K`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("'{text}' is no rate: write 100K, or a ramp as 1K..1M x2 or 1K..10K +1K");
-        let rate = |text: &str| parse_count(text.trim()).map(|count| count as f64).map_err(|_| wrong());
+        let wrong =
+            || format!("'{text}' is not a valid rate: write 100K, or a ramp as 1K..1M x2 or 1K..10K +1K");
+        let rate = |text: &str| parse_rate(text.trim()).map_err(|_| wrong());
         let Some((from, rest)) = text.split_once("..") else { return rate(text).map(Self::Fixed) };
         let (to, stride) = match rest.trim().split_once(char::is_whitespace) {
             Some((to, stride)) => (to, stride.trim()),

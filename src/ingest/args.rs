@@ -8,7 +8,7 @@ use tick_feed::budget::Budget;
 use tick_feed::rabbitmq::{BrokerUrl, Durability};
 use tick_sdk::RunId;
 use tick_sdk::names::InvalidName;
-use tick_sdk::quantity::{parse_bytes, parse_duration};
+use tick_sdk::quantity::{count_within, parse_bytes, parse_duration};
 use tick_sdk::{FeedName, StrategyName};
 
 use crate::ended::UsageError;
@@ -62,7 +62,7 @@ pub(crate) struct IngestArgs {
     #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = parse_duration, help_heading = "Pace")]
     pub(super) linger: Duration,
     /// Always so many ticks a frame, for measuring
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Pace")]
+    #[arg(long, value_name = "N", value_parser = count_within::<u32>(1..=1_000_000), help_heading = "Pace")]
     pub(super) frame_ticks: Option<u32>,
     /// A frame is at most so large
     #[arg(long, value_name = "BYTES", default_value = "512K", value_parser = parse_bytes, help_heading = "Pace")]

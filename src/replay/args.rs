@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use strategy_host::paper::{BasisPoints, Fill, PaperRules};
 use tick_ingest::feed::{Pace, Speed};
-use tick_sdk::quantity::{parse_count, parse_duration_ns};
+use tick_sdk::quantity::{count_within, parse_count, parse_duration_ns, parse_rate};
 
 use crate::sources::{SelectionArgs, SourceArgs};
 
@@ -53,7 +53,7 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Machine")]
     pub(super) shards: u16,
     /// Ticks a frame, at most; the signals do not depend on it
-    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=65_536), help_heading = "Machine")]
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = count_within::<u32>(1..=65_536), help_heading = "Machine")]
     pub(super) frame_ticks: u32,
     /// Threads that run strategies [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Machine")]
@@ -80,7 +80,7 @@ pub(crate) struct ClockArgs {
     /// max, or so many times as fast as received: 1x, 10x, 0.5x
     #[arg(long, default_value = "max")]
     pub(super) speed: Speed,
-    /// Ticks a second, whatever their times
+    /// Ticks a second, as 5000, 40K or 1.5M, whatever their times
     #[arg(long, value_name = "N", conflicts_with = "speed", value_parser = parse_rate)]
     pub(super) rate: Option<f64>,
     /// Shorten longer pauses to this, as 5s
@@ -111,7 +111,7 @@ pub(crate) struct GeneratedArgs {
     #[arg(long, value_name = "N", default_value = "1M", value_parser = parse_count)]
     pub(super) ticks: u64,
     /// How many instruments
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = count_within::<u32>(1..=1_000_000))]
     pub(super) instruments: u32,
     /// Another seed is another market
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -129,13 +129,6 @@ fn parse_fill(text: &str) -> Result<Fill, String> {
         .into_iter()
         .find(|fill| fill.name() == text)
         .ok_or_else(|| "write signal or cross".to_owned())
-}
-
-fn parse_rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
-        _ => Err("write a number of ticks a second above 0".to_owned()),
-    }
 }
 
 impl ReplayArgs {

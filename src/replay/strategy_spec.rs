@@ -95,7 +95,7 @@ mod tests {
             (&["plum"][..], "there is no strategy 'plum'; there are: apple, "),
             (&["apple", "apple"], "there twice"),
             (&["apple:fast"], "'fast' is no parameter"),
-            (&["apple:fast=x"], "fast = 'x' is no u32"),
+            (&["apple:fast=x"], "fast = 'x' is not a valid u32"),
             (&["apple:window=3"], "there is no parameter 'window'; there are: fast, slow"),
             (&["apple:fast=0"], "at least 1"),
             (&["a b=apple"], "a name has letters"),

@@ -73,19 +73,29 @@ fn a_bad_line_stops_the_run_or_is_counted() {
 }
 
 #[test]
+fn rates_and_counts_are_written_alike() {
+    let folder = Folder::new();
+    let ran = folder.done(&["replay", "--ticks", "4K", "--instruments", "1K", "--rate", "40K", "--json"]);
+    assert!(ran.contains("\"ticks\": 4000") || ran.contains("\"ticks\":4000"), "{ran}");
+}
+
+#[test]
 fn wrong_usage_is_told_apart_from_failure() {
     let folder = Folder::new();
     folder.write("a.csv", MISTAKE);
     let mistakes: [(&[&str], &str); 13] = [
         (&["--strategy", "plum"], "there is no strategy 'plum'; there are: apple, pear"),
-        (&["--strategy", "apple:fast=x"], "fast = 'x' is no u32"),
+        (&["--strategy", "apple:fast=x"], "fast = 'x' is not a valid u32"),
         (&["--strategy", "apple:window=3"], "there is no parameter 'window'; there are: fast, slow"),
         (&["--strategy", "apple", "--strategy", "apple"], "its name is there twice"),
         (&["--loop", "0"], "--loop 0 plays nothing"),
         (&["--shards", "0"], "0 is not in 1..=1024"),
-        (&["--speed", "fast"], "'fast' is no speed: write max, 1x, 10x or 0.5x"),
-        (&["--rate", "0"], "write a number of ticks a second above 0"),
-        (&["--from", "yesterday"], "'yesterday' is no time: write 2024-08-08"),
+        (&["--speed", "fast"], "'fast' is not a valid speed: write max, 1x, 10x or 0.5x"),
+        (
+            &["--rate", "0"],
+            "'0' is not a valid rate per second: write a number above 0, as 5000, 40K or 1.5M",
+        ),
+        (&["--from", "yesterday"], "'yesterday' is not a valid time: write 2024-08-08"),
         (&["--fill", "best"], "write signal or cross"),
         (&["a.csv", "a.csv", "--prefix", "x:"], "1 --prefix for 2 files: give one a file"),
         (&["-", "-"], "- is there twice"),

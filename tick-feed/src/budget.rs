@@ -5,6 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use tick_sdk::quantity::count_within;
+
 #[cfg(feature = "rabbitmq")]
 pub mod measured;
 
@@ -18,7 +20,7 @@ pub const BURST: Duration = Duration::from_millis(10);
 
 /// Messages a second that each broker node may be given, or no limit.
 ///
-/// Its text is `30000,15000`: the first node's, then the others'; the last number stands for all
+/// Its text is `30000,15000` or `30K,15K`: the first node's, then the others'; the last number stands for all
 /// nodes beyond it. So `30000` is the same for every node, `30000,15000,20000` sets three. `off` is
 /// no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,12 +69,13 @@ impl FromStr for Budget {
         if text == "off" {
             return Ok(Self::OFF);
         }
-        let rate = |number: &str| number.trim().parse().ok().filter(|rate| *rate > 0);
+        let parse = count_within::<u32>(1..=u64::from(u32::MAX));
+        let rate = |number: &str| parse(number.trim()).ok();
         let rates = text.split(',').map(rate).collect::<Option<Vec<u32>>>();
         rates.map(|rates| Self { rates }).ok_or_else(|| {
             format!(
-                "'{text}' is no budget: write messages a second of the first node and of each further one, \
-                 as 30000,15000, or off"
+                "'{text}' is not a valid budget: write messages a second of the first node and of each further \
+                 one, as 30000,15000 or 30K,15K, or off"
             )
         })
     }

@@ -2,12 +2,13 @@
 //!
 //! A [`Publisher`] sends a run's frames and sends again what was lost; a [`Subscriber`] receives the
 //! shards that it is told to and acknowledges what is stored. What they say to each other beside
-//! frames is in [`control`], what is declared where in [`topology`]. Frames travel over connections of our
-//! own (`amqp`), everything else over lapin.
+//! frames is in [`control`], what is declared where in [`topology`]. Frames travel over
+//! [`broker::amqp`], everything else over [`broker::Connection`].
 
 pub mod bodies;
 pub mod control;
 pub mod dead_letters;
+mod event_loop;
 pub mod observe;
 pub mod publisher;
 mod removal;

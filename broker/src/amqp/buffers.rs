@@ -26,6 +26,7 @@ impl Default for Buffers {
 }
 
 impl Buffers {
+    /// Keeps those that come back, within bounds.
     pub fn new() -> Self {
         Self(Some(Arc::default()))
     }
@@ -49,6 +50,7 @@ impl Buffers {
         buffer
     }
 
+    /// Takes a buffer back that is no longer needed.
     pub fn give(&self, buffer: Vec<u8>) {
         let Some(kept) = &self.0 else { return };
         let bytes = buffer.capacity();

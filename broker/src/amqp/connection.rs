@@ -12,7 +12,7 @@ use super::incoming::{Incoming, Received};
 use super::outgoing::{Envelope, Outgoing, Parts};
 use super::socket::Socket;
 use super::{Problem, handshake};
-use crate::connect::{BrokerError, BrokerUrl};
+use crate::{BrokerError, BrokerUrl};
 
 /// How long a clean end may take.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -42,7 +42,7 @@ impl AmqpConnection {
     /// `buffers` gives.
     ///
     /// # Errors
-    /// See [`BrokerError`]; after [`TIMEOUT`](crate::connect::TIMEOUT) nobody answers.
+    /// See [`BrokerError`]; after [`TIMEOUT`](crate::TIMEOUT) nobody answers.
     pub async fn open(url: &BrokerUrl, name: &str, buffers: Buffers) -> Result<Self, BrokerError> {
         handshake::open(url, name, buffers).await
     }
@@ -247,7 +247,7 @@ impl AmqpConnection {
     pub(super) fn lost(&self, reason: Problem) -> BrokerError {
         match reason {
             Problem::Broken(reason) => BrokerError::Lost { url: self.url.to_string(), reason },
-            Problem::Closed { code, text } => self.url.closed(code, text),
+            Problem::Closed { code, text } => BrokerError::of_closed(&self.url, code, text),
         }
     }
 }

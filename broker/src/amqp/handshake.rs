@@ -12,7 +12,8 @@ use super::Problem;
 use super::connection::AmqpConnection;
 use super::incoming::Received;
 use super::socket::Socket;
-use crate::connect::{BrokerError, BrokerUrl, TIMEOUT, no_answer};
+use crate::connection::no_answer;
+use crate::{BrokerError, BrokerUrl, TIMEOUT};
 
 use connection::AMQPMethod as Method;
 

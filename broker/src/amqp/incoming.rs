@@ -31,18 +31,27 @@ const FRAME_HEADER: usize = 7;
 /// Something whole.
 #[derive(Debug)]
 pub enum Received {
+    /// A method without a message.
     Method {
+        /// The channel, 0 for the connection as a whole.
         channel: u16,
+        /// What the broker asks for or answers.
         method: AMQPClass,
     },
+    /// A message of a queue.
     Delivery {
+        /// The channel whose consumer gets it.
         channel: u16,
+        /// What stands before it, with its tag.
         deliver: basic::Deliver,
+        /// The payload, in a buffer of the connection's [`Buffers`].
         body: Vec<u8>,
     },
     /// A message that no queue was there for.
     Returned {
+        /// The channel by which it was published.
         channel: u16,
+        /// The payload.
         body: Vec<u8>,
     },
 }

@@ -44,6 +44,7 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// For messages that are published on this channel, by this exchange and with this key.
     pub fn new(
         channel: u16,
         exchange: &str,

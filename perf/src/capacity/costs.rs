@@ -2,7 +2,7 @@
 //! says of each from which row of RESULTS.md, and which ones are assumed.
 
 use serde::Serialize;
-use tick_sdk::quantity::{parse_count, parse_duration_ns};
+use tick_sdk::quantity::{parse_duration_ns, parse_rate};
 
 /// A tick in a frame.
 pub(super) const TICK_BYTES: f64 = 40.0;
@@ -14,7 +14,7 @@ pub(super) const MESSAGE_BYTES: f64 = 200.0;
 #[command(next_help_heading = "Constants")]
 pub(crate) struct Costs {
     /// Ticks/s that one ingester decodes and cuts into shards
-    #[arg(long, value_name = "N", default_value = "44M", value_parser = count)]
+    #[arg(long, value_name = "N", default_value = "44M", value_parser = parse_rate)]
     pub(crate) ingester_ticks: f64,
     /// An ingester's time for one frame, whatever its size
     #[arg(long, value_name = "TIME", default_value = "5us", value_parser = parse_duration_ns)]
@@ -29,19 +29,19 @@ pub(crate) struct Costs {
     #[arg(long, value_name = "TIME", default_value = "9us", value_parser = parse_duration_ns)]
     pub(crate) message_out: u64,
     /// Bytes/s that a node takes if it does nothing else
-    #[arg(long, value_name = "BYTES", default_value = "2.2G", value_parser = count)]
+    #[arg(long, value_name = "BYTES", default_value = "2.2G", value_parser = parse_rate)]
     pub(crate) node_bytes_in: f64,
     /// Bytes/s that a node delivers if it does nothing else, each strategy's copy counted
-    #[arg(long, value_name = "BYTES", default_value = "2.75G", value_parser = count)]
+    #[arg(long, value_name = "BYTES", default_value = "2.75G", value_parser = parse_rate)]
     pub(crate) node_bytes_out: f64,
     /// Bytes/s of a node's network, each way
-    #[arg(long, value_name = "BYTES", default_value = "3.125G", value_parser = count)]
+    #[arg(long, value_name = "BYTES", default_value = "3.125G", value_parser = parse_rate)]
     pub(crate) node_network: f64,
     /// What the way of a tick takes beside all that, where nothing is busy
     #[arg(long, value_name = "TIME", default_value = "190us", value_parser = parse_duration_ns)]
     pub(crate) hop: u64,
     /// Ticks/s that an instance's thread checks and gives to its strategy
-    #[arg(long, value_name = "N", default_value = "31.5M", value_parser = count)]
+    #[arg(long, value_name = "N", default_value = "31.5M", value_parser = parse_rate)]
     pub(crate) host_ticks: f64,
     /// A host's time for one frame, whatever its size
     #[arg(long, value_name = "TIME", default_value = "5us", value_parser = parse_duration_ns)]
@@ -94,8 +94,4 @@ impl Costs {
 
 fn ns(seconds: f64) -> u64 {
     (seconds * 1e9).round() as u64
-}
-
-fn count(text: &str) -> Result<f64, String> {
-    parse_count(text).map(|count| count as f64)
 }

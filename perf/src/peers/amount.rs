@@ -1,24 +1,17 @@
-//! Counts and sizes as people write them.
+//! Sizes of bodies, and how many are on their way at once.
 
-/// A size: `1500`, `16K`, `1M`, in powers of 1024, as sizes of messages are.
-pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
-    let bytes = parse(text, 1024).filter(|bytes| (1..=64 << 20).contains(bytes));
-    bytes.ok_or_else(|| format!("'{text}' is no size from 1 byte to 64M: write 16K or 1M"))
-}
+use tick_sdk::quantity::parse_bytes;
 
-/// A count: `1500`, `500K`, `2M`, in powers of 1000.
-pub(super) fn parse_count(text: &str) -> Result<u64, String> {
-    let count = parse(text, 1000).filter(|count| *count > 0);
-    count.ok_or_else(|| format!("'{text}' is no count: write 1500, 500K or 2M"))
-}
+/// The largest body that is measured.
+const MAX_BODY_BYTES: u64 = 64 << 20;
 
-fn parse(text: &str, thousand: u64) -> Option<u64> {
-    let (number, unit) = match text.as_bytes().last()? {
-        b'K' | b'k' => (&text[..text.len() - 1], thousand),
-        b'M' | b'm' => (&text[..text.len() - 1], thousand * thousand),
-        _ => (text, 1),
-    };
-    number.bytes().all(|c| c.is_ascii_digit()).then(|| number.parse::<u64>().ok()?.checked_mul(unit))?
+/// The size of a body in bytes, up to 64M.
+pub(super) fn parse_body_bytes(text: &str) -> Result<u64, String> {
+    let bytes = parse_bytes(text).map_err(|error| error.to_string())?;
+    if bytes > MAX_BODY_BYTES {
+        return Err(format!("'{text}' is more than a body may have: write 64M or less"));
+    }
+    Ok(bytes)
 }
 
 /// The window for bodies of this size: 16 MiB on their way, from 16 messages to 1000.
@@ -31,20 +24,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn suffixes_multiply() {
-        assert_eq!(parse_bytes("160K"), Ok(163_840));
-        assert_eq!(parse_count("2M"), Ok(2_000_000));
-        assert_eq!(parse_count("7"), Ok(7));
-    }
-
-    #[test]
-    fn what_is_no_amount_is_refused() {
-        for text in ["", "K", "1.5K", "-1", "+1", "0", "1KM", "99999999999999999999", "18446744073709551615M"]
-        {
-            assert!(parse_bytes(text).is_err(), "{text}");
-            assert!(parse_count(text).is_err(), "{text}");
-        }
-        assert!(parse_bytes("65M").is_err());
+    fn a_body_has_a_limit() {
+        assert_eq!(parse_body_bytes("160K"), Ok(163_840));
+        assert_eq!(parse_body_bytes("64M"), Ok(64 << 20));
+        assert!(parse_body_bytes("65M").is_err() && parse_body_bytes("0").is_err());
     }
 
     #[test]

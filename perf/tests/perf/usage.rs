@@ -18,13 +18,13 @@ fn mistakes_are_named_before_anything_is_connected() {
     };
     for workload in ["broker", "ingest", "consume"] {
         let with = |more: &[&'static str]| [&[workload, "--broker", NOWHERE], more].concat();
-        fails(&with(&["--rate", "fast"]), &["'fast' is no rate", "100K", "1K..1M x2"]);
+        fails(&with(&["--rate", "fast"]), &["'fast' is not a valid rate", "100K", "1K..1M x2"]);
         fails(&with(&["--strategies", "apple,nobody"]), &["no strategy nobody", "`orchard strategies`"]);
         fails(&with(&["--broker", NOWHERE, "--shards", "1"]), &["2 brokers for --shards 1"]);
     }
     fails(&["consume", "--broker", NOWHERE, "--rate", "1K"], &["consume", "leave --rate out"]);
-    fails(&["budget", "--broker", NOWHERE, "--rate", "fast"], &["'fast' is no rate"]);
-    fails(&["embedded", "--rate", "fast"], &["'fast' is no rate"]);
+    fails(&["budget", "--broker", NOWHERE, "--rate", "fast"], &["'fast' is not a valid rate"]);
+    fails(&["embedded", "--rate", "fast"], &["'fast' is not a valid rate"]);
     fails(&["embedded", "--strategies", "nobody"], &["no strategy nobody"]);
 }
 

@@ -15,6 +15,7 @@ fn the_last_number_stands_for_all_further_nodes() {
     assert_eq!(rates("off", 1), [None]);
     assert_eq!(budget("off").weights(2), [1, 1]);
     assert_eq!(budget("30000,15000"), Budget::default());
+    assert_eq!(budget("30K,15K"), Budget::default());
     for text in ["off", "30000,15000", "1"] {
         assert_eq!(budget(text).to_string(), text);
     }

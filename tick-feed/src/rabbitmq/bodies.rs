@@ -7,18 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use broker::amqp::protocol::{AMQPClass, basic, channel, confirm};
+use broker::amqp::protocol::{AMQPClass, BasicProperties, basic, channel, confirm};
 use bytes::Bytes;
-use lapin::options::{
-    ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
-};
-use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, ExchangeKind};
 use tokio::time::{sleep_until, timeout};
 
+use super::event_loop::event_loop;
 use broker::amqp::Buffers;
 use broker::amqp::{AmqpConnection, Envelope, Parts, Received};
-use broker::{BrokerError, BrokerUrl};
+use broker::{BrokerError, BrokerUrl, Channel, Connection, ExchangeKind, ExchangeOptions, QueueOptions};
 use tick_sdk::{RunId, Tick};
 
 /// What to move.
@@ -71,20 +67,18 @@ pub fn move_bodies(
     stop: &AtomicBool,
     observer: &dyn BodyObserver,
 ) -> Result<Duration, BrokerError> {
-    let runtime = broker.event_loop()?;
+    let runtime = event_loop()?;
     let name = format!("orchard.bodies.{}.{}", std::process::id(), RunId::random());
-    let connection = runtime.block_on(broker.connect("perf, declarations"))?;
-    let declarations = runtime.block_on(broker.answer(connection.create_channel()))?;
-    runtime.block_on(declare(broker, &declarations, &name, load.queues))?;
+    let connection = runtime.block_on(Connection::open(broker, "perf, declarations"))?;
+    let declarations = runtime.block_on(connection.open_channel())?;
+    runtime.block_on(declare(&declarations, &name, load.queues))?;
     let published = AtomicU64::new(load.messages);
     let started = Instant::now();
     let moved = std::thread::scope(|scope| {
         let consumers: Vec<_> = (0..load.queues)
             .map(|queue| {
                 let (name, published) = (format!("{name}.{queue}"), &published);
-                scope.spawn(move || {
-                    broker.event_loop()?.block_on(consume(broker, &name, load, published, observer))
-                })
+                scope.spawn(move || event_loop()?.block_on(consume(broker, &name, load, published, observer)))
             })
             .collect();
         let sent = runtime.block_on(publish(broker, &name, load, stop, observer));
@@ -94,7 +88,7 @@ pub fn move_bodies(
         ended.fold(sent.map(drop), Result::and)
     });
     let took = started.elapsed();
-    runtime.block_on(remove(broker, &declarations, &name, load.queues))?;
+    runtime.block_on(remove(&declarations, &name, load.queues))?;
     moved.map(|()| took)
 }
 
@@ -103,7 +97,7 @@ pub fn move_bodies(
 /// # Errors
 /// The broker is not there, or refuses.
 pub fn product(broker: &BrokerUrl) -> Result<String, BrokerError> {
-    broker.event_loop()?.block_on(async {
+    event_loop()?.block_on(async {
         let connection = AmqpConnection::open(broker, "perf, version", Buffers::none()).await?;
         let product = connection.peer().to_owned();
         connection.close().await;
@@ -111,32 +105,21 @@ pub fn product(broker: &BrokerUrl) -> Result<String, BrokerError> {
     })
 }
 
-async fn declare(broker: &BrokerUrl, channel: &Channel, name: &str, queues: u16) -> Result<(), BrokerError> {
-    let options = ExchangeDeclareOptions { auto_delete: true, ..ExchangeDeclareOptions::default() };
-    let exchange =
-        channel.exchange_declare(name.into(), ExchangeKind::Fanout, options, FieldTable::default());
-    broker.answer(exchange).await?;
+async fn declare(channel: &Channel, name: &str, queues: u16) -> Result<(), BrokerError> {
+    channel.declare_exchange(name, ExchangeKind::Fanout, ExchangeOptions::auto_delete()).await?;
     for queue in 0..queues {
         let queue = format!("{name}.{queue}");
-        let declared = channel.queue_declare(
-            queue.as_str().into(),
-            QueueDeclareOptions::default(),
-            FieldTable::default(),
-        );
-        broker.answer(declared).await?;
-        let options = QueueBindOptions::default();
-        let bound = channel.queue_bind(queue.into(), name.into(), "".into(), options, FieldTable::default());
-        broker.answer(bound).await?;
+        channel.declare_queue(&queue, &QueueOptions::default()).await?;
+        channel.bind_queue(&queue, name, "").await?;
     }
     Ok(())
 }
 
-async fn remove(broker: &BrokerUrl, channel: &Channel, name: &str, queues: u16) -> Result<(), BrokerError> {
+async fn remove(channel: &Channel, name: &str, queues: u16) -> Result<(), BrokerError> {
     for queue in 0..queues {
-        let queue = format!("{name}.{queue}");
-        broker.answer(channel.queue_delete(queue.into(), QueueDeleteOptions::default())).await?;
+        channel.delete_queue(&format!("{name}.{queue}")).await?;
     }
-    broker.answer(channel.exchange_delete(name.into(), ExchangeDeleteOptions::default())).await
+    channel.delete_exchange(name).await
 }
 
 /// Gives how many were published.

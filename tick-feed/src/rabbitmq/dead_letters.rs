@@ -11,17 +11,12 @@
 //! | `x-orchard-exchange`, `x-orchard-routing-key` | how it had come there |
 //! | `x-orchard-at` | when it was buried, in ns since the UNIX epoch |
 
-use crate::rabbitmq::topology;
-use lapin::message::Delivery;
-use lapin::options::{
-    BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
-};
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 
-use broker::{BrokerError, BrokerUrl};
+use crate::rabbitmq::event_loop::event_loop;
+use crate::rabbitmq::topology;
+use broker::{BrokerError, BrokerUrl, Channel, Connection, Delivery, Message, Outcome, QueueOptions, Table};
 use tick_sdk::FeedName;
 
 /// So many dead letters are taken at once, at most.
@@ -35,9 +30,6 @@ const QUEUE: &str = "x-orchard-queue";
 const EXCHANGE: &str = "x-orchard-exchange";
 const ROUTING_KEY: &str = "x-orchard-routing-key";
 const AT: &str = "x-orchard-at";
-
-/// A message survives a restart of the broker.
-const PERSISTENT: u8 = 2;
 
 /// One message that is no frame of its feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,25 +97,20 @@ pub enum DeadLetterError {
 ///
 /// # Errors
 /// The broker did not confirm that it keeps the message, so the original must stay.
-pub(super) async fn bury(
-    url: &BrokerUrl,
-    channel: &Channel,
-    feed: &FeedName,
-    letter: &DeadLetter,
-) -> Result<(), BrokerError> {
-    declare(url, channel, feed).await?;
-    let text = |value: &str| AMQPValue::LongString(value.into());
-    let mut headers = FieldTable::default();
-    headers.insert(REASON.into(), text(&letter.reason));
-    headers.insert(QUEUE.into(), text(&letter.queue));
-    headers.insert(EXCHANGE.into(), text(&letter.exchange));
-    headers.insert(ROUTING_KEY.into(), text(&letter.routing_key));
-    headers.insert(AT.into(), AMQPValue::LongLongInt(i64::try_from(letter.at).unwrap_or(i64::MAX)));
-    let properties = BasicProperties::default().with_headers(headers);
-    match publish(url, channel, &topology::dead_queue(feed), &letter.body, properties).await? {
+pub(super) async fn bury(channel: &Channel, feed: &FeedName, letter: &DeadLetter) -> Result<(), BrokerError> {
+    declare(channel, feed).await?;
+    let headers = Table::default()
+        .with(REASON, letter.reason.as_str())
+        .with(QUEUE, letter.queue.as_str())
+        .with(EXCHANGE, letter.exchange.as_str())
+        .with(ROUTING_KEY, letter.routing_key.as_str())
+        .with(AT, i64::try_from(letter.at).unwrap_or(i64::MAX));
+    let message = Message { headers, ..Message::persistent(&letter.body) };
+    let outcome = channel.publish_confirmed("", &topology::dead_queue(feed), &message).await?;
+    match refusal(outcome) {
         None => Ok(()),
         Some(reason) => Err(BrokerError::Other {
-            url: url.to_string(),
+            url: channel.url().to_string(),
             reason: format!(
                 "queue {} {reason}, so a message that is no frame stays",
                 topology::dead_queue(feed)
@@ -136,33 +123,17 @@ pub(super) async fn bury(
 ///
 /// # Errors
 /// It exists with other arguments, or the connection is lost.
-pub(super) async fn declare(url: &BrokerUrl, channel: &Channel, feed: &FeedName) -> Result<(), BrokerError> {
-    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    let declaring = channel.queue_declare(topology::dead_queue(feed).into(), options, FieldTable::default());
-    url.answer(declaring).await.map(|_| ())
+pub(super) async fn declare(channel: &Channel, feed: &FeedName) -> Result<(), BrokerError> {
+    channel.declare_queue(&topology::dead_queue(feed), &QueueOptions::durable()).await.map(drop)
 }
 
-/// Publishes straight to a queue, and waits until the broker has it; or says why it has not.
-async fn publish(
-    url: &BrokerUrl,
-    channel: &Channel,
-    queue: &str,
-    body: &[u8],
-    properties: BasicProperties,
-) -> Result<Option<&'static str>, BrokerError> {
-    if !channel.status().confirm() {
-        url.answer(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+/// Why a queue has not taken a message, if it has not.
+fn refusal(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Confirmed => None,
+        Outcome::Returned => Some("is not there"),
+        Outcome::Refused => Some("is full"),
     }
-    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-    let properties = properties.with_delivery_mode(PERSISTENT);
-    let publishing =
-        async { channel.basic_publish("".into(), queue.into(), options, body, properties).await?.await };
-    Ok(match url.answer(publishing).await? {
-        Confirmation::Ack(None) => None,
-        Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => Some("is not there"),
-        Confirmation::Nack(None) => Some("is full"),
-        Confirmation::NotRequested => Some("does not confirm"),
-    })
 }
 
 /// A feed's dead letters, taken off their queues, so that nobody else has them. What is neither
@@ -196,7 +167,7 @@ impl DeadLetters {
     /// A broker cannot be reached, or none has the feed.
     pub fn take(urls: &[BrokerUrl], feed: &FeedName, limit: usize) -> Result<Self, DeadLetterError> {
         let no_feed = || DeadLetterError::NoFeed { feed: feed.clone(), queue: topology::dead_queue(feed) };
-        let runtime = urls.first().ok_or_else(no_feed)?.event_loop()?;
+        let runtime = event_loop()?;
         let mut taken = Self { runtime, brokers: Vec::new(), letters: Vec::new() };
         for url in urls {
             taken.take_from(url, feed, limit.min(MAX_TAKEN))?;
@@ -210,20 +181,18 @@ impl DeadLetters {
     fn take_from(&mut self, url: &BrokerUrl, feed: &FeedName, limit: usize) -> Result<(), BrokerError> {
         let Self { runtime, brokers, letters } = self;
         runtime.block_on(async {
-            let connection = url.connect("orchard deadletters").await?;
-            let channel = url.answer(connection.create_channel()).await?;
+            let connection = Connection::open(url, "orchard deadletters").await?;
+            let channel = connection.open_channel().await?;
             let mut bytes: usize = letters.iter().map(|taken| taken.letter.body.len()).sum();
             while letters.len() < limit && bytes < MAX_TAKEN_BYTES {
-                let getting =
-                    channel.basic_get(topology::dead_queue(feed).into(), BasicGetOptions::default());
-                let message = match url.answer(getting).await {
+                let message = match channel.get(&topology::dead_queue(feed)).await {
                     // A node on which the feed never was.
                     Err(BrokerError::NotFound { .. }) => return Ok(()),
                     message => message?,
                 };
                 let Some(message) = message else { break };
-                let tag = message.delivery_tag;
-                let letter = DeadLetter::of(message.delivery);
+                let tag = message.tag;
+                let letter = DeadLetter::of(message);
                 bytes += letter.body.len();
                 letters.push(Taken { broker: brokers.len(), tag, letter });
             }
@@ -270,14 +239,14 @@ impl DeadLetters {
         if letter.queue.is_empty() {
             return Err(DeadLetterError::NoQueue { number });
         }
-        let Broker { url, channel, .. } = &self.brokers[*broker];
+        let channel = &self.brokers[*broker].channel;
         self.runtime.block_on(async {
-            let properties = BasicProperties::default();
-            let publishing = publish(url, channel, &letter.queue, &letter.body, properties);
-            if let Some(reason) = publishing.await? {
+            let message = Message::persistent(&letter.body);
+            let outcome = channel.publish_confirmed("", &letter.queue, &message).await?;
+            if let Some(reason) = refusal(outcome) {
                 return Err(DeadLetterError::Refused { number, queue: letter.queue.clone(), reason });
             }
-            Ok(url.answer(channel.basic_ack(*tag, BasicAckOptions::default())).await?)
+            Ok(channel.ack(*tag).await?)
         })
     }
 
@@ -287,9 +256,8 @@ impl DeadLetters {
     /// There are not so many, or the connection is lost; it stays a dead letter.
     pub fn remove(&self, number: usize) -> Result<(), DeadLetterError> {
         let taken = self.taken(number)?;
-        let Broker { url, channel, .. } = &self.brokers[taken.broker];
-        let acknowledging = channel.basic_ack(taken.tag, BasicAckOptions::default());
-        Ok(self.runtime.block_on(url.answer(acknowledging))?)
+        let channel = &self.brokers[taken.broker].channel;
+        Ok(self.runtime.block_on(channel.ack(taken.tag))?)
     }
 
     /// Puts back what is left, and waits until every broker has done as it was told.
@@ -298,9 +266,9 @@ impl DeadLetters {
     /// A connection is lost: what was removed may still be there.
     pub fn close(self) -> Result<(), BrokerError> {
         self.runtime.block_on(async {
-            for Broker { url, connection, channel } in &self.brokers {
-                url.answer(channel.close(200, "".into())).await?;
-                url.answer(connection.close(200, "".into())).await?;
+            for Broker { connection, channel, .. } in &self.brokers {
+                channel.close().await?;
+                connection.close().await?;
             }
             Ok(())
         })
@@ -309,25 +277,16 @@ impl DeadLetters {
 
 impl DeadLetter {
     fn of(delivery: Delivery) -> Self {
-        let headers = delivery.properties.headers().as_ref();
-        let header = |name: &str| headers.and_then(|headers| headers.inner().get(name));
-        let text = |name| match header(name) {
-            Some(AMQPValue::LongString(text)) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
-            Some(AMQPValue::ShortString(text)) => text.to_string(),
-            _ => String::new(),
-        };
-        let at = header(AT).and_then(|at| match at {
-            AMQPValue::LongLongInt(at) => u64::try_from(*at).ok(),
-            AMQPValue::Timestamp(at) => Some(*at),
-            _ => None,
-        });
+        let Delivery { headers, body, .. } = delivery;
+        let text = |name| headers.text(name).unwrap_or_default();
+        let at = headers.integer(AT).and_then(|at| u64::try_from(at).ok()).unwrap_or(0);
         Self {
             reason: text(REASON),
             queue: text(QUEUE),
             exchange: text(EXCHANGE),
             routing_key: text(ROUTING_KEY),
-            at: at.unwrap_or(0),
-            body: delivery.data,
+            at,
+            body,
         }
     }
 }

@@ -1,22 +1,19 @@
 //! How a feed stands, seen from outside: nothing is changed, and nobody has to answer.
 
-use crate::rabbitmq::topology;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::stream::select_all;
-use lapin::options::{
-    BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions, QueueBindOptions,
-    QueueDeclareOptions,
-};
-use lapin::types::FieldTable;
-use lapin::{Channel, Connection, Consumer};
+use futures_util::stream::{select_all, unfold};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::control::{Control, FeedState, ShardCursor};
-use broker::{BrokerError, BrokerUrl};
+use super::event_loop::event_loop;
+use super::topology;
+use broker::{
+    Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, QueueOptions, QueueStatus,
+};
 use tick_sdk::FeedName;
 use tick_sdk::RunId;
 
@@ -117,7 +114,7 @@ impl Listening {
     /// A broker cannot be reached, or none has the feed.
     pub fn listen(urls: &[BrokerUrl], feed: &FeedName) -> Result<Self, ObserveError> {
         let no_feed = || ObserveError::NoFeed { feed: feed.clone(), queue: topology::run_queue(feed) };
-        let runtime = urls.first().ok_or_else(no_feed)?.event_loop()?;
+        let runtime = event_loop()?;
         let (brokers, states, hosts) = runtime.block_on(async {
             let mut brokers = Vec::new();
             for url in urls {
@@ -128,7 +125,7 @@ impl Listening {
             if brokers.iter().all(|broker| broker.listening.is_none()) {
                 return Err(no_feed());
             }
-            let (mut states, hosts) = hear(&brokers, feed).await;
+            let (mut states, hosts) = hear(&mut brokers, feed).await;
             for broker in distinct(&brokers) {
                 states.extend(broker.kept_state(feed, states.is_empty()).await?);
             }
@@ -156,10 +153,10 @@ impl Listening {
             let mut dead_letters = 0;
             for broker in distinct(&self.brokers) {
                 let dead = broker.queue(&topology::dead_queue(&self.feed)).await?;
-                dead_letters += dead.map_or(0, |(waiting, _)| u64::from(waiting));
+                dead_letters += dead.map_or(0, |queue| u64::from(queue.messages));
             }
             for broker in &self.brokers {
-                broker.url.answer(broker.connection.close(200, "".into())).await?;
+                broker.connection.close().await?;
             }
             Ok::<_, BrokerError>((queues, has_ingester, dead_letters))
         })?;
@@ -173,16 +170,22 @@ fn distinct(brokers: &[Broker]) -> impl Iterator<Item = &Broker> {
 }
 
 /// What comes on the control exchange: for [`LISTEN`], then up to the next state.
-async fn hear(brokers: &[Broker], feed: &FeedName) -> (Vec<FeedState>, Vec<(RunId, HostHeard)>) {
+async fn hear(brokers: &mut [Broker], feed: &FeedName) -> (Vec<FeedState>, Vec<(RunId, HostHeard)>) {
     let (mut states, mut hosts) = (Vec::new(), Vec::new());
-    let listening = distinct(brokers).filter_map(|broker| broker.listening.clone());
-    let mut heard = select_all(listening.map(|(_, consumer)| consumer));
+    let listening = brokers.iter_mut().filter(|broker| !broker.known);
+    let consumers = listening.filter_map(|broker| broker.listening.as_mut().map(|(_, consumer)| consumer));
+    let mut heard = select_all(consumers.map(|consumer| {
+        Box::pin(unfold(consumer, |consumer| async {
+            let delivery = consumer.next(2 * LISTEN).await.ok()??;
+            Some((delivery, consumer))
+        }))
+    }));
     let enough = Instant::now() + LISTEN;
     loop {
         // Where no ingester has said anything by then, none will.
         let until = if states.is_empty() { enough } else { enough + LISTEN };
-        let Ok(Some(Ok(delivery))) = timeout_at(until, heard.next()).await else { break };
-        match Control::decode(&delivery.data) {
+        let Ok(Some(delivery)) = timeout_at(until, heard.next()).await else { break };
+        match Control::decode(&delivery.body) {
             Ok(Control::State(state)) if state.feed == *feed => {
                 states.push(*state);
                 if Instant::now() >= enough {
@@ -217,8 +220,8 @@ async fn queues(brokers: &[Broker], state: &FeedState) -> Result<Vec<QueueSeen>,
             queues.push(QueueSeen {
                 strategy: strategy.name.clone(),
                 shard,
-                waiting: seen.map(|(waiting, _)| waiting),
-                consumers: seen.map_or(0, |(_, consumers)| consumers),
+                waiting: seen.as_ref().map(|queue| queue.messages),
+                consumers: seen.map_or(0, |queue| queue.consumers),
             });
         }
     }
@@ -226,7 +229,6 @@ async fn queues(brokers: &[Broker], state: &FeedState) -> Result<Vec<QueueSeen>,
 }
 
 struct Broker {
-    url: BrokerUrl,
     connection: Connection,
     /// Of control messages; `None` where the feed never was.
     listening: Option<(Channel, Consumer)>,
@@ -236,12 +238,12 @@ struct Broker {
 
 impl Broker {
     async fn open(url: &BrokerUrl, feed: &FeedName) -> Result<Self, BrokerError> {
-        let connection = url.connect("orchard status").await?;
-        let listening = match listen(url, &connection, feed).await {
+        let connection = Connection::open(url, "orchard status").await?;
+        let listening = match listen(&connection, feed).await {
             Err(BrokerError::NotFound { .. }) => None,
             listening => Some(listening?),
         };
-        Ok(Self { url: url.clone(), connection, listening, known: false })
+        Ok(Self { connection, listening, known: false })
     }
 
     /// The state that the broker keeps. Somebody may have it in hand; `patient` waits for it.
@@ -249,18 +251,16 @@ impl Broker {
         let until = Instant::now() + STATE_WITHIN;
         loop {
             // What is taken goes back with the channel, should this end here.
-            let channel = self.url.answer(self.connection.create_channel()).await?;
-            let getting = channel.basic_get(topology::run_queue(feed).into(), BasicGetOptions::default());
-            let message = match self.url.answer(getting).await {
+            let channel = self.connection.open_channel().await?;
+            let message = match channel.get(&topology::run_queue(feed)).await {
                 Err(BrokerError::NotFound { .. }) => return Ok(None),
                 message => message?,
             };
             if let Some(message) = &message {
-                let requeue = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
-                self.url.answer(channel.basic_nack(message.delivery_tag, requeue)).await?;
+                channel.requeue(message.tag).await?;
             }
-            self.url.answer(channel.close(200, "".into())).await?;
-            match message.map(|message| Control::decode(&message.data)) {
+            channel.close().await?;
+            match message.map(|message| Control::decode(&message.body)) {
                 Some(Ok(Control::State(state))) => return Ok(Some(*state)),
                 None if patient && Instant::now() < until => sleep(Duration::from_millis(50)).await,
                 _ => return Ok(None),
@@ -269,48 +269,37 @@ impl Broker {
     }
 
     async fn has_ingester(&self, feed: &FeedName) -> Result<bool, BrokerError> {
-        match self.passive(&topology::ingester_queue(feed)).await {
+        match self.inspect(&topology::ingester_queue(feed)).await {
             Err(BrokerError::Locked { .. }) => Ok(true),
             Err(error) if !matches!(error, BrokerError::NotFound { .. }) => Err(error),
             _ => Ok(false),
         }
     }
 
-    /// How many messages wait in a queue, and how many consume it; `None` if it is not there.
-    async fn queue(&self, name: &str) -> Result<Option<(u32, u32)>, BrokerError> {
-        match self.passive(name).await {
+    /// How a queue is; `None` if it is not there.
+    async fn queue(&self, name: &str) -> Result<Option<QueueStatus>, BrokerError> {
+        match self.inspect(name).await {
             Err(BrokerError::NotFound { .. }) => Ok(None),
             seen => seen.map(Some),
         }
     }
 
-    async fn passive(&self, name: &str) -> Result<(u32, u32), BrokerError> {
+    async fn inspect(&self, name: &str) -> Result<QueueStatus, BrokerError> {
         // A channel that asks for what is not there is closed by the broker.
-        let channel = self.url.answer(self.connection.create_channel()).await?;
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let declaring = channel.queue_declare(name.into(), passive, FieldTable::default());
-        let queue = self.url.answer(declaring).await?;
-        self.url.answer(channel.close(200, "".into())).await?;
-        Ok((queue.message_count(), queue.consumer_count()))
+        let channel = self.connection.open_channel().await?;
+        let queue = channel.inspect_queue(name).await?;
+        channel.close().await?;
+        Ok(queue)
     }
 }
 
-async fn listen(
-    url: &BrokerUrl,
-    connection: &Connection,
-    feed: &FeedName,
-) -> Result<(Channel, Consumer), BrokerError> {
-    let channel = url.answer(connection.create_channel()).await?;
-    let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-    let queue = url.answer(channel.queue_declare("".into(), exclusive, FieldTable::default())).await?;
-    let name = queue.name().clone();
-    let (exchange, bind) = (topology::control_exchange(feed), QueueBindOptions::default());
-    url.answer(channel.queue_bind(name.clone(), exchange.into(), "".into(), bind, FieldTable::default()))
-        .await?;
+async fn listen(connection: &Connection, feed: &FeedName) -> Result<(Channel, Consumer), BrokerError> {
+    let channel = connection.open_channel().await?;
+    let queue = channel.declare_queue("", &QueueOptions::exclusive()).await?.name;
+    channel.bind_queue(&queue, &topology::control_exchange(feed), "").await?;
     // They are not acknowledged, so no more will come than are allowed.
-    url.answer(channel.basic_qos(MAX_HEARD, BasicQosOptions::default())).await?;
-    let consume = BasicConsumeOptions::default();
-    let consumer = url.answer(channel.basic_consume(name, "".into(), consume, FieldTable::default())).await?;
+    channel.set_prefetch(MAX_HEARD).await?;
+    let consumer = channel.consume(&queue, Acknowledgement::Explicit).await?;
     Ok((channel, consumer))
 }
 
@@ -319,7 +308,7 @@ async fn listen(
 async fn is_known(broker: &Broker, others: &[Broker]) -> Result<bool, BrokerError> {
     for other in others.iter().filter(|other| !other.known) {
         let Some((_, consumer)) = &other.listening else { continue };
-        if let Err(BrokerError::Locked { .. }) = broker.passive(consumer.queue().as_str()).await {
+        if let Err(BrokerError::Locked { .. }) = broker.inspect(consumer.queue()).await {
             return Ok(true);
         }
     }

@@ -1,19 +1,16 @@
 //! Taking a feed's frames, or all of it, off a broker.
 
+use crate::rabbitmq::event_loop::event_loop;
 use crate::rabbitmq::topology;
-use lapin::Channel;
-use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions, QueuePurgeOptions};
-
-use broker::{BrokerError, BrokerUrl};
+use broker::{BrokerError, BrokerUrl, Channel, Connection};
 use tick_sdk::FeedName;
 
 /// A connection that empties a feed's queues, and in the end removes them.
 pub struct FeedRemover {
-    broker: BrokerUrl,
     runtime: tokio::runtime::Runtime,
     channel: Channel,
     /// As long as it is there, the channel is.
-    _connection: lapin::Connection,
+    _connection: Connection,
     feed: FeedName,
     queues: Vec<String>,
 }
@@ -29,19 +26,18 @@ impl FeedRemover {
         strategies: &[String],
         shards: u16,
     ) -> Result<Self, BrokerError> {
-        let runtime = broker.event_loop()?;
+        let runtime = event_loop()?;
         let (connection, channel) = runtime.block_on(async {
-            let connection = broker.connect(&format!("orchard, removing {feed}")).await?;
-            let channel = broker.answer(connection.create_channel()).await?;
-            Ok((connection, channel))
+            let connection = Connection::open(broker, &format!("orchard, removing {feed}")).await?;
+            let channel = connection.open_channel().await?;
+            Ok::<_, BrokerError>((connection, channel))
         })?;
         let of = |strategy: &String| {
             let strategy = strategy.clone();
             (0..shards).map(move |shard| topology::frames_queue(feed, &strategy, shard))
         };
         let queues = strategies.iter().flat_map(of).collect();
-        let broker = broker.clone();
-        Ok(Self { broker, runtime, channel, _connection: connection, feed: feed.clone(), queues })
+        Ok(Self { runtime, channel, _connection: connection, feed: feed.clone(), queues })
     }
 
     /// Drops the frames that wait in the strategies' queues; gives how many.
@@ -52,8 +48,7 @@ impl FeedRemover {
         self.runtime.block_on(async {
             let mut purged = 0;
             for queue in &self.queues {
-                let purge = self.channel.queue_purge(queue.as_str().into(), QueuePurgeOptions::default());
-                purged += u64::from(self.broker.answer(purge).await?);
+                purged += u64::from(self.channel.purge_queue(queue).await?);
             }
             Ok(purged)
         })
@@ -64,15 +59,14 @@ impl FeedRemover {
     /// # Errors
     /// The broker refuses, or is lost.
     pub fn remove(self) -> Result<(), BrokerError> {
-        let Self { broker, runtime, channel, feed, mut queues, .. } = self;
+        let Self { runtime, channel, feed, mut queues, .. } = self;
         queues.extend([topology::run_queue(&feed), topology::dead_queue(&feed)]);
         runtime.block_on(async {
             for queue in queues {
-                broker.answer(channel.queue_delete(queue.into(), QueueDeleteOptions::default())).await?;
+                channel.delete_queue(&queue).await?;
             }
             for exchange in [topology::frames_exchange(&feed), topology::control_exchange(&feed)] {
-                let options = ExchangeDeleteOptions::default();
-                broker.answer(channel.exchange_delete(exchange.into(), options)).await?;
+                channel.delete_exchange(&exchange).await?;
             }
             Ok(())
         })

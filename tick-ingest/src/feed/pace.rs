@@ -37,7 +37,7 @@ impl FromStr for Speed {
         let factor = text.strip_suffix('x').and_then(|number| number.parse::<f64>().ok());
         match factor {
             Some(factor) if factor.is_finite() && factor > 0.0 => Ok(Self::Times(factor)),
-            _ => Err(format!("'{text}' is no speed: write max, 1x, 10x or 0.5x")),
+            _ => Err(format!("'{text}' is not a valid speed: write max, 1x, 10x or 0.5x")),
         }
     }
 }

@@ -40,7 +40,7 @@ pub enum ParamError {
         known: String,
     },
     /// The text is no value of the parameter's type.
-    #[error("{name} = '{text}' is no {kind}")]
+    #[error("{name} = '{text}' is not a valid {kind}")]
     Invalid {
         /// The parameter.
         name: &'static str,
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(Two::INFO[0].help.trim(), "A count. In two lines.");
         two.set("count", "7").unwrap();
         assert_eq!(two.values(), [("count", "7".to_owned()), ("name", "x".to_owned())]);
-        assert_eq!(two.set("count", "-7").unwrap_err().to_string(), "count = '-7' is no u32");
+        assert_eq!(two.set("count", "-7").unwrap_err().to_string(), "count = '-7' is not a valid u32");
         assert_eq!(
             two.set("cuont", "7").unwrap_err().to_string(),
             "there is no parameter 'cuont'; there are: count, name"

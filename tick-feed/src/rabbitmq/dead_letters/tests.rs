@@ -17,15 +17,14 @@ struct Feed {
 impl Feed {
     fn new() -> Self {
         let url = broker();
-        let runtime = url.event_loop().unwrap();
-        let connection = runtime.block_on(url.connect("test")).unwrap();
+        let runtime = event_loop().unwrap();
+        let connection = runtime.block_on(Connection::open(&url, "test")).unwrap();
         let name = format!("test-{}", RunId::random()).parse().unwrap();
         let feed = Self { url, runtime, connection, name };
         feed.runtime.block_on(async {
-            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
             let queue = topology::frames_queue(&feed.name, "apple", 0);
-            let channel = feed.connection.create_channel().await.unwrap();
-            channel.queue_declare(queue.as_str().into(), options, FieldTable::default()).await.unwrap();
+            let channel = feed.connection.open_channel().await.unwrap();
+            channel.declare_queue(&queue, &QueueOptions::durable()).await.unwrap();
         });
         feed
     }
@@ -43,9 +42,9 @@ impl Feed {
 
     fn bury(&self, letters: &[DeadLetter]) {
         self.runtime.block_on(async {
-            let channel = self.connection.create_channel().await.unwrap();
+            let channel = self.connection.open_channel().await.unwrap();
             for letter in letters {
-                bury(&self.url, &channel, &self.name, letter).await.unwrap();
+                bury(&channel, &self.name, letter).await.unwrap();
             }
         });
     }
@@ -56,11 +55,11 @@ impl Feed {
 
     fn bodies(&self, queue: &str) -> Vec<Vec<u8>> {
         self.runtime.block_on(async {
-            let channel = self.connection.create_channel().await.unwrap();
+            let channel = self.connection.open_channel().await.unwrap();
             let mut bodies = Vec::new();
-            let options = BasicGetOptions { no_ack: true };
-            while let Some(message) = channel.basic_get(queue.into(), options).await.unwrap() {
-                bodies.push(message.delivery.data);
+            while let Some(message) = channel.get(queue).await.unwrap() {
+                channel.ack(message.tag).await.unwrap();
+                bodies.push(message.body);
             }
             bodies
         })
@@ -70,9 +69,9 @@ impl Feed {
 impl Drop for Feed {
     fn drop(&mut self) {
         self.runtime.block_on(async {
-            let channel = self.connection.create_channel().await.unwrap();
+            let channel = self.connection.open_channel().await.unwrap();
             for queue in [topology::frames_queue(&self.name, "apple", 0), topology::dead_queue(&self.name)] {
-                channel.queue_delete(queue.into(), Default::default()).await.unwrap();
+                channel.delete_queue(&queue).await.unwrap();
             }
         });
     }

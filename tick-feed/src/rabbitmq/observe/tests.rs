@@ -1,11 +1,8 @@
-use crate::rabbitmq::topology;
-use lapin::options::{BasicPublishOptions, ExchangeDeclareOptions};
-use lapin::types::AMQPValue;
-use lapin::{BasicProperties, ExchangeKind};
-
 use super::*;
 use crate::rabbitmq::Durability;
 use crate::rabbitmq::control::{ShardState, StrategyState};
+use crate::rabbitmq::topology;
+use broker::{ExchangeKind, ExchangeOptions, Message, Table};
 
 fn observe(url: &BrokerUrl, feed: &FeedName) -> Result<Observation, ObserveError> {
     Listening::listen(std::slice::from_ref(url), feed)?.finish()
@@ -24,38 +21,36 @@ impl Feed {
     fn new() -> Self {
         let url: BrokerUrl =
             std::env::var("ORCHARD_TEST_AMQP").expect("ORCHARD_TEST_AMQP is a broker's URL").parse().unwrap();
-        let runtime = url.event_loop().unwrap();
+        let runtime = event_loop().unwrap();
         let name: FeedName = format!("test-{}", RunId::random()).parse().unwrap();
         let (connection, channel) = runtime.block_on(async {
-            let connection = url.connect("test").await.unwrap();
-            let channel = connection.create_channel().await.unwrap();
-            let exchange = ExchangeDeclareOptions { durable: true, ..Default::default() };
-            let control = topology::control_exchange(&name).into();
-            channel
-                .exchange_declare(control, ExchangeKind::Fanout, exchange, Default::default())
-                .await
-                .unwrap();
+            let connection = Connection::open(&url, "test").await.unwrap();
+            let channel = connection.open_channel().await.unwrap();
+            let control = topology::control_exchange(&name);
+            let durable = ExchangeOptions::durable();
+            channel.declare_exchange(&control, ExchangeKind::Fanout, durable).await.unwrap();
             (connection, channel)
         });
         let feed = Self { url, runtime, connection, channel, name };
-        let mut last_only = FieldTable::default();
-        last_only.insert("x-max-length".into(), AMQPValue::LongInt(1));
+        let last_only = Table::default().with("x-max-length", 1);
         feed.declare(&topology::run_queue(&feed.name), false, last_only);
-        feed.declare(&topology::dead_queue(&feed.name), false, FieldTable::default());
+        feed.declare(&topology::dead_queue(&feed.name), false, Table::default());
         feed
     }
 
-    fn declare(&self, queue: &str, exclusive: bool, arguments: FieldTable) {
-        let options = QueueDeclareOptions { durable: !exclusive, exclusive, ..Default::default() };
-        let declaring = self.channel.queue_declare(queue.into(), options, arguments);
-        self.runtime.block_on(declaring).unwrap();
+    fn declare(&self, queue: &str, exclusive: bool, arguments: Table) {
+        let options = QueueOptions {
+            is_durable: !exclusive,
+            is_exclusive: exclusive,
+            is_auto_delete: false,
+            arguments,
+        };
+        self.runtime.block_on(self.channel.declare_queue(queue, &options)).unwrap();
     }
 
     fn publish(&self, exchange: &str, queue: &str, body: &[u8]) {
-        let options = BasicPublishOptions::default();
-        let properties = BasicProperties::default();
-        let publishing = self.channel.basic_publish(exchange.into(), queue.into(), options, body, properties);
-        self.runtime.block_on(publishing).unwrap();
+        let message = Message::transient(body);
+        self.runtime.block_on(self.channel.publish(exchange, queue, &message)).unwrap();
     }
 
     fn observe(&self) -> Result<Observation, ObserveError> {
@@ -96,11 +91,11 @@ impl Drop for Feed {
                 topology::frames_queue(&self.name, "apple", 1),
             ];
             for queue in queues {
-                self.channel.queue_delete(queue.into(), Default::default()).await.unwrap();
+                self.channel.delete_queue(&queue).await.unwrap();
             }
             let control = topology::control_exchange(&self.name);
-            self.channel.exchange_delete(control.into(), Default::default()).await.unwrap();
-            self.connection.close(200, "".into()).await.unwrap();
+            self.channel.delete_exchange(&control).await.unwrap();
+            self.connection.close().await.unwrap();
         });
     }
 }
@@ -115,7 +110,7 @@ fn a_feed_is_seen_and_left_as_it_was() {
         &topology::run_queue(&feed.name),
         &Control::State(Box::new(feed.state(run, 5))).encode(),
     );
-    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, FieldTable::default());
+    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, Table::default());
     feed.publish("", &topology::frames_queue(&feed.name, "apple", 1), b"a frame");
     feed.publish("", &topology::dead_queue(&feed.name), b"no frame");
     for _ in 0..2 {
@@ -125,7 +120,7 @@ fn a_feed_is_seen_and_left_as_it_was() {
         assert_eq!(waiting, [(0, None), (1, Some(1))]);
         assert_eq!((seen.dead_letters, seen.has_ingester), (1, false));
     }
-    feed.declare(&topology::ingester_queue(&feed.name), true, FieldTable::default());
+    feed.declare(&topology::ingester_queue(&feed.name), true, Table::default());
     assert!(feed.observe().unwrap().has_ingester);
 }
 
@@ -133,7 +128,7 @@ fn a_feed_is_seen_and_left_as_it_was() {
 #[ignore = "needs servers: run scripts/test"]
 fn two_ways_to_one_cluster_count_its_dead_letters_once() {
     let feed = Feed::new();
-    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, FieldTable::default());
+    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, Table::default());
     let state = Control::State(Box::new(feed.state(RunId::random(), 5)));
     feed.publish("", &topology::run_queue(&feed.name), &state.encode());
     feed.publish("", &topology::dead_queue(&feed.name), b"no frame");
@@ -146,7 +141,7 @@ fn two_ways_to_one_cluster_count_its_dead_letters_once() {
 #[ignore = "needs servers: run scripts/test"]
 fn what_is_said_meanwhile_is_heard_and_only_of_the_newest_run() {
     let feed = Feed::new();
-    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, FieldTable::default());
+    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, Table::default());
     let (old, new) = (RunId::random(), RunId::random());
     feed.publish(
         "",
@@ -179,7 +174,7 @@ fn what_is_said_meanwhile_is_heard_and_only_of_the_newest_run() {
 #[ignore = "needs servers: run scripts/test"]
 fn a_feed_that_is_not_there_or_says_nothing_is_an_error() {
     let feed = Feed::new();
-    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, FieldTable::default());
+    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, Table::default());
     assert!(matches!(feed.observe(), Err(ObserveError::NoState { .. })));
     let unknown: FeedName = format!("test-{}", RunId::random()).parse().unwrap();
     let error = observe(&feed.url, &unknown).unwrap_err().to_string();

@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::BasicProperties;
-
 use super::shared::Stream;
 use super::window::Ticket;
 use broker::amqp::Envelope;
+use broker::amqp::protocol::BasicProperties;
 
 /// One shard's channel and what is on its way there. A channel a shard, so that a shard's answers are
 /// counted by themselves.

@@ -4,14 +4,6 @@ use crate::rabbitmq::topology;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use lapin::message::Delivery;
-use lapin::options::{
-    BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, QueueBindOptions,
-    QueueDeclareOptions,
-};
-use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, Connection};
 use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -21,7 +13,9 @@ use super::strategies::{Heard, Joined};
 use super::{FIRST_CONNECTION, PublishError, declare};
 use crate::rabbitmq::control::{Control, FeedState, JoinFrom};
 use broker::backoff::Backoff;
-use broker::{BrokerError, BrokerUrl};
+use broker::{
+    Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, Delivery, Message, QueueOptions,
+};
 use tick_sdk::StrategyName;
 
 /// How often the state is told without a change.
@@ -80,7 +74,7 @@ struct Session<'a> {
     url: &'a BrokerUrl,
     connection: Connection,
     channel: Channel,
-    heard: lapin::Consumer,
+    heard: Consumer,
     changes: watch::Receiver<u64>,
     queues: QueueWatch,
     announcements: broadcast::Receiver<Control>,
@@ -89,25 +83,16 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     async fn open(shared: &'a Shared, index: usize, url: &'a BrokerUrl) -> Result<Self, PublishError> {
         let feed = &shared.plan.feed;
-        let connection = url.connect(&format!("orchard ingest {feed}, control")).await?;
-        let channel = if index == 0 {
-            own(shared, url, &connection).await?
-        } else {
-            url.answer(connection.create_channel()).await?
-        };
-        declare::feed(url, &channel, feed).await?;
+        let connection = Connection::open(url, &format!("orchard ingest {feed}, control")).await?;
+        let channel =
+            if index == 0 { own(shared, url, &connection).await? } else { connection.open_channel().await? };
+        declare::feed(&channel, feed).await?;
         if index == 0 && !*shared.owned.borrow() {
-            refuse_another_run(shared, url, &channel).await?;
+            refuse_another_run(shared, &channel).await?;
         }
-        let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-        let queue = url.answer(channel.queue_declare("".into(), exclusive, FieldTable::default())).await?;
-        let name = queue.name().clone();
-        let (exchange, options) = (topology::control_exchange(feed).into(), QueueBindOptions::default());
-        let bind = channel.queue_bind(name.clone(), exchange, "".into(), options, FieldTable::default());
-        url.answer(bind).await?;
-        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
-        let consume = channel.basic_consume(name, "".into(), options, FieldTable::default());
-        let heard = url.answer(consume).await?;
+        let queue = channel.declare_queue("", &QueueOptions::exclusive()).await?.name;
+        channel.bind_queue(&queue, &topology::control_exchange(feed), "").await?;
+        let heard = channel.consume(&queue, Acknowledgement::Automatic).await?;
         if index == 0 {
             shared.owned.send_replace(true);
         }
@@ -123,15 +108,13 @@ impl<'a> Session<'a> {
         let mut stopping = self.shared.stopping.subscribe();
         loop {
             tokio::select! {
-                delivery = self.heard.next() => match delivery {
-                    Some(Ok(delivery)) => self.hear(&delivery),
-                    Some(Err(error)) => return Err(self.url.failed(&error)),
-                    None => return Err(self.lost("the broker ended the consumer")),
+                delivery = self.heard.next(TELL_EVERY) => if let Some(delivery) = delivery? {
+                    self.hear(&delivery);
                 },
                 _ = every.tick() => {
                     self.tell().await?;
-                    if !self.connection.status().blocked() {
-                        self.queues.look(self.shared, self.index, self.url, &self.connection).await?;
+                    if !self.connection.is_blocked() {
+                        self.queues.look(self.shared, self.index, &self.connection).await?;
                     }
                 }
                 _ = self.changes.changed() => {
@@ -146,8 +129,7 @@ impl<'a> Session<'a> {
             }
         }
         self.tell().await?;
-        let closing = self.connection.close(200, "the ingester ends".into());
-        let _ = tokio::time::timeout(CLOSING, closing).await;
+        let _ = tokio::time::timeout(CLOSING, self.connection.close()).await;
         Ok(())
     }
 
@@ -157,7 +139,7 @@ impl<'a> Session<'a> {
 
     /// What a host says; what is of another run, or of another version, is not for us.
     fn hear(&self, delivery: &Delivery) {
-        let Ok(control) = Control::decode(&delivery.data) else { return };
+        let Ok(control) = Control::decode(&delivery.body) else { return };
         let shared = self.shared;
         let ours = shared.plan.run;
         match control {
@@ -207,29 +189,26 @@ impl<'a> Session<'a> {
 
     /// Tells the state to all who listen, and keeps it for those who come.
     async fn tell(&mut self) -> Result<(), BrokerError> {
-        if !self.connection.status().connected() || !self.channel.status().connected() {
+        if !self.connection.is_connected() || !self.channel.is_open() {
             return Err(self.lost("the broker closed it"));
         }
-        if self.connection.status().blocked() {
+        if self.connection.is_blocked() {
             return Ok(());
         }
         let state = Control::State(Box::new(self.shared.feed_state())).encode();
         let feed = &self.shared.plan.feed;
-        let kept = BasicProperties::default().with_delivery_mode(2);
-        let options = BasicPublishOptions::default();
         let (exchange, queue) = (topology::control_exchange(feed), topology::run_queue(feed));
         let news = std::iter::from_fn(|| self.announcements.try_recv().ok()).map(|news| news.encode());
         let news: Vec<_> = news.chain([state.clone()]).collect();
         let told = async {
             for body in &news {
-                let (exchange, all) = (exchange.clone(), BasicProperties::default());
-                self.channel.basic_publish(exchange.into(), "".into(), options, body, all).await?;
+                self.channel.publish(&exchange, "", &Message::transient(body)).await?;
             }
-            self.channel.basic_publish("".into(), queue.into(), options, &state, kept).await
+            self.channel.publish("", &queue, &Message::persistent(&state)).await
         };
         // A broker that blocks takes it when it is through; a dead one shows by its heartbeat.
         if let Ok(told) = tokio::time::timeout(TELL_EVERY, told).await {
-            told.map_err(|error| self.url.failed(&error))?;
+            told?;
         }
         let node = &self.shared.nodes[self.index];
         lock(&node.bucket).take(self.shared.now(), 2);
@@ -245,10 +224,9 @@ async fn own(shared: &Shared, url: &BrokerUrl, connection: &Connection) -> Resul
     let patience = if *shared.owned.borrow() { OWN_PREDECESSOR } else { PREDECESSOR };
     let until = shared.now() + patience;
     loop {
-        let channel = url.answer(connection.create_channel()).await?;
-        let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+        let channel = connection.open_channel().await?;
         let name = topology::ingester_queue(feed);
-        match url.answer(channel.queue_declare(name.into(), exclusive, FieldTable::default())).await {
+        match channel.declare_queue(&name, &QueueOptions::exclusive()).await {
             Ok(_) => return Ok(channel),
             Err(BrokerError::Locked { .. }) if shared.now() < until => {
                 sleep(backoff.next_wait()).await;
@@ -265,14 +243,11 @@ async fn own(shared: &Shared, url: &BrokerUrl, connection: &Connection) -> Resul
 }
 
 /// Looks at the last state that the broker keeps: a run that has not ended is not pushed aside.
-async fn refuse_another_run(shared: &Shared, url: &BrokerUrl, channel: &Channel) -> Result<(), PublishError> {
+async fn refuse_another_run(shared: &Shared, channel: &Channel) -> Result<(), PublishError> {
     let queue = topology::run_queue(&shared.plan.feed);
-    let last = url.answer(channel.basic_get(queue.into(), BasicGetOptions::default())).await?;
-    let Some(last) = last else { return Ok(()) };
-    let back = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
-    let tag = last.delivery.delivery_tag;
-    url.answer(channel.basic_nack(tag, back)).await?;
-    match Control::decode(&last.delivery.data) {
+    let Some(last) = channel.get(&queue).await? else { return Ok(()) };
+    channel.requeue(last.tag).await?;
+    match Control::decode(&last.body) {
         Ok(Control::State(state)) if stands_in_the_way(&state, shared) => {
             Err(PublishError::AnotherRun { feed: shared.plan.feed.clone(), run: state.run })
         }

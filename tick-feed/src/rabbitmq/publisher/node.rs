@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use lapin::{Channel, Connection};
 use rkyv::util::AlignedVec;
 use tokio::time::{Instant, sleep};
 
@@ -19,7 +18,7 @@ use super::{FIRST_CONNECTION, PublishError, declare};
 use broker::amqp::AmqpConnection;
 use broker::amqp::Buffers;
 use broker::backoff::Backoff;
-use broker::{BrokerError, BrokerUrl};
+use broker::{BrokerError, BrokerUrl, Channel, Connection};
 
 mod answers;
 mod binding;
@@ -119,9 +118,9 @@ impl<'a> Session<'a> {
         backoff: &mut Backoff,
     ) -> Result<(), PublishError> {
         let feed = &shared.plan.feed;
-        let declaring = url.connect(&format!("orchard ingest {feed}, declarations")).await?;
-        let declarations = url.answer(declaring.create_channel()).await?;
-        declare::frames_exchange(url, &declarations, feed).await?;
+        let declaring = Connection::open(url, &format!("orchard ingest {feed}, declarations")).await?;
+        let declarations = declaring.open_channel().await?;
+        declare::frames_exchange(&declarations, feed).await?;
         let name = format!("orchard ingest {feed}, frames");
         let mut session = Self {
             shared,
@@ -205,7 +204,7 @@ impl<'a> Session<'a> {
             self.node.blocked_ns.fetch_add(since.as_nanos() as u64, Ordering::Relaxed);
         }
         self.connection.beat()?;
-        if !self.declarations.status().connected() {
+        if !self.declarations.is_open() {
             let reason = "the broker closed it".to_owned();
             return Err(BrokerError::Lost { url: self.url.to_string(), reason }.into());
         }
@@ -284,9 +283,8 @@ impl<'a> Session<'a> {
 
     async fn close(self) {
         self.connection.close().await;
-        let closing = self.declaring.close(200, "the ingester ends".into());
         // A broker that does not answer in time has lost nothing by it.
-        let _ = tokio::time::timeout(CLOSING, closing).await;
+        let _ = tokio::time::timeout(CLOSING, self.declaring.close()).await;
     }
 }
 

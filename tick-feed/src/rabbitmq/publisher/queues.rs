@@ -5,13 +5,9 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use lapin::options::QueueDeclareOptions;
-use lapin::types::FieldTable;
-use lapin::{Channel, Connection};
-
 use super::shared::{Shared, lock};
 use super::strategies::Binding;
-use broker::{BrokerError, BrokerUrl};
+use broker::{BrokerError, Channel, Connection, QueueStatus};
 
 /// A shard that is refused for so long is said to be stalled, and by whom.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
@@ -28,19 +24,12 @@ pub(super) struct QueueWatch {
     last_all: Duration,
 }
 
-/// How a queue is.
-struct Queue {
-    messages: u32,
-    consumers: u32,
-}
-
 impl QueueWatch {
     /// Looks at the queues of shards that are held up, now and then at all.
     pub(super) async fn look(
         &mut self,
         shared: &Shared,
         node: usize,
-        url: &BrokerUrl,
         connection: &Connection,
     ) -> Result<(), BrokerError> {
         // Only once they are declared can one be missing.
@@ -56,7 +45,7 @@ impl QueueWatch {
             let refused_since = lock(&stream.sending).refused_since;
             let is_stalled = refused_since.is_some_and(|since| shared.now() > since + STALLED_AFTER);
             if is_stalled || all {
-                self.look_at(shared, stream.shard, is_stalled, url, connection).await?;
+                self.look_at(shared, stream.shard, is_stalled, connection).await?;
             }
         }
         Ok(())
@@ -67,14 +56,13 @@ impl QueueWatch {
         shared: &Shared,
         shard: u16,
         is_stalled: bool,
-        url: &BrokerUrl,
         connection: &Connection,
     ) -> Result<(), BrokerError> {
         let mut blamed = Vec::new();
         let bindings = shared.strategies().bindings(shard);
         for (strategy, _) in bindings.into_iter().filter(|(_, binding)| *binding == Binding::Bound) {
             let name = topology::frames_queue(&shared.plan.feed, &strategy, shard);
-            let Some(queue) = self.ask(&name, url, connection).await? else {
+            let Some(queue) = self.inspect(&name, connection).await? else {
                 shared.change_strategies(|strategies| strategies.redeclare());
                 continue;
             };
@@ -105,21 +93,19 @@ impl QueueWatch {
     }
 
     /// How a queue is, `None` if it is not there.
-    async fn ask(
+    async fn inspect(
         &mut self,
         name: &str,
-        url: &BrokerUrl,
         connection: &Connection,
-    ) -> Result<Option<Queue>, BrokerError> {
-        let channel = match self.channel.take().filter(|channel| channel.status().connected()) {
+    ) -> Result<Option<QueueStatus>, BrokerError> {
+        let channel = match self.channel.take().filter(Channel::is_open) {
             Some(channel) => channel,
-            None => url.answer(connection.create_channel()).await?,
+            None => connection.open_channel().await?,
         };
-        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        match url.answer(channel.queue_declare(name.into(), options, FieldTable::default())).await {
+        match channel.inspect_queue(name).await {
             Ok(queue) => {
                 self.channel = Some(channel);
-                Ok(Some(Queue { messages: queue.message_count(), consumers: queue.consumer_count() }))
+                Ok(Some(queue))
             }
             // The broker has closed the channel with that.
             Err(BrokerError::NotFound { .. }) => Ok(None),
@@ -128,8 +114,8 @@ impl QueueWatch {
     }
 }
 
-fn blame(strategy: &str, queue: &Queue) -> String {
-    let Queue { messages, consumers } = queue;
+fn blame(strategy: &str, queue: &QueueStatus) -> String {
+    let QueueStatus { messages, consumers, .. } = queue;
     match consumers {
         0 => format!("nobody runs strategy {strategy}, whose queue holds {messages} frames"),
         _ => format!("strategy {strategy} is slow: its queue holds {messages} frames"),

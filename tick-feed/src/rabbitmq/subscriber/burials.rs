@@ -120,10 +120,10 @@ async fn bury(context: Arc<Context>, mut control: Opened, poison: Poison, done: 
     let mut backoff = Backoff::default();
     while let Some(open) = opened(&mut control).await {
         let burying = async {
-            let channel = open.url.answer(open.connection.create_channel()).await?;
-            dead_letters::bury(&open.url, &channel, feed, &letter).await?;
+            let channel = open.open_channel().await?;
+            dead_letters::bury(&channel, feed, &letter).await?;
             // The letter is kept, whatever becomes of the channel.
-            let _ = open.url.answer(channel.close(200, "buried".into())).await;
+            let _ = channel.close().await;
             Ok::<_, BrokerError>(())
         };
         match burying.await {

@@ -1,34 +1,23 @@
 //! Connections for what is said beside frames, which are made again when they are lost.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::StreamExt;
-use lapin::{Connection, Event};
 use tokio::sync::watch;
 
 use super::hub::Context;
 use crate::rabbitmq::{BrokerError, BrokerUrl, Durability};
+use broker::Connection;
 use broker::backoff::Backoff;
 
-/// A connection, and where it goes.
-pub(super) struct Open {
-    pub(super) connection: Connection,
-    pub(super) url: BrokerUrl,
-}
-
 /// A connection, while there is one.
-pub(super) type Opened = watch::Receiver<Option<Arc<Open>>>;
-
-/// Between looks at a connection that says nothing.
-const LOOK: Duration = Duration::from_millis(250);
+pub(super) type Opened = watch::Receiver<Option<Arc<Connection>>>;
 
 /// Keeps a connection to a node for as long as anybody wants it.
 pub(super) async fn keep(
     context: Arc<Context>,
     node: usize,
-    first: Option<Open>,
-    out: watch::Sender<Option<Arc<Open>>>,
+    first: Option<Connection>,
+    out: watch::Sender<Option<Arc<Connection>>>,
 ) {
     let mut backoff = Backoff::default();
     let mut next = first.map(Ok);
@@ -43,13 +32,11 @@ pub(super) async fn keep(
                 backoff.reset();
                 tried = 0;
                 let open = Arc::new(open);
-                let mut events = open.connection.events_listener();
                 out.send_replace(Some(open.clone()));
-                let lost = until_lost(&open.connection, &mut events);
                 tokio::select! {
-                    () = lost => context.shared.lost(format!("the connection to broker {} is lost", open.url)),
+                    error = open.lost() => context.shared.lost(error.to_string()),
                     () = out.closed() => {
-                        let _ = open.url.answer(open.connection.close(200, "done".into())).await;
+                        let _ = open.close().await;
                         return;
                     }
                 }
@@ -82,26 +69,11 @@ pub(super) fn name_of(context: &Context, purpose: &str) -> String {
     format!("orchard {} {} {} {purpose}", subscription.feed, subscription.strategy, subscription.member)
 }
 
-pub(super) async fn open(context: &Context, url: &BrokerUrl) -> Result<Open, BrokerError> {
-    let connection = url.connect(&name_of(context, "control")).await?;
-    Ok(Open { connection, url: url.clone() })
-}
-
-async fn until_lost(connection: &Connection, events: &mut (impl futures_util::Stream<Item = Event> + Unpin)) {
-    loop {
-        tokio::select! {
-            event = events.next() => if let None | Some(Event::Error(_)) = event {
-                return;
-            },
-            () = tokio::time::sleep(LOOK) => {}
-        }
-        if !connection.status().connected() {
-            return;
-        }
-    }
+pub(super) async fn open(context: &Context, url: &BrokerUrl) -> Result<Connection, BrokerError> {
+    Connection::open(url, &name_of(context, "control")).await
 }
 
 /// Waits until there is a connection; `None` if there will be none any more.
-pub(super) async fn opened(connections: &mut Opened) -> Option<Arc<Open>> {
+pub(super) async fn opened(connections: &mut Opened) -> Option<Arc<Connection>> {
     connections.wait_for(Option::is_some).await.ok()?.clone()
 }

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::Subscription;
 use super::hub::{self, Context};
 use super::messages::{Command, Commands, FromBroker, commands};
+use crate::rabbitmq::event_loop::event_loop;
 use crate::rabbitmq::{BrokerError, Control, FeedState};
 use broker::amqp::Buffers;
 use tick_sdk::RunId;
@@ -136,13 +137,11 @@ pub(super) fn start(
     let (to_worker, from_broker) = bounded(WAITING_DELIVERIES);
     let (commands, commanded) = commands();
     let (made, connected) = bounded(1);
-    let runtime = match subscription.brokers.first() {
-        Some(url) => url.event_loop()?,
-        None => {
-            let reason = "no broker is named".to_owned();
-            return Err(BrokerError::Url { url: String::new(), reason });
-        }
-    };
+    if subscription.brokers.is_empty() {
+        let reason = "no broker is named".to_owned();
+        return Err(BrokerError::Url { url: String::new(), reason });
+    }
+    let runtime = event_loop()?;
     let context = Arc::new(Context::new(subscription, shared.clone(), buffers, to_worker));
     let thread = std::thread::Builder::new().name("broker".to_owned()).spawn(move || {
         runtime.block_on(async {

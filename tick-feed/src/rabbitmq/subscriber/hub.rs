@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::Subscription;
 use super::burials::{self, Burials, Buried};
-use super::connection::{Open, Opened, keep};
+use super::connection::{Opened, keep};
 use super::control_link::{self, WAITING_CONTROLS};
 use super::frames_link::{FramesLink, ShardCommand};
 use super::handle::Shared;
@@ -20,6 +20,7 @@ use super::messages::{Command, FromBroker};
 use super::prefetch::Prefetch;
 use super::unacked::Ack;
 use crate::rabbitmq::{BrokerError, Control};
+use broker::Connection;
 use broker::amqp::Buffers;
 
 /// What every task of the thread needs.
@@ -104,7 +105,7 @@ struct Hub {
 ///
 /// # Errors
 /// No node can be reached, or one refuses.
-pub(super) async fn connect(context: &Context) -> Result<Vec<Option<Open>>, BrokerError> {
+pub(super) async fn connect(context: &Context) -> Result<Vec<Option<Connection>>, BrokerError> {
     let brokers = &context.subscription.brokers;
     let connecting = brokers.iter().map(|url| super::connection::open(context, url));
     let mut open = Vec::new();
@@ -128,7 +129,7 @@ pub(super) async fn connect(context: &Context) -> Result<Vec<Option<Open>>, Brok
 /// Does what is commanded until the end.
 pub(super) async fn run(
     context: Arc<Context>,
-    connections: Vec<Option<Open>>,
+    connections: Vec<Option<Connection>>,
     mut commands: mpsc::Receiver<Command>,
 ) {
     let (ended, mut endings) = mpsc::channel(MAX_SHARDS);
@@ -163,7 +164,7 @@ pub(super) async fn run(
 }
 
 impl Hub {
-    fn add_node(&mut self, node: usize, first: Option<Open>) {
+    fn add_node(&mut self, node: usize, first: Option<Connection>) {
         let (control_to, control) = watch::channel(None);
         let (frames, inbox) = mpsc::channel(WAITING_COMMANDS);
         let (context, ended) = (self.context.clone(), self.ended.clone());

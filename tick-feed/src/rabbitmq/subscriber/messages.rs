@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::types::ShortString;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::unacked::Ack;
 use crate::rabbitmq::{Control, FeedState};
+use broker::amqp::ShortString;
 use tick_sdk::RunId;
 
 /// So many commands wait for the broker's thread; beyond, whoever commands waits.

@@ -63,29 +63,29 @@ impl Session<'_> {
         strategy: &str,
         binding: Binding,
     ) -> Result<bool, PublishError> {
-        let (url, plan) = (self.url, &self.shared.plan);
+        let plan = &self.shared.plan;
         let (channel, stream) = (&self.declarations.clone(), self.links[place].stream.clone());
         let shard = stream.shard;
         let mut is_changed = false;
         match binding {
             Binding::Bound | Binding::FromNow | Binding::CatchingUp => {
-                declare::queue(url, channel, plan, strategy, shard).await?;
+                declare::queue(channel, plan, strategy, shard).await?;
                 if binding == Binding::FromNow {
                     // Its host knows no names yet, and would have to ask while frames come.
                     self.send_dictionary(place, strategy)?;
                 }
                 if binding != Binding::CatchingUp {
-                    declare::bind(url, channel, &plan.feed, strategy, shard).await?;
+                    declare::bind(channel, &plan.feed, strategy, shard).await?;
                 }
                 let position = lock(&stream.sending).window.published();
                 self.shared.strategies().declared(strategy, shard, position);
                 is_changed = binding != Binding::Bound;
             }
             Binding::Unbound | Binding::Over => {
-                declare::unbind(url, channel, &plan.feed, strategy, shard).await?;
+                declare::unbind(channel, &plan.feed, strategy, shard).await?;
             }
             Binding::Gone => {
-                declare::delete(url, channel, &plan.feed, strategy, shard).await?;
+                declare::delete(channel, &plan.feed, strategy, shard).await?;
                 self.shared.strategies().deleted(strategy, shard);
                 is_changed = true;
             }
@@ -109,7 +109,7 @@ impl Session<'_> {
                 sending.window.confirmed() >= published && sending.window.unsent() == 0
             };
             if is_there && !link.stream.is_over() {
-                declare::bind(self.url, &self.declarations, &self.shared.plan.feed, strategy, shard).await?;
+                declare::bind(&self.declarations, &self.shared.plan.feed, strategy, shard).await?;
                 link.stream.end();
                 self.shared.change_strategies(|strategies| strategies.caught_up(strategy, shard));
             }

@@ -3,8 +3,6 @@
 use crate::rabbitmq::topology;
 use std::sync::atomic::Ordering;
 
-use lapin::BasicProperties;
-
 use super::{MAX_UNCONFIRMED_FRAMES, Session};
 use crate::rabbitmq::publisher::PublishError;
 use crate::rabbitmq::publisher::link::Link;
@@ -13,6 +11,7 @@ use crate::rabbitmq::publisher::snapshot::unix_ns;
 use crate::rabbitmq::publisher::window::Ticket;
 use crate::rabbitmq::topology::Durability;
 use crate::{Frame, FrameFlags, FrameHeader};
+use broker::amqp::protocol::BasicProperties;
 use broker::amqp::{Envelope, Parts};
 
 impl Session<'_> {

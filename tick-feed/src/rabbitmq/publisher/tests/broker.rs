@@ -3,17 +3,11 @@
 use crate::rabbitmq::topology;
 use std::time::{Duration, Instant};
 
-use lapin::options::{
-    BasicGetOptions, BasicNackOptions, BasicPublishOptions, ExchangeDeleteOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions,
-};
-use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, Connection};
 use tokio::runtime::Runtime;
 
 use crate::rabbitmq::control::{Control, FeedState};
 use crate::{Cursor, Frame, FrameFlags, Verdict};
-use broker::BrokerUrl;
+use broker::{BrokerUrl, Channel, Connection, Message, QueueOptions};
 use tick_sdk::FeedName;
 use tick_sdk::RunId;
 
@@ -57,17 +51,19 @@ impl Client {
     fn new(url: &BrokerUrl) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (connection, channel) = runtime.block_on(async {
-            let connection = url.connect("a test").await.unwrap();
-            let channel = connection.create_channel().await.unwrap();
+            let connection = Connection::open(url, "a test").await.unwrap();
+            let channel = connection.open_channel().await.unwrap();
             (connection, channel)
         });
         Self { runtime, channel, _connection: connection }
     }
 
     fn get(&self, queue: &str) -> Option<Vec<u8>> {
-        let options = BasicGetOptions { no_ack: true };
-        let got = self.runtime.block_on(self.channel.basic_get(queue.into(), options));
-        got.expect("the queue is there").map(|message| message.delivery.data)
+        self.runtime.block_on(async {
+            let message = self.channel.get(queue).await.expect("the queue is there")?;
+            self.channel.ack(message.tag).await.unwrap();
+            Some(message.body)
+        })
     }
 }
 
@@ -121,20 +117,17 @@ impl Broker {
 
     pub(super) fn has_queue(&self, strategy: &str, shard: u16) -> bool {
         let client = Client::new(&self.url);
-        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let name = topology::frames_queue(&self.feed, strategy, shard).into();
-        client.runtime.block_on(client.channel.queue_declare(name, options, FieldTable::default())).is_ok()
+        let name = topology::frames_queue(&self.feed, strategy, shard);
+        client.runtime.block_on(client.channel.inspect_queue(&name)).is_ok()
     }
 
     pub(super) fn say(&self, control: &Control) {
         let client = Client::new(&self.url);
-        let (exchange, options) =
-            (topology::control_exchange(&self.feed).into(), BasicPublishOptions::default());
-        let body = control.encode();
-        let properties = BasicProperties::default();
-        let saying = client.channel.basic_publish(exchange, "".into(), options, &body, properties);
-        client.runtime.block_on(saying).unwrap();
-        client.runtime.block_on(client._connection.close(200, "said".into())).unwrap();
+        let (exchange, body) = (topology::control_exchange(&self.feed), control.encode());
+        client.runtime.block_on(async {
+            client.channel.publish(&exchange, "", &Message::transient(&body)).await.unwrap();
+            client._connection.close().await.unwrap();
+        });
     }
 
     /// Listens to what ingester and hosts say, from now on.
@@ -142,29 +135,23 @@ impl Broker {
         let client = Client::new(&self.url);
         let channel = &client.channel;
         let queue = client.runtime.block_on(async {
-            let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-            let queue = channel.queue_declare("".into(), options, FieldTable::default()).await.unwrap();
-            let (name, exchange) = (queue.name().clone(), topology::control_exchange(&self.feed).into());
-            let options = QueueBindOptions::default();
-            channel
-                .queue_bind(name.clone(), exchange, "".into(), options, FieldTable::default())
-                .await
-                .unwrap();
-            name
+            let queue = channel.declare_queue("", &QueueOptions::exclusive()).await.unwrap().name;
+            channel.bind_queue(&queue, &topology::control_exchange(&self.feed), "").await.unwrap();
+            queue
         });
-        Hearing { client, queue: queue.to_string() }
+        Hearing { client, queue }
     }
 
     /// The state that the broker keeps; it stays there.
     pub(super) fn kept_state(&self) -> Option<FeedState> {
         let client = Client::new(&self.url);
-        let queue = topology::run_queue(&self.feed).into();
-        let got = client.runtime.block_on(client.channel.basic_get(queue, BasicGetOptions::default()));
-        let message = got.unwrap()?;
-        let back = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
-        let tag = message.delivery.delivery_tag;
-        client.runtime.block_on(client.channel.basic_nack(tag, back)).unwrap();
-        match Control::decode(&message.delivery.data) {
+        let queue = topology::run_queue(&self.feed);
+        let message = client.runtime.block_on(async {
+            let message = client.channel.get(&queue).await.unwrap()?;
+            client.channel.requeue(message.tag).await.unwrap();
+            Some(message)
+        })?;
+        match Control::decode(&message.body) {
             Ok(Control::State(state)) => Some(*state),
             _ => None,
         }
@@ -172,15 +159,14 @@ impl Broker {
 
     pub(super) fn delete_queue(&self, strategy: &str, shard: u16) {
         let client = Client::new(&self.url);
-        let name = topology::frames_queue(&self.feed, strategy, shard).into();
-        client.runtime.block_on(client.channel.queue_delete(name, QueueDeleteOptions::default())).unwrap();
+        let name = topology::frames_queue(&self.feed, strategy, shard);
+        client.runtime.block_on(client.channel.delete_queue(&name)).unwrap();
     }
 
     pub(super) fn delete_exchange(&self) {
         let client = Client::new(&self.url);
-        let name = topology::frames_exchange(&self.feed).into();
-        let deleting = client.channel.exchange_delete(name, ExchangeDeleteOptions::default());
-        client.runtime.block_on(deleting).unwrap();
+        let name = topology::frames_exchange(&self.feed);
+        client.runtime.block_on(client.channel.delete_exchange(&name)).unwrap();
     }
 }
 
@@ -219,12 +205,10 @@ impl Drop for Broker {
             .iter()
             .flat_map(|name| (0..super::SHARDS).map(|shard| topology::frames_queue(&self.feed, name, shard)));
         for queue in queues.chain([topology::run_queue(&self.feed), topology::dead_queue(&self.feed)]) {
-            let deleting = client.channel.queue_delete(queue.into(), QueueDeleteOptions::default());
-            let _ = client.runtime.block_on(deleting);
+            let _ = client.runtime.block_on(client.channel.delete_queue(&queue));
         }
         for exchange in [topology::frames_exchange(&self.feed), topology::control_exchange(&self.feed)] {
-            let options = ExchangeDeleteOptions::default();
-            let _ = client.runtime.block_on(client.channel.exchange_delete(exchange.into(), options));
+            let _ = client.runtime.block_on(client.channel.delete_exchange(&exchange));
         }
     }
 }

@@ -6,18 +6,16 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
-use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions,
+use broker::{
+    Acknowledgement, Channel, Connection, Consumer, ExchangeKind, ExchangeOptions, Message, QueueOptions,
+    Table,
 };
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Connection, Consumer, ExchangeKind};
 use rkyv::util::AlignedVec;
 use tokio::runtime::Runtime;
 
 use super::SOON;
 use crate::Frame;
+use crate::rabbitmq::event_loop::event_loop;
 use crate::rabbitmq::{BrokerUrl, Control, FeedState};
 use tick_sdk::FeedName;
 use tick_sdk::RunId;
@@ -82,24 +80,19 @@ pub(super) fn encode(frame: &Frame) -> AlignedVec {
     body
 }
 
-fn durable() -> ExchangeDeclareOptions {
-    ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() }
-}
-
 impl HandFeed {
     pub(super) fn new(name: &str) -> Self {
         let url = std::env::var("ORCHARD_TEST_AMQP").expect("ORCHARD_TEST_AMQP is set: run scripts/test");
         let url: BrokerUrl = url.parse().unwrap();
         let name: FeedName = format!("{name}-{}", &RunId::random().to_string()[..8]).parse().unwrap();
-        let runtime = url.event_loop().unwrap();
+        let runtime = event_loop().unwrap();
         let (connection, channel) = runtime.block_on(async {
-            let connection = url.connect("hand").await.unwrap();
-            let channel = connection.create_channel().await.unwrap();
-            channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-            let none = FieldTable::default;
+            let connection = Connection::open(&url, "hand").await.unwrap();
+            let channel = connection.open_channel().await.unwrap();
+            let durable = ExchangeOptions::durable();
             let (frames, control) = (topology::frames_exchange(&name), topology::control_exchange(&name));
-            channel.exchange_declare(frames.into(), ExchangeKind::Direct, durable(), none()).await.unwrap();
-            channel.exchange_declare(control.into(), ExchangeKind::Fanout, durable(), none()).await.unwrap();
+            channel.declare_exchange(&frames, ExchangeKind::Direct, durable).await.unwrap();
+            channel.declare_exchange(&control, ExchangeKind::Fanout, durable).await.unwrap();
             (connection, channel)
         });
         let feed = Self { name, url, runtime, channel, _connection: connection };
@@ -110,28 +103,19 @@ impl HandFeed {
 
     pub(super) fn declare_queue(&self, shard: u16) {
         let queue = topology::frames_queue(&self.name, "apple", shard);
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
-        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let arguments = Table::default().with("x-single-active-consumer", true);
+        let options = QueueOptions::durable().with_arguments(arguments);
         let key = shard.to_string();
         self.runtime.block_on(async {
-            self.channel.queue_declare(queue.as_str().into(), options, arguments).await.unwrap();
-            let (exchange, bind) = (topology::frames_exchange(&self.name), QueueBindOptions::default());
-            let binding = self.channel.queue_bind(
-                queue.into(),
-                exchange.into(),
-                key.into(),
-                bind,
-                FieldTable::default(),
-            );
-            binding.await.unwrap();
+            self.channel.declare_queue(&queue, &options).await.unwrap();
+            let exchange = topology::frames_exchange(&self.name);
+            self.channel.bind_queue(&queue, &exchange, &key).await.unwrap();
         });
     }
 
     pub(super) fn delete_queue(&self, shard: u16) {
         let queue = topology::frames_queue(&self.name, "apple", shard);
-        let deleting = self.channel.queue_delete(queue.into(), QueueDeleteOptions::default());
-        self.runtime.block_on(deleting).unwrap();
+        self.runtime.block_on(self.channel.delete_queue(&queue)).unwrap();
     }
 
     pub(super) fn publish_all(&self, frames: impl Iterator<Item = Frame>) {
@@ -147,28 +131,20 @@ impl HandFeed {
     }
 
     pub(super) fn publish_body(&self, exchange: &str, key: &str, body: &[u8]) {
-        let options = BasicPublishOptions::default();
-        let publishing = self.channel.basic_publish(
-            exchange.into(),
-            key.into(),
-            options,
-            body,
-            BasicProperties::default(),
-        );
-        self.runtime.block_on(async { publishing.await.unwrap().await.unwrap() });
+        self.publish_message(exchange, key, &Message::transient(body));
+    }
+
+    pub(super) fn publish_message(&self, exchange: &str, key: &str, message: &Message<'_>) {
+        self.runtime.block_on(self.channel.publish_confirmed(exchange, key, message)).unwrap();
     }
 
     pub(super) fn publish_by_foreign_exchange(&self, frame: &Frame) {
         let foreign = format!("foreign-{}", self.name);
         let queue = topology::frames_queue(&self.name, "apple", frame.header.shard);
         self.runtime.block_on(async {
-            let none = FieldTable::default;
-            let kind = ExchangeKind::Fanout;
-            self.channel.exchange_declare(foreign.as_str().into(), kind, durable(), none()).await.unwrap();
-            let bind = QueueBindOptions::default();
-            let binding =
-                self.channel.queue_bind(queue.into(), foreign.as_str().into(), "".into(), bind, none());
-            binding.await.unwrap();
+            let (kind, options) = (ExchangeKind::Fanout, ExchangeOptions::durable());
+            self.channel.declare_exchange(&foreign, kind, options).await.unwrap();
+            self.channel.bind_queue(&queue, &foreign, "").await.unwrap();
         });
         self.publish_body(&foreign, "", &encode(frame));
     }
@@ -184,30 +160,21 @@ impl HandFeed {
     /// Keeps a state as an ingester does that has gone since.
     pub(super) fn keep_state(&self, state: &FeedState) {
         let queue = topology::run_queue(&self.name);
-        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        let declaring = self.channel.queue_declare(queue.as_str().into(), options, FieldTable::default());
-        self.runtime.block_on(declaring).unwrap();
+        self.runtime.block_on(self.channel.declare_queue(&queue, &QueueOptions::durable())).unwrap();
         self.publish_body("", &queue, &Control::State(Box::new(state.clone())).encode());
     }
 
     /// The queue of dead letters is there, and is none that a subscriber would declare.
     pub(super) fn refuse_dead_letters(&self) {
-        let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
         let queue = topology::dead_queue(&self.name);
-        let declaring = self.channel.queue_declare(queue.into(), options, FieldTable::default());
-        self.runtime.block_on(declaring).unwrap();
+        self.runtime.block_on(self.channel.declare_queue(&queue, &QueueOptions::exclusive())).unwrap();
     }
 
     pub(super) fn listen(&self) -> Listening<'_> {
         let messages = self.runtime.block_on(async {
-            let none = FieldTable::default;
-            let own = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-            let queue = self.channel.queue_declare("".into(), own, none()).await.unwrap().name().clone();
-            let (exchange, bind) = (topology::control_exchange(&self.name), QueueBindOptions::default());
-            let binding = self.channel.queue_bind(queue.clone(), exchange.into(), "".into(), bind, none());
-            binding.await.unwrap();
-            let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
-            self.channel.basic_consume(queue, "".into(), options, none()).await.unwrap()
+            let queue = self.channel.declare_queue("", &QueueOptions::exclusive()).await.unwrap().name;
+            self.channel.bind_queue(&queue, &topology::control_exchange(&self.name), "").await.unwrap();
+            self.channel.consume(&queue, Acknowledgement::Automatic).await.unwrap()
         });
         Listening { feed: self, messages: RefCell::new(messages) }
     }
@@ -215,16 +182,14 @@ impl HandFeed {
     /// Waits until a queue that nobody consumes has so many messages.
     pub(super) fn wait_for_messages(&self, shard: u16, count: u32) {
         let queue = topology::frames_queue(&self.name, "apple", shard);
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let until = Instant::now() + SOON;
         loop {
-            let declaring = self.channel.queue_declare(queue.as_str().into(), passive, FieldTable::default());
-            let found = self.runtime.block_on(declaring).unwrap();
-            let is_free = found.consumer_count() == 0;
-            if is_free && found.message_count() == count {
+            let found = self.runtime.block_on(self.channel.inspect_queue(&queue)).unwrap();
+            let is_free = found.consumers == 0;
+            if is_free && found.messages == count {
                 return;
             }
-            assert!(Instant::now() < until, "{} messages and not {count}", found.message_count());
+            assert!(Instant::now() < until, "{} messages and not {count}", found.messages);
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -234,9 +199,8 @@ impl Drop for HandFeed {
     fn drop(&mut self) {
         for shard in [0, 1] {
             let queue = topology::frames_queue(&self.name, "apple", shard);
-            let deleting = self.channel.queue_delete(queue.into(), QueueDeleteOptions::default());
             // Left behind, it goes with the broker.
-            let _ = self.runtime.block_on(deleting);
+            let _ = self.runtime.block_on(self.channel.delete_queue(&queue));
         }
     }
 }
@@ -244,8 +208,7 @@ impl Drop for HandFeed {
 impl Listening<'_> {
     pub(super) fn next(&self) -> Control {
         let mut messages = self.messages.borrow_mut();
-        let next = async { tokio::time::timeout(SOON, messages.next()).await };
-        let message = self.feed.runtime.block_on(next).expect("something is said").unwrap().unwrap();
-        Control::decode(&message.data).unwrap()
+        let message = self.feed.runtime.block_on(messages.next(SOON)).unwrap().expect("something is said");
+        Control::decode(&message.body).unwrap()
     }
 }

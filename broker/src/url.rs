@@ -1,0 +1,101 @@
+//! A broker's URL.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
+use lapin::uri::{AMQPScheme, AMQPUri};
+
+use crate::BrokerError;
+
+/// A peer that is silent for twice this time is gone.
+pub(crate) const HEARTBEAT_SECONDS: u16 = 3;
+
+/// Where a broker is: `amqp://user:password@host:port/vhost`. With `amqps` the files of its
+/// authority and of the client's certificate go in the query, as RabbitMQ's own clients have it:
+/// `amqps://host/?cacertfile=ca.pem&certfile=client.pem&keyfile=client-key.pem`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BrokerUrl {
+    uri: AMQPUri,
+    ca: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+impl FromStr for BrokerUrl {
+    type Err = BrokerError;
+
+    fn from_str(text: &str) -> Result<Self, BrokerError> {
+        let wrong = |reason: String| BrokerError::Url { url: without_password(text), reason };
+        let mut uri: AMQPUri = text.parse().map_err(wrong)?;
+        uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
+        let mut url = Self { uri, ca: None, certificate: None, key: None };
+        let query = text.split_once('?').map_or("", |(_, query)| query);
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            let file = match name {
+                "cacertfile" => &mut url.ca,
+                "certfile" => &mut url.certificate,
+                "keyfile" => &mut url.key,
+                _ => continue,
+            };
+            *file = Some(value.into());
+        }
+        if url.certificate.is_some() != url.key.is_some() {
+            return Err(wrong("certfile and keyfile go together".to_owned()));
+        }
+        let has_files = url.ca.is_some() || url.certificate.is_some();
+        if has_files && url.uri.scheme == AMQPScheme::AMQP {
+            return Err(wrong("certificates are of use with amqps:// only".to_owned()));
+        }
+        Ok(url)
+    }
+}
+
+impl fmt::Display for BrokerUrl {
+    /// Without user and password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AMQPUri { scheme, authority, vhost, .. } = &self.uri;
+        write!(f, "{scheme}://{}:{}/{}", authority.host, authority.port, vhost.replace('/', "%2f"))
+    }
+}
+
+impl fmt::Debug for BrokerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BrokerUrl({self})")
+    }
+}
+
+fn without_password(text: &str) -> String {
+    match (text.find("://"), text.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 < at => format!("{}…{}", &text[..scheme + 3], &text[at..]),
+        _ => text.to_owned(),
+    }
+}
+
+impl BrokerUrl {
+    pub(crate) fn uri(&self) -> &AMQPUri {
+        &self.uri
+    }
+
+    pub(crate) fn tls(&self) -> Result<OwnedTLSConfig, BrokerError> {
+        let read = |file: &PathBuf| {
+            std::fs::read(file).map_err(|error| BrokerError::File {
+                file: file.display().to_string(),
+                reason: error.to_string(),
+            })
+        };
+        let cert_chain = self.ca.as_ref().map(read).transpose()?;
+        let identity = match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => {
+                Some(OwnedIdentity::PKCS8 { pem: read(certificate)?, key: read(key)? })
+            }
+            _ => None,
+        };
+        let cert_chain = cert_chain.map(|pem| String::from_utf8_lossy(&pem).into_owned());
+        Ok(OwnedTLSConfig { identity, cert_chain })
+    }
+}
+
+#[cfg(test)]
+mod tests;
