@@ -109,17 +109,17 @@ impl Pear {
     #[cold]
     fn act(&mut self, d: f64, var: f64, context: &mut Context<'_>) {
         let z = if var > 0.0 { d / var.sqrt() } else { 0.0 };
-        let wanted = match self.position {
+        let target = match self.position {
             TargetPosition::Flat if z > self.entry => TargetPosition::Short,
             TargetPosition::Flat if z < -self.entry => TargetPosition::Long,
             TargetPosition::Short if z <= 0.0 => TargetPosition::Flat,
             TargetPosition::Long if z >= 0.0 => TargetPosition::Flat,
             _ => return,
         };
-        self.position = wanted;
+        self.position = target;
         let mid = (i128::from(self.bid) + i128::from(self.ask)).div_euclid(2);
         // The mean of two i64 is an i64.
-        context.signal(wanted, mid as i64);
+        context.signal(target, mid as i64);
     }
 }
 
@@ -174,17 +174,17 @@ mod tests {
                         let d = mid - mean;
                         mean += a * d;
                         var = (1.0 - a) * (var + a * d * d);
-                        let wanted = match position {
+                        let target = match position {
                             TargetPosition::Flat if z > entry => TargetPosition::Short,
                             TargetPosition::Flat if z < -entry => TargetPosition::Long,
                             TargetPosition::Short if z <= 0.0 => TargetPosition::Flat,
                             TargetPosition::Long if z >= 0.0 => TargetPosition::Flat,
                             same => same,
                         };
-                        if n >= window && wanted != position {
-                            position = wanted;
+                        if n >= window && target != position {
+                            position = target;
                             let price = tick_sdk::decimal::format_decimal((bid + tick.price).div_euclid(2));
-                            signals.push(format!("S0 {} {price}", wanted.name()));
+                            signals.push(format!("S0 {} {price}", target.name()));
                         }
                     }
                     n += 1;

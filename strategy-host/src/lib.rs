@@ -4,3 +4,5 @@ pub mod host;
 pub mod ledger;
 pub mod market;
 pub mod paper;
+#[cfg(feature = "rabbitmq")]
+pub mod run;

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use super::HostError;
 use crate::ledger::{Claim, Commit, LaneId, Ledger, LedgerError};
 
-/// Is told of every commit once it is durable, on the committing thread.
+/// Gets every commit once it is durable, on the committing thread.
 pub trait CommitObserver: Send {
     /// What was just committed, and how far lanes are.
     fn committed(&mut self, commits: &[Commit], progress: &[LaneProgress]);
@@ -36,9 +36,9 @@ pub(super) struct Committer {
 pub(super) struct CommitHandle {
     requests: Sender<Request>,
     under_way: Option<UnderWay>,
-    settled: Option<Settled>,
+    outcome: Option<Outcome>,
     rest_until: Instant,
-    /// Whether anybody wants to know how far lanes are.
+    /// Whether anybody observes how far lanes are.
     pub(super) observed: bool,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Stored {
 
 /// What a request came to.
 #[derive(Default)]
-pub(super) struct Settled {
+pub(super) struct Outcome {
     /// The lanes that were fenced off: nothing of them is stored.
     pub(super) fenced: Vec<LaneId>,
     /// What else is stored now.
@@ -114,7 +114,7 @@ impl Committer {
         CommitHandle {
             requests: self.requests.clone(),
             under_way: None,
-            settled: None,
+            outcome: None,
             rest_until: Instant::now(),
             observed: self.observed,
         }
@@ -131,7 +131,7 @@ impl Committer {
     }
 }
 
-/// Does all that is asked; says whether that took a transaction of commits.
+/// Serves all requests; gives whether that took a transaction of commits.
 fn serve(
     ledger: &mut dyn Ledger,
     requests: impl Iterator<Item = Request>,
@@ -180,7 +180,7 @@ fn commit_group(
         let _ = reply_to.send(Reply { fenced: lanes.collect(), took });
     }
     if let Some(observer) = observer {
-        // What was fenced off is not told: a stored commit stands where its fence would.
+        // What was fenced off is left out: a stored commit stands where its fence would.
         let mut place = 0..;
         commits.retain(|_| place.next().is_some_and(|place| !fenced.contains(&place)));
         observer.committed(&commits, &progress);
@@ -211,7 +211,7 @@ impl CommitHandle {
     }
 
     /// How long to wait for frames, while something waits to be committed, before asking again.
-    pub(super) fn patience(&self, now: Instant) -> Duration {
+    pub(super) fn wait_for_frames(&self, now: Instant) -> Duration {
         let rest = self.rest_until.saturating_duration_since(now);
         rest.max(Duration::from_micros(100))
     }
@@ -259,8 +259,8 @@ impl CommitHandle {
 
     /// What the last request came to, once.
     #[inline]
-    pub(super) fn take_settled(&mut self) -> Option<Settled> {
-        self.settled.take()
+    pub(super) fn take_outcome(&mut self) -> Option<Outcome> {
+        self.outcome.take()
     }
 
     fn send(&self, request: Request) -> Result<(), HostError> {
@@ -271,6 +271,6 @@ impl CommitHandle {
         self.rest_until = now + (reply.took * REST).min(LONGEST_REST);
         let mut stored = self.under_way.take().map_or_else(Vec::new, |under_way| under_way.stored);
         stored.retain(|stored| !reply.fenced.iter().any(|lane| lane.shard == stored.shard));
-        self.settled = Some(Settled { fenced: reply.fenced, stored });
+        self.outcome = Some(Outcome { fenced: reply.fenced, stored });
     }
 }

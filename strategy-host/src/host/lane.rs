@@ -1,16 +1,24 @@
 //! One lane in a host: its cursor, what of a frame it takes, and what is not yet committed. It does
 //! no I/O and reads no clock.
 
-use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tick_feed::{Cursor, Frame, FrameFlags, NewInstrument, Verdict};
 use tick_sdk::decimal::format_decimal;
 use tick_sdk::signal::encode_signals;
-use tick_sdk::{Lane, LaneError, Tick, UNDEFINED_PRICE};
+use tick_sdk::{Lane, Tick, UNDEFINED_PRICE};
+use tracing::Span;
 
+mod calls;
+mod counts;
+mod requests;
+
+pub use counts::LaneCounts;
+
+use calls::{catch, failed, panicked};
+use requests::ResendRequest;
 use super::{HostError, LaneProgress};
 use crate::ledger::{Claim, Commit, LaneId};
 
@@ -28,32 +36,26 @@ pub(super) struct HostedLane {
     new_instruments: Vec<NewInstrument>,
     /// Each instrument's symbol, by id: for messages.
     symbols: Vec<Box<str>>,
-    /// Ticks of an accepted gap that no commit has told yet.
+    /// Ticks of an accepted gap that no commit has recorded yet.
     skipped: u64,
     ended: bool,
     end_committed: bool,
     /// Nothing earlier than this receive time follows.
     watermark: u64,
-    /// The watermark that was told last, and whether the end was.
-    told: (u64, bool),
-    /// Signals of the commit that was made last: they count as committed until it is known to be
-    /// fenced off.
+    /// The watermark that was reported last, and whether the end was.
+    reported: (u64, bool),
+    /// Signals of the commit that was made last: they count as committed as long as it is not known
+    /// to be fenced off.
     signals_in_flight: u64,
-    /// What was asked for last.
-    asked: Option<Asked>,
-    /// When names of instruments were asked for last.
-    asked_names: Option<Instant>,
+    /// What was requested last.
+    requested: Option<ResendRequest>,
+    /// When names of instruments were requested last.
+    names_requested_at: Option<Instant>,
     /// The missing ticks are gone for good, and that is accepted.
     may_jump: bool,
     pub(super) counts: LaneCounts,
-}
-
-/// A request for missing ticks.
-#[derive(Clone, Copy, Debug)]
-struct Asked {
-    from_seq: u64,
-    attempt: u32,
-    at: Instant,
+    /// As long as the claim.
+    pub(super) span: Span,
 }
 
 /// What became of a frame.
@@ -65,47 +67,6 @@ pub(super) enum Taken {
     Early { missing: Range<u64> },
     /// It has ticks of instruments that were never named to this lane.
     Unnamed,
-}
-
-/// Without an answer for this long, what is missing is asked for again.
-pub(super) const ASK_AGAIN: Duration = Duration::from_secs(3);
-
-/// What a lane counted in this process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LaneCounts {
-    /// Ticks that the strategy was given.
-    pub ticks: u64,
-    /// Ticks left out because they had been taken before: on resume, all up to the stored state.
-    pub duplicates: u64,
-    /// Signals committed.
-    pub signals: u64,
-    /// Where the lane stands: the sequence number after its last tick.
-    pub position: u64,
-    /// Whether it has come to the run's end.
-    pub ended: bool,
-    /// How often missing ticks were asked for.
-    pub asked: u64,
-    /// Ticks that were missing for good, and accepted as such.
-    pub skipped: u64,
-    /// How often the lane was taken over from somebody, or claimed anew after a loss.
-    pub takeovers: u64,
-    /// How often somebody else took it over.
-    pub fenced: u64,
-}
-
-impl LaneCounts {
-    /// Adds what the same lane counted under an earlier claim.
-    pub(super) fn add(&mut self, earlier: &Self) {
-        self.ticks += earlier.ticks;
-        self.duplicates += earlier.duplicates;
-        self.signals += earlier.signals;
-        self.asked += earlier.asked;
-        self.skipped += earlier.skipped;
-        self.takeovers += earlier.takeovers;
-        self.fenced += earlier.fenced;
-        self.position = self.position.max(earlier.position);
-        self.ended |= earlier.ended;
-    }
 }
 
 impl HostedLane {
@@ -122,8 +83,12 @@ impl HostedLane {
         };
         catch(&id, restore, || "restoring its state".to_owned())?;
         lane.suppress_below(claim.cursor);
+        let span = tracing::info_span!(
+            "claim", run = %id.run, strategy = %id.strategy, shard = id.shard, epoch = claim.epoch
+        );
         Ok(Self {
             id,
+            span,
             lane,
             epoch: claim.epoch,
             position: Cursor::at(claim.state_seq),
@@ -135,10 +100,10 @@ impl HostedLane {
             ended: claim.ended,
             end_committed: claim.ended,
             watermark: 0,
-            told: (0, false),
+            reported: (0, false),
             signals_in_flight: 0,
-            asked: None,
-            asked_names: None,
+            requested: None,
+            names_requested_at: None,
             may_jump: false,
             counts: LaneCounts {
                 position: claim.state_seq,
@@ -152,7 +117,7 @@ impl HostedLane {
     /// Takes what is new in a frame of its shard.
     ///
     /// # Errors
-    /// The strategy made a mistake.
+    /// The strategy failed, or panicked.
     #[inline]
     pub(super) fn take(&mut self, frame: &Frame) -> Result<Taken, HostError> {
         let ticks = frame.ticks();
@@ -253,52 +218,11 @@ impl HostedLane {
         Ok(Taken::Early { missing })
     }
 
-    /// The first missing tick, if it is to be asked for now that a frame of `attempt` has shown the
-    /// gap: once for each attempt, and again when nothing came for [`ASK_AGAIN`].
-    pub(super) fn ask(&mut self, attempt: u32, now: Instant) -> Option<u64> {
-        let from_seq = self.position.next_seq();
-        let waits = self.asked.is_some_and(|asked| {
-            asked.from_seq == from_seq && asked.attempt >= attempt && now < asked.at + ASK_AGAIN
-        });
-        if waits {
-            return None;
-        }
-        self.asked = Some(Asked { from_seq, attempt, at: now });
-        self.counts.asked += 1;
-        Some(from_seq)
-    }
-
-    /// Whether names are to be asked for now.
-    pub(super) fn ask_names(&mut self, now: Instant) -> bool {
-        let due = self.asked_names.is_none_or(|at| now >= at + ASK_AGAIN);
-        if due {
-            self.asked_names = Some(now);
-        }
-        due
-    }
-
-    /// The end was published as `attempt`, and `end_seq` is where it stands. Gives what to ask for if
-    /// the end itself does not come.
-    pub(super) fn ask_end(&mut self, end_seq: u64, attempt: u32, now: Instant) -> Option<u64> {
-        if self.ended || self.position.next_seq() != end_seq {
-            return None;
-        }
-        match self.asked {
-            Some(asked) if asked.from_seq == end_seq && now < asked.at + ASK_AGAIN => None,
-            Some(asked) if asked.from_seq == end_seq => self.ask(attempt, now),
-            _ => {
-                // It may be on its way: the first time only the clock is started.
-                self.asked = Some(Asked { from_seq: end_seq, attempt, at: now });
-                None
-            }
-        }
-    }
-
-    /// Whether this lane has asked for ticks of which those from `from_seq` on are gone for good.
+    /// Whether this lane has requested ticks of which those from `from_seq` on are gone for good.
     pub(super) fn waits_for(&self, from_seq: u64) -> bool {
         !self.ended
             && self.position.next_seq() <= from_seq
-            && self.asked.is_some_and(|asked| asked.from_seq == self.position.next_seq())
+            && self.requested.is_some_and(|last| last.from_seq == self.position.next_seq())
     }
 
     /// Goes on after the gap with the next frame.
@@ -325,7 +249,7 @@ impl HostedLane {
 
     /// Whether a commit would change anything.
     #[inline]
-    pub(super) fn has_news(&self) -> bool {
+    pub(super) fn has_uncommitted(&self) -> bool {
         self.position.next_seq() > self.committed || self.ended != self.end_committed
     }
 
@@ -335,17 +259,18 @@ impl HostedLane {
         !self.end_committed && position > self.stored && position >= self.committed
     }
 
-    /// How far it is, if that has changed since it was told last. What is told goes with the
+    /// How far it is, if that has changed since it was reported last. What is reported goes with the
     /// commit that covers it.
     pub(super) fn progress(&mut self) -> Option<LaneProgress> {
         let now = (self.watermark, self.ended);
-        if std::mem::replace(&mut self.told, now) == now {
+        if std::mem::replace(&mut self.reported, now) == now {
             return None;
         }
         Some(LaneProgress { lane: self.id.clone(), watermark: self.watermark, ended: self.ended })
     }
 
-    /// Everything since the last commit; with the states of the keys that changed, if wanted.
+    /// Everything since the last commit; with the states of the keys that changed, if
+    /// `with_state`.
     pub(super) fn commit(&mut self, with_state: bool) -> Result<Commit, HostError> {
         let to_seq = self.position.next_seq();
         let mut states = None;
@@ -376,29 +301,6 @@ impl HostedLane {
             ended: self.ended,
             skipped: std::mem::take(&mut self.skipped),
         })
-    }
-}
-
-fn failed(id: &LaneId, source: LaneError) -> HostError {
-    HostError::Lane { strategy: id.strategy.clone(), shard: id.shard, source }
-}
-
-#[cold]
-fn panicked(id: &LaneId, panic: &(dyn Any + Send), during: String) -> HostError {
-    let message = super::panic_text(panic);
-    HostError::StrategyPanicked { strategy: id.strategy.clone(), shard: id.shard, during, message }
-}
-
-/// Calls into the strategy; a panic there becomes an error that says during what.
-fn catch(
-    id: &LaneId,
-    call: impl FnOnce() -> Result<(), LaneError>,
-    during: impl FnOnce() -> String,
-) -> Result<(), HostError> {
-    // After a panic the lane is not used any more.
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(done) => done.map_err(|source| failed(id, source)),
-        Err(panic) => Err(panicked(id, &*panic, during())),
     }
 }
 

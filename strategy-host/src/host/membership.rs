@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use tick_sdk::RunId;
+use tick_sdk::{RunId, StrategyName};
 use tracing::{info, warn};
 
 use crate::ledger::{LaneRow, Ledger, LedgerError, MEMBER_LIVES};
@@ -66,7 +66,7 @@ pub struct Member {
     /// The run.
     pub run: RunId,
     /// The strategy's instance name.
-    pub strategy: String,
+    pub strategy: StrategyName,
     /// The member's own id: see [`member_id`].
     pub name: String,
     /// How many shards the run has.
