@@ -25,7 +25,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ended> {
     let mut show = Show::new(args, plan.name.clone());
     let on_event = |event| show.on_event(event);
     let ended = if args.leave {
-        leave(&plan, &cancellation, on_event).map(|has_left| if has_left { Ended::Done } else { Ended::Interrupted })
+        leave(&plan, &cancellation, on_event)
+            .map(|has_left| if has_left { Ended::Done } else { Ended::Interrupted })
     } else {
         take_part(&plan, &cancellation, on_event).map(|end| match end {
             RunEnd::RunEnded => Ended::Done,

@@ -1,10 +1,9 @@
 //! `orchard status`: how a feed stands, from its ingester to the last commit.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use strategy_host::ledger::{self, LaneRow, MEMBER_LIVES, MemberRow};
 use tick_feed::rabbitmq::BrokerUrl;
@@ -82,11 +81,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Ended> {
 }
 
 fn look_into(state: &str, feed: &FeedName, run: RunId) -> Result<LedgerSeen> {
-    if !state.contains("://") && !Path::new(state).exists() {
-        // Opening it would make an empty one.
-        bail!("there is no ledger {state}: see --state");
-    }
-    let ledger = ledger::open(state)?;
+    let ledger = ledger::open_to_read(state)?;
     let mut members = ledger.members(run)?;
     members.retain(|row| row.silent < MEMBER_LIVES);
     let runs = ledger.runs(feed.as_ref())?.into_iter().map(|row| row.run).collect();

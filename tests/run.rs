@@ -54,13 +54,16 @@ impl Drop for Host {
 #[test]
 fn mistakes_are_named_before_anything_is_connected() {
     let folder = Folder::new();
-    let with = |more: &[&'static str]| {
-        [&["run", "--feed", "f", "--broker", "amqp://127.0.0.1:1"], more].concat()
-    };
+    let with =
+        |more: &[&'static str]| [&["run", "--feed", "f", "--broker", "amqp://127.0.0.1:1"], more].concat();
     let misspelt = with(&["--strategy", "apple", "--state", "postgre://localhost/x"]);
     folder.fails(2, &misspelt, &["postgre://", "postgres://USER"]);
     folder.fails(2, &with(&["--strategy", "v1.2=apple", "--state", "s"]), &["not a valid strategy name"]);
-    folder.fails(2, &with(&["--strategy", "apple", "--as", "v1.2", "--state", "s"]), &["not a valid strategy name"]);
+    folder.fails(
+        2,
+        &with(&["--strategy", "apple", "--as", "v1.2", "--state", "s"]),
+        &["not a valid strategy name"],
+    );
     folder.fails(2, &with(&["--strategy", "apple,pear", "--state", "s"]), &["one strategy a process"]);
     assert_eq!(folder.names(), Vec::<String>::new(), "nothing is made");
     folder.fails(1, &with(&["--strategy", "apple", "--state", "s"]), &["cannot be reached"]);

@@ -252,7 +252,7 @@ impl CommitObserver for WatchedCommits {
         let Self(way) = self;
         let now_ns = Instant::now().duration_since(way.probe.origin()).as_nanos() as u64;
         for commit in commits {
-            let Some(place) = way.strategies.iter().position(|name| *name == commit.lane.strategy) else {
+            let Some(place) = way.strategies.iter().position(|name| commit.lane.strategy == *name) else {
                 continue;
             };
             let shard = &way.shards[usize::from(commit.lane.shard)];

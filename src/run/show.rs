@@ -19,13 +19,7 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) fn new(args: &RunArgs, strategy: StrategyName) -> Self {
-        Self {
-            feed: args.feed.clone(),
-            strategy,
-            is_quiet: args.quiet,
-            is_json: args.json,
-            failure: None,
-        }
+        Self { feed: args.feed.clone(), strategy, is_quiet: args.quiet, is_json: args.json, failure: None }
     }
 
     pub(super) fn on_event(&mut self, event: RunEvent) {
@@ -53,7 +47,9 @@ impl Show {
             ),
             _ if self.is_quiet => {}
             RunEvent::BrokersConnected => eprintln!("The broker is reached again."),
-            RunEvent::LeaseRegained => eprintln!("The ledger is reached again: this member takes part again."),
+            RunEvent::LeaseRegained => {
+                eprintln!("The ledger is reached again: this member takes part again.")
+            }
             RunEvent::RunBegins { run } => eprintln!("run {run}"),
             RunEvent::EndedBefore { run } => {
                 eprintln!("Run {run} of strategy {strategy} had ended before.");
@@ -62,7 +58,9 @@ impl Show {
                 eprintln!("Run {run} of feed {feed} has ended; waiting for the next one (Ctrl-C ends this).");
             }
             RunEvent::WaitingForRun { ended: None } => {
-                eprintln!("Waiting for a run of feed {feed}: begin one with `orchard ingest … --feed {feed}`.");
+                eprintln!(
+                    "Waiting for a run of feed {feed}: begin one with `orchard ingest … --feed {feed}`."
+                );
             }
             RunEvent::WaitingToJoin => eprintln!(
                 "Strategy {strategy} is not in feed {feed}, and only its ingester can take it in: waiting for that."

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::RunId;
+use tick_sdk::{RunId, StrategyName};
 
 mod checkpoint;
 mod error;
@@ -22,7 +22,7 @@ pub use error::LedgerError;
 pub use memory::MemoryLedger;
 pub use ordered::{NamedSignal, OrderedSignals, compare_signals};
 #[cfg(feature = "postgres")]
-pub use postgres::PostgresLedger;
+pub use postgres::{PostgresLedger, PostgresStore};
 pub use sqlite::SqliteLedger;
 
 /// Where signals, cursors and state are kept. SQLite serves one machine; memory serves tests, and
@@ -96,18 +96,31 @@ pub trait Ledger: Send {
     /// The store failed.
     fn dictionary(&self, run: RunId, shard: u16) -> Result<Vec<NewInstrument>, LedgerError>;
 
-    /// Says that this member of a strategy lives; gives the members that do, sorted, this one
+    /// Records that this member of a strategy lives; gives the members that do, sorted, this one
     /// included. A member lives for [`MEMBER_LIVES`] after its last beat, by the ledger's own clock.
     ///
-    /// # Errors
-    /// The store failed; then nothing is known of the others.
-    fn beat(&mut self, run: RunId, strategy: &str, member: &str) -> Result<Vec<String>, LedgerError>;
-
-    /// Forgets a member, so that others need not wait until it is seen to be dead.
+    /// It ends within [`MEMBER_CALL_TIMEOUT`], and is tried again by its caller only: whoever gets no
+    /// beat through for [`MEMBER_LIVES`] must take itself for dead, as the others do by then.
     ///
     /// # Errors
-    /// The store failed.
-    fn leave(&mut self, run: RunId, strategy: &str, member: &str) -> Result<(), LedgerError>;
+    /// The store failed, or did not answer in time (which [`LedgerError::is_temporary`] says); then
+    /// nothing is known of the others.
+    fn beat(&mut self, run: RunId, strategy: &StrategyName, member: &str)
+    -> Result<Vec<String>, LedgerError>;
+
+    /// Forgets a member, so that others need not wait until it is seen to be dead. It ends within
+    /// [`MEMBER_CALL_TIMEOUT`], as a beat does.
+    ///
+    /// # Errors
+    /// The store failed, or did not answer in time: then the member is dead after [`MEMBER_LIVES`].
+    fn leave(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<(), LedgerError>;
+
+    /// From now on a call through this handle ends within `longest`, with a temporary error where the
+    /// store is away or busy. Without it, a ledger on a server is waited for, for minutes; one that is
+    /// never away need not do anything. Beats and leaves keep their own, shorter bound.
+    fn set_call_timeout(&mut self, longest: Duration) {
+        let _ = longest;
+    }
 
     /// Every member of a run's strategies that is not forgotten, in order of (strategy, member).
     ///
@@ -118,6 +131,10 @@ pub trait Ledger: Send {
 
 /// How long a member lives after its last beat.
 pub const MEMBER_LIVES: Duration = Duration::from_secs(3);
+
+/// A beat that takes longer has failed: so a member can try again before it is taken for dead, and
+/// finds out in time that it will be.
+pub const MEMBER_CALL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A member that was silent for longer is forgotten at the next beat, so that crashed ones do not
 /// gather.
@@ -134,6 +151,15 @@ pub fn open(text: &str) -> Result<Box<dyn Ledger>, LedgerError> {
         Some(("postgres" | "postgresql", _)) => Ok(Box::new(PostgresLedger::open(text)?)),
         Some((scheme, _)) => Err(LedgerError::Scheme { scheme: scheme.to_owned() }),
     }
+}
+
+/// Opens a ledger that is there, for reading: nothing is made, and whoever writes to it is not
+/// disturbed.
+///
+/// # Errors
+/// There is none, it cannot be opened, or is not a ledger of this version.
+pub fn open_to_read(text: &str) -> Result<Box<dyn Ledger>, LedgerError> {
+    if text.contains("://") { open(text) } else { Ok(Box::new(SqliteLedger::open_to_read(Path::new(text))?)) }
 }
 
 /// A run in the ledger.
@@ -160,7 +186,7 @@ pub struct LaneId {
     /// The run.
     pub run: RunId,
     /// The instance's name.
-    pub strategy: String,
+    pub strategy: StrategyName,
     /// The shard.
     pub shard: u16,
 }
@@ -186,7 +212,7 @@ pub struct LaneRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberRow {
     /// The strategy's instance.
-    pub strategy: String,
+    pub strategy: StrategyName,
     /// The member's name.
     pub member: String,
     /// How long ago its last beat was, by the ledger's clock.
@@ -197,7 +223,7 @@ pub struct MemberRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The instance's name.
-    pub name: String,
+    pub name: StrategyName,
     /// The registered strategy.
     pub strategy: String,
     /// Its version, which stands for the layout of its state, too.
@@ -291,7 +317,7 @@ impl Identity {
         match pairs.into_iter().find(|(_, recorded, now)| recorded != now) {
             None => Ok(()),
             Some((what, recorded, now)) => Err(LedgerError::OtherIdentity {
-                name: self.name.clone(),
+                name: self.name.clone().into(),
                 strategy: self.strategy.clone(),
                 difference: format!("{what} {recorded}, and now has {now}"),
             }),

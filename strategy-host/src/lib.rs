@@ -6,3 +6,4 @@ pub mod market;
 pub mod paper;
 #[cfg(feature = "rabbitmq")]
 pub mod run;
+pub mod verify;

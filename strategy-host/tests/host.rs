@@ -13,12 +13,14 @@ use strategy_host::ledger::{
 use tick_feed::run::Manifest;
 use tick_feed::transport::FrameSender;
 use tick_feed::{Frame, FrameFlags, FrameHeader, NewInstrument};
-use tick_sdk::{Context, Groups, Key, NoParams, Registration, RunId, Side, Strategy, Tick, UNITS_PER_ONE};
+use tick_sdk::{
+    Context, Groups, Key, NoParams, Registration, RunId, Side, Strategy, StrategyName, Tick, UNITS_PER_ONE,
+};
 
 fn plan() -> HostPlan {
     let configured = Registration::find("apple").unwrap().configure(&[]).unwrap();
     HostPlan {
-        instances: vec![Instance { name: "apple".to_owned(), configured }],
+        instances: vec![Instance { name: "apple".parse().unwrap(), configured }],
         shards: 1,
         threads: 2,
         groups: Arc::new(Groups::default()),
@@ -117,10 +119,15 @@ impl Ledger for FullDisk {
     fn dictionary(&self, run: RunId, shard: u16) -> Result<Vec<NewInstrument>, LedgerError> {
         self.inner.dictionary(run, shard)
     }
-    fn beat(&mut self, run: RunId, strategy: &str, member: &str) -> Result<Vec<String>, LedgerError> {
+    fn beat(
+        &mut self,
+        run: RunId,
+        strategy: &StrategyName,
+        member: &str,
+    ) -> Result<Vec<String>, LedgerError> {
         self.inner.beat(run, strategy, member)
     }
-    fn leave(&mut self, run: RunId, strategy: &str, member: &str) -> Result<(), LedgerError> {
+    fn leave(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<(), LedgerError> {
         self.inner.leave(run, strategy, member)
     }
     fn members(&self, run: RunId) -> Result<Vec<MemberRow>, LedgerError> {
@@ -168,7 +175,7 @@ fn a_strategy_that_panics_is_named_with_the_instrument_and_the_tick() {
     let mut ledger = MemoryLedger::default();
     let run = ledger.open_run(&Manifest::default()).unwrap().run;
     let configured = Registration::find("fragile").unwrap().configure(&[]).unwrap();
-    let instances = vec![Instance { name: "careless".to_owned(), configured }];
+    let instances = vec![Instance { name: "careless".parse().unwrap(), configured }];
     let host = RunningHost::start(Box::new(ledger), run, HostPlan { instances, ..plan() }).unwrap();
     let frames = host.frames();
     let header = FrameHeader {

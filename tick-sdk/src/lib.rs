@@ -12,7 +12,7 @@ pub mod test_kit;
 pub mod tick;
 
 pub use groups::Groups;
-pub use names::{FeedName, RunId, StrategyName};
+pub use names::{FeedName, InvalidName, RunId, StrategyName};
 pub use signal::{Signal, TargetPosition};
 pub use strategy::params::NoParams;
 pub use strategy::{

@@ -81,6 +81,7 @@ impl Host {
         let way = producer.way.clone();
         let observer: Box<dyn CommitObserver> = Box::new(WatchedCommits(way.clone()));
         let configured = Box::new(WatchedStrategy { inner: configured, way, place });
+        let name = name.parse().expect("perf names its strategies");
         let instance = Instance { name, configured };
         let plan =
             FollowPlan { instance, groups: Arc::default(), accept_gaps: false, observer: Some(observer) };

@@ -60,7 +60,7 @@ fn ledger(id: &str) -> LedgerSeen {
 }
 
 fn tick_ledger_lane(strategy: &str, shard: u16) -> strategy_host::ledger::LaneId {
-    strategy_host::ledger::LaneId { run: RUN, strategy: strategy.to_owned(), shard }
+    strategy_host::ledger::LaneId { run: RUN, strategy: strategy.parse().unwrap(), shard }
 }
 
 #[test]

@@ -17,10 +17,10 @@ mod requests;
 
 pub use counts::LaneCounts;
 
-use calls::{catch, failed, panicked};
-use requests::ResendRequest;
 use super::{HostError, LaneProgress};
 use crate::ledger::{Claim, Commit, LaneId};
+use calls::{catch, failed, panicked};
+use requests::ResendRequest;
 
 /// A claimed lane.
 pub(super) struct HostedLane {

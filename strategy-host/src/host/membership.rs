@@ -16,7 +16,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use tick_sdk::{RunId, StrategyName};
 use tracing::{info, warn};
 
-use crate::ledger::{LaneRow, Ledger, LedgerError, MEMBER_LIVES};
+use crate::ledger::{LaneRow, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MEMBER_LIVES};
 
 mod assignment;
 mod hash;
@@ -124,11 +124,13 @@ impl Membership {
     /// Beats once a second on a thread of its own, and hands what happens to `on_event` on another, so
     /// that a lease ends in time while a beat still waits for the ledger.
     pub fn start(
-        ledger: Box<dyn Ledger>,
+        mut ledger: Box<dyn Ledger>,
         member: Member,
         wake: (Waker, Wakeups),
         on_event: impl FnMut(MembershipEvent) + Send + 'static,
     ) -> Self {
+        // What a beat reads besides is as urgent as the beat.
+        ledger.set_call_timeout(MEMBER_CALL_TIMEOUT);
         let Member { run, strategy, name, .. } = &member;
         let span = tracing::info_span!("membership", %run, %strategy, member = %name);
         Self::start_with(LedgerRoll { ledger, member }, wake, on_event, span)

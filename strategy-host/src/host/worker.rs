@@ -115,7 +115,11 @@ impl Worker {
     /// Does what the last commit's outcome asks for: what is stored is acknowledged, what was fenced
     /// off is released.
     #[inline]
-    fn on_outcome(&mut self, frames: &mut impl FrameReceiver, commits: &mut CommitHandle) -> Result<(), HostError> {
+    fn on_outcome(
+        &mut self,
+        frames: &mut impl FrameReceiver,
+        commits: &mut CommitHandle,
+    ) -> Result<(), HostError> {
         let Some(outcome) = commits.take_outcome() else { return Ok(()) };
         for stored in outcome.stored {
             frames.acknowledge(stored.shard, stored.before);

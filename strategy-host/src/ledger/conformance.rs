@@ -2,7 +2,7 @@
 
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::RunId;
+use tick_sdk::{RunId, StrategyName};
 
 use super::postgres::tests::database::Database;
 use super::*;
@@ -31,11 +31,20 @@ fn instrument(id: u32) -> NewInstrument {
 
 fn opened(ledger: &mut dyn Ledger) -> LaneId {
     let run = ledger.open_run(&manifest("1")).unwrap().run;
-    LaneId { run, strategy: "apple".to_owned(), shard: 0 }
+    LaneId { run, strategy: "apple".parse().unwrap(), shard: 0 }
+}
+
+fn name(text: &str) -> StrategyName {
+    text.parse().unwrap()
 }
 
 fn identity(params: &str) -> Identity {
-    Identity { name: "fast".to_owned(), strategy: "apple".to_owned(), version: 1, params: params.to_owned() }
+    Identity {
+        name: "fast".parse().unwrap(),
+        strategy: "apple".to_owned(),
+        version: 1,
+        params: params.to_owned(),
+    }
 }
 
 /// Makes the members' last beats older.
@@ -226,7 +235,7 @@ macro_rules! conformance {
                     ended: false,
                 };
                 let others = [("pear", 0), ("apple", 1)].map(|(strategy, shard)| LaneId {
-                    strategy: strategy.to_owned(),
+                    strategy: strategy.parse().unwrap(),
                     shard,
                     ..lane.clone()
                 });
@@ -243,21 +252,21 @@ macro_rules! conformance {
             fn members_live_while_they_beat() {
                 let (mut ledger, _guard) = $make;
                 let run = opened(&mut ledger).run;
-                assert_eq!(ledger.beat(run, "apple", "b").unwrap(), ["b"]);
-                assert_eq!(ledger.beat(run, "apple", "a").unwrap(), ["a", "b"]);
-                assert_eq!(ledger.beat(run, "pear", "c").unwrap(), ["c"]);
-                assert_eq!(ledger.beat(RunId([0; 16]), "apple", "d").unwrap(), ["d"]);
+                assert_eq!(ledger.beat(run, &name("apple"), "b").unwrap(), ["b"]);
+                assert_eq!(ledger.beat(run, &name("apple"), "a").unwrap(), ["a", "b"]);
+                assert_eq!(ledger.beat(run, &name("pear"), "c").unwrap(), ["c"]);
+                assert_eq!(ledger.beat(RunId([0; 16]), &name("apple"), "d").unwrap(), ["d"]);
                 ledger.let_time_pass(MEMBER_LIVES + Duration::from_millis(1));
-                assert_eq!(ledger.beat(run, "apple", "a").unwrap(), ["a"], "b is dead");
+                assert_eq!(ledger.beat(run, &name("apple"), "a").unwrap(), ["a"], "b is dead");
                 let rows = ledger.members(run).unwrap();
-                let names: Vec<_> = rows.iter().map(|row| (&*row.strategy, &*row.member)).collect();
+                let names: Vec<_> = rows.iter().map(|row| (row.strategy.as_str(), &*row.member)).collect();
                 assert_eq!(names, [("apple", "a"), ("apple", "b"), ("pear", "c")]);
                 assert!(rows[1].silent > MEMBER_LIVES && rows[0].silent < MEMBER_LIVES, "{rows:?}");
-                assert_eq!(ledger.beat(run, "apple", "b").unwrap(), ["a", "b"], "b is back");
-                ledger.leave(run, "apple", "a").unwrap();
-                assert_eq!(ledger.beat(run, "apple", "b").unwrap(), ["b"]);
+                assert_eq!(ledger.beat(run, &name("apple"), "b").unwrap(), ["a", "b"], "b is back");
+                ledger.leave(run, &name("apple"), "a").unwrap();
+                assert_eq!(ledger.beat(run, &name("apple"), "b").unwrap(), ["b"]);
                 ledger.let_time_pass(MEMBER_FORGOTTEN + Duration::from_millis(1));
-                assert_eq!(ledger.beat(run, "pear", "c").unwrap(), ["c"]);
+                assert_eq!(ledger.beat(run, &name("pear"), "c").unwrap(), ["c"]);
                 assert_eq!(ledger.members(run).unwrap().len(), 1, "the dead are forgotten");
             }
 
@@ -311,4 +320,59 @@ fn a_sqlite_ledger_outlives_its_process_and_a_foreign_one_is_refused() {
     connection.pragma_update(None, "user_version", 99).unwrap();
     let error = SqliteLedger::open(folder.path()).unwrap_err().to_string();
     assert!(error.contains("has schema 99"), "{error}");
+}
+
+#[test]
+fn a_sqlite_member_waits_a_second_at_most_for_another_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = SqliteLedger::open(folder.path()).unwrap();
+    let lane = opened(&mut ledger);
+    let other = rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let began = std::time::Instant::now();
+    assert!(ledger.beat(lane.run, &lane.strategy, "a").unwrap_err().is_temporary());
+    assert!(ledger.leave(lane.run, &lane.strategy, "a").unwrap_err().is_temporary());
+    ledger.set_call_timeout(Duration::from_millis(10));
+    assert!(ledger.claim(&lane, 0).unwrap_err().is_temporary());
+    assert!(began.elapsed() < 3 * MEMBER_CALL_TIMEOUT, "{:?}", began.elapsed());
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(ledger.beat(lane.run, &lane.strategy, "a").unwrap(), ["a"]);
+}
+
+#[test]
+fn a_folder_has_one_replay_or_several_members_and_any_number_of_readers() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = SqliteLedger::open_to_read(folder.path()).unwrap_err();
+    assert!(matches!(missing, LedgerError::Missing { .. }), "{missing}");
+    let mut replay = SqliteLedger::open_exclusive(folder.path()).unwrap();
+    let run = opened(&mut replay).run;
+    let own = format!("in use by process {}:", std::process::id());
+    for refused in [SqliteLedger::open_exclusive(folder.path()), SqliteLedger::open(folder.path())] {
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains(&own), "{error}");
+    }
+    let mut reader = SqliteLedger::open_to_read(folder.path()).unwrap();
+    assert!(reader.lanes(run).unwrap().is_empty() && reader.id() == replay.id());
+    assert!(reader.open_run(&manifest("2")).is_err(), "it only reads");
+    drop(replay);
+
+    let members = [SqliteLedger::open(folder.path()).unwrap(), SqliteLedger::open(folder.path()).unwrap()];
+    let error = SqliteLedger::open_exclusive(folder.path()).unwrap_err().to_string();
+    assert!(error.contains(&own), "{error}");
+    drop(members);
+    SqliteLedger::open_exclusive(folder.path()).unwrap();
+}
+
+#[test]
+fn what_is_neither_a_folder_nor_a_known_url_is_refused() {
+    for text in ["postgre://localhost/orchard", "mysql://localhost/orchard"] {
+        let scheme = text.split_once(':').unwrap().0;
+        for error in [open(text).map(drop), open_to_read(text).map(drop)] {
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(&format!("{scheme}://…")) && error.contains("postgres://USER"), "{error}");
+        }
+        let error = SqliteLedger::open_exclusive(Path::new(text)).unwrap_err().to_string();
+        assert!(error.contains("give a folder"), "{error}");
+        assert!(!Path::new(&format!("{scheme}:")).exists());
+    }
 }

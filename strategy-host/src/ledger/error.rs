@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 #[cfg(feature = "postgres")]
-use super::postgres::{advice, is_temporary};
+pub(super) mod postgres;
 
 /// A ledger that cannot do what is asked.
 #[derive(Debug, Error)]
@@ -18,7 +18,7 @@ pub enum LedgerError {
     },
     /// The server refused, or was away for too long.
     #[cfg(feature = "postgres")]
-    #[error("the ledger {place}: {source}{}", advice(.source))]
+    #[error("the ledger {place}: {source}{}", postgres::advice(.source))]
     Postgres {
         /// Which database, without its password.
         place: String,
@@ -54,6 +54,26 @@ pub enum LedgerError {
         place: String,
         /// The system's words.
         source: std::io::Error,
+    },
+    /// Another process has the folder open.
+    #[error("the ledger {place} is in use by {holders}: wait until that has ended, or use another --state")]
+    InUse {
+        /// Which folder.
+        place: String,
+        /// The processes that have it, in words.
+        holders: String,
+    },
+    /// There is nothing to read.
+    #[error("there is no ledger {place}: see --state")]
+    Missing {
+        /// Which folder.
+        place: String,
+    },
+    /// A URL where only a folder can be.
+    #[error("the ledger of a replay cannot be at {scheme}://…: give a folder")]
+    FolderOnly {
+        /// What stands before `://`.
+        scheme: String,
     },
     /// Written by another version of this program.
     #[error(
@@ -101,7 +121,7 @@ impl LedgerError {
                 Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
             ),
             #[cfg(feature = "postgres")]
-            Self::Postgres { source, .. } => is_temporary(source),
+            Self::Postgres { source, .. } => postgres::is_temporary(source),
             _ => false,
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tick_feed::rabbitmq::control::ShardCursor;
-use tick_feed::rabbitmq::{ConnectionState, Control, FeedState, SubscriberHandle};
+use tick_feed::rabbitmq::{Control, FeedState, SubscriberHandle};
 use tick_sdk::{RunId, StrategyName};
 
 use super::session::{Session, check_ledger, check_taken_in};
@@ -78,7 +78,8 @@ pub(super) fn host(
         has_lease: true,
         changes,
     };
-    let membership = Membership::start(ledger::open(&plan.state)?, member.clone(), wake, on_membership.handler());
+    let membership =
+        Membership::start(ledger::open(&plan.state)?, member.clone(), wake, on_membership.handler());
     on_event(RunEvent::RunBegins { run: state.run });
 
     let part = Part { plan, cancellation, handle, state, known, host, membership, ledger_id };
@@ -174,13 +175,10 @@ impl Part<'_> {
 
 /// What can be seen of the ingester and the brokers now.
 pub(super) fn sighting(handle: &SubscriberHandle) -> Sighting {
-    let lost = handle.connections().into_iter().filter_map(|node| match node.state {
-        ConnectionState::Connected => None,
-        ConnectionState::Lost { since, error } => Some(LostBroker { broker: node.broker, since, error }),
-    });
+    let lost = std::iter::empty::<LostBroker>();
     Sighting {
         frames: handle.counts().frames,
-        announced_at: handle.announced_at(),
+        announced_at: handle.heard_at(),
         lost: lost.min_by_key(|lost| lost.since),
     }
 }
@@ -210,7 +208,11 @@ fn summarise(
 
 /// Waits until the ingester knows that the strategy has ended, if it lives: until then it waits for
 /// that, and sends on. What is left in the queues is taken from them.
-pub(super) fn wait_for_acknowledged_end(handle: &SubscriberHandle, state: &FeedState, strategy: &StrategyName) {
+pub(super) fn wait_for_acknowledged_end(
+    handle: &SubscriberHandle,
+    state: &FeedState,
+    strategy: &StrategyName,
+) {
     let has_ended =
         |now: &FeedState| now.strategies.iter().any(|one| *strategy == one.name.as_str() && one.ended);
     let is_acknowledged = |now: &FeedState| now.closed || now.run != state.run || has_ended(now);
@@ -233,8 +235,8 @@ pub(super) fn wait_for_acknowledged_end(handle: &SubscriberHandle, state: &FeedS
 /// Whether there may be an ingester: one that lives says so each second. Where a broker was lost after
 /// its last state, its silence means nothing until that is past.
 fn may_live(handle: &SubscriberHandle) -> bool {
-    let Some(announced) = handle.announced_at() else { return false };
-    let lost = handle.last_error().map_or(announced, |(at, _)| at);
+    let Some(announced) = handle.heard_at() else { return false };
+    let lost = handle.trouble().map_or(announced, |(at, _)| at);
     announced.max(lost).elapsed() < CLOSING
 }
 
@@ -267,7 +269,7 @@ impl OnMembership {
         let lanes: Vec<LaneRow> =
             beat.lanes.iter().filter(|row| beat.shards.contains(&row.lane.shard)).cloned().collect();
         let Member { run, strategy, name, .. } = &self.member;
-        self.handle.send(cursors(*run, strategy, name, &self.ledger, &lanes));
+        self.handle.say(cursors(*run, strategy, name, &self.ledger, &lanes));
         if beat.ended {
             self.known.has_ended.store(true, Ordering::Release);
         }

@@ -113,7 +113,10 @@ mod tests {
             let event = watch.look(started + seconds(after), Sighting { frames, ..Sighting::default() });
             matches!(event, Some(RunEvent::NoIngester { .. }))
         };
-        assert_eq!([5, 10, 11, 12, 70, 71].map(|at| is_reported(at, 0)), [false, false, true, false, false, true]);
+        assert_eq!(
+            [5, 10, 11, 12, 70, 71].map(|at| is_reported(at, 0)),
+            [false, false, true, false, false, true]
+        );
         assert!(!is_reported(72, 1));
         assert!(!is_reported(82, 1) && is_reported(83, 1));
     }
@@ -127,7 +130,8 @@ mod tests {
             Some(LostBroker { broker, since: started, error })
         };
         for after in 0..60 {
-            let event = watch.look(started + seconds(after), Sighting { lost: lost(), ..Sighting::default() });
+            let event =
+                watch.look(started + seconds(after), Sighting { lost: lost(), ..Sighting::default() });
             match event {
                 None => assert_ne!(after, 3),
                 Some(RunEvent::BrokerLost { broker, since, .. }) => {

@@ -2,14 +2,15 @@
 
 use std::sync::mpsc::sync_channel;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use sqlx::Row;
 use tick_feed::NewInstrument;
 use tick_sdk::signal::encode_signals;
-use tick_sdk::{RunId, Signal, TargetPosition, UNDEFINED_PRICE};
+use tick_sdk::{RunId, Signal, StrategyName, TargetPosition, UNDEFINED_PRICE};
 
-use super::PostgresLedger;
-use crate::ledger::{Commit, LaneId, Ledger, LedgerError};
+use super::{PostgresLedger, PostgresStore};
+use crate::ledger::{Commit, LaneId, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MEMBER_LIVES};
 use database::Database;
 use proxy::Proxy;
 
@@ -17,7 +18,11 @@ pub(in crate::ledger) mod database;
 mod proxy;
 
 fn lane(run: RunId) -> LaneId {
-    LaneId { run, strategy: "apple".to_owned(), shard: 0 }
+    LaneId { run, strategy: "apple".parse().unwrap(), shard: 0 }
+}
+
+fn name(text: &str) -> StrategyName {
+    text.parse().unwrap()
 }
 
 /// A commit of one signal batch, one state and one skipped tick, each of which must be stored once.
@@ -111,6 +116,57 @@ fn a_commit_whose_answer_is_lost_is_recognised() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
+fn a_member_learns_within_a_second_that_the_server_is_silent() {
+    let database = Database::new();
+    let proxy = Proxy::before(&database.url());
+    let mut ledger = PostgresLedger::open(proxy.url()).unwrap();
+    let (run, apple) = (RunId::random(), name("apple"));
+    assert_eq!(ledger.beat(run, &apple, "a").unwrap(), ["a"]);
+    proxy.fall_silent();
+    let mut ends_in_time = |what: &str, call: &mut dyn FnMut(&mut PostgresLedger) -> LedgerError| {
+        let began = Instant::now();
+        let error = call(&mut ledger);
+        assert!(error.is_temporary() && began.elapsed() < MEMBER_LIVES, "{what}: {error}");
+    };
+    ends_in_time("a beat", &mut |ledger| ledger.beat(run, &apple, "a").unwrap_err());
+    ends_in_time("a leave", &mut |ledger| ledger.leave(run, &apple, "a").unwrap_err());
+    ends_in_time("reading lanes", &mut |ledger| {
+        ledger.set_call_timeout(MEMBER_CALL_TIMEOUT);
+        ledger.lanes(run).unwrap_err()
+    });
+    proxy.pass_again();
+    assert_eq!(ledger.beat(run, &apple, "a").unwrap(), ["a"]);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn async_code_uses_the_store_on_its_own_runtime_and_cancels_calls() {
+    let database = Database::new();
+    let proxy = Proxy::before(&database.url());
+    let url = proxy.url().to_owned();
+    let lane = lane(RunId::random());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // A task of its own, as only what can move between threads may be.
+    let task = async move {
+        let mut store = PostgresStore::open(&url).await.unwrap();
+        let epoch = store.claim(&lane, 0).await.unwrap().epoch;
+        assert!(store.commit(&[commit(&lane, epoch, 0)]).await.unwrap().is_empty());
+        proxy.fall_silent();
+        let late = [commit(&lane, epoch, 1)];
+        let cancelled = tokio::time::timeout(Duration::from_millis(50), store.commit(&late)).await;
+        assert!(cancelled.is_err(), "it waits for the server");
+        proxy.pass_again();
+        let claim = store.claim(&lane, 0).await.unwrap();
+        assert_eq!((claim.epoch, claim.cursor), (epoch + 1, 1), "nothing of it was stored");
+        assert!(store.commit(&[commit(&lane, claim.epoch, 1)]).await.unwrap().is_empty());
+        lane
+    };
+    let lane = runtime.block_on(async { tokio::spawn(task).await }).unwrap();
+    assert_whole(&mut database.ledger(), &lane, 2);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
 fn a_server_that_restarts_is_waited_for() {
     let database = Database::alone_on_its_server();
     let mut ledger = database.ledger();
@@ -120,7 +176,7 @@ fn a_server_that_restarts_is_waited_for() {
     database.restart_server();
     assert!(ledger.commit(&[commit(&lane, epoch, 1)]).unwrap().is_empty());
     database.cut_connections();
-    assert_eq!(ledger.beat(lane.run, "apple", "a").unwrap(), ["a"]);
+    assert_eq!(ledger.beat(lane.run, &name("apple"), "a").unwrap(), ["a"]);
     assert_whole(&mut ledger, &lane, 2);
 }
 
@@ -140,7 +196,8 @@ fn several_programs_make_one_ledger_and_share_it() {
         for strategy in ["apple", "pear"] {
             let mut ledger = database.ledger();
             scope.spawn(move || {
-                let lanes = [3, 1, 0, 2].map(|shard| LaneId { run, strategy: strategy.to_owned(), shard });
+                let lanes =
+                    [3, 1, 0, 2].map(|shard| LaneId { run, strategy: strategy.parse().unwrap(), shard });
                 let epochs = lanes.clone().map(|lane| ledger.claim(&lane, 0).unwrap().epoch);
                 for seq in 0..50 {
                     let named = |id| NewInstrument { id, symbol: format!("S{id}"), key: String::new() };
@@ -165,10 +222,10 @@ fn what_is_no_ledger_of_this_program_is_refused() {
     let mut ledger = database.ledger();
     database.execute("UPDATE orchard.ledger SET version = 99");
     let error = PostgresLedger::open(&database.url()).unwrap_err().to_string();
-    assert!(error.contains("has schema 99, and this program reads 1"), "{error}");
-    database.execute("UPDATE orchard.ledger SET version = 1, id = 'another'");
+    assert!(error.contains("has schema 99, and this program reads 2"), "{error}");
+    database.execute("UPDATE orchard.ledger SET version = 2, id = 'another'");
     database.cut_connections();
-    let error = ledger.beat(RunId::random(), "apple", "a").unwrap_err();
+    let error = ledger.beat(RunId::random(), &name("apple"), "a").unwrap_err();
     assert!(error.to_string().contains("replaced by another ledger"), "{error}");
 
     let missing = format!("{}_missing", database.url());
@@ -211,7 +268,8 @@ fn sql_readers_see_the_signals_that_were_committed() {
         assert!(ledger.commit(&[commit]).unwrap().is_empty());
     }
     let sql = format!(
-        "SELECT strategy::text, shard, seq, n, instrument, ts_event, ts_recv, side, price, bid, ask
+        "SELECT strategy::text, shard, seq, n, instrument, ts_event_ns, ts_recv_ns, side,
+            (price * 1000000000)::bigint, (bid * 1000000000)::bigint, (ask * 1000000000)::bigint
         FROM orchard.signal WHERE run = '{}'",
         lane.run
     );
@@ -244,6 +302,57 @@ fn sql_readers_see_the_signals_that_were_committed() {
     }
     assert_eq!(read, expected);
     assert!(database.fails("SELECT * FROM orchard.decode_signals('\\x0480')").contains("damaged at byte"));
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn sql_readers_see_times_and_prices_in_their_own_units() {
+    let database = Database::new();
+    let mut ledger = database.ledger();
+    let lane = lane(RunId::random());
+    let epoch = ledger.claim(&lane, 0).unwrap().epoch;
+    let signal = Signal {
+        seq: 0,
+        n: 0,
+        instrument: 0,
+        ts_recv: 1_723_161_258_362_123_456,
+        ts_event: 1_723_161_258_000_000_999,
+        side: TargetPosition::Long,
+        price: 61_800_100_000_000,
+        bid: -1,
+        ask: UNDEFINED_PRICE,
+    };
+    let mut signals = Vec::new();
+    encode_signals(&[signal], &mut signals);
+    assert!(ledger.commit(&[Commit { signals, ..commit(&lane, epoch, 0) }]).unwrap().is_empty());
+    let rows = database.query(
+        "SELECT concat_ws(' ', pg_typeof(ts_event), pg_typeof(ts_recv), pg_typeof(price)),
+            concat_ws(' ', ts_recv AT TIME ZONE 'UTC', ts_event AT TIME ZONE 'UTC', price, bid),
+            ask IS NULL, ts_recv_ns, ts_event_ns
+        FROM orchard.signal",
+    );
+    let types = "timestamp with time zone timestamp with time zone numeric";
+    assert_eq!(rows[0].get::<String, _>(0), types);
+    let values = "2024-08-08 23:54:18.362123 2024-08-08 23:54:18 61800.100000000 -0.000000001";
+    assert_eq!(rows[0].get::<String, _>(1), values);
+    assert!(rows[0].get::<bool, _>(2), "a side of the book that was not seen");
+    assert_eq!(rows[0].get::<i64, _>(3) as u64, signal.ts_recv);
+    assert_eq!(rows[0].get::<i64, _>(4) as u64, signal.ts_event);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_ledger_of_the_version_before_is_brought_to_this_one() {
+    let database = Database::new();
+    let id = database.ledger().id().to_owned();
+    // As version 1 had it.
+    database.execute("DROP VIEW orchard.signal");
+    database.execute("CREATE VIEW orchard.signal AS SELECT 1::bigint AS price");
+    database.execute("UPDATE orchard.ledger SET version = 1");
+    assert_eq!(database.ledger().id(), id);
+    let rows = database.query("SELECT version FROM orchard.ledger");
+    assert_eq!(rows[0].get::<i32, _>(0), 2);
+    assert!(database.query("SELECT ts_recv_ns FROM orchard.signal").is_empty());
 }
 
 /// Seeded signals whose values are of every size that SQL's 64-bit numbers hold.
