@@ -1,5 +1,7 @@
 //! The host, which runs any strategy on any transport, its ledgers, and the paper account.
 
+#![warn(missing_docs, unnameable_types)]
+
 pub mod host;
 pub mod ledger;
 pub mod market;

@@ -13,7 +13,7 @@ pub enum LedgerError {
     Sqlite {
         /// Which database.
         place: String,
-        /// Its own words.
+        /// Its own message.
         source: rusqlite::Error,
     },
     /// The server refused, or was away for too long.
@@ -22,10 +22,10 @@ pub enum LedgerError {
     Postgres {
         /// Which database, without its password.
         place: String,
-        /// Its own words.
+        /// Its own message.
         source: sqlx::Error,
     },
-    /// The URL is of no kind that this program knows.
+    /// This program knows no ledger of such a URL.
     #[error(
         "the ledger cannot be at {scheme}://…: give a folder, for SQLite, or {}",
         if cfg!(feature = "postgres") {
@@ -52,7 +52,7 @@ pub enum LedgerError {
     Io {
         /// Which file.
         place: String,
-        /// The system's words.
+        /// The system's message.
         source: std::io::Error,
     },
     /// Another process has the folder open.

@@ -13,17 +13,19 @@ use tick_sdk::{RunId, StrategyName};
 
 use super::{
     Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MemberRow, OpenedRun,
-    RunRow, StoredBatch, checkpoint, compare_feeds,
+    RunRow, StoredBatch, checkpoint, compare_feeds, report_fenced,
 };
 
 mod lane;
 mod lock;
 mod members;
 mod name;
+mod runs;
 mod schema;
 mod state;
 
 use lock::{FolderLock, Sharing};
+use runs::{RECORD_RUN, readable, recorded_runs};
 use schema::{SCHEMA_VERSION, prepare_schema};
 
 /// How long another process's transaction is waited for, unless a caller says otherwise.
@@ -251,6 +253,7 @@ impl Ledger for SqliteLedger {
             }
         }
         transaction.commit().map_err(failed)?;
+        report_fenced(commits, &fenced);
         Ok(fenced)
     }
 
@@ -290,22 +293,5 @@ impl Ledger for SqliteLedger {
     }
 }
 
-const RECORD_RUN: &str = "INSERT INTO run (run, feed, manifest) VALUES (?1, ?2, ?3)";
-
-/// A run and its manifest's text.
-type RecordedRun = ([u8; 16], String);
-
-fn recorded_runs(
-    connection: &Connection,
-    sql: &str,
-    params: &[&dyn rusqlite::ToSql],
-) -> rusqlite::Result<Vec<RecordedRun>> {
-    let mut statement = connection.prepare(sql)?;
-    let rows = statement.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    rows.collect()
-}
-
-fn readable((run, manifest): RecordedRun) -> Result<RunRow, LedgerError> {
-    let manifest = manifest.parse().map_err(|()| LedgerError::Damaged("the manifest".to_owned()))?;
-    Ok(RunRow { run: RunId(run), manifest })
-}
+#[cfg(test)]
+mod tests;

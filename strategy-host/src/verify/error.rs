@@ -59,7 +59,7 @@ pub enum ExpectedError {
     Io {
         /// The file.
         name: String,
-        /// The system's words.
+        /// The system's message.
         source: io::Error,
     },
     /// Something in it is not as replay writes it.

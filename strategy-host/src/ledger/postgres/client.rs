@@ -32,6 +32,10 @@ pub(super) enum Try {
     Again,
 }
 
+/// What an operation gives with the connection that it took. One that fails, or whose future is dropped,
+/// takes its connection along, so that nothing half done is left for the next.
+pub(super) type Done<T> = sqlx::Result<(T, PgConnection)>;
+
 /// A connection and what it takes to make another.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -67,10 +71,10 @@ impl Client {
     ///
     /// # Errors
     /// The server refused, or did not do it by the deadline.
-    pub(super) async fn run<T>(
+    pub(super) async fn run<T, F: Future<Output = Done<T>>>(
         &mut self,
         deadline: Instant,
-        mut operation: impl AsyncFnMut(&mut PgConnection, Try) -> sqlx::Result<T>,
+        mut operation: impl FnMut(PgConnection, Try) -> F,
     ) -> Result<T, LedgerError> {
         let mut pause = FIRST_PAUSE;
         let mut try_of = Try::First;
@@ -92,19 +96,18 @@ impl Client {
         }
     }
 
-    async fn attempt<T>(
+    async fn attempt<T, F: Future<Output = Done<T>>>(
         &mut self,
-        operation: &mut impl AsyncFnMut(&mut PgConnection, Try) -> sqlx::Result<T>,
+        operation: &mut impl FnMut(PgConnection, Try) -> F,
         try_of: &mut Try,
     ) -> sqlx::Result<T> {
-        // Taken out: whatever goes wrong, or when this future is dropped, a new one has no part in it.
-        let mut connection = match self.connection.take() {
+        let connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.connect().await?,
         };
         let this = std::mem::replace(try_of, Try::Again);
-        let done = timeout(ANSWER_TIMEOUT, operation(&mut connection, this)).await;
-        let done = done.map_err(|_| no_answer())??;
+        let done = timeout(ANSWER_TIMEOUT, operation(connection, this)).await;
+        let (done, connection) = done.map_err(|_| no_answer())??;
         self.connection = Some(connection);
         Ok(done)
     }
@@ -158,7 +161,7 @@ fn place_of(options: &PgConnectOptions) -> String {
     }
 }
 
-/// The library's words without the URL, which may hold a password.
+/// The library's message without the URL, which may hold a password.
 fn reason_without_url(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Configuration(source) => source.to_string(),

@@ -14,7 +14,7 @@ use super::store::{OPEN_TIMEOUT, PostgresStore};
 use crate::ledger::error::postgres::no_answer;
 use crate::ledger::{
     Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MemberRow, OpenedRun,
-    RunRow, StoredBatch,
+    RunRow, StoredBatch, report_fenced,
 };
 
 /// The ledger in a PostgreSQL database, in the schema `orchard`, with a face that blocks.
@@ -170,7 +170,9 @@ impl Ledger for PostgresLedger {
 
     fn commit(&mut self, commits: &[Commit]) -> Result<Vec<usize>, LedgerError> {
         let rows = CommitRows::new(commits);
-        self.run(|store| Box::pin(store.commit_rows(rows)))
+        let fenced = self.run(|store| Box::pin(store.commit_rows(rows)))?;
+        report_fenced(commits, &fenced);
+        Ok(fenced)
     }
 
     fn lanes(&self, run: RunId) -> Result<Vec<LaneRow>, LedgerError> {

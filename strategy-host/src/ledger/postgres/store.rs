@@ -9,11 +9,11 @@ use tick_sdk::{RunId, StrategyName};
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::client::{Client, Try};
+use super::client::{Client, Done, Try};
 use super::{lane, members, runs, schema};
 use crate::ledger::{
     Claim, Commit, Identity, LaneId, LaneRow, LedgerError, MEMBER_CALL_TIMEOUT, MemberRow, OpenedRun, RunRow,
-    StoredBatch, compare_feeds,
+    StoredBatch, compare_feeds, report_fenced,
 };
 
 /// The ledger in a PostgreSQL database, in the schema `orchard`, for async code: it never blocks the
@@ -31,7 +31,11 @@ pub struct PostgresStore {
 }
 
 /// When the ledger is opened, its user waits for the answer.
-pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+const REACH_TIMEOUT: Duration = Duration::from_secs(5);
+/// For the tables, which another program may be making.
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(25);
+/// How long opening takes at most.
+pub(super) const OPEN_TIMEOUT: Duration = REACH_TIMEOUT.saturating_add(PREPARE_TIMEOUT);
 
 impl PostgresStore {
     /// How long a server that is away is waited for, before a call fails.
@@ -45,9 +49,13 @@ impl PostgresStore {
     /// another version.
     pub async fn open(url: &str) -> Result<Self, LedgerError> {
         let mut client = Client::new(url)?;
-        let deadline = Instant::now() + OPEN_TIMEOUT;
-        let prepare = async |connection: &mut PgConnection, _| schema::prepare(connection).await;
-        let found = client.run(deadline, prepare).await?;
+        // Whether the server is there is known soon; making tables may take a slow one longer.
+        let reaching = |connection: PgConnection, _| async move { Ok(((), connection)) };
+        client.run(Instant::now() + REACH_TIMEOUT, reaching).await?;
+        let preparing = |mut connection: PgConnection, _| async move {
+            Ok((schema::prepare(&mut connection).await?, connection))
+        };
+        let found = client.run(Instant::now() + PREPARE_TIMEOUT, preparing).await?;
         if found.version != schema::VERSION {
             let place = client.place().to_owned();
             let (found, expected) = (found.version.into(), schema::VERSION.into());
@@ -77,8 +85,9 @@ impl PostgresStore {
     /// # Errors
     /// The server refused, or was away for too long; so have all the functions below.
     pub async fn product(&mut self) -> Result<String, LedgerError> {
-        let reading = async |connection: &mut PgConnection, _| {
-            sqlx::query_scalar("SHOW server_version").fetch_one(connection).await
+        let reading = |mut connection: PgConnection, _| async move {
+            let version = sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await?;
+            Ok((version, connection))
         };
         let version: String = self.run(reading).await?;
         // Debian's goes on with its package.
@@ -91,7 +100,9 @@ impl PostgresStore {
     /// It holds a run of another manifest.
     pub async fn open_run(&mut self, manifest: &Manifest) -> Result<OpenedRun, LedgerError> {
         let fresh = RunId::random();
-        let opening = async |connection: &mut PgConnection, _| runs::open(connection, fresh, manifest).await;
+        let opening = |mut connection: PgConnection, _| async move {
+            Ok((runs::open(&mut connection, fresh, manifest).await?, connection))
+        };
         let recorded = self.run(opening).await?.readable()?;
         recorded.compare(manifest)?;
         Ok(OpenedRun { run: recorded.run, resumed: recorded.run != fresh })
@@ -107,8 +118,9 @@ impl PostgresStore {
         feed: &str,
         manifest: &Manifest,
     ) -> Result<(), LedgerError> {
-        let recording =
-            async |connection: &mut PgConnection, _| runs::record(connection, run, feed, manifest).await;
+        let recording = |mut connection: PgConnection, _| async move {
+            Ok((runs::record(&mut connection, run, feed, manifest).await?, connection))
+        };
         let recorded = self.run(recording).await?;
         compare_feeds(recorded.feed.as_deref(), feed)?;
         recorded.readable()?.compare(manifest)
@@ -119,7 +131,9 @@ impl PostgresStore {
     /// # Errors
     /// A row cannot be read.
     pub async fn runs(&mut self, feed: &str) -> Result<Vec<RunRow>, LedgerError> {
-        let reading = async |connection: &mut PgConnection, _| runs::of_feed(connection, feed).await;
+        let reading = |mut connection: PgConnection, _| async move {
+            Ok((runs::of_feed(&mut connection, feed).await?, connection))
+        };
         self.run(reading).await?.into_iter().map(runs::Recorded::readable).collect()
     }
 
@@ -128,8 +142,9 @@ impl PostgresStore {
     /// # Errors
     /// The instance was another strategy, version or set of parameters.
     pub async fn identify(&mut self, run: RunId, identity: &Identity) -> Result<(), LedgerError> {
-        let recording =
-            async |connection: &mut PgConnection, _| runs::identify(connection, run, identity).await;
+        let recording = |mut connection: PgConnection, _| async move {
+            Ok((runs::identify(&mut connection, run, identity).await?, connection))
+        };
         identity.compare(&self.run(recording).await?)
     }
 
@@ -138,8 +153,9 @@ impl PostgresStore {
     /// # Errors
     /// The stored state cannot be read.
     pub async fn claim(&mut self, lane: &LaneId, begins_at: u64) -> Result<Claim, LedgerError> {
-        let claiming =
-            async |connection: &mut PgConnection, _| lane::claim(connection, lane, begins_at).await;
+        let claiming = |mut connection: PgConnection, _| async move {
+            Ok((lane::claim(&mut connection, lane, begins_at).await?, connection))
+        };
         self.run(claiming).await?.readable()
     }
 
@@ -149,12 +165,17 @@ impl PostgresStore {
     /// # Errors
     /// It is not known whether they are stored.
     pub async fn commit(&mut self, commits: &[Commit]) -> Result<Vec<usize>, LedgerError> {
-        self.commit_rows(lane::CommitRows::new(commits)).await
+        let fenced = self.commit_rows(lane::CommitRows::new(commits)).await?;
+        report_fenced(commits, &fenced);
+        Ok(fenced)
     }
 
     pub(super) async fn commit_rows(&mut self, rows: lane::CommitRows) -> Result<Vec<usize>, LedgerError> {
         let deadline = Instant::now() + self.call_timeout;
-        let storing = async |connection: &mut PgConnection, try_of| rows.store(connection, try_of).await;
+        let rows = &rows;
+        let storing = |mut connection: PgConnection, try_of| async move {
+            Ok((rows.store(&mut connection, try_of).await?, connection))
+        };
         let stored = self.client.run(deadline, storing).await?;
         match self.fold(deadline, &stored.unfolded).await {
             // The commits are stored, and a later one folds what this one could not.
@@ -169,10 +190,15 @@ impl PostgresStore {
     /// Folds the states of lanes that have gathered many checkpoints.
     async fn fold(&mut self, deadline: Instant, lanes: &[lane::Unfolded]) -> Result<(), LedgerError> {
         for lane in lanes {
-            let reading = async |connection: &mut PgConnection, _| lane.read(connection).await;
+            let reading = |mut connection: PgConnection, _| async move {
+                Ok((lane.read(&mut connection).await?, connection))
+            };
             let checkpoints = self.client.run(deadline, reading).await?;
             if let Some(folded) = checkpoints.fold()? {
-                let writing = async |connection: &mut PgConnection, _| lane.write(connection, &folded).await;
+                let folded = &folded;
+                let writing = |mut connection: PgConnection, _| async move {
+                    Ok((lane.write(&mut connection, folded).await?, connection))
+                };
                 self.client.run(deadline, writing).await?;
             }
         }
@@ -184,7 +210,10 @@ impl PostgresStore {
     /// # Errors
     /// A row cannot be read.
     pub async fn lanes(&mut self, run: RunId) -> Result<Vec<LaneRow>, LedgerError> {
-        self.run(async |connection: &mut PgConnection, _| lane::all(connection, run).await).await
+        self.run(|mut connection: PgConnection, _| async move {
+            Ok((lane::all(&mut connection, run).await?, connection))
+        })
+        .await
     }
 
     /// Up to `limit` signal batches of a lane that begin at or after `from_seq`, in order.
@@ -197,8 +226,9 @@ impl PostgresStore {
         from_seq: u64,
         limit: usize,
     ) -> Result<Vec<StoredBatch>, LedgerError> {
-        let reading =
-            async |connection: &mut PgConnection, _| lane::batches(connection, lane, from_seq, limit).await;
+        let reading = |mut connection: PgConnection, _| async move {
+            Ok((lane::batches(&mut connection, lane, from_seq, limit).await?, connection))
+        };
         self.run(reading).await
     }
 
@@ -207,8 +237,10 @@ impl PostgresStore {
     /// # Errors
     /// The server refused, or was away for too long.
     pub async fn dictionary(&mut self, run: RunId, shard: u16) -> Result<Vec<NewInstrument>, LedgerError> {
-        self.run(async |connection: &mut PgConnection, _| lane::dictionary(connection, run, shard).await)
-            .await
+        self.run(|mut connection: PgConnection, _| async move {
+            Ok((lane::dictionary(&mut connection, run, shard).await?, connection))
+        })
+        .await
     }
 
     /// Records that a member lives; gives those that do. It ends within [`MEMBER_CALL_TIMEOUT`].
@@ -221,8 +253,9 @@ impl PostgresStore {
         strategy: &StrategyName,
         member: &str,
     ) -> Result<Vec<String>, LedgerError> {
-        let beating =
-            async |connection: &mut PgConnection, _| members::beat(connection, run, strategy, member).await;
+        let beating = |mut connection: PgConnection, _| async move {
+            Ok((members::beat(&mut connection, run, strategy, member).await?, connection))
+        };
         self.client.run(self.member_deadline(), beating).await
     }
 
@@ -236,8 +269,9 @@ impl PostgresStore {
         strategy: &StrategyName,
         member: &str,
     ) -> Result<(), LedgerError> {
-        let leaving =
-            async |connection: &mut PgConnection, _| members::leave(connection, run, strategy, member).await;
+        let leaving = |mut connection: PgConnection, _| async move {
+            Ok((members::leave(&mut connection, run, strategy, member).await?, connection))
+        };
         self.client.run(self.member_deadline(), leaving).await
     }
 
@@ -246,15 +280,19 @@ impl PostgresStore {
     /// # Errors
     /// A row cannot be read.
     pub async fn members(&mut self, run: RunId) -> Result<Vec<MemberRow>, LedgerError> {
-        self.run(async |connection: &mut PgConnection, _| members::all(connection, run).await).await
+        self.run(|mut connection: PgConnection, _| async move {
+            Ok((members::all(&mut connection, run).await?, connection))
+        })
+        .await
     }
 
     /// Makes the members' last beats older.
     #[cfg(test)]
     pub(super) async fn put_beats_back(&mut self, time: Duration) -> Result<(), LedgerError> {
         let sql = "UPDATE orchard.member SET beat = beat - make_interval(secs => $1)";
-        let aging = async |connection: &mut PgConnection, _| {
-            sqlx::query(sql).bind(time.as_secs_f64()).execute(connection).await.map(drop)
+        let aging = |mut connection: PgConnection, _| async move {
+            sqlx::query(sql).bind(time.as_secs_f64()).execute(&mut connection).await?;
+            Ok(((), connection))
         };
         self.run(aging).await
     }
@@ -264,9 +302,9 @@ impl PostgresStore {
     }
 
     /// Runs one operation, again while the server is away.
-    async fn run<T>(
+    async fn run<T, F: Future<Output = Done<T>>>(
         &mut self,
-        operation: impl AsyncFnMut(&mut PgConnection, Try) -> sqlx::Result<T>,
+        operation: impl FnMut(PgConnection, Try) -> F,
     ) -> Result<T, LedgerError> {
         self.client.run(Instant::now() + self.call_timeout, operation).await
     }
