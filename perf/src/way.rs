@@ -203,6 +203,10 @@ impl Lane for WatchedLane {
         self.inner.instruments()
     }
 
+    fn last_given(&self) -> Option<u64> {
+        self.inner.last_given()
+    }
+
     fn run(&mut self, first_seq: u64, ticks: &[Tick]) -> Result<(), LaneError> {
         let probe = &self.way.probe;
         let end_seq = first_seq + ticks.len() as u64;
