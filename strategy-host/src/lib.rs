@@ -1,6 +1,6 @@
 //! The host, which runs any strategy on any transport, its ledgers, and the paper account.
 
-#![warn(missing_docs, unnameable_types)]
+#![deny(missing_docs, unnameable_types)]
 
 pub mod host;
 pub mod ledger;
