@@ -1,11 +1,11 @@
-//! `orchard deadletters`: what is no frame of a feed, why, and what becomes of it.
+//! `orchard deadletters`: what is not a frame of a feed, why, and what becomes of it.
 
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use tick_feed::rabbitmq::dead_letters::MAX_TAKEN;
-use tick_feed::rabbitmq::{BrokerUrl, DeadLetterError, DeadLetters};
+use tick_feed::rabbitmq::{BrokerUrl, DeadLetterError, DeadLetters, event_loop};
 use tick_sdk::FeedName;
 
 use crate::ended::{Ended, UsageError};
@@ -27,7 +27,7 @@ enum Action {
     List(WhereArgs),
     /// One of them: what frame it claims to be, and its first bytes
     Show(ShowArgs),
-    /// Give them back to the queue they were in
+    /// Publish them to the queue they were in
     Requeue(WhichArgs),
     /// Remove them for ever
     Drop(WhichArgs),
@@ -69,7 +69,7 @@ struct WhichArgs {
 }
 
 const AFTER_HELP: &str = "\
-A message that is no frame of its feed (damaged, of another version, of a foreign exchange) is kept
+A message that is not a frame of its feed (damaged, of another version, of a foreign exchange) is stored
 on its broker with the reason, and the rest of the feed goes on. Looking changes nothing. A number is
 a place in the list: it holds until one before it is requeued or dropped.
 
@@ -80,61 +80,72 @@ Examples:
   orchard deadletters drop --all --feed btc --broker amqp://…";
 
 pub(crate) fn run(args: DeadLettersArgs) -> Result<Ended> {
-    match args.action {
-        Action::List(place) => list(&place)?,
-        Action::Show(args) => show_one(&args)?,
-        Action::Requeue(which) => each(&which, "requeued", DeadLetters::requeue)?,
-        Action::Drop(which) => each(&which, "dropped", DeadLetters::remove)?,
-    }
+    event_loop()?.block_on(act(&args.action))?;
     Ok(Ended::Done)
 }
 
-fn list(place: &WhereArgs) -> Result<()> {
-    let taken = place.take(MAX_TAKEN)?;
-    let text = match place.json {
-        true => show::json_list(&taken),
-        false => show::list(&taken, place.broker.len() > 1),
-    };
-    // Before anything is written: whoever reads it may be gone, and the letters must go back.
-    taken.close()?;
-    say(&text)
+async fn act(action: &Action) -> Result<()> {
+    match action {
+        Action::List(place) => list(place).await,
+        Action::Show(args) => show_one(args).await,
+        Action::Requeue(which) => {
+            each(which, "requeued", async |all, number| all.requeue(number).await).await
+        }
+        Action::Drop(which) => each(which, "dropped", async |all, number| all.remove(number).await).await,
+    }
 }
 
-fn show_one(args: &ShowArgs) -> Result<()> {
-    let taken = args.place.take(numbered(args.number)?)?;
+async fn list(place: &WhereArgs) -> Result<()> {
+    let taken = place.take(MAX_TAKEN).await?;
+    let text = if place.json { show::json_list(&taken) } else { show::list(&taken, place.broker.len() > 1) };
+    // Before anything is written: whoever reads it may be gone, and the letters must go back.
+    taken.close().await?;
+    print(&text)
+}
+
+async fn show_one(args: &ShowArgs) -> Result<()> {
+    let taken = args.place.take(numbered(args.number)?).await?;
     let letter = taken.get(args.number)?;
-    let text = match args.place.json {
-        true => format!("{}\n", show::json(args.number, letter, true)),
-        false => show::letter(args.number, letter),
+    let text = if args.place.json {
+        format!("{}\n", show::json(args.number, letter, true))
+    } else {
+        show::letter(args.number, letter)
     };
-    taken.close()?;
-    say(&text)
+    taken.close().await?;
+    print(&text)
 }
 
 /// Does something to one, or to all that are there now.
-fn each(
+async fn each(
     which: &WhichArgs,
     done: &str,
-    action: fn(&DeadLetters, usize) -> Result<(), DeadLetterError>,
+    action: impl AsyncFn(&DeadLetters, usize) -> Result<(), DeadLetterError>,
 ) -> Result<()> {
-    let taken = which.place.take(which.number.map_or(Ok(MAX_TAKEN), numbered)?)?;
+    let taken = which.place.take(which.number.map_or(Ok(MAX_TAKEN), numbered)?).await?;
     let numbers = which.number.map_or(1..=taken.len(), |number| number..=number);
     let mut count = 0;
     // The first that cannot be is the end, and those before it are done.
-    let outcome = numbers.clone().try_for_each(|number| action(&taken, number).map(|()| count += 1));
+    let mut outcome = Ok(());
+    for number in numbers {
+        outcome = action(&taken, number).await;
+        if outcome.is_err() {
+            break;
+        }
+        count += 1;
+    }
     let left = taken.len() - count;
-    taken.close()?;
+    taken.close().await?;
     if which.place.json {
-        say(&format!("{}\n", serde_json::json!({ done: count, "left": left })))?;
+        print(&format!("{}\n", serde_json::json!({ done: count, "left": left })))?;
     } else if count > 0 || outcome.is_ok() {
-        say(&format!("{} {done}\n", counted(count as u64, "dead letter")))?;
+        print(&format!("{} {done}\n", counted(count as u64, "dead letter")))?;
     }
     Ok(outcome?)
 }
 
 impl WhereArgs {
-    fn take(&self, limit: usize) -> Result<DeadLetters> {
-        Ok(DeadLetters::take(&self.broker, &self.feed, limit)?)
+    async fn take(&self, limit: usize) -> Result<DeadLetters> {
+        Ok(DeadLetters::take(&self.broker, &self.feed, limit).await?)
     }
 }
 
@@ -145,6 +156,6 @@ fn numbered(number: usize) -> Result<usize> {
     }
 }
 
-fn say(text: &str) -> Result<()> {
+fn print(text: &str) -> Result<()> {
     io::stdout().write_all(text.as_bytes()).context("writing to standard output")
 }

@@ -17,11 +17,12 @@ pub(super) fn list(letters: &DeadLetters, several_brokers: bool) -> String {
     if letters.is_empty() {
         return "no dead letters\n".to_owned();
     }
-    let mut rows = vec![["N", "buried (UTC)", "size", "queue", "why"].map(str::to_owned)];
+    let mut rows = vec![["N", "stored (UTC)", "size", "queue", "why"].map(str::to_owned)];
     for (place, (broker, letter)) in letters.iter().enumerate() {
-        let queue = match several_brokers {
-            true => format!("{} on {broker}", printable(&letter.queue)),
-            false => printable(&letter.queue),
+        let queue = if several_brokers {
+            format!("{} on {broker}", printable(&letter.queue))
+        } else {
+            printable(&letter.queue)
         };
         rows.push([
             (place + 1).to_string(),
@@ -32,9 +33,9 @@ pub(super) fn list(letters: &DeadLetters, several_brokers: bool) -> String {
         ]);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let [number, buried, size, queue] = [0, 1, 2, 3].map(width);
+    let [number, stored, size, queue] = [0, 1, 2, 3].map(width);
     let line = |[n, at, bytes, from, why]: &[String; 5]| {
-        format!("{n:>number$}  {at:<buried$}  {bytes:>size$}  {from:<queue$}  {why}\n")
+        format!("{n:>number$}  {at:<stored$}  {bytes:>size$}  {from:<queue$}  {why}\n")
     };
     rows.iter().map(line).collect()
 }
@@ -45,18 +46,18 @@ pub(super) fn letter(number: usize, letter: &DeadLetter) -> String {
     let mut line = |name: &str, value: String| text.push_str(&format!("{name:<13}{value}\n"));
     line("Dead letter", number.to_string());
     line("Why", printable(&letter.reason));
-    line("Buried", format!("{} UTC", time(letter)));
+    line("Stored", format!("{} UTC", time(letter)));
     line("Queue", or_unknown(&letter.queue));
     let exchange = if letter.exchange.is_empty() { "the default exchange" } else { &letter.exchange };
     line("Came by", format!("{}, routing key '{}'", printable(exchange), printable(&letter.routing_key)));
     line("Size", counted(letter.body.len() as u64, "byte"));
     match FrameHeader::claimed(&letter.body) {
-        Err(error) => line("Frame", format!("none: {error}")),
+        Err(error) => line("Frame", format!("no: {error}")),
         Ok((header, ticks)) => {
             line("Frame", claims(&header, ticks));
             line("Run", header.run.to_string());
             match Frame::decode(letter.body.clone()) {
-                Ok(_) => line("Check", "whole: there is nothing wrong with the frame itself".to_owned()),
+                Ok(_) => line("Check", "whole: the frame itself is valid".to_owned()),
                 Err(error) => line("Check", error.to_string()),
             }
         }
@@ -105,7 +106,7 @@ pub(super) fn json_list(letters: &DeadLetters) -> String {
     format!("{}\n", Value::Array(all.collect()))
 }
 
-/// One of them, with its first bytes if they are wanted.
+/// One of them, with its first bytes if asked for.
 pub(super) fn json(number: usize, letter: &DeadLetter, with_body: bool) -> Value {
     let claimed = FrameHeader::claimed(&letter.body).ok();
     let hex = |body: &[u8]| {
@@ -159,11 +160,11 @@ mod tests {
         let expected = "\
 Dead letter  3
 Why          it does not begin with the magic of a frame
-Buried       2024-08-08 00:00:00.000 UTC
+Stored       2024-08-08 00:00:00.000 UTC
 Queue        orchard.btc.apple.0
 Came by      abroad, routing key '0'
 Size         18 bytes
-Frame        none: it does not begin with the magic of a frame: it is something else's message
+Frame        no: it does not begin with the magic of a frame: it is something else's message
 
 000000  48 65 6c 6c 6f 1b 77 6f 72 6c 64 20 20 20 20 20  Hello.world     
 000010  2e 2e                                            ..

@@ -37,7 +37,7 @@ pub(super) fn text(report: &RunReport) -> String {
         format!(
             "{} left out, {} for what was missing, {} skipped",
             counted(report.sum(|counts| counts.duplicates), "duplicate"),
-            counted(received.asked, "request"),
+            counted(received.resend_requests, "request"),
             counted(report.sum(|counts| counts.skipped), "tick")
         ),
     );
@@ -90,7 +90,7 @@ pub(super) fn json(report: &RunReport) -> String {
         "frames": report.received.frames,
         "bytes": report.received.bytes,
         "redelivered": report.received.redelivered,
-        "requests": report.received.asked,
+        "requests": report.received.resend_requests,
         "dead_lettered": report.received.dead_lettered,
         "of_other_runs": report.received.of_other_runs,
         "reconnects": report.received.lost,

@@ -1,6 +1,7 @@
 //! How a feed stands, for people: within 100 columns.
 
-use super::standing::{Lane, Phase, Shard, Standing, Strategy};
+use strategy_host::status::{FeedStatus, LaneStatus, Phase, ShardStatus, StrategyStatus};
+
 use crate::duration::{format_duration, format_time};
 use crate::text::{bytes, counted, printable, table, thousands};
 
@@ -10,32 +11,33 @@ const SHARDS: usize = 16;
 const LISTED: usize = 4;
 
 /// The feed, its shards, then each strategy.
-pub(super) fn standing(standing: &Standing, all: bool) -> String {
-    let mut text = feed(standing);
+pub(super) fn feed_status(status: &FeedStatus, all: bool) -> String {
+    let mut text = feed(status);
     text.push('\n');
-    text.push_str(&shards(standing, all));
-    for strategy in &standing.strategies {
+    text.push_str(&shards(status, all));
+    for strategy in &status.strategies {
         text.push('\n');
         text.push_str(&head(strategy));
+        text.push_str(&missing_instance(status, strategy));
         text.push_str(&lanes(strategy, all));
     }
     text
 }
 
-fn feed(standing: &Standing) -> String {
+fn feed(status: &FeedStatus) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| text.push_str(&format!("{name:<11}{value}\n"));
-    line("Feed", standing.feed.to_string());
-    line("Run", standing.run.to_string());
-    line("State", phase(standing));
-    for source in sources(&standing.manifest) {
+    line("Feed", status.feed.to_string());
+    line("Run", status.run.to_string());
+    line("State", phase(status));
+    for source in sources(&status.manifest) {
         line("Source", source);
     }
-    let durability = format!("{:?}", standing.durability).to_lowercase();
-    line("Brokers", format!("{durability}, frames of up to {}", bytes(standing.max_frame_bytes as u64)));
-    line("Published", published(&standing.shards));
-    line("Dead", dead(standing));
-    if let Some(runs) = &standing.runs_in_ledger {
+    let durability = format!("{:?}", status.durability).to_lowercase();
+    line("Brokers", format!("{durability}, frames of up to {}", bytes(status.max_frame_bytes as u64)));
+    line("Published", published(&status.shards));
+    line("Dead", dead(status));
+    if let Some(runs) = &status.runs_in_ledger {
         let shown: Vec<_> = runs.iter().take(LISTED).map(ToString::to_string).collect();
         let more = runs.len().saturating_sub(LISTED);
         line(
@@ -52,14 +54,19 @@ fn feed(standing: &Standing) -> String {
     text
 }
 
-fn phase(standing: &Standing) -> String {
-    let ago = format_duration((standing.said_seconds_ago * 1e9) as u64);
-    match standing.phase {
+fn phase(status: &FeedStatus) -> String {
+    let ago = format_duration((status.announced_seconds_ago * 1e9) as u64);
+    match status.phase {
         Phase::Publishing => "publishing".to_owned(),
-        Phase::Published => "all is published; strategies are on their way to the end".to_owned(),
-        Phase::Closed => format!("closed; its ingester said so {ago} ago"),
+        Phase::Published => match status.strategies.iter().find(|one| one.needs_instance) {
+            Some(strategy) => {
+                format!("all is published; no instance of {} runs", printable(&strategy.name))
+            }
+            None => "all is published; strategies are on their way to the end".to_owned(),
+        },
+        Phase::Closed => format!("closed; its ingester announced that {ago} ago"),
         Phase::NoIngester => {
-            format!("no ingester, for {ago}: resume it with `orchard ingest … --resume {}`", standing.run)
+            format!("no ingester, for {ago}: resume it with `orchard ingest … --resume {}`", status.run)
         }
     }
 }
@@ -79,8 +86,8 @@ fn sources(manifest: &str) -> Vec<String> {
     shown
 }
 
-fn published(shards: &[Shard]) -> String {
-    let sum = |part: fn(&Shard) -> u64| thousands(shards.iter().map(part).sum());
+fn published(shards: &[ShardStatus]) -> String {
+    let sum = |part: fn(&ShardStatus) -> u64| thousands(shards.iter().map(part).sum());
     let rate = shards.iter().map(|shard| shard.ticks_per_second).sum::<Option<f64>>();
     let rate = rate.map_or(String::new(), |rate| format!(" at {} ticks/s", thousands(rate as u64)));
     let newest = shards.iter().map(|shard| shard.ts_recv).max().filter(|time| *time > 0);
@@ -92,36 +99,32 @@ fn published(shards: &[Shard]) -> String {
     )
 }
 
-fn dead(standing: &Standing) -> String {
-    match standing.dead_letters {
+fn dead(status: &FeedStatus) -> String {
+    match status.dead_letters {
         0 => "no dead letters".to_owned(),
         count => {
-            format!(
-                "{}: see orchard deadletters list --feed {}",
-                counted(count, "dead letter"),
-                standing.feed
-            )
+            format!("{}: see orchard deadletters list --feed {}", counted(count, "dead letter"), status.feed)
         }
     }
 }
 
-fn shards(standing: &Standing, all: bool) -> String {
-    let titles = ["Shard", "node", "published", "unconfirmed", "ticks/s", "set back"];
+fn shards(status: &FeedStatus, all: bool) -> String {
+    let titles = ["Shard", "node", "published", "unconfirmed", "ticks/s", "rewinds"];
     let mut rows = vec![titles.map(str::to_owned).to_vec()];
-    let shown = if all { standing.shards.len() } else { standing.shards.len().min(SHARDS) };
-    for shard in &standing.shards[..shown] {
+    let shown = if all { status.shards.len() } else { status.shards.len().min(SHARDS) };
+    for shard in &status.shards[..shown] {
         rows.push(vec![
             shard.shard.to_string(),
             (shard.node + 1).to_string(),
             thousands(shard.published),
             thousands(shard.published.saturating_sub(shard.confirmed)),
             shard.ticks_per_second.map_or_else(unknown, |rate| thousands(rate as u64)),
-            thousands(shard.set_back.into()),
+            thousands(shard.rewinds.into()),
         ]);
     }
     let mut text = table(&rows);
-    text.push_str(&more(standing.shards.len() - shown));
-    for shard in &standing.shards {
+    text.push_str(&more(status.shards.len() - shown));
+    for shard in &status.shards {
         if let Some(why) = &shard.stalled {
             text.push_str(&format!("shard {} is stalled: {}\n", shard.shard, printable(why)));
         }
@@ -129,11 +132,11 @@ fn shards(standing: &Standing, all: bool) -> String {
     text
 }
 
-fn head(strategy: &Strategy) -> String {
+fn head(strategy: &StrategyStatus) -> String {
     let required = if strategy.required { "required" } else { "optional" };
     let active = if strategy.active { "" } else { ", abandoned: its queues are unbound" };
     let instances = match strategy.instances.len() {
-        0 => "no instance runs".to_owned(),
+        0 => "no instance".to_owned(),
         count => counted(count as u64, "instance"),
     };
     let lag = match (strategy.lag, strategy.lag_seconds) {
@@ -155,10 +158,19 @@ fn head(strategy: &Strategy) -> String {
     text
 }
 
-fn lanes(strategy: &Strategy, all: bool) -> String {
+/// What to do where nobody brings a strategy to the end.
+fn missing_instance(status: &FeedStatus, strategy: &StrategyStatus) -> String {
+    if !strategy.needs_instance {
+        return String::new();
+    }
+    let name = printable(&strategy.name);
+    format!("  no instance of {name} runs: start `orchard run --feed {} --strategy {name} …`\n", status.feed)
+}
+
+fn lanes(strategy: &StrategyStatus, all: bool) -> String {
     let titles = ["  shard", "cursor", "lag", "behind", "waiting", "skipped", "instance"];
     let mut rows = vec![titles.map(str::to_owned).to_vec()];
-    let mut lanes: Vec<&Lane> = strategy.lanes.iter().collect();
+    let mut lanes: Vec<&LaneStatus> = strategy.lanes.iter().collect();
     if !all && lanes.len() > SHARDS {
         lanes.sort_by_key(|lane| std::cmp::Reverse(lane.lag.unwrap_or(u64::MAX)));
         lanes.truncate(SHARDS);
@@ -181,11 +193,11 @@ fn lanes(strategy: &Strategy, all: bool) -> String {
     text
 }
 
-fn instance(lane: &Lane) -> String {
+fn instance(lane: &LaneStatus) -> String {
     match (&lane.instance, lane.consumers) {
         (Some(member), _) => printable(member),
         (None, 0) => "nobody".to_owned(),
-        (None, _) => "one that says nothing".to_owned(),
+        (None, _) => "one that reports nothing".to_owned(),
     }
 }
 
@@ -203,3 +215,6 @@ fn time(seconds: f64) -> String {
 fn unknown() -> String {
     "-".to_owned()
 }
+
+#[cfg(test)]
+mod tests;

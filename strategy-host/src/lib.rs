@@ -8,4 +8,6 @@ pub mod market;
 pub mod paper;
 #[cfg(feature = "rabbitmq")]
 pub mod run;
+#[cfg(feature = "rabbitmq")]
+pub mod status;
 pub mod verify;

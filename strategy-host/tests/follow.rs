@@ -74,8 +74,9 @@ impl FrameReceiver for Played {
     fn is_prefetch_half_full(&self) -> bool {
         self.half_full.load(Ordering::SeqCst)
     }
-    fn grow_prefetch(&mut self, shard: u16) {
+    fn grow_prefetch(&mut self, shard: u16) -> Result<(), TransportError> {
         self.call(Call::GrowPrefetch(shard));
+        Ok(())
     }
 }
 

@@ -18,9 +18,12 @@ pub mod topology;
 pub use broker::{BrokerError, BrokerUrl};
 pub use control::{Control, FeedState};
 pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
+pub use event_loop::event_loop;
 pub use publisher::{PublishError, Publisher, PublisherPlan};
 pub use removal::FeedRemover;
-pub use subscriber::{Subscriber, SubscriberCounts, SubscriberHandle, Subscription};
+pub use subscriber::{
+    ConnectionState, NodeConnection, Subscriber, SubscriberCounts, SubscriberHandle, Subscription,
+};
 pub use topology::Durability;
 
 impl crate::frame::wire::BufferHome for broker::amqp::Buffers {

@@ -77,9 +77,15 @@ pub trait FrameReceiver: Send {
         false
     }
 
-    /// Takes more unacknowledged frames of this shard than the bound allows: no state can be stored
-    /// before a sequence number that lies beyond them.
-    fn grow_prefetch(&mut self, _shard: u16) {}
+    /// Takes more unacknowledged frames of this shard than the limit allows: no state can be stored
+    /// before a sequence number that lies beyond them. May be called at every turn: a request is made
+    /// only where no more frames can come, and one at a time.
+    ///
+    /// # Errors
+    /// [`TransportError::PrefetchExhausted`]: they are as many as ever may be.
+    fn grow_prefetch(&mut self, _shard: u16) -> Result<(), TransportError> {
+        Ok(())
+    }
 }
 
 /// What came from the other end.
@@ -134,6 +140,19 @@ pub enum TransportError {
     /// sender says.
     #[error("the transport wants ticks again that were sent before")]
     Rewound,
+    /// A shard's committed cursor lies too far beyond its stored state.
+    #[error(
+        "shard {shard}: no state can be stored within {frames} unacknowledged frames of {bytes} bytes, \
+         and no more may be unacknowledged\n  start it again with larger --prefetch-bytes"
+    )]
+    PrefetchExhausted {
+        /// The shard.
+        shard: u16,
+        /// How many frames are unacknowledged.
+        frames: usize,
+        /// Their bytes.
+        bytes: usize,
+    },
 }
 
 #[cfg(test)]

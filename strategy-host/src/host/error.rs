@@ -1,6 +1,7 @@
 //! Why a host cannot go on.
 
 use thiserror::Error;
+use tick_feed::transport::TransportError;
 use tick_sdk::{LaneError, StrategyName};
 
 use crate::ledger::LedgerError;
@@ -65,6 +66,9 @@ pub enum HostError {
         /// Why.
         reason: String,
     },
+    /// The transport cannot carry what a lane needs.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     /// A strategy panicked.
     #[error("strategy {strategy}, shard {shard} panicked at {during}: {message}")]
     StrategyPanicked {

@@ -95,7 +95,7 @@ impl Worker {
         self.on_outcome(frames, commits)?;
         if frames.is_prefetch_half_full() {
             for lane in self.lanes.iter().filter(|lane| lane.is_catching_up()) {
-                frames.grow_prefetch(lane.id.shard);
+                frames.grow_prefetch(lane.id.shard)?;
             }
             return self.commit(commits, true);
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tick_feed::rabbitmq::control::ShardCursor;
-use tick_feed::rabbitmq::{Control, FeedState, SubscriberHandle};
+use tick_feed::rabbitmq::{ConnectionState, Control, FeedState, SubscriberHandle};
 use tick_sdk::{RunId, StrategyName};
 
 use super::session::{Session, check_ledger, check_taken_in};
@@ -175,12 +175,18 @@ impl Part<'_> {
 
 /// What can be seen of the ingester and the brokers now.
 pub(super) fn sighting(handle: &SubscriberHandle) -> Sighting {
-    let lost = std::iter::empty::<LostBroker>();
-    Sighting {
-        frames: handle.counts().frames,
-        announced_at: handle.heard_at(),
-        lost: lost.min_by_key(|lost| lost.since),
+    let mut connected_at = None;
+    let mut lost: Option<LostBroker> = None;
+    for node in handle.connections() {
+        match node.state {
+            ConnectionState::Connected { since } => connected_at = connected_at.max(Some(since)),
+            ConnectionState::Lost { since, .. } if lost.as_ref().is_some_and(|lost| lost.since < since) => {}
+            ConnectionState::Lost { since, error } => {
+                lost = Some(LostBroker { broker: node.broker, since, error });
+            }
+        }
     }
+    Sighting { frames: handle.counts().frames, announced_at: handle.announced_at(), connected_at, lost }
 }
 
 fn summarise(
@@ -235,8 +241,8 @@ pub(super) fn wait_for_acknowledged_end(
 /// Whether there may be an ingester: one that lives says so each second. Where a broker was lost after
 /// its last state, its silence means nothing until that is past.
 fn may_live(handle: &SubscriberHandle) -> bool {
-    let Some(announced) = handle.heard_at() else { return false };
-    let lost = handle.trouble().map_or(announced, |(at, _)| at);
+    let Some(announced) = handle.announced_at() else { return false };
+    let lost = handle.last_error().map_or(announced, |(at, _)| at);
     announced.max(lost).elapsed() < CLOSING
 }
 
@@ -269,7 +275,7 @@ impl OnMembership {
         let lanes: Vec<LaneRow> =
             beat.lanes.iter().filter(|row| beat.shards.contains(&row.lane.shard)).cloned().collect();
         let Member { run, strategy, name, .. } = &self.member;
-        self.handle.say(cursors(*run, strategy, name, &self.ledger, &lanes));
+        self.handle.send(cursors(*run, strategy, name, &self.ledger, &lanes));
         if beat.ended {
             self.known.has_ended.store(true, Ordering::Release);
         }

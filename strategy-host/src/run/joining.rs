@@ -40,10 +40,10 @@ impl Session<'_> {
             }
             // The first state may be one that was kept, from before somebody else joined.
             let is_due = asked.is_none_or(|at| at.elapsed() > JOIN_AGAIN);
-            if is_due && (self.handle.heard_at().is_some() || started.elapsed() > JOIN_AGAIN) {
+            if is_due && (self.handle.announced_at().is_some() || started.elapsed() > JOIN_AGAIN) {
                 asked = Some(Instant::now());
                 let from = self.begins(lanes);
-                self.handle.say(Control::Join { run: self.run(), strategy: name.to_string(), from });
+                self.handle.send(Control::Join { run: self.run(), strategy: name.to_string(), from });
             }
             if !is_reported && started.elapsed() > SILENCE {
                 is_reported = true;

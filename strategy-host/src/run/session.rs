@@ -82,7 +82,7 @@ impl<'a> Session<'a> {
         let (run, name) = (self.run(), &self.plan.name);
         let is_gone = |state: &FeedState| active(state, name).is_none();
         for _ in 0..LEAVE_ATTEMPTS {
-            self.handle.say(Control::Leave { run, strategy: name.to_string() });
+            self.handle.send(Control::Leave { run, strategy: name.to_string() });
             if self.handle.wait_for_state(Duration::from_secs(1), is_gone).is_some() {
                 return Ok(());
             }
@@ -95,7 +95,7 @@ impl<'a> Session<'a> {
         if self.state.closed {
             return;
         }
-        self.handle.say(hosting::cursors(self.run(), &self.plan.name, self.member, self.ledger.id(), lanes));
+        self.handle.send(hosting::cursors(self.run(), &self.plan.name, self.member, self.ledger.id(), lanes));
         hosting::wait_for_acknowledged_end(&self.handle, &self.state, &self.plan.name);
     }
 

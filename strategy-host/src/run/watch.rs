@@ -20,6 +20,8 @@ pub(super) struct Sighting {
     pub(super) frames: u64,
     /// When the ingester announced a state last.
     pub(super) announced_at: Option<Instant>,
+    /// When the broker that was connected last was: an ingester announces its state within a second.
+    pub(super) connected_at: Option<Instant>,
     /// The broker that was lost first of those that are.
     pub(super) lost: Option<LostBroker>,
 }
@@ -31,6 +33,9 @@ pub(super) struct LostBroker {
     pub(super) error: String,
 }
 
+/// Whoever has not looked for so long was stopped, as by Ctrl-Z: what seemed silent meanwhile was not seen.
+const STOPPED: Duration = Duration::from_secs(3);
+
 /// Decides what is worth a message.
 pub(super) struct Watch {
     /// The run, where one is taken part in: else nobody's silence means anything.
@@ -38,6 +43,7 @@ pub(super) struct Watch {
     frames: u64,
     /// When something came last, or nothing could have.
     active_at: Instant,
+    looked_at: Instant,
     reported: Option<Reported>,
 }
 
@@ -55,7 +61,7 @@ struct Reported {
 
 impl Watch {
     pub(super) fn new(run: Option<RunId>, now: Instant) -> Self {
-        Self { run, frames: 0, active_at: now, reported: None }
+        Self { run, frames: 0, active_at: now, looked_at: now, reported: None }
     }
 
     /// What is to be said now, if anything.
@@ -64,7 +70,12 @@ impl Watch {
             self.frames = seen.frames;
             self.active_at = now;
         }
-        if let Some(at) = seen.announced_at {
+        let was_stopped = now.saturating_duration_since(self.looked_at) > STOPPED;
+        self.looked_at = now;
+        if was_stopped {
+            self.active_at = now;
+        }
+        for at in [seen.announced_at, seen.connected_at].into_iter().flatten() {
             self.active_at = self.active_at.max(at);
         }
         if let Some(lost) = seen.lost {
@@ -109,16 +120,21 @@ mod tests {
     fn a_silent_ingester_is_reported_once_a_minute_until_something_comes() {
         let started = Instant::now();
         let mut watch = Watch::new(Some(RunId([1; 16])), started);
-        let mut is_reported = |after, frames| {
-            let event = watch.look(started + seconds(after), Sighting { frames, ..Sighting::default() });
-            matches!(event, Some(RunEvent::NoIngester { .. }))
-        };
-        assert_eq!(
-            [5, 10, 11, 12, 70, 71].map(|at| is_reported(at, 0)),
-            [false, false, true, false, false, true]
-        );
-        assert!(!is_reported(72, 1));
-        assert!(!is_reported(82, 1) && is_reported(83, 1));
+        let reported: Vec<u64> = (0..84)
+            .filter(|&after| {
+                let frames = u64::from(after >= 72);
+                let event = watch.look(started + seconds(after), Sighting { frames, ..Sighting::default() });
+                matches!(event, Some(RunEvent::NoIngester { .. }))
+            })
+            .collect();
+        assert_eq!(reported, [11, 71, 83]);
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_does_not_take_its_own_silence_for_the_ingesters() {
+        let started = Instant::now();
+        let mut watch = Watch::new(Some(RunId([1; 16])), started);
+        assert!(watch.look(started + seconds(300), Sighting::default()).is_none());
     }
 
     #[test]
@@ -143,8 +159,9 @@ mod tests {
         // It is back: the ingester has ten seconds from then on.
         let back = watch.look(started + seconds(61), Sighting::default());
         assert!(matches!(back, Some(RunEvent::BrokersConnected)));
-        assert!(watch.look(started + seconds(65), Sighting::default()).is_none());
-        let silent = watch.look(started + seconds(71), Sighting::default());
+        let mut look = |after| watch.look(started + seconds(after), Sighting::default());
+        assert!((62..70).all(|after| look(after).is_none()));
+        let silent = (70..73).find_map(look);
         assert!(matches!(silent, Some(RunEvent::NoIngester { .. })), "{silent:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Dead letters: what came to a feed's queues and is no frame of it, kept with the reason until
+//! Dead letters: what came to a feed's queues and is not a frame of it, stored with the reason until
 //! somebody looks.
 //!
 //! They are in the queue `orchard.{feed}.dead` of the node where they came up, with the body as it
@@ -6,15 +6,13 @@
 //!
 //! | header | is |
 //! |---|---|
-//! | `x-orchard-reason` | why it is none, as text |
+//! | `x-orchard-reason` | why it is not one, as text |
 //! | `x-orchard-queue` | the queue it was in |
 //! | `x-orchard-exchange`, `x-orchard-routing-key` | how it had come there |
-//! | `x-orchard-at` | when it was buried, in ns since the UNIX epoch |
+//! | `x-orchard-at` | when it was stored here, in ns since the UNIX epoch |
 
 use thiserror::Error;
-use tokio::runtime::Runtime;
 
-use crate::rabbitmq::event_loop::event_loop;
 use crate::rabbitmq::topology;
 use broker::{BrokerError, BrokerUrl, Channel, Connection, Delivery, Message, Outcome, QueueOptions, Table};
 use tick_sdk::FeedName;
@@ -31,18 +29,18 @@ const EXCHANGE: &str = "x-orchard-exchange";
 const ROUTING_KEY: &str = "x-orchard-routing-key";
 const AT: &str = "x-orchard-at";
 
-/// One message that is no frame of its feed.
+/// One message that is not a frame of its feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Why it is none.
+    /// Why it is not one.
     pub reason: String,
-    /// The queue it was in; empty if the one who buried it did not say.
+    /// The queue it was in; empty if unknown.
     pub queue: String,
     /// The exchange that it had come by; empty for the default exchange.
     pub exchange: String,
     /// With which routing key.
     pub routing_key: String,
-    /// When it was buried, in ns since the UNIX epoch; 0 if unknown.
+    /// When it was stored here, in ns since the UNIX epoch; 0 if unknown.
     pub at: u64,
     /// As it came.
     pub body: Vec<u8>,
@@ -72,7 +70,7 @@ pub enum DeadLetterError {
         /// How many there are.
         count: usize,
     },
-    /// Nobody knows where it came from.
+    /// It is unknown where it came from.
     #[error("dead letter {number} does not say which queue it was in\n  drop it, or publish it by hand")]
     NoQueue {
         /// Counted from 1.
@@ -92,12 +90,16 @@ pub enum DeadLetterError {
     },
 }
 
-/// Buries a message; the caller then acknowledges the original. The channel may be one that
+/// Stores a message as a dead letter; the caller then acknowledges the original. The channel may be one that
 /// consumes; it is put into confirm mode.
 ///
 /// # Errors
 /// The broker did not confirm that it keeps the message, so the original must stay.
-pub(super) async fn bury(channel: &Channel, feed: &FeedName, letter: &DeadLetter) -> Result<(), BrokerError> {
+pub(super) async fn store(
+    channel: &Channel,
+    feed: &FeedName,
+    letter: &DeadLetter,
+) -> Result<(), BrokerError> {
     declare(channel, feed).await?;
     let headers = Table::default()
         .with(REASON, letter.reason.as_str())
@@ -112,7 +114,7 @@ pub(super) async fn bury(channel: &Channel, feed: &FeedName, letter: &DeadLetter
         Some(reason) => Err(BrokerError::Other {
             url: channel.url().to_string(),
             reason: format!(
-                "queue {} {reason}, so a message that is no frame stays",
+                "queue {} {reason}, so a message that is not a frame stays",
                 topology::dead_queue(feed)
             ),
         }),
@@ -138,10 +140,7 @@ fn refusal(outcome: Outcome) -> Option<&'static str> {
 
 /// A feed's dead letters, taken off their queues, so that nobody else has them. What is neither
 /// requeued nor removed goes back to its place when this ends, however it ends.
-///
-/// It runs its own event loop: call it from a thread that has none.
 pub struct DeadLetters {
-    runtime: Runtime,
     brokers: Vec<Broker>,
     letters: Vec<Taken>,
 }
@@ -165,12 +164,11 @@ impl DeadLetters {
     ///
     /// # Errors
     /// A broker cannot be reached, or none has the feed.
-    pub fn take(urls: &[BrokerUrl], feed: &FeedName, limit: usize) -> Result<Self, DeadLetterError> {
+    pub async fn take(urls: &[BrokerUrl], feed: &FeedName, limit: usize) -> Result<Self, DeadLetterError> {
         let no_feed = || DeadLetterError::NoFeed { feed: feed.clone(), queue: topology::dead_queue(feed) };
-        let runtime = event_loop()?;
-        let mut taken = Self { runtime, brokers: Vec::new(), letters: Vec::new() };
+        let mut taken = Self { brokers: Vec::new(), letters: Vec::new() };
         for url in urls {
-            taken.take_from(url, feed, limit.min(MAX_TAKEN))?;
+            taken.take_from(url, feed, limit.min(MAX_TAKEN)).await?;
         }
         if taken.brokers.is_empty() {
             return Err(no_feed());
@@ -178,27 +176,25 @@ impl DeadLetters {
         Ok(taken)
     }
 
-    fn take_from(&mut self, url: &BrokerUrl, feed: &FeedName, limit: usize) -> Result<(), BrokerError> {
-        let Self { runtime, brokers, letters } = self;
-        runtime.block_on(async {
-            let connection = Connection::open(url, "orchard deadletters").await?;
-            let channel = connection.open_channel().await?;
-            let mut bytes: usize = letters.iter().map(|taken| taken.letter.body.len()).sum();
-            while letters.len() < limit && bytes < MAX_TAKEN_BYTES {
-                let message = match channel.get(&topology::dead_queue(feed)).await {
-                    // A node on which the feed never was.
-                    Err(BrokerError::NotFound { .. }) => return Ok(()),
-                    message => message?,
-                };
-                let Some(message) = message else { break };
-                let tag = message.tag;
-                let letter = DeadLetter::of(message);
-                bytes += letter.body.len();
-                letters.push(Taken { broker: brokers.len(), tag, letter });
-            }
-            brokers.push(Broker { url: url.clone(), connection, channel });
-            Ok(())
-        })
+    async fn take_from(&mut self, url: &BrokerUrl, feed: &FeedName, limit: usize) -> Result<(), BrokerError> {
+        let Self { brokers, letters } = self;
+        let connection = Connection::open(url, "orchard deadletters").await?;
+        let channel = connection.open_channel().await?;
+        let mut bytes: usize = letters.iter().map(|taken| taken.letter.body.len()).sum();
+        while letters.len() < limit && bytes < MAX_TAKEN_BYTES {
+            let message = match channel.get(&topology::dead_queue(feed)).await {
+                // A node on which the feed never was.
+                Err(BrokerError::NotFound { .. }) => return Ok(()),
+                message => message?,
+            };
+            let Some(message) = message else { break };
+            let tag = message.tag;
+            let letter = DeadLetter::of(message);
+            bytes += letter.body.len();
+            letters.push(Taken { broker: brokers.len(), tag, letter });
+        }
+        brokers.push(Broker { url: url.clone(), connection, channel });
+        Ok(())
     }
 
     /// How many were taken.
@@ -229,49 +225,45 @@ impl DeadLetters {
         place.ok_or(DeadLetterError::NoLetter { number, count: self.letters.len() })
     }
 
-    /// Gives one, counted from 1, back to the queue that it was in. Should the connection be lost
+    /// Publishes one, counted from 1, to the queue that it was in. Should the connection be lost
     /// right then, it may be both there and here; to a cursor a frame that comes twice is nothing.
     ///
     /// # Errors
     /// Its queue is gone or full; it stays a dead letter.
-    pub fn requeue(&self, number: usize) -> Result<(), DeadLetterError> {
+    pub async fn requeue(&self, number: usize) -> Result<(), DeadLetterError> {
         let Taken { broker, tag, letter } = self.taken(number)?;
         if letter.queue.is_empty() {
             return Err(DeadLetterError::NoQueue { number });
         }
         let channel = &self.brokers[*broker].channel;
-        self.runtime.block_on(async {
-            let message = Message::persistent(&letter.body);
-            let outcome = channel.publish_confirmed("", &letter.queue, &message).await?;
-            if let Some(reason) = refusal(outcome) {
-                return Err(DeadLetterError::Refused { number, queue: letter.queue.clone(), reason });
-            }
-            Ok(channel.ack(*tag).await?)
-        })
+        let message = Message::persistent(&letter.body);
+        let outcome = channel.publish_confirmed("", &letter.queue, &message).await?;
+        if let Some(reason) = refusal(outcome) {
+            return Err(DeadLetterError::Refused { number, queue: letter.queue.clone(), reason });
+        }
+        Ok(channel.ack(*tag).await?)
     }
 
     /// Removes one, counted from 1, for ever.
     ///
     /// # Errors
     /// There are not so many, or the connection is lost; it stays a dead letter.
-    pub fn remove(&self, number: usize) -> Result<(), DeadLetterError> {
+    pub async fn remove(&self, number: usize) -> Result<(), DeadLetterError> {
         let taken = self.taken(number)?;
         let channel = &self.brokers[taken.broker].channel;
-        Ok(self.runtime.block_on(channel.ack(taken.tag))?)
+        Ok(channel.ack(taken.tag).await?)
     }
 
-    /// Puts back what is left, and waits until every broker has done as it was told.
+    /// Puts back what is left, and waits until every broker has confirmed that.
     ///
     /// # Errors
     /// A connection is lost: what was removed may still be there.
-    pub fn close(self) -> Result<(), BrokerError> {
-        self.runtime.block_on(async {
-            for Broker { connection, channel, .. } in &self.brokers {
-                channel.close().await?;
-                connection.close().await?;
-            }
-            Ok(())
-        })
+    pub async fn close(self) -> Result<(), BrokerError> {
+        for Broker { connection, channel, .. } in &self.brokers {
+            channel.close().await?;
+            connection.close().await?;
+        }
+        Ok(())
     }
 }
 

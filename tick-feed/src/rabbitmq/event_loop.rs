@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 ///
 /// # Errors
 /// The system gives it no file descriptors.
-pub(super) fn event_loop() -> Result<Runtime, BrokerError> {
+pub fn event_loop() -> Result<Runtime, BrokerError> {
     Builder::new_current_thread().enable_all().build().map_err(|error| BrokerError::Other {
         url: "of this feed".to_owned(),
         reason: format!("no event loop can be made: {error}"),

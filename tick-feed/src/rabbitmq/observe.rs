@@ -1,15 +1,13 @@
-//! How a feed stands, seen from outside: nothing is changed, and nobody has to answer.
+//! A feed seen from outside: nothing is changed, and nobody has to answer.
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::{select_all, unfold};
 use thiserror::Error;
-use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::control::{Control, FeedState, ShardCursor};
-use super::event_loop::event_loop;
 use super::topology;
 use broker::{
     Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, QueueOptions, QueueStatus,
@@ -17,33 +15,33 @@ use broker::{
 use tick_sdk::FeedName;
 use tick_sdk::RunId;
 
-/// Everyone who has something to say says it once a second; this is a little longer.
+/// Everyone who has part in a feed announces how far it is once a second; this is a little longer.
 pub const LISTEN: Duration = Duration::from_millis(1_300);
 
-/// So many control messages are heard from each broker, at most.
-const MAX_HEARD: u16 = 1_000;
+/// So many control messages are taken from each broker, at most.
+const MAX_MESSAGES: u16 = 1_000;
 
-/// Somebody else may look at the feed's last state right now, and put it back.
+/// Somebody else may hold the feed's last state right now, and put it back.
 const STATE_WITHIN: Duration = Duration::from_secs(2);
 
-/// What was seen and heard of a feed.
+/// What was seen of a feed.
 #[derive(Clone, Debug)]
 pub struct Observation {
-    /// What its ingester said of its newest run, the oldest first; at least one.
+    /// What its ingester announced of its newest run, the oldest first; at least one.
     pub states: Vec<FeedState>,
     /// Whether an ingester is there now.
     pub has_ingester: bool,
-    /// What the hosts of that run said, in the order in which it was heard.
-    pub hosts: Vec<HostHeard>,
+    /// What the hosts of that run reported, in the order in which it came.
+    pub hosts: Vec<HostReported>,
     /// The queues of its strategies, by strategy and shard.
     pub queues: Vec<QueueSeen>,
     /// How many dead letters the feed has.
     pub dead_letters: u64,
 }
 
-/// What one host said of its shards.
+/// What one host reported of its shards.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostHeard {
+pub struct HostReported {
     /// The strategy's instance name.
     pub strategy: String,
     /// The host's own id.
@@ -84,9 +82,9 @@ pub enum ObserveError {
         /// The queue that is not there.
         queue: String,
     },
-    /// It was declared, and nobody said how it stands.
+    /// It was declared, and no state was announced.
     #[error(
-        "nothing is known of feed {feed}: its ingester has not said yet how it stands, or said it in another version"
+        "nothing is known of feed {feed}: its ingester has not announced its state yet, or in another version"
     )]
     NoState {
         /// The feed.
@@ -94,50 +92,42 @@ pub enum ObserveError {
     },
 }
 
-/// A feed that is looked at: what was said is known, what is in its queues not yet.
-///
-/// It runs its own event loop: use it on a thread that has none.
+/// A feed that is looked at: what was announced is known, what is in its queues not yet.
 pub struct Listening {
-    runtime: Runtime,
     brokers: Vec<Broker>,
     feed: FeedName,
     states: Vec<FeedState>,
-    hosts: Vec<HostHeard>,
+    hosts: Vec<HostReported>,
 }
 
 impl Listening {
-    /// Listens for [`LISTEN`] to those who have to do with a feed, and on to what its ingester says
-    /// next, so that this is fresh when it returns. The brokers are in the order in which the
+    /// Takes what is announced for [`LISTEN`] by those who have part in a feed, and on to its ingester's
+    /// next state, so that this is fresh when it returns. The brokers are in the order in which the
     /// ingester has them.
     ///
     /// # Errors
     /// A broker cannot be reached, or none has the feed.
-    pub fn listen(urls: &[BrokerUrl], feed: &FeedName) -> Result<Self, ObserveError> {
-        let no_feed = || ObserveError::NoFeed { feed: feed.clone(), queue: topology::run_queue(feed) };
-        let runtime = event_loop()?;
-        let (brokers, states, hosts) = runtime.block_on(async {
-            let mut brokers = Vec::new();
-            for url in urls {
-                let broker = Broker::open(url, feed).await?;
-                let known = is_known(&broker, &brokers).await?;
-                brokers.push(Broker { known, ..broker });
-            }
-            if brokers.iter().all(|broker| broker.listening.is_none()) {
-                return Err(no_feed());
-            }
-            let (mut states, hosts) = hear(&mut brokers, feed).await;
-            for broker in distinct(&brokers) {
-                states.extend(broker.kept_state(feed, states.is_empty()).await?);
-            }
-            Ok((brokers, states, hosts))
-        })?;
+    pub async fn listen(urls: &[BrokerUrl], feed: &FeedName) -> Result<Self, ObserveError> {
+        let mut brokers = Vec::new();
+        for url in urls {
+            let broker = Broker::open(url, feed).await?;
+            let known = is_known(&broker, &brokers).await?;
+            brokers.push(Broker { known, ..broker });
+        }
+        if brokers.iter().all(|broker| broker.listening.is_none()) {
+            return Err(ObserveError::NoFeed { feed: feed.clone(), queue: topology::run_queue(feed) });
+        }
+        let (mut states, hosts) = announcements(&mut brokers, feed).await;
+        for broker in distinct(&brokers) {
+            states.extend(broker.kept_state(feed, states.is_empty()).await?);
+        }
         let states = of_the_newest_run(states);
         let newest = states.last().ok_or_else(|| ObserveError::NoState { feed: feed.clone() })?.run;
         let hosts = hosts.into_iter().filter(|(run, _)| *run == newest).map(|(_, host)| host).collect();
-        Ok(Self { runtime, brokers, feed: feed.clone(), states, hosts })
+        Ok(Self { brokers, feed: feed.clone(), states, hosts })
     }
 
-    /// What its ingester said last.
+    /// The state that its ingester announced last.
     pub fn state(&self) -> &FeedState {
         &self.states[self.states.len() - 1]
     }
@@ -146,54 +136,54 @@ impl Listening {
     ///
     /// # Errors
     /// A connection is lost.
-    pub fn finish(self) -> Result<Observation, ObserveError> {
-        let (queues, has_ingester, dead_letters) = self.runtime.block_on(async {
-            let queues = queues(&self.brokers, self.state()).await?;
-            let has_ingester = self.brokers[0].has_ingester(&self.feed).await?;
-            let mut dead_letters = 0;
-            for broker in distinct(&self.brokers) {
-                let dead = broker.queue(&topology::dead_queue(&self.feed)).await?;
-                dead_letters += dead.map_or(0, |queue| u64::from(queue.messages));
-            }
-            for broker in &self.brokers {
-                broker.connection.close().await?;
-            }
-            Ok::<_, BrokerError>((queues, has_ingester, dead_letters))
-        })?;
+    pub async fn finish(self) -> Result<Observation, ObserveError> {
+        let queues = queues(&self.brokers, self.state()).await?;
+        let has_ingester = self.brokers[0].has_ingester(&self.feed).await?;
+        let mut dead_letters = 0;
+        for broker in distinct(&self.brokers) {
+            let dead = broker.queue(&topology::dead_queue(&self.feed)).await?;
+            dead_letters += dead.map_or(0, |queue| u64::from(queue.messages));
+        }
+        for broker in &self.brokers {
+            broker.connection.close().await?;
+        }
         Ok(Observation { states: self.states, has_ingester, hosts: self.hosts, queues, dead_letters })
     }
 }
 
-/// Those that are no second way to one before them.
+/// Those that do not lead to a cluster that one before them leads to.
 fn distinct(brokers: &[Broker]) -> impl Iterator<Item = &Broker> {
     brokers.iter().filter(|broker| !broker.known)
 }
 
 /// What comes on the control exchange: for [`LISTEN`], then up to the next state.
-async fn hear(brokers: &mut [Broker], feed: &FeedName) -> (Vec<FeedState>, Vec<(RunId, HostHeard)>) {
+async fn announcements(
+    brokers: &mut [Broker],
+    feed: &FeedName,
+) -> (Vec<FeedState>, Vec<(RunId, HostReported)>) {
     let (mut states, mut hosts) = (Vec::new(), Vec::new());
     let listening = brokers.iter_mut().filter(|broker| !broker.known);
     let consumers = listening.filter_map(|broker| broker.listening.as_mut().map(|(_, consumer)| consumer));
-    let mut heard = select_all(consumers.map(|consumer| {
+    let mut messages = select_all(consumers.map(|consumer| {
         Box::pin(unfold(consumer, |consumer| async {
             let delivery = consumer.next(2 * LISTEN).await.ok()??;
             Some((delivery, consumer))
         }))
     }));
-    let enough = Instant::now() + LISTEN;
+    let listened = Instant::now() + LISTEN;
     loop {
-        // Where no ingester has said anything by then, none will.
-        let until = if states.is_empty() { enough } else { enough + LISTEN };
-        let Ok(Some(delivery)) = timeout_at(until, heard.next()).await else { break };
+        // Where no ingester has announced anything by then, none will.
+        let until = if states.is_empty() { listened } else { listened + LISTEN };
+        let Ok(Some(delivery)) = timeout_at(until, messages.next()).await else { break };
         match Control::decode(&delivery.body) {
             Ok(Control::State(state)) if state.feed == *feed => {
                 states.push(*state);
-                if Instant::now() >= enough {
+                if Instant::now() >= listened {
                     break;
                 }
             }
             Ok(Control::Cursors { run, strategy, member, ledger, cursors }) => {
-                hosts.push((run, HostHeard { strategy, member, ledger, cursors }));
+                hosts.push((run, HostReported { strategy, member, ledger, cursors }));
             }
             _ => {}
         }
@@ -201,7 +191,7 @@ async fn hear(brokers: &mut [Broker], feed: &FeedName) -> (Vec<FeedState>, Vec<(
     (states, hosts)
 }
 
-/// The states of the run that was told of last, each once and in order.
+/// The states of the run that was announced last, each once and in order.
 fn of_the_newest_run(mut states: Vec<FeedState>) -> Vec<FeedState> {
     states.sort_by_key(|state| state.at);
     states.dedup_by_key(|state| state.at);
@@ -232,7 +222,7 @@ struct Broker {
     connection: Connection,
     /// Of control messages; `None` where the feed never was.
     listening: Option<(Channel, Consumer)>,
-    /// Whether it belongs to the cluster of one before it, and says the same.
+    /// Whether it belongs to the cluster of one before it, and has the same.
     known: bool,
 }
 
@@ -246,7 +236,7 @@ impl Broker {
         Ok(Self { connection, listening, known: false })
     }
 
-    /// The state that the broker keeps. Somebody may have it in hand; `patient` waits for it.
+    /// The state that the broker keeps. Somebody may hold it right now; `patient` waits for it.
     async fn kept_state(&self, feed: &FeedName, patient: bool) -> Result<Option<FeedState>, BrokerError> {
         let until = Instant::now() + STATE_WITHIN;
         loop {
@@ -298,7 +288,7 @@ async fn listen(connection: &Connection, feed: &FeedName) -> Result<(Channel, Co
     let queue = channel.declare_queue("", &QueueOptions::exclusive()).await?.name;
     channel.bind_queue(&queue, &topology::control_exchange(feed), "").await?;
     // They are not acknowledged, so no more will come than are allowed.
-    channel.set_prefetch(MAX_HEARD).await?;
+    channel.set_prefetch(MAX_MESSAGES).await?;
     let consumer = channel.consume(&queue, Acknowledgement::Explicit).await?;
     Ok((channel, consumer))
 }

@@ -1,9 +1,12 @@
-//! The receiving end of a feed: one strategy's frames of the shards that it is told to take.
+//! The receiving end of a feed: one strategy's frames of the shards that are assigned to it.
 //!
-//! All talk with brokers is on a thread of its own, with one channel a shard, so that each shard is
-//! acknowledged, lost and given back by itself. The thread that runs the strategy has the
-//! [`Subscriber`]: it checks each body, keeps what is not yet acknowledged, and says when that is.
+//! Everything that concerns brokers is on a thread of its own, with one channel a shard, so that each
+//! shard is acknowledged, lost and released by itself. The thread that runs the strategy has the
+//! [`Subscriber`]: it checks each body, keeps what is not yet acknowledged, and decides when that is.
 //! Whoever watches has the [`SubscriberHandle`].
+//!
+//! The strategy's thread may wait for the broker's thread, and never the other way round: frames stay
+//! with the broker while the strategy is behind, and everything else is a notice, which needs no room.
 
 use crate::rabbitmq::topology;
 use std::collections::VecDeque;
@@ -17,45 +20,38 @@ use super::control::{Control, FeedState};
 use crate::frame::wire::BufferHome;
 use crate::transport::{Arrival, FrameReceiver, Receipt, TransportError};
 use crate::{Frame, FrameFlags, FrameHeader};
+use broker::BrokerError;
 use broker::amqp::Buffers;
-use broker::{BrokerError, BrokerUrl};
-use tick_sdk::FeedName;
 use tick_sdk::RunId;
 
-mod burials;
 mod connection;
+mod context;
 mod control_link;
+mod dead_lettering;
 mod frames_link;
 mod handle;
 mod hub;
+mod intake;
 mod messages;
+mod notices;
 mod prefetch;
+mod shared;
+mod subscription;
 mod unacked;
 
-pub use handle::{SubscriberCounts, SubscriberHandle};
-pub use prefetch::{FEWEST_FRAMES, MOST_FRAMES, PREFETCH_BYTES};
+pub use handle::SubscriberHandle;
+pub use prefetch::{FEWEST_FRAMES, MAX_GROWN_BYTES, MOST_FRAMES, PREFETCH_BYTES};
+pub use shared::{ConnectionState, NodeConnection, SubscriberCounts};
+pub use subscription::Subscription;
 
-use handle::Shared;
+use intake::Intake;
 use messages::{Command, Commands, Delivered, FromBroker, Poison};
-use unacked::{Ack, NOT_NEEDED, UNTIL_BURIED, UNTIL_END, UNTIL_KNOWN, Unacked};
+use notices::Notice;
+use shared::Shared;
+use unacked::{Ack, NEEDED_UNTIL_END_COMMITTED, NEEDED_UNTIL_RUN_KNOWN, NOT_NEEDED};
 
 /// So many frames that nobody needs any more wait to be acknowledged together.
 const ACK_TOGETHER: u32 = 64;
-
-/// What to receive, and from where.
-#[derive(Clone, Debug)]
-pub struct Subscription {
-    /// The brokers' nodes, in the ingester's order.
-    pub brokers: Vec<BrokerUrl>,
-    /// The feed.
-    pub feed: FeedName,
-    /// The strategy's instance name, which its queues bear.
-    pub strategy: String,
-    /// This process's own id, by which brokers show its connections.
-    pub member: String,
-    /// So many bytes of each shard are not acknowledged, at most; see [`PREFETCH_BYTES`].
-    pub prefetch_bytes: usize,
-}
 
 /// The strategy's end; see [`FrameReceiver`].
 pub struct Subscriber {
@@ -65,32 +61,22 @@ pub struct Subscriber {
     feed_exchange: String,
     strategy: String,
     prefetch_bytes: usize,
+    /// How many bytes of a shard may be unacknowledged where its prefetch has to grow.
+    max_grown_bytes: usize,
     /// Where bodies go when nobody needs them any more.
     home: Arc<dyn BufferHome>,
     run: RunId,
     begins_at: Vec<u64>,
     shards: Vec<Intake>,
-    /// What was told at once, and is handed on one by one: at most one a shard.
+    /// What came at once, and is handed on one by one: at most three a shard.
     waiting: VecDeque<Arrival>,
     /// Frames that nobody needs, since any were acknowledged.
     unneeded: u32,
     is_prefetch_half_full: bool,
 }
 
-/// One shard as this end has it.
-#[derive(Default)]
-struct Intake {
-    /// The subscription by which frames come; what came by another goes back to the broker.
-    link: Option<u32>,
-    /// It was given back, and that has not been done yet.
-    is_leaving: bool,
-    unacked: Unacked,
-    /// How many frames the broker sends before one is acknowledged.
-    prefetch: u16,
-}
-
 impl Subscriber {
-    /// Connects to every broker, and listens to what the ingester says.
+    /// Connects to every broker, and takes what the ingester announces.
     ///
     /// # Errors
     /// No broker can be reached, or one refuses the login or has no such vhost.
@@ -107,6 +93,7 @@ impl Subscriber {
             feed_exchange,
             strategy,
             prefetch_bytes,
+            max_grown_bytes: MAX_GROWN_BYTES.max(prefetch_bytes),
             home: Arc::new(buffers),
             run: RunId([0; 16]),
             begins_at: Vec::new(),
@@ -119,7 +106,7 @@ impl Subscriber {
     }
 
     /// Takes frames of this run only, of which the strategy is given `begins_at` of each shard. To
-    /// be said before any shard is assigned.
+    /// be called before any shard is assigned.
     pub fn follow(&mut self, run: RunId, begins_at: Vec<u64>) {
         self.run = run;
         self.shards = begins_at.iter().map(|_| Intake::default()).collect();
@@ -129,85 +116,96 @@ impl Subscriber {
     fn accept(&mut self, message: FromBroker) -> Option<Arrival> {
         match message {
             FromBroker::Delivery(delivered) => return self.accept_delivery(delivered),
-            FromBroker::Opened { shard, link } => {
-                if let Some(intake) = self.shards.get_mut(usize::from(shard))
-                    && !intake.is_leaving
-                {
-                    // What came by the link before comes again, to whoever has the shard.
-                    intake.link = Some(link);
-                    intake.unacked.forget();
-                }
-            }
-            FromBroker::Closed { shard } => {
+            FromBroker::Opened { shard, link, prefetch } => {
                 if let Some(intake) = self.shards.get_mut(usize::from(shard)) {
-                    intake.is_leaving = false;
+                    intake.on_opened(link, prefetch);
                 }
             }
-            FromBroker::Buried { shard, link, tag } => {
-                self.shared.counts.dead_lettered.fetch_add(1, Ordering::Relaxed);
-                if let Some(intake) = self.shards.get_mut(usize::from(shard))
-                    && intake.link == Some(link)
-                {
-                    intake.unacked.acknowledged(tag);
-                    self.flush();
-                }
-            }
-            FromBroker::Revoked { shard } => return Some(Arrival::Revoked { shard }),
-            FromBroker::State(state) => self.heed(&state),
-            FromBroker::Gone { run, shard, from_seq, reason } => {
-                return (run == self.run).then_some(Arrival::Gone { shard, from_seq, reason });
-            }
+            FromBroker::Noticed => {}
         }
         None
     }
 
-    /// What the ingester's word means for frames: those of an unknown run were of an old one if
+    /// Takes what the broker's thread has notified; what of it concerns the strategy waits to be received.
+    #[inline]
+    fn take_notices(&mut self) {
+        while let Some(notice) = self.shared.notices.next() {
+            self.on_notice(notice);
+        }
+    }
+
+    fn on_notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Closed { shard } => {
+                if let Some(intake) = self.shards.get_mut(usize::from(shard)) {
+                    intake.on_closed();
+                }
+            }
+            Notice::DeadLettered { shard, link, tag } => self.on_dead_lettered(shard, link, tag),
+            Notice::Revoked { shard } => self.waiting.push_back(Arrival::Revoked { shard }),
+            Notice::State(state) => self.on_feed_state(&state),
+            Notice::Gone { run, shard, from_seq, reason } if run == self.run => {
+                self.waiting.push_back(Arrival::Gone { shard, from_seq, reason });
+            }
+            Notice::Gone { .. } => {}
+        }
+    }
+
+    fn on_dead_lettered(&mut self, shard: u16, link: u32, tag: u64) {
+        let intake = self.shards.get_mut(usize::from(shard)).filter(|intake| intake.link() == Some(link));
+        let Some(intake) = intake else { return };
+        if intake.on_dead_lettered(tag) {
+            self.commands.send(Command::Reopen { shard, link });
+        }
+        self.flush();
+    }
+
+    /// What the ingester's announcement means for frames: those of an unknown run were of an old one if
     /// this one is still the feed's, and a lost end of the run shows.
-    fn heed(&mut self, state: &FeedState) {
+    fn on_feed_state(&mut self, state: &FeedState) {
         if state.run != self.run {
             return;
         }
         for intake in &mut self.shards {
-            intake.unacked.give_up_unknown();
+            intake.unacked.release_unknown_runs();
         }
         self.flush();
         if state.published {
-            let ours = |shard: u16| self.shards.get(usize::from(shard)).is_some_and(|i| i.link.is_some());
+            self.waiting.retain(|arrival| !matches!(arrival, Arrival::Published { .. }));
+            let ours = |shard: u16| self.shards.get(usize::from(shard)).is_some_and(|i| i.link().is_some());
             let ends = (0..).zip(&state.shards).filter(|(shard, _)| ours(*shard));
-            let ends = ends.map(|(shard, state)| Arrival::Published {
+            self.waiting.extend(ends.map(|(shard, state)| Arrival::Published {
                 shard,
                 end_seq: state.published,
                 attempt: state.attempt,
-            });
-            self.waiting = ends.collect();
+            }));
         }
     }
 
     #[inline]
     fn accept_delivery(&mut self, delivered: Delivered) -> Option<Arrival> {
-        let Delivered { shard, link, tag, prefetch, .. } = delivered;
-        let intake = self.shards.get_mut(usize::from(shard))?;
-        if intake.link != Some(link) {
+        let Delivered { shard, link, tag, .. } = delivered;
+        if !self.shards.get(usize::from(shard))?.takes(link) {
             return None;
         }
-        intake.prefetch = prefetch;
         let bytes = delivered.body.len();
         match self.check(delivered) {
             Ok(frame) => {
-                let until = self.needed_until(&frame);
-                self.note(shard, tag, bytes, until);
+                let needed_below = self.needed_below(&frame);
+                self.keep(shard, tag, bytes, needed_below);
                 let receipt = Receipt { shard, link, tag };
                 (frame.header.run == self.run).then(|| Arrival::Frame(Arc::new(frame), receipt))
             }
             Err(poison) => {
-                self.note(shard, tag, bytes, UNTIL_BURIED);
-                self.commands.send(Command::Bury(poison));
+                if self.shards[usize::from(shard)].begin_dead_lettering(tag, bytes) {
+                    self.commands.send(Command::DeadLetter(poison));
+                }
                 None
             }
         }
     }
 
-    /// Checks a body once; what is no frame of this queue comes back with the reason.
+    /// Checks a body once; what is not a frame of this queue comes back with the reason.
     #[inline]
     fn check(&self, mut delivered: Delivered) -> Result<Frame, Box<Poison>> {
         let body = std::mem::take(&mut delivered.body);
@@ -244,18 +242,22 @@ impl Subscriber {
         ))
     }
 
-    /// Until when the broker is to keep a frame.
+    /// The broker is to keep a frame while not everything below this sequence number is stored.
     #[inline]
-    fn needed_until(&self, frame: &Frame) -> u64 {
+    fn needed_below(&self, frame: &Frame) -> u64 {
         let FrameHeader { run, flags, published_at, .. } = frame.header;
         if run != self.run {
             self.shared.counts.of_other_runs.fetch_add(1, Ordering::Relaxed);
-            // A run that began after the ingester's last word may be the feed's next one.
+            // A run that began after the ingester's last announcement may be the feed's next one.
             let ours_since = self.shared.state().filter(|state| state.run == self.run).map(|state| state.at);
-            return if ours_since.is_some_and(|at| published_at <= at) { NOT_NEEDED } else { UNTIL_KNOWN };
+            return if ours_since.is_some_and(|at| published_at <= at) {
+                NOT_NEEDED
+            } else {
+                NEEDED_UNTIL_RUN_KNOWN
+            };
         }
         if flags.contains(FrameFlags::END_OF_RUN) {
-            UNTIL_END
+            NEEDED_UNTIL_END_COMMITTED
         } else if flags.contains(FrameFlags::DICTIONARY) {
             NOT_NEEDED
         } else {
@@ -265,10 +267,10 @@ impl Subscriber {
 
     /// Keeps what was delivered until it is acknowledged.
     #[inline]
-    fn note(&mut self, shard: u16, tag: u64, bytes: usize, until: u64) {
+    fn keep(&mut self, shard: u16, tag: u64, bytes: usize, needed_below: u64) {
         let intake = &mut self.shards[usize::from(shard)];
-        intake.unacked.push(tag, bytes, until);
-        if intake.unacked.is_needed(until) {
+        intake.unacked.push(tag, bytes, needed_below);
+        if intake.unacked.is_needed(needed_below) {
             self.is_prefetch_half_full |= intake.is_prefetch_half_full(self.prefetch_bytes);
             return;
         }
@@ -290,7 +292,7 @@ impl Subscriber {
     }
 
     fn send_ack(&self, shard: u16, ack: Option<Ack>) {
-        if let (Some(ack), Some(link)) = (ack, self.shards[usize::from(shard)].link) {
+        if let (Some(ack), Some(link)) = (ack, self.shards[usize::from(shard)].link()) {
             self.commands.send(Command::Ack { shard, link, ack });
         }
     }
@@ -313,14 +315,6 @@ impl Subscriber {
     }
 }
 
-impl Intake {
-    /// Whether half of what may wait does.
-    #[inline]
-    fn is_prefetch_half_full(&self, prefetch_bytes: usize) -> bool {
-        self.unacked.bytes() * 2 > prefetch_bytes || self.unacked.len() * 2 > usize::from(self.prefetch)
-    }
-}
-
 impl FrameReceiver for Subscriber {
     fn receive(&mut self, timeout: Duration) -> Result<Option<Arrival>, TransportError> {
         if let Some(arrival) = self.waiting.pop_front() {
@@ -328,13 +322,20 @@ impl FrameReceiver for Subscriber {
         }
         let deadline = Instant::now() + timeout;
         let mut left = timeout;
-        while let Some(message) = self.next(left)? {
-            if let Some(arrival) = self.accept(message).or_else(|| self.waiting.pop_front()) {
-                return Ok(Some(arrival));
+        loop {
+            let message = self.next(left);
+            // Before the message: a shard that it opens was closed before, which is a notice.
+            self.take_notices();
+            let arrival = match message {
+                Ok(Some(message)) => self.accept(message).or_else(|| self.waiting.pop_front()),
+                Ok(None) => return Ok(self.waiting.pop_front()),
+                Err(closed) => return self.waiting.pop_front().map(Some).ok_or(closed),
+            };
+            if arrival.is_some() {
+                return Ok(arrival);
             }
             left = deadline.saturating_duration_since(Instant::now());
         }
-        Ok(None)
     }
 
     fn repairs(&self) -> bool {
@@ -353,7 +354,7 @@ impl FrameReceiver for Subscriber {
 
     fn discard(&mut self, receipt: Receipt) {
         let intake = &mut self.shards[usize::from(receipt.shard)];
-        if intake.link == Some(receipt.link) {
+        if intake.link() == Some(receipt.link) {
             let ack = intake.unacked.discard(receipt.tag);
             self.unneeded += 1;
             self.send_ack(receipt.shard, ack);
@@ -361,20 +362,21 @@ impl FrameReceiver for Subscriber {
     }
 
     fn request_resend(&mut self, shard: u16, from_seq: u64, attempt: u32) {
-        self.shared.counts.asked.fetch_add(1, Ordering::Relaxed);
+        self.shared.counts.resend_requests.fetch_add(1, Ordering::Relaxed);
         let strategy = self.strategy.clone();
+        tracing::info!(run = %self.run, strategy = %strategy, shard, from_seq, attempt, "gap: resend requested");
         let resend = Control::Resend { run: self.run, strategy, shard, from_seq, attempt };
-        self.commands.send(Command::Say(resend, Some(shard)));
+        self.commands.send(Command::Send(resend, Some(shard)));
     }
 
     fn request_dictionary(&mut self, shard: u16) {
         let dictionary = Control::Dictionary { run: self.run, strategy: self.strategy.clone(), shard };
-        self.commands.send(Command::Say(dictionary, Some(shard)));
+        self.commands.send(Command::Send(dictionary, Some(shard)));
     }
 
     fn release(&mut self, shard: u16) {
         let intake = &mut self.shards[usize::from(shard)];
-        *intake = Intake { is_leaving: true, ..Intake::default() };
+        *intake = Intake::leaving();
         self.commands.send(Command::Release { shard });
     }
 
@@ -383,10 +385,14 @@ impl FrameReceiver for Subscriber {
         self.is_prefetch_half_full
     }
 
-    fn grow_prefetch(&mut self, shard: u16) {
-        if self.shards[usize::from(shard)].is_prefetch_half_full(self.prefetch_bytes) {
-            self.commands.send(Command::Widen { shard });
+    fn grow_prefetch(&mut self, shard: u16) -> Result<(), TransportError> {
+        let intake = &mut self.shards[usize::from(shard)];
+        if let Some(prefetch) = intake.growth(shard, self.max_grown_bytes, Instant::now())?
+            && let Some(link) = intake.link()
+        {
+            self.commands.send(Command::GrowPrefetch { shard, link, prefetch });
         }
+        Ok(())
     }
 }
 

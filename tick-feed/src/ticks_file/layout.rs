@@ -89,7 +89,7 @@ pub enum TicksFileError {
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// The file does not begin as a `.ticks` file does.
-    #[error("it does not begin with ORCHTIKS: it is no .ticks file")]
+    #[error("it does not begin with ORCHTIKS: it is not a .ticks file")]
     Magic,
     /// A `.ticks` file of another version.
     #[error("its version is {found}, and this program reads {VERSION}: convert the source again")]
@@ -100,6 +100,16 @@ pub enum TicksFileError {
     /// The end is missing.
     #[error("its end is missing: it was cut off, or never finished; convert the source again")]
     Unfinished,
+    /// A log that has ticks and no names for them.
+    #[error(
+        "its names file {} is missing or empty, and without it nobody knows what its ticks are of: \
+         put it back; the log is left as it is",
+        names.display()
+    )]
+    NoNames {
+        /// Where the names should be.
+        names: std::path::PathBuf,
+    },
     /// A part whose bytes were changed.
     #[error("{part} is damaged: copy the file again, or convert the source again")]
     Damaged {

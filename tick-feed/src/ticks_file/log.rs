@@ -81,7 +81,8 @@ impl TicksLog {
     /// Begins a log, or takes one up that was not finished.
     ///
     /// # Errors
-    /// It cannot be read or written, is finished, or is no log of this version.
+    /// It cannot be read or written, is finished, or is not a log of this version; or it has ticks and its
+    /// names file is missing.
     pub fn open(path: &Path) -> Result<Self, TicksFileError> {
         let options = || OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
         let file = options().open(path)?;
@@ -102,9 +103,10 @@ impl TicksLog {
             content_crc: 0,
             shared,
         };
-        match log.file.metadata()?.len() {
-            0 => log.begin()?,
-            _ => log.recover()?,
+        if log.file.metadata()?.len() == 0 {
+            log.begin()?;
+        } else {
+            log.recover()?;
         }
         Ok(log)
     }
@@ -128,6 +130,10 @@ impl TicksLog {
             return Err(TicksFileError::Version { found: header.version });
         }
         self.recover_names()?;
+        let has_blocks = self.file.metadata()?.len() > PART_BYTES as u64;
+        if has_blocks && self.shared.state().symbols.is_empty() {
+            return Err(TicksFileError::NoNames { names: self.names_path.clone() });
+        }
         while let Some(block) = self.recover_block()? {
             self.first = self.first.or(block.first().copied());
             self.last_ts_recv = block.last().map_or(self.last_ts_recv, |tick| tick.ts_recv);

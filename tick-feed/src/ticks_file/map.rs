@@ -152,13 +152,11 @@ impl TicksFile {
             && header.first_tick == first_tick
             && header.dictionary_len as usize <= self.symbols.len()
             && crc32c(&self.map[bytes.clone()]) == header.ticks_crc;
-        match sound {
-            true => {
-                let crc = Some(header.ticks_crc);
-                Ok((MappedTicks { map: self.map.clone(), bytes, crc }, header.dictionary_len))
-            }
-            false => Err(block_damaged()),
+        if !sound {
+            return Err(block_damaged());
         }
+        let crc = Some(header.ticks_crc);
+        Ok((MappedTicks { map: self.map.clone(), bytes, crc }, header.dictionary_len))
     }
 
     /// Lends the ticks of block `index` without any check: for measuring what the check costs.

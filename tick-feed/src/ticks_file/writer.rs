@@ -107,7 +107,7 @@ impl<W: Write> TicksWriter<W> {
         Ok(())
     }
 
-    /// Writes what remains, the symbols and the end; gives back the output, flushed.
+    /// Writes what remains, the symbols and the end; returns the output, flushed.
     ///
     /// # Errors
     /// `out` cannot be written to.

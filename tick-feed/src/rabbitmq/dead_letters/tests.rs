@@ -1,4 +1,5 @@
 use super::*;
+use crate::rabbitmq::event_loop::event_loop;
 use crate::rabbitmq::topology;
 use tick_sdk::RunId;
 
@@ -9,7 +10,7 @@ fn broker() -> BrokerUrl {
 /// A feed that no other test has, with the queue of one strategy.
 struct Feed {
     url: BrokerUrl,
-    runtime: Runtime,
+    runtime: tokio::runtime::Runtime,
     connection: Connection,
     name: FeedName,
 }
@@ -40,17 +41,21 @@ impl Feed {
         }
     }
 
-    fn bury(&self, letters: &[DeadLetter]) {
+    fn store(&self, letters: &[DeadLetter]) {
         self.runtime.block_on(async {
             let channel = self.connection.open_channel().await.unwrap();
             for letter in letters {
-                bury(&channel, &self.name, letter).await.unwrap();
+                store(&channel, &self.name, letter).await.unwrap();
             }
         });
     }
 
     fn take(&self, limit: usize) -> DeadLetters {
-        DeadLetters::take(std::slice::from_ref(&self.url), &self.name, limit).unwrap()
+        self.wait(DeadLetters::take(std::slice::from_ref(&self.url), &self.name, limit)).unwrap()
+    }
+
+    fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 
     fn bodies(&self, queue: &str) -> Vec<Vec<u8>> {
@@ -85,12 +90,12 @@ fn letters(taken: &DeadLetters) -> Vec<DeadLetter> {
 #[ignore = "needs servers: run scripts/test"]
 fn looking_at_dead_letters_changes_nothing() {
     let feed = Feed::new();
-    let buried: Vec<_> = (1..=5).map(|number| feed.letter(number)).collect();
-    feed.bury(&buried);
+    let stored: Vec<_> = (1..=5).map(|number| feed.letter(number)).collect();
+    feed.store(&stored);
     for limit in [2, 5, 9] {
         let taken = feed.take(limit);
-        assert_eq!(letters(&taken), buried[..limit.min(5)]);
-        taken.close().unwrap();
+        assert_eq!(letters(&taken), stored[..limit.min(5)]);
+        feed.wait(taken.close()).unwrap();
     }
     let error = feed.take(5).get(6).unwrap_err().to_string();
     assert_eq!(error, "there is no dead letter 6: there are 5");
@@ -98,17 +103,17 @@ fn looking_at_dead_letters_changes_nothing() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn one_is_given_back_to_its_queue_and_one_is_removed() {
+fn one_is_requeued_and_one_is_removed() {
     let feed = Feed::new();
-    let buried: Vec<_> = (1..=4).map(|number| feed.letter(number)).collect();
-    feed.bury(&buried);
+    let stored: Vec<_> = (1..=4).map(|number| feed.letter(number)).collect();
+    feed.store(&stored);
     let taken = feed.take(MAX_TAKEN);
-    taken.requeue(2).unwrap();
-    taken.remove(3).unwrap();
-    taken.close().unwrap();
+    feed.wait(taken.requeue(2)).unwrap();
+    feed.wait(taken.remove(3)).unwrap();
+    feed.wait(taken.close()).unwrap();
     let taken = feed.take(MAX_TAKEN);
-    assert_eq!(letters(&taken), [buried[0].clone(), buried[3].clone()]);
-    taken.close().unwrap();
+    assert_eq!(letters(&taken), [stored[0].clone(), stored[3].clone()]);
+    feed.wait(taken.close()).unwrap();
     assert_eq!(feed.bodies(&topology::frames_queue(&feed.name, "apple", 0)), [b"2"]);
 }
 
@@ -116,12 +121,12 @@ fn one_is_given_back_to_its_queue_and_one_is_removed() {
 #[ignore = "needs servers: run scripts/test"]
 fn two_ways_to_one_cluster_show_each_letter_once() {
     let feed = Feed::new();
-    let buried: Vec<_> = (1..=3).map(|number| feed.letter(number)).collect();
-    feed.bury(&buried);
+    let stored: Vec<_> = (1..=3).map(|number| feed.letter(number)).collect();
+    feed.store(&stored);
     let twice = [feed.url.clone(), feed.url.clone()];
-    let taken = DeadLetters::take(&twice, &feed.name, MAX_TAKEN).unwrap();
-    assert_eq!(letters(&taken), buried);
-    taken.close().unwrap();
+    let taken = feed.wait(DeadLetters::take(&twice, &feed.name, MAX_TAKEN)).unwrap();
+    assert_eq!(letters(&taken), stored);
+    feed.wait(taken.close()).unwrap();
 }
 
 #[test]
@@ -130,21 +135,22 @@ fn one_whose_queue_is_gone_stays() {
     let feed = Feed::new();
     let gone = DeadLetter { queue: topology::frames_queue(&feed.name, "apple", 7), ..feed.letter(1) };
     let nowhere = DeadLetter { queue: String::new(), ..feed.letter(2) };
-    feed.bury(&[gone.clone(), nowhere.clone()]);
+    feed.store(&[gone.clone(), nowhere.clone()]);
     let taken = feed.take(MAX_TAKEN);
-    let error = taken.requeue(1).unwrap_err();
+    let error = feed.wait(taken.requeue(1)).unwrap_err();
     assert!(matches!(error, DeadLetterError::Refused { number: 1, reason: "is not there", .. }), "{error}");
-    assert!(matches!(taken.requeue(2), Err(DeadLetterError::NoQueue { number: 2 })));
-    taken.close().unwrap();
+    assert!(matches!(feed.wait(taken.requeue(2)), Err(DeadLetterError::NoQueue { number: 2 })));
+    feed.wait(taken.close()).unwrap();
     let taken = feed.take(MAX_TAKEN);
     assert_eq!(letters(&taken), [gone, nowhere]);
-    taken.close().unwrap();
+    feed.wait(taken.close()).unwrap();
 }
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn a_feed_that_never_was_has_none_and_says_so() {
     let unknown: FeedName = format!("test-{}", RunId::random()).parse().unwrap();
-    let error = DeadLetters::take(&[broker()], &unknown, 1).err().unwrap().to_string();
+    let taking = event_loop().unwrap().block_on(DeadLetters::take(&[broker()], &unknown, 1));
+    let error = taking.err().unwrap().to_string();
     assert!(error.contains(&topology::dead_queue(&unknown)) && error.contains("--feed"), "{error}");
 }

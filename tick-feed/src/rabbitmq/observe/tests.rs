@@ -1,17 +1,21 @@
 use super::*;
 use crate::rabbitmq::Durability;
 use crate::rabbitmq::control::{ShardState, StrategyState};
-use crate::rabbitmq::topology;
+use crate::rabbitmq::event_loop::event_loop;
 use broker::{ExchangeKind, ExchangeOptions, Message, Table};
 
 fn observe(url: &BrokerUrl, feed: &FeedName) -> Result<Observation, ObserveError> {
-    Listening::listen(std::slice::from_ref(url), feed)?.finish()
+    event_loop()?.block_on(observe_all(std::slice::from_ref(url), feed))
+}
+
+async fn observe_all(urls: &[BrokerUrl], feed: &FeedName) -> Result<Observation, ObserveError> {
+    Listening::listen(urls, feed).await?.finish().await
 }
 
 /// A feed that no other test has, with nothing but its names declared.
 struct Feed {
     url: BrokerUrl,
-    runtime: Runtime,
+    runtime: tokio::runtime::Runtime,
     connection: Connection,
     channel: Channel,
     name: FeedName,
@@ -133,13 +137,13 @@ fn two_ways_to_one_cluster_count_its_dead_letters_once() {
     feed.publish("", &topology::run_queue(&feed.name), &state.encode());
     feed.publish("", &topology::dead_queue(&feed.name), b"no frame");
     let twice = [feed.url.clone(), feed.url.clone()];
-    let seen = Listening::listen(&twice, &feed.name).unwrap().finish().unwrap();
+    let seen = feed.runtime.block_on(observe_all(&twice, &feed.name)).unwrap();
     assert_eq!((seen.dead_letters, seen.states.len()), (1, 1));
 }
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn what_is_said_meanwhile_is_heard_and_only_of_the_newest_run() {
+fn what_is_announced_meanwhile_is_seen_and_only_of_the_newest_run() {
     let feed = Feed::new();
     feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, Table::default());
     let (old, new) = (RunId::random(), RunId::random());

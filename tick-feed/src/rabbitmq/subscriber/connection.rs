@@ -1,10 +1,11 @@
-//! Connections for what is said beside frames, which are made again when they are lost.
+//! Connections for control messages, which are made again when they are lost.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::hub::Context;
+use super::context::Context;
+use super::shared::Purpose;
 use crate::rabbitmq::{BrokerError, BrokerUrl, Durability};
 use broker::Connection;
 use broker::backoff::Backoff;
@@ -12,7 +13,7 @@ use broker::backoff::Backoff;
 /// A connection, while there is one.
 pub(super) type Opened = watch::Receiver<Option<Arc<Connection>>>;
 
-/// Keeps a connection to a node for as long as anybody wants it.
+/// Keeps a connection to a node until its last user has gone.
 pub(super) async fn keep(
     context: Arc<Context>,
     node: usize,
@@ -22,6 +23,7 @@ pub(super) async fn keep(
     let mut backoff = Backoff::default();
     let mut next = first.map(Ok);
     let mut tried = 0;
+    let on_lost = |error: String| context.shared.on_connection_lost(node, Purpose::Control, error);
     while !out.is_closed() {
         let made = match next.take() {
             Some(made) => made,
@@ -32,9 +34,10 @@ pub(super) async fn keep(
                 backoff.reset();
                 tried = 0;
                 let open = Arc::new(open);
+                context.shared.on_connected(node, Purpose::Control);
                 out.send_replace(Some(open.clone()));
                 tokio::select! {
-                    error = open.lost() => context.shared.lost(error.to_string()),
+                    error = open.lost() => on_lost(error.to_string()),
                     () = out.closed() => {
                         let _ = open.close().await;
                         return;
@@ -44,7 +47,7 @@ pub(super) async fn keep(
             }
             Err(error) => {
                 tried += 1;
-                context.shared.lost(error.to_string());
+                on_lost(error.to_string());
                 tokio::select! {
                     () = tokio::time::sleep(backoff.next_wait()) => {}
                     () = out.closed() => return,

@@ -1,4 +1,4 @@
-//! One node's control exchange: what the ingester says, and what this host says to it.
+//! One node's control exchange: what the ingester announces, and what this host sends to it.
 
 use crate::rabbitmq::topology;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::connection::{Opened, opened};
-use super::hub::Context;
-use super::messages::FromBroker;
+use super::context::Context;
+use super::notices::Notice;
 use crate::rabbitmq::{BrokerError, Control};
 use broker::backoff::Backoff;
 use broker::{
@@ -16,25 +16,25 @@ use broker::{
     TIMEOUT,
 };
 
-/// So many messages wait for a node; one more is lost, as all are said again.
+/// So many messages wait for a node; one more is dropped and counted, as all are sent again.
 pub(super) const WAITING_CONTROLS: usize = 256;
 
-/// For so long the kept state is looked for, as somebody else may have it in hand.
+/// For so long the kept state is looked for, as somebody else may hold it right now.
 const LOOK_FOR_STATE: Duration = Duration::from_secs(1);
 /// Between looks.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Listens and speaks until nobody can speak any more.
+/// Receives and sends until nobody can send any more.
 pub(super) async fn run(context: Arc<Context>, mut connections: Opened, mut outbox: mpsc::Receiver<Control>) {
     let mut backoff = Backoff::default();
     while let Some(open) = opened(&mut connections).await {
         match serve(&context, &open, &mut outbox, &mut backoff).await {
             Ok(()) => {
-                // What was said last is on its way.
+                // What was sent last is on its way.
                 let _ = open.close().await;
                 return;
             }
-            Err(error) => context.shared.lost(error.to_string()),
+            Err(error) => context.shared.on_lost(error.to_string()),
         }
         tokio::time::sleep(backoff.next_wait()).await;
     }
@@ -56,7 +56,7 @@ async fn serve(
         tokio::select! {
             message = messages.next(TIMEOUT) => if let Some(message) = message? {
                 backoff.reset();
-                hear(context, &message.body).await;
+                on_message(context, &message.body);
             },
             control = outbox.recv() => {
                 let Some(control) = control else { return Ok(()) };
@@ -73,25 +73,28 @@ async fn listen(channel: &Channel, exchange: &str) -> Result<Consumer, BrokerErr
     channel.consume(&queue, Acknowledgement::Automatic).await
 }
 
-/// What somebody said. Messages of other hosts, and those of another version, mean nothing here.
-async fn hear(context: &Context, body: &[u8]) {
+/// Takes what the ingester sent. Messages of other hosts, and those of another version, mean nothing here.
+fn on_message(context: &Context, body: &[u8]) {
     match Control::decode(body) {
         Ok(Control::State(state)) if state.feed == context.subscription.feed => {
-            if let Some(state) = context.shared.hear(*state, true) {
-                context.forward(FromBroker::State(state)).await;
+            if let Some(state) = context.shared.on_feed_state(*state, true) {
+                context.notify(Notice::State(state));
             }
         }
         Ok(Control::Gone { run, shard, from_seq, reason }) => {
-            context.forward(FromBroker::Gone { run, shard, from_seq, reason }).await;
+            context.notify(Notice::Gone { run, shard, from_seq, reason });
         }
         Ok(Control::NotCaughtUp { run, strategy, reason }) if strategy == context.subscription.strategy => {
-            context.shared.refuse(run, reason);
+            context.shared.on_not_caught_up(run, reason);
         }
-        _ => {}
+        Ok(_) => {}
+        Err(error) => {
+            tracing::debug!(%error, bytes = body.len(), "control message of another version left out")
+        }
     }
 }
 
-/// The ingester may be gone, and its last word is kept. Where there is none, the feed is new.
+/// The ingester may be gone, and its last state is kept. Where there is none, the feed is new.
 async fn read_kept_state(context: Arc<Context>, open: Arc<Connection>) {
     let until = Instant::now() + LOOK_FOR_STATE;
     while context.shared.state().is_none() && Instant::now() < until {
@@ -99,7 +102,7 @@ async fn read_kept_state(context: Arc<Context>, open: Arc<Connection>) {
         if let Ok(Some(body)) = kept_state(&context, &open).await
             && let Ok(Control::State(state)) = Control::decode(&body)
         {
-            context.shared.hear(*state, false);
+            context.shared.on_feed_state(*state, false);
             return;
         }
         tokio::time::sleep(LOOK).await;

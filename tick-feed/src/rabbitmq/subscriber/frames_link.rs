@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::connection::{name_of, url_of};
-use super::hub::Context;
+use super::context::Context;
 use super::messages::{Delivered, FromBroker};
-use super::prefetch::Prefetch;
+use super::shared::Purpose;
 use super::unacked::Ack;
 use crate::rabbitmq::{BrokerError, BrokerUrl};
 use broker::amqp::{AmqpConnection, Received};
@@ -23,18 +23,20 @@ use broker::backoff::Backoff;
 /// To one shard's channel.
 pub(super) enum ShardCommand {
     /// The shard is this end's.
-    Open { queue: String, prefetch: Prefetch },
+    Open { queue: String, prefetch: u16 },
     /// To the broker, if what is acknowledged came by the link that there is.
     Ack { link: u32, ack: Ack },
-    /// More frames may be under way.
-    Widen,
-    /// The shard is given back.
+    /// The channel is opened again with this prefetch, if it is this link's and has a smaller one.
+    GrowPrefetch { link: u32, prefetch: u16 },
+    /// The channel is opened again, if it is this link's.
+    Reopen { link: u32 },
+    /// The shard is released.
     Release,
 }
 
-/// How often it is looked what nobody wakes the task for.
+/// Between looks at what nothing wakes the task for: heartbeats, and shards whose pause is over.
 const LOOK: Duration = Duration::from_millis(250);
-/// So much is taken before it is looked for commands again.
+/// So many messages are taken before the next look for commands.
 const TOGETHER: usize = 32;
 /// Between looks for room on the way to the strategy's thread.
 const ROOM_COMES: Duration = Duration::from_millis(1);
@@ -44,7 +46,7 @@ pub(super) struct FramesLink {
     pub(super) context: Arc<Context>,
     pub(super) node: usize,
     pub(super) inbox: mpsc::Receiver<(u16, ShardCommand)>,
-    /// Is told of every shard that was given back.
+    /// Gets every shard that was released.
     pub(super) ended: mpsc::Sender<u16>,
     pub(super) shards: BTreeMap<u16, Shard>,
 }
@@ -52,7 +54,7 @@ pub(super) struct FramesLink {
 /// A shard that is this end's, or was just now.
 pub(super) struct Shard {
     queue: String,
-    prefetch: Prefetch,
+    prefetch: u16,
     backoff: Backoff,
     state: State,
 }
@@ -60,10 +62,10 @@ pub(super) struct Shard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// It has no channel, and gets one from then on.
-    Waiting { until: Instant },
+    Waiting { opens_at: Instant },
     /// Frames come by it.
     Open { channel: u16, link: u32 },
-    /// The broker has not yet said that it is closed.
+    /// The broker has not yet confirmed that it is closed.
     Closing { channel: u16, then: Then },
 }
 
@@ -88,6 +90,7 @@ impl FramesLink {
             let ended = match opened {
                 Ok(mut connection) => {
                     (tried, backoff) = (0, Backoff::default());
+                    self.context.shared.on_connected(self.node, Purpose::Frames);
                     let served = self.serve(&mut connection).await;
                     match served {
                         Ok(Over) => return connection.close().await,
@@ -99,7 +102,7 @@ impl FramesLink {
                     error
                 }
             };
-            self.context.shared.lost(ended.to_string());
+            self.context.shared.on_connection_lost(self.node, Purpose::Frames, ended.to_string());
             self.lose_channels().await;
             let pause = sleep(backoff.next_wait());
             if self.meanwhile(pause).await.is_err() {
@@ -114,14 +117,14 @@ impl FramesLink {
         self.meanwhile(async move { AmqpConnection::open(&url, &name, buffers).await }).await
     }
 
-    /// Does something while there is no connection, and heeds what is commanded.
+    /// Does something while there is no connection, and takes commands.
     async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Over> {
         let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
                 done = &mut work => return Ok(done),
                 command = self.inbox.recv() => match command {
-                    Some((shard, command)) => self.obey(None, shard, command).await,
+                    Some((shard, command)) => self.on_command(None, shard, command).await,
                     None => return Err(Over),
                 },
             }
@@ -130,20 +133,20 @@ impl FramesLink {
 
     /// What channels had goes back to the broker with the connection.
     async fn lose_channels(&mut self) {
-        let until = Instant::now();
+        let opens_at = Instant::now();
         let mut released = Vec::new();
         self.shards.retain(|number, shard| {
             let is_released = matches!(shard.state, State::Closing { then: Then::Released, .. });
             released.extend(is_released.then_some(*number));
             !is_released
         });
-        self.shards.values_mut().for_each(|shard| shard.state = State::Waiting { until });
+        self.shards.values_mut().for_each(|shard| shard.state = State::Waiting { opens_at });
         for number in released {
             self.released(number).await;
         }
     }
 
-    /// Says that a shard was given back. The hub ends after its links.
+    /// Reports that a shard was released. The hub ends after its links.
     async fn released(&self, shard: u16) {
         let _ = self.ended.send(shard).await;
     }
@@ -161,17 +164,17 @@ impl FramesLink {
             // What has come already is taken without a look at the clock for each.
             for _ in 0..TOGETHER {
                 let Some(received) = connection.try_next()? else { break };
-                self.heed(connection, received).await?;
+                self.on_received(connection, received).await?;
             }
             tokio::select! {
                 biased;
                 command = self.inbox.recv() => match command {
-                    Some((shard, command)) => self.obey(Some(&mut *connection), shard, command).await,
+                    Some((shard, command)) => self.on_command(Some(&mut *connection), shard, command).await,
                     None => return Ok(Over),
                 },
                 received = timeout(LOOK, poll_fn(|cx| connection.poll_next(cx))) => {
                     if let Ok(received) = received {
-                        self.heed(connection, received?).await?;
+                        self.on_received(connection, received?).await?;
                     }
                 }
             }
@@ -184,13 +187,13 @@ impl FramesLink {
         let now = Instant::now();
         let mut used: Vec<u16> = self.shards.values().filter_map(|shard| shard.state.channel()).collect();
         for shard in self.shards.values_mut() {
-            if !matches!(shard.state, State::Waiting { until } if until <= now) {
+            if !matches!(shard.state, State::Waiting { opens_at } if opens_at <= now) {
                 continue;
             }
             let Some(channel) = (1..=u16::MAX).find(|channel| !used.contains(channel)) else { return };
             used.push(channel);
             let link = self.context.links.fetch_add(1, Ordering::Relaxed);
-            let qos = basic::Qos { prefetch_count: shard.prefetch.count(), global: false };
+            let qos = basic::Qos { prefetch_count: shard.prefetch, global: false };
             let consume = basic::Consume {
                 queue: shard.queue.as_str().into(),
                 consumer_tag: "".into(),
@@ -207,9 +210,14 @@ impl FramesLink {
         }
     }
 
-    async fn obey(&mut self, connection: Option<&mut AmqpConnection>, number: u16, command: ShardCommand) {
+    async fn on_command(
+        &mut self,
+        connection: Option<&mut AmqpConnection>,
+        number: u16,
+        command: ShardCommand,
+    ) {
         if let ShardCommand::Open { queue, prefetch } = command {
-            let state = State::Waiting { until: Instant::now() };
+            let state = State::Waiting { opens_at: Instant::now() };
             self.shards.insert(number, Shard { queue, prefetch, backoff: Backoff::default(), state });
             if let Some(connection) = connection {
                 self.open_channels(connection);
@@ -223,8 +231,14 @@ impl FramesLink {
                     connection.send(channel, acknowledge(ack));
                 }
             }
-            (ShardCommand::Widen, State::Open { channel, .. }) => {
-                shard.prefetch.grow_prefetch();
+            (ShardCommand::GrowPrefetch { link: by, prefetch }, State::Open { channel, link })
+                if by == link && shard.prefetch < prefetch =>
+            {
+                tracing::info!(shard = number, from = shard.prefetch, to = prefetch, "prefetch grows");
+                shard.prefetch = prefetch;
+                shard.close(connection, channel, Then::Again { at: Instant::now() });
+            }
+            (ShardCommand::Reopen { link: by }, State::Open { channel, link }) if by == link => {
                 shard.close(connection, channel, Then::Again { at: Instant::now() });
             }
             (ShardCommand::Release, State::Open { channel, .. } | State::Closing { channel, .. }) => {
@@ -238,7 +252,11 @@ impl FramesLink {
         }
     }
 
-    async fn heed(&mut self, connection: &mut AmqpConnection, received: Received) -> Result<(), BrokerError> {
+    async fn on_received(
+        &mut self,
+        connection: &mut AmqpConnection,
+        received: Received,
+    ) -> Result<(), BrokerError> {
         use basic::AMQPMethod::{Cancel, ConsumeOk};
         use channel::AMQPMethod::{Close, CloseOk};
         let (Received::Method { channel, .. }
@@ -252,30 +270,30 @@ impl FramesLink {
         match (received, shard.state) {
             (Received::Delivery { deliver, body, .. }, State::Open { link, .. }) => {
                 shard.backoff.reset();
-                let prefetch = shard.prefetch.count();
-                let delivered = self.delivered(number, link, prefetch, deliver, body);
+                let delivered = self.delivered(number, link, deliver, body);
                 self.forward(connection, FromBroker::Delivery(delivered)).await?;
             }
             (Received::Method { method: AMQPClass::Basic(ConsumeOk(_)), .. }, State::Open { link, .. }) => {
-                self.forward(connection, FromBroker::Opened { shard: number, link }).await?;
+                let prefetch = shard.prefetch;
+                self.forward(connection, FromBroker::Opened { shard: number, link, prefetch }).await?;
             }
             (Received::Method { method: AMQPClass::Basic(Cancel(_)), .. }, State::Open { channel, .. }) => {
                 let reason =
                     format!("queue {} was deleted or has moved: its consumer was cancelled", shard.queue);
                 let at = Instant::now() + shard.backoff.next_wait();
                 shard.close(Some(&mut *connection), channel, Then::Again { at });
-                self.context.shared.lost(reason);
+                self.context.shared.on_lost(reason);
             }
             (Received::Method { method: AMQPClass::Channel(Close(close)), .. }, State::Open { .. }) => {
-                shard.state = State::Waiting { until: Instant::now() + shard.backoff.next_wait() };
-                self.context.shared.lost(connection.channel_closed(&close).to_string());
+                shard.state = State::Waiting { opens_at: Instant::now() + shard.backoff.next_wait() };
+                self.context.shared.on_lost(connection.channel_closed(&close).to_string());
             }
             (
                 Received::Method { method: AMQPClass::Channel(Close(_) | CloseOk(_)), .. },
                 State::Closing { then, .. },
             ) => match then {
                 Then::Again { at } => {
-                    shard.state = State::Waiting { until: at };
+                    shard.state = State::Waiting { opens_at: at };
                     self.open_channels(connection);
                 }
                 Then::Released => {
@@ -288,24 +306,17 @@ impl FramesLink {
         Ok(())
     }
 
-    fn delivered(
-        &self,
-        shard: u16,
-        link: u32,
-        prefetch: u16,
-        deliver: basic::Deliver,
-        body: Vec<u8>,
-    ) -> Delivered {
+    fn delivered(&self, shard: u16, link: u32, deliver: basic::Deliver, body: Vec<u8>) -> Delivered {
         let basic::Deliver { delivery_tag, exchange, routing_key, redelivered, .. } = deliver;
         let counts = &self.context.shared.counts;
         counts.frames.fetch_add(1, Ordering::Relaxed);
         counts.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
         counts.redelivered.fetch_add(redelivered.into(), Ordering::Relaxed);
-        Delivered { shard, link, tag: delivery_tag, prefetch, exchange, routing_key, body }
+        Delivered { shard, link, tag: delivery_tag, exchange, routing_key, body }
     }
 
     /// Hands a message to the strategy's thread. While that is behind nothing is read, but the broker
-    /// hears that this end lives, and what is stored is acknowledged.
+    /// gets heartbeats, and what is stored is acknowledged.
     async fn forward(
         &mut self,
         connection: &mut AmqpConnection,
@@ -315,7 +326,7 @@ impl FramesLink {
         while let Err(back) = self.context.try_forward(message) {
             message = back;
             while let Ok((shard, command)) = self.inbox.try_recv() {
-                self.obey(Some(&mut *connection), shard, command).await;
+                self.on_command(Some(&mut *connection), shard, command).await;
             }
             connection.beat()?;
             sleep(ROOM_COMES).await;

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::rabbitmq::Durability;
 use crate::rabbitmq::control::{ShardState, StrategyState};
+use crate::rabbitmq::{BrokerUrl, Durability};
 use tick_sdk::{Side, Tick};
 
 mod feed;
@@ -60,12 +60,21 @@ fn subscribe(feed: &HandFeed, run: RunId) -> (Subscriber, SubscriberHandle) {
 }
 
 fn subscribe_by(url: &BrokerUrl, feed: &HandFeed, run: RunId) -> (Subscriber, SubscriberHandle) {
+    subscribe_with(url, feed, run, PREFETCH_BYTES)
+}
+
+fn subscribe_with(
+    url: &BrokerUrl,
+    feed: &HandFeed,
+    run: RunId,
+    prefetch_bytes: usize,
+) -> (Subscriber, SubscriberHandle) {
     let subscription = Subscription {
         brokers: vec![url.clone()],
         feed: feed.name.clone(),
         strategy: "apple".to_owned(),
         member: "test".to_owned(),
-        prefetch_bytes: PREFETCH_BYTES,
+        prefetch_bytes,
     };
     let (mut subscriber, handle) = Subscriber::connect(subscription).unwrap();
     subscriber.follow(run, vec![0, 0]);
@@ -96,7 +105,7 @@ fn seqs(subscriber: &mut Subscriber, count: usize) -> Vec<u64> {
     seqs
 }
 
-/// Ends a subscriber that has nothing to do but to give its shards back.
+/// Ends a subscriber that has nothing to do but to release its shards.
 fn end(mut subscriber: Subscriber, handle: &SubscriberHandle) {
     handle.stop();
     let until = Instant::now() + SOON;
@@ -142,7 +151,7 @@ fn what_is_stored_is_acknowledged_and_the_rest_comes_again() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn a_shard_that_is_given_back_comes_to_whoever_waits_for_it_in_order() {
+fn a_shard_that_is_released_comes_to_whoever_waits_for_it_in_order() {
     let feed = HandFeed::new("release");
     let run = RunId::random();
     let (mut first, first_handle) = subscribe(&feed, run);
@@ -157,7 +166,7 @@ fn a_shard_that_is_given_back_comes_to_whoever_waits_for_it_in_order() {
     first.acknowledge(0, 4);
     first.release(0);
     assert!(seqs(&mut second, 6).into_iter().eq(4..10));
-    // One that was fenced off gives back what is still its own, and has it again.
+    // One that was fenced off releases what is still its own, and has it again.
     second.release(0);
     assert!(seqs(&mut second, 6).into_iter().eq(4..10));
     end(first, &first_handle);
@@ -197,18 +206,89 @@ fn connections_that_are_cut_are_made_again_and_what_was_not_acknowledged_comes_a
     handle.assign([0].into());
     for round in 0..3 {
         feed.publish_all((0..10).map(|n| frame(run, 0, round * 10 + n, 1, FrameFlags::TICKS)));
-        // Those before come again or not: the broker may have heard that they are stored.
+        // Those before come again or not: the broker may have got the acknowledgement.
         while next_frame(&mut subscriber).0.header.first_seq < round * 10 + 9 {}
         proxy.cut();
         subscriber.acknowledge(0, round * 10 + 10);
     }
-    // What comes again and is stored is acknowledged without anybody's word.
+    // What comes again and is stored is acknowledged by itself.
     let until = Instant::now() + SOON;
     while handle.counts().redelivered < 10 || subscriber.receive(NEVER).unwrap().is_some() {
-        assert!(Instant::now() < until, "{:?}, {:?}", handle.counts(), handle.trouble());
+        assert!(Instant::now() < until, "{:?}, {:?}", handle.counts(), handle.last_error());
     }
     end(subscriber, &handle);
     feed.wait_for_messages(0, 0);
+}
+
+/// As while the process is stopped with Ctrl-Z: nothing is read or written, until the other end ends the
+/// connections.
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_subscriber_whose_connections_stall_reports_it_and_comes_back() {
+    let feed = HandFeed::new("stall");
+    let proxy = feed::Proxy::new();
+    let run = RunId::random();
+    let (mut subscriber, handle) = subscribe_by(&proxy.url, &feed, run);
+    handle.assign([0].into());
+    feed.publish(&frame(run, 0, 0, 1, FrameFlags::TICKS));
+    assert_eq!(seqs(&mut subscriber, 1), [0]);
+    let is_connected = || handle.connections()[0].state.is_connected();
+    assert!(is_connected());
+    proxy.stall(true);
+    feed.publish(&frame(run, 0, 1, 1, FrameFlags::TICKS));
+    let until = Instant::now() + SOON;
+    while is_connected() {
+        assert!(Instant::now() < until, "nobody sees that nothing comes");
+        assert!(subscriber.receive(NEVER).unwrap().is_none());
+    }
+    proxy.stall(false);
+    while next_frame(&mut subscriber).0.header.first_seq < 1 {}
+    while !is_connected() {
+        assert!(Instant::now() < until + SOON, "{:?}", handle.connections());
+        assert!(subscriber.receive(NEVER).unwrap().is_none());
+    }
+    subscriber.acknowledge(0, 2);
+    end(subscriber, &handle);
+    feed.wait_for_messages(0, 0);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_prefetch_grows_by_one_request_at_a_time_and_not_beyond_its_limit() {
+    /// More than 2, 4, 8 … 128, so that the prefetch grows seven times.
+    const FRAMES: u64 = 200;
+    let feed = HandFeed::new("grow");
+    let run = RunId::random();
+    feed.publish_all((0..FRAMES).map(|seq| frame(run, 0, seq, 1, FrameFlags::TICKS)));
+    let (mut subscriber, handle) = subscribe_with(&feed.url, &feed, run, 1);
+    handle.assign([0].into());
+    let until = Instant::now() + SOON;
+    let mut next_seq = 0;
+    while next_seq < FRAMES {
+        assert!(Instant::now() < until, "{next_seq} of {FRAMES} came: {:?}", handle.counts());
+        if let Some(Arrival::Frame(frame, _)) = subscriber.receive(Duration::from_millis(1)).unwrap() {
+            next_seq += u64::from(frame.header.first_seq == next_seq);
+        }
+        // At every turn, as a lane does that catches up with what it has committed.
+        subscriber.grow_prefetch(0).unwrap();
+    }
+    // What was delivered before the prefetch grew comes again, and nothing comes again for another reason.
+    assert_eq!(handle.counts().redelivered, (1..=7).map(|power| 1 << power).sum::<u64>());
+    subscriber.acknowledge(0, FRAMES);
+    end(subscriber, &handle);
+
+    feed.publish_all((0..3).map(|seq| frame(run, 0, seq, 1, FrameFlags::TICKS)));
+    let (mut subscriber, handle) = subscribe_with(&feed.url, &feed, run, 1);
+    subscriber.max_grown_bytes = 1;
+    handle.assign([0].into());
+    assert_eq!(seqs(&mut subscriber, 2), [0, 1]);
+    let refused = subscriber.grow_prefetch(0);
+    assert!(
+        matches!(refused, Err(TransportError::PrefetchExhausted { shard: 0, frames: 2, .. })),
+        "{refused:?}"
+    );
+    end(subscriber, &handle);
+    feed.wait_for_messages(0, 3);
 }
 
 #[test]
@@ -228,8 +308,8 @@ fn frames_of_old_runs_are_left_out_and_those_of_the_next_one_are_kept_for_it() {
     assert_eq!(next_frame(&mut subscriber).0.header.run, run);
     assert_eq!(handle.counts().of_other_runs, 2);
     subscriber.acknowledge(0, 1);
-    feed.say_state(&state(&feed, next, 30));
-    handle.wait_for_state(SOON, |state| state.run == next).expect("it was said");
+    feed.announce(&state(&feed, next, 30));
+    handle.wait_for_state(SOON, |state| state.run == next).expect("it was announced");
     end(subscriber, &handle);
     // The next run's frame, and ours behind it, which no acknowledgement can pass.
     feed.wait_for_messages(0, 2);
@@ -237,7 +317,7 @@ fn frames_of_old_runs_are_left_out_and_those_of_the_next_one_are_kept_for_it() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn requests_reach_the_ingester_and_its_word_the_subscriber() {
+fn requests_reach_the_ingester_and_its_announcements_the_subscriber() {
     let feed = HandFeed::new("control");
     let run = RunId::random();
     let listening = feed.listen();
@@ -249,19 +329,19 @@ fn requests_reach_the_ingester_and_its_word_the_subscriber() {
     subscriber.request_resend(0, 0, 3);
     subscriber.request_dictionary(0);
     let strategy = || "apple".to_owned();
-    let asked = Control::Resend { run, strategy: strategy(), shard: 0, from_seq: 0, attempt: 3 };
-    assert_eq!(listening.next(), asked);
+    let expected = Control::Resend { run, strategy: strategy(), shard: 0, from_seq: 0, attempt: 3 };
+    assert_eq!(listening.next(), expected);
     assert_eq!(listening.next(), Control::Dictionary { run, strategy: strategy(), shard: 0 });
     let mut published = state(&feed, run, 50);
     published.published = true;
     published.shards[0] = ShardState { published: 6, attempt: 4, ..ShardState::default() };
-    feed.say_state(&published);
-    let told = subscriber.receive(SOON).unwrap();
-    assert!(matches!(told, Some(Arrival::Published { shard: 0, end_seq: 6, attempt: 4 })), "{told:?}");
+    feed.announce(&published);
+    let arrival = subscriber.receive(SOON).unwrap();
+    assert!(matches!(arrival, Some(Arrival::Published { shard: 0, end_seq: 6, attempt: 4 })), "{arrival:?}");
     let reason = "the file is gone".to_owned();
-    feed.say(&Control::Gone { run, shard: 0, from_seq: 0, reason });
-    let told = subscriber.receive(SOON).unwrap();
-    assert!(matches!(told, Some(Arrival::Gone { shard: 0, from_seq: 0, .. })), "{told:?}");
+    feed.send(&Control::Gone { run, shard: 0, from_seq: 0, reason });
+    let arrival = subscriber.receive(SOON).unwrap();
+    assert!(matches!(arrival, Some(Arrival::Gone { shard: 0, from_seq: 0, .. })), "{arrival:?}");
     end(subscriber, &handle);
     feed.wait_for_messages(0, 0);
 }

@@ -17,7 +17,7 @@ struct Entry {
     tag: u64,
     bytes: usize,
     /// The broker need not keep it once everything before this is stored.
-    until: u64,
+    needed_below: u64,
 }
 
 /// An acknowledgement to send.
@@ -30,26 +30,26 @@ pub(super) enum Ack {
     One(u64),
 }
 
-/// When it is buried.
-pub(super) const UNTIL_BURIED: u64 = u64::MAX;
+/// When it is stored as a dead letter.
+pub(super) const NEEDED_UNTIL_DEAD_LETTERED: u64 = u64::MAX;
 /// When it is known whose run it is of.
-pub(super) const UNTIL_KNOWN: u64 = u64::MAX - 1;
+pub(super) const NEEDED_UNTIL_RUN_KNOWN: u64 = u64::MAX - 1;
 /// Once the run's end is committed.
-pub(super) const UNTIL_END: u64 = u64::MAX - 2;
+pub(super) const NEEDED_UNTIL_END_COMMITTED: u64 = u64::MAX - 2;
 /// At once.
 pub(super) const NOT_NEEDED: u64 = 0;
 
 impl Unacked {
-    /// A delivery that is needed until everything before `until` is stored.
-    pub(super) fn push(&mut self, tag: u64, bytes: usize, until: u64) {
+    /// A delivery that is needed until everything before `needed_below` is stored.
+    pub(super) fn push(&mut self, tag: u64, bytes: usize, needed_below: u64) {
         self.bytes += bytes;
-        self.entries.push_back(Entry { tag, bytes, until });
+        self.entries.push_back(Entry { tag, bytes, needed_below });
     }
 
     /// Everything before `stored` is stored. Gives the acknowledgement that this makes due.
     #[must_use]
     pub(super) fn store(&mut self, stored: u64) -> Option<Ack> {
-        self.stored = self.stored.max(stored.min(UNTIL_END));
+        self.stored = self.stored.max(stored.min(NEEDED_UNTIL_END_COMMITTED));
         self.due()
     }
 
@@ -58,7 +58,7 @@ impl Unacked {
     pub(super) fn due(&mut self) -> Option<Ack> {
         let mut last = None;
         while let Some(entry) = self.entries.front()
-            && entry.until <= self.stored
+            && entry.needed_below <= self.stored
         {
             last = Some(Ack::UpTo(entry.tag));
             self.bytes -= entry.bytes;
@@ -72,37 +72,39 @@ impl Unacked {
     #[must_use]
     pub(super) fn discard(&mut self, tag: u64) -> Option<Ack> {
         let place = self.entries.binary_search_by_key(&tag, |entry| entry.tag).ok()?;
-        if self.entries.range(..place).all(|entry| entry.until <= self.stored) {
-            self.entries[place].until = NOT_NEEDED;
+        if self.entries.range(..place).all(|entry| entry.needed_below <= self.stored) {
+            self.entries[place].needed_below = NOT_NEEDED;
             return None;
         }
         self.acknowledged(tag);
         Some(Ack::One(tag))
     }
 
-    /// This delivery was acknowledged by itself.
-    pub(super) fn acknowledged(&mut self, tag: u64) {
+    /// This delivery was acknowledged by itself. Gives its bytes.
+    pub(super) fn acknowledged(&mut self, tag: u64) -> usize {
         let place = self.entries.binary_search_by_key(&tag, |entry| entry.tag);
-        if let Some(entry) = place.ok().and_then(|place| self.entries.remove(place)) {
-            self.bytes -= entry.bytes;
-        }
+        let entry = place.ok().and_then(|place| self.entries.remove(place));
+        let bytes = entry.map_or(0, |entry| entry.bytes);
+        self.bytes -= bytes;
+        bytes
     }
 
-    /// What waited to be known is of a run that nobody needs.
-    pub(super) fn give_up_unknown(&mut self) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.until == UNTIL_KNOWN) {
-            entry.until = NOT_NEEDED;
+    /// The runs that were unknown are over.
+    pub(super) fn release_unknown_runs(&mut self) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.needed_below == NEEDED_UNTIL_RUN_KNOWN) {
+            entry.needed_below = NOT_NEEDED;
         }
     }
 
     /// Whether what is needed until then is not stored yet.
-    pub(super) fn is_needed(&self, until: u64) -> bool {
-        until > self.stored
+    pub(super) fn is_needed(&self, needed_below: u64) -> bool {
+        needed_below > self.stored
     }
 
     /// The broker has forgotten all deliveries: they come again, or go elsewhere.
     pub(super) fn forget(&mut self) {
-        (self.entries, self.bytes) = (VecDeque::new(), 0);
+        self.entries.clear();
+        self.bytes = 0;
     }
 
     /// How many deliveries there are.
@@ -125,8 +127,8 @@ mod tests {
     #[test]
     fn what_is_stored_goes_in_one_acknowledgement() {
         let mut unacked = Unacked::default();
-        for (tag, until) in [(1, 10), (2, 20), (3, 5), (4, 30)] {
-            unacked.push(tag, 100, until);
+        for (tag, needed_below) in [(1, 10), (2, 20), (3, 5), (4, 30)] {
+            unacked.push(tag, 100, needed_below);
         }
         assert_eq!(unacked.store(9), None);
         assert_eq!(unacked.store(20), Some(Ack::UpTo(3)));
@@ -137,13 +139,13 @@ mod tests {
     #[test]
     fn the_end_waits_until_it_is_committed_the_unknown_and_the_poison_longer() {
         let mut unacked = Unacked::default();
-        unacked.push(1, 1, UNTIL_END);
-        unacked.push(2, 1, UNTIL_KNOWN);
-        unacked.push(3, 1, UNTIL_BURIED);
+        unacked.push(1, 1, NEEDED_UNTIL_END_COMMITTED);
+        unacked.push(2, 1, NEEDED_UNTIL_RUN_KNOWN);
+        unacked.push(3, 1, NEEDED_UNTIL_DEAD_LETTERED);
         assert_eq!(unacked.store(1_000_000), None);
         assert_eq!(unacked.store(u64::MAX), Some(Ack::UpTo(1)));
         assert_eq!(unacked.due(), None);
-        unacked.give_up_unknown();
+        unacked.release_unknown_runs();
         assert_eq!(unacked.due(), Some(Ack::UpTo(2)));
         unacked.push(4, 1, NOT_NEEDED);
         assert_eq!(unacked.due(), None);
@@ -167,7 +169,7 @@ mod tests {
 
     proptest! {
         /// Whatever is stored and discarded in whatever order, each delivery is acknowledged once,
-        /// none before it may be, and every one that is told to the broker is still there.
+        /// none before it may be, and every one that is acknowledged is still there.
         #[test]
         fn each_delivery_is_acknowledged_once_and_none_too_soon(
             steps in proptest::collection::vec((0u8..4, 0u64..50), 1..200)
@@ -196,7 +198,7 @@ mod tests {
                         unacked.discard(value)
                     }
                 };
-                let told = match ack {
+                let acknowledged = match ack {
                     None => continue,
                     Some(Ack::One(tag)) => {
                         prop_assert_eq!(discarded, Some(tag));
@@ -204,11 +206,11 @@ mod tests {
                     }
                     Some(Ack::UpTo(tag)) => 0..=tag,
                 };
-                prop_assert!(broker.iter().any(|(tag, _)| tag == told.end()), "the broker does not know it");
-                for (tag, until) in broker.iter().filter(|(tag, _)| told.contains(tag)) {
-                    prop_assert!(*until <= stored, "{tag} is still needed");
+                prop_assert!(broker.iter().any(|(tag, _)| tag == acknowledged.end()), "the broker does not know it");
+                for (tag, needed_below) in broker.iter().filter(|(tag, _)| acknowledged.contains(tag)) {
+                    prop_assert!(*needed_below <= stored, "{tag} is still needed");
                 }
-                broker.retain(|(tag, _)| !told.contains(tag));
+                broker.retain(|(tag, _)| !acknowledged.contains(tag));
             }
             prop_assert_eq!(unacked.len(), broker.len());
             let _ = unacked.store(u64::MAX);

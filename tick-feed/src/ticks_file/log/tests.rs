@@ -86,3 +86,21 @@ fn a_reader_waits_for_what_comes() {
     let error = log.append(&ticks(3, 1)).unwrap_err();
     assert!(matches!(error, TicksFileError::OutOfOrder { index: 10, ts_recv: 3 }), "{error}");
 }
+
+#[test]
+fn a_log_whose_names_are_missing_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.ticks");
+    let names = folder.path().join("log.ticks.names");
+    begun(&path).append(&ticks(0, 5_000)).unwrap();
+    let (written, kept_names) = (std::fs::read(&path).unwrap(), std::fs::read(&names).unwrap());
+    std::fs::remove_file(&names).unwrap();
+    // The first attempt leaves an empty file behind.
+    for _ in 0..2 {
+        let error = TicksLog::open(&path).unwrap_err();
+        assert!(matches!(&error, TicksFileError::NoNames { names: missing } if *missing == names), "{error}");
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), written);
+    std::fs::write(&names, kept_names).unwrap();
+    assert_eq!(TicksLog::open(&path).unwrap().ticks(), 5_000);
+}

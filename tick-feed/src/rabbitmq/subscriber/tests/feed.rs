@@ -2,8 +2,9 @@
 
 use crate::rabbitmq::topology;
 use std::cell::RefCell;
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use broker::{
@@ -29,10 +30,31 @@ pub(super) struct HandFeed {
     _connection: Connection,
 }
 
-/// A way to the broker that can be cut.
+/// Between a client and a broker: connections can be cut, and stalled.
 pub(super) struct Proxy {
     pub(super) url: BrokerUrl,
     connections: Arc<Mutex<Vec<TcpStream>>>,
+    stall: Arc<Stall>,
+}
+
+#[derive(Default)]
+struct Stall {
+    is_stalled: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Stall {
+    /// Passes bytes on while nothing is stalled, until one end has gone.
+    fn copy(&self, mut from: TcpStream, mut to: TcpStream) {
+        let mut bytes = [0; 4096];
+        while let Ok(read @ 1..) = from.read(&mut bytes) {
+            drop(self.changed.wait_while(self.is_stalled.lock().unwrap(), |is_stalled| *is_stalled));
+            if to.write_all(&bytes[..read]).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Both);
+    }
 }
 
 impl Proxy {
@@ -44,19 +66,27 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("{login}@{}/{vhost}", listener.local_addr().unwrap()).parse().unwrap();
         let connections = Arc::<Mutex<Vec<TcpStream>>>::default();
-        let (kept, address) = (connections.clone(), address.to_owned());
+        let stall = Arc::<Stall>::default();
+        let (kept, address, stalled) = (connections.clone(), address.to_owned(), stall.clone());
         // It ends with the test's process.
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(broker) = TcpStream::connect(&address) else { continue };
                 for (from, to) in [(&client, &broker), (&broker, &client)] {
-                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let stall = stalled.clone();
+                    std::thread::spawn(move || stall.copy(from, to));
                 }
                 kept.lock().unwrap().extend([client, broker]);
             }
         });
-        Self { url, connections }
+        Self { url, connections, stall }
+    }
+
+    /// Passes nothing on, and ends nothing either.
+    pub(super) fn stall(&self, is_stalled: bool) {
+        *self.stall.is_stalled.lock().unwrap() = is_stalled;
+        self.stall.changed.notify_all();
     }
 
     /// Ends every connection there is; new ones are let through.
@@ -68,7 +98,7 @@ impl Proxy {
     }
 }
 
-/// What is said over the control exchange.
+/// What comes over the control exchange.
 pub(super) struct Listening<'a> {
     feed: &'a HandFeed,
     messages: RefCell<Consumer>,
@@ -82,12 +112,15 @@ pub(super) fn encode(frame: &Frame) -> AlignedVec {
 
 impl HandFeed {
     pub(super) fn new(name: &str) -> Self {
-        let url = std::env::var("ORCHARD_TEST_AMQP").expect("ORCHARD_TEST_AMQP is set: run scripts/test");
-        let url: BrokerUrl = url.parse().unwrap();
+        let url_text =
+            std::env::var("ORCHARD_TEST_AMQP").expect("ORCHARD_TEST_AMQP is set: run scripts/test");
+        let url: BrokerUrl = url_text.parse().unwrap();
         let name: FeedName = format!("{name}-{}", &RunId::random().to_string()[..8]).parse().unwrap();
         let runtime = event_loop().unwrap();
         let (connection, channel) = runtime.block_on(async {
-            let connection = Connection::open(&url, "hand").await.unwrap();
+            // Nobody runs its event loop between two calls, so that it could not send heartbeats.
+            let without_heartbeats: BrokerUrl = format!("{url_text}?heartbeat=0").parse().unwrap();
+            let connection = Connection::open(&without_heartbeats, "hand").await.unwrap();
             let channel = connection.open_channel().await.unwrap();
             let durable = ExchangeOptions::durable();
             let (frames, control) = (topology::frames_exchange(&name), topology::control_exchange(&name));
@@ -149,12 +182,12 @@ impl HandFeed {
         self.publish_body(&foreign, "", &encode(frame));
     }
 
-    pub(super) fn say(&self, control: &Control) {
+    pub(super) fn send(&self, control: &Control) {
         self.publish_body(&topology::control_exchange(&self.name), "", &control.encode());
     }
 
-    pub(super) fn say_state(&self, state: &FeedState) {
-        self.say(&Control::State(Box::new(state.clone())));
+    pub(super) fn announce(&self, state: &FeedState) {
+        self.send(&Control::State(Box::new(state.clone())));
     }
 
     /// Keeps a state as an ingester does that has gone since.
@@ -208,7 +241,7 @@ impl Drop for HandFeed {
 impl Listening<'_> {
     pub(super) fn next(&self) -> Control {
         let mut messages = self.messages.borrow_mut();
-        let message = self.feed.runtime.block_on(messages.next(SOON)).unwrap().expect("something is said");
+        let message = self.feed.runtime.block_on(messages.next(SOON)).unwrap().expect("a message comes");
         Control::decode(&message.body).unwrap()
     }
 }

@@ -1,18 +1,20 @@
-//! What is no frame of its queue, and what is kept of it.
+//! What is not a frame of its queue, and what is stored of it.
 
 use super::feed::{HandFeed, encode};
 use super::*;
 use crate::rabbitmq::dead_letters::{DeadLetter, DeadLetters};
+use crate::rabbitmq::event_loop::event_loop;
 use crate::rabbitmq::topology;
 
 fn dead_letters(feed: &HandFeed) -> Vec<DeadLetter> {
-    let taken = DeadLetters::take(std::slice::from_ref(&feed.url), &feed.name, 10).unwrap();
+    let taken = DeadLetters::take(std::slice::from_ref(&feed.url), &feed.name, 1_000);
+    let taken = event_loop().unwrap().block_on(taken).unwrap();
     taken.iter().map(|(_, letter)| letter.clone()).collect()
 }
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn what_is_no_frame_of_its_queue_is_kept_with_the_reason() {
+fn what_is_not_a_frame_of_its_queue_is_stored_with_the_reason() {
     let feed = HandFeed::new("poison");
     let run = RunId::random();
     feed.publish(&frame(run, 0, 0, 1, FrameFlags::TICKS));
@@ -36,7 +38,7 @@ fn what_is_no_frame_of_its_queue_is_kept_with_the_reason() {
     let until = Instant::now() + SOON;
     while handle.counts().dead_lettered < 5 {
         assert!(subscriber.receive(NEVER).unwrap().is_none());
-        assert!(Instant::now() < until, "{:?}, {:?}", handle.counts(), handle.trouble());
+        assert!(Instant::now() < until, "{:?}, {:?}", handle.counts(), handle.last_error());
     }
     subscriber.acknowledge(0, 2);
     end(subscriber, &handle);
@@ -51,7 +53,7 @@ fn what_is_no_frame_of_its_queue_is_kept_with_the_reason() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn a_shard_that_is_given_back_while_its_poison_is_buried_has_it_buried_once() {
+fn a_shard_that_is_released_while_its_poison_is_dead_lettered_has_it_stored_once() {
     let feed = HandFeed::new("poison-release");
     let run = RunId::random();
     let (mut first, first_handle) = subscribe(&feed, run);
@@ -82,7 +84,7 @@ fn a_shard_that_is_given_back_while_its_poison_is_buried_has_it_buried_once() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn a_shard_goes_on_to_its_next_owner_where_nothing_can_be_buried() {
+fn a_shard_goes_on_to_its_next_owner_where_no_dead_letter_can_be_stored() {
     let feed = HandFeed::new("poison-stays");
     let run = RunId::random();
     feed.refuse_dead_letters();
@@ -96,4 +98,33 @@ fn a_shard_goes_on_to_its_next_owner_where_nothing_can_be_buried() {
         assert_eq!(handle.counts().dead_lettered, 0);
     }
     feed.wait_for_messages(0, 3);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn more_poison_than_may_wait_is_left_to_the_broker_and_stored_once() {
+    const POISON: u64 = 3 * intake::MAX_DEAD_LETTERING as u64;
+    let feed = HandFeed::new("poison-many");
+    let run = RunId::random();
+    for number in 0..POISON {
+        feed.publish_body(&topology::frames_exchange(&feed.name), "0", number.to_string().as_bytes());
+    }
+    feed.publish_all((0..10).map(|seq| frame(run, 0, seq, 1, FrameFlags::TICKS)));
+    let (mut subscriber, handle) = subscribe(&feed, run);
+    handle.assign([0].into());
+    assert!(seqs(&mut subscriber, 10).into_iter().eq(0..10));
+    subscriber.acknowledge(0, 10);
+    let until = Instant::now() + SOON;
+    while handle.counts().dead_lettered < POISON {
+        assert!(subscriber.receive(NEVER).unwrap().is_none());
+        assert!(Instant::now() < until, "{:?}, {:?}", handle.counts(), handle.last_error());
+    }
+    end(subscriber, &handle);
+    feed.wait_for_messages(0, 0);
+    let dead = dead_letters(&feed);
+    let mut numbers: Vec<u64> =
+        dead.iter().map(|letter| String::from_utf8_lossy(&letter.body).parse().unwrap()).collect();
+    numbers.sort_unstable();
+    assert!(numbers.into_iter().eq(0..POISON));
+    assert!(handle.counts().redelivered > 0, "none were left to the broker");
 }

@@ -1,111 +1,156 @@
-//! How a feed stands: what was heard, seen and committed, put together.
+//! How a feed stands: what was announced, seen and committed, put together. Pure: no I/O, no clock.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use strategy_host::ledger::LaneRow;
 use tick_feed::rabbitmq::Durability;
 use tick_feed::rabbitmq::control::{FeedState, ShardCursor, StrategyState};
 use tick_feed::rabbitmq::observe::Observation;
 use tick_sdk::FeedName;
 use tick_sdk::RunId;
 
-use super::LedgerSeen;
+use crate::ledger::{LaneRow, MemberRow};
 
 /// How a feed stands. Ticks are counted within a shard; times are in seconds.
 #[derive(Debug, Serialize)]
-pub(super) struct Standing {
-    pub(super) feed: FeedName,
-    pub(super) run: RunId,
-    pub(super) phase: Phase,
-    pub(super) durability: Durability,
-    pub(super) max_frame_bytes: usize,
+pub struct FeedStatus {
+    /// The feed.
+    pub feed: FeedName,
+    /// Its newest run.
+    pub run: RunId,
+    /// What becomes of the run.
+    pub phase: Phase,
+    /// What the broker does with frames.
+    pub durability: Durability,
+    /// Frames are at most so many bytes.
+    pub max_frame_bytes: usize,
     /// One `name=value` a line.
-    pub(super) manifest: String,
-    /// How long ago the ingester said this.
-    pub(super) said_seconds_ago: f64,
-    pub(super) shards: Vec<Shard>,
-    pub(super) strategies: Vec<Strategy>,
-    pub(super) dead_letters: u64,
+    pub manifest: String,
+    /// How long ago the ingester announced this.
+    pub announced_seconds_ago: f64,
+    /// One a shard.
+    pub shards: Vec<ShardStatus>,
+    /// The feed's strategies.
+    pub strategies: Vec<StrategyStatus>,
+    /// Messages that are not frames of the feed, and wait for somebody to look.
+    pub dead_letters: u64,
     /// Of the feed, the newest first; `None` without a ledger.
-    pub(super) runs_in_ledger: Option<Vec<RunId>>,
+    pub runs_in_ledger: Option<Vec<RunId>>,
 }
 
+/// What becomes of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Phase {
+pub enum Phase {
     /// Its ingester publishes.
     Publishing,
-    /// All is published, and strategies are on their way to the end.
+    /// All is published, and some strategies have not committed to the end.
     Published,
-    /// It ended, or was given up.
+    /// It ended, or was abandoned.
     Closed,
     /// Its ingester is gone, and did not close it.
     NoIngester,
 }
 
+/// How publishing one shard stands.
 #[derive(Debug, Serialize)]
-pub(super) struct Shard {
-    pub(super) shard: u16,
+pub struct ShardStatus {
+    /// The shard.
+    pub shard: u16,
     /// A place in the ingester's list of brokers.
-    pub(super) node: u16,
-    pub(super) published: u64,
-    pub(super) confirmed: u64,
-    pub(super) set_back: u32,
-    /// While this was looked at; `None` if nothing was heard twice.
-    pub(super) ticks_per_second: Option<f64>,
+    pub node: u16,
+    /// Ticks before this were published.
+    pub published: u64,
+    /// Ticks before this were confirmed by the broker.
+    pub confirmed: u64,
+    /// How often its publish position was rewound.
+    pub rewinds: u32,
+    /// While this was looked at; `None` if only one state was seen.
+    pub ticks_per_second: Option<f64>,
     /// Receive time of the last tick published, in ns since the UNIX epoch.
-    pub(super) ts_recv: u64,
-    pub(super) stalled: Option<String>,
+    pub ts_recv: u64,
+    /// Why nothing is published at the moment, where that is so.
+    pub stalled: Option<String>,
 }
 
+/// How one strategy of a feed stands.
 #[derive(Debug, Serialize)]
-pub(super) struct Strategy {
-    pub(super) name: String,
-    pub(super) required: bool,
+pub struct StrategyStatus {
+    /// Its instance name.
+    pub name: String,
+    /// Whether the run waits for it.
+    pub required: bool,
     /// Whether its queues are bound.
-    pub(super) active: bool,
-    pub(super) ledger: Option<String>,
+    pub active: bool,
+    /// The ledger that its hosts commit to.
+    pub ledger: Option<String>,
     /// Whether the ledger that was given is the one that its hosts commit to.
-    pub(super) is_of_ledger: Option<bool>,
+    pub is_of_ledger: Option<bool>,
     /// Instances that live.
-    pub(super) instances: Vec<String>,
+    pub instances: Vec<String>,
     /// Of the shard that is farthest behind; `None` if not every cursor is known.
-    pub(super) lag: Option<u64>,
-    pub(super) lag_seconds: Option<f64>,
-    pub(super) ended_shards: usize,
-    pub(super) lanes: Vec<Lane>,
+    pub lag: Option<u64>,
+    /// How long publishing so many ticks takes at the present rate.
+    pub lag_seconds: Option<f64>,
+    /// In how many shards the run's end is committed.
+    pub ended_shards: usize,
+    /// Whether it has not ended, and no instance runs that could bring it there.
+    pub needs_instance: bool,
+    /// One a shard.
+    pub lanes: Vec<LaneStatus>,
 }
 
 /// One strategy on one shard.
 #[derive(Debug, Serialize)]
-pub(super) struct Lane {
-    pub(super) shard: u16,
+pub struct LaneStatus {
+    /// The shard.
+    pub shard: u16,
     /// Signals of ticks before this are committed.
-    pub(super) cursor: Option<u64>,
+    pub cursor: Option<u64>,
     /// Ticks before this are in a stored state.
-    pub(super) stored: Option<u64>,
-    pub(super) ended: bool,
+    pub stored: Option<u64>,
+    /// The run's end is committed, too.
+    pub ended: bool,
     /// Ticks of accepted gaps.
-    pub(super) skipped: Option<u64>,
+    pub skipped: Option<u64>,
     /// How many times it was claimed.
-    pub(super) epoch: Option<u64>,
-    pub(super) lag: Option<u64>,
-    pub(super) lag_seconds: Option<f64>,
+    pub epoch: Option<u64>,
+    /// Ticks that are published and not committed.
+    pub lag: Option<u64>,
+    /// How long publishing them takes at the present rate.
+    pub lag_seconds: Option<f64>,
     /// Messages in its queue that nobody was given; `None` if the queue is not there.
-    pub(super) waiting: Option<u32>,
-    pub(super) consumers: u32,
+    pub waiting: Option<u32>,
+    /// How many instances consume its queue, of which one is active.
+    pub consumers: u32,
     /// The instance that has it.
-    pub(super) instance: Option<String>,
+    pub instance: Option<String>,
 }
 
-impl Standing {
+/// What a ledger has of a feed.
+#[derive(Clone, Debug)]
+pub struct LedgerSeen {
+    /// Which ledger it is.
+    pub id: String,
+    /// The feed's runs, the newest first.
+    pub runs: Vec<RunId>,
+    /// Of the feed's newest run, as its ingester has it.
+    pub lanes: Vec<LaneRow>,
+    /// Those that live.
+    pub members: Vec<MemberRow>,
+}
+
+impl FeedStatus {
     /// Puts together what was seen until `now`, in ns since the UNIX epoch.
     pub(super) fn new(seen: &Observation, ledger: Option<&LedgerSeen>, now: u64) -> Self {
         let state = seen.states.last().expect("an observation has a state");
-        let shards: Vec<Shard> = (0..state.shards.len()).map(|shard| Shard::new(seen, shard)).collect();
-        let strategies =
-            state.strategies.iter().map(|strategy| Strategy::new(seen, ledger, strategy, &shards)).collect();
+        let shards: Vec<ShardStatus> =
+            (0..state.shards.len()).map(|shard| ShardStatus::new(seen, shard)).collect();
+        let strategies = state
+            .strategies
+            .iter()
+            .map(|strategy| StrategyStatus::new(seen, ledger, strategy, &shards))
+            .collect();
         Self {
             feed: state.feed.clone(),
             run: state.run,
@@ -113,7 +158,7 @@ impl Standing {
             durability: state.durability,
             max_frame_bytes: state.max_frame_bytes,
             manifest: state.manifest.clone(),
-            said_seconds_ago: now.saturating_sub(state.at) as f64 * 1e-9,
+            announced_seconds_ago: now.saturating_sub(state.at) as f64 * 1e-9,
             shards,
             strategies,
             dead_letters: seen.dead_letters,
@@ -131,7 +176,7 @@ fn phase(state: &FeedState, has_ingester: bool) -> Phase {
     }
 }
 
-impl Shard {
+impl ShardStatus {
     fn new(seen: &Observation, shard: usize) -> Self {
         let (first, last) = (&seen.states[0], &seen.states[seen.states.len() - 1]);
         let now = &last.shards[shard];
@@ -143,7 +188,7 @@ impl Shard {
             node: now.node,
             published: now.published,
             confirmed: now.confirmed,
-            set_back: now.attempt,
+            rewinds: now.attempt,
             ticks_per_second: ticks.and_then(rate),
             ts_recv: now.ts_recv,
             stalled: now.stalled.clone(),
@@ -151,20 +196,29 @@ impl Shard {
     }
 }
 
-impl Strategy {
-    fn new(seen: &Observation, ledger: Option<&LedgerSeen>, state: &StrategyState, shards: &[Shard]) -> Self {
+impl StrategyStatus {
+    fn new(
+        seen: &Observation,
+        ledger: Option<&LedgerSeen>,
+        state: &StrategyState,
+        shards: &[ShardStatus],
+    ) -> Self {
         let is_of_ledger = ledger.zip(state.ledger.as_ref()).map(|(ledger, id)| ledger.id == *id);
         // Another ledger knows nothing of this strategy.
         let ledger = ledger.filter(|_| is_of_ledger != Some(false));
-        let lanes: Vec<Lane> = shards.iter().map(|shard| Lane::new(seen, ledger, state, shard)).collect();
-        let heard = || seen.hosts.iter().filter(|host| host.strategy == state.name);
+        let lanes: Vec<LaneStatus> =
+            shards.iter().map(|shard| LaneStatus::new(seen, ledger, state, shard)).collect();
         let instances: BTreeSet<String> = match ledger {
-            None => heard().map(|host| host.member.clone()).collect(),
+            None => {
+                let own = seen.hosts.iter().filter(|host| host.strategy == state.name);
+                own.map(|host| host.member.clone()).collect()
+            }
             Some(ledger) => {
                 let own = ledger.members.iter().filter(|row| row.strategy == state.name);
                 own.map(|row| row.member.clone()).collect()
             }
         };
+        let ended_shards = lanes.iter().filter(|lane| lane.ended).count();
         let behind = lanes.iter().map(|lane| lane.lag_seconds);
         Self {
             name: state.name.clone(),
@@ -172,55 +226,64 @@ impl Strategy {
             active: state.active,
             ledger: state.ledger.clone(),
             is_of_ledger,
-            instances: instances.into_iter().collect(),
             lag: lanes
                 .iter()
                 .map(|lane| lane.lag)
                 .collect::<Option<Vec<_>>>()
                 .and_then(|lags| lags.into_iter().max()),
             lag_seconds: behind.collect::<Option<Vec<_>>>().map(|all| all.into_iter().fold(0.0, f64::max)),
-            ended_shards: lanes.iter().filter(|lane| lane.ended).count(),
+            ended_shards,
+            needs_instance: state.active
+                && !state.ended
+                && instances.is_empty()
+                && ended_shards < lanes.len(),
+            instances: instances.into_iter().collect(),
             lanes,
         }
     }
 }
 
-impl Lane {
-    fn new(seen: &Observation, ledger: Option<&LedgerSeen>, state: &StrategyState, shard: &Shard) -> Self {
+impl LaneStatus {
+    fn new(
+        seen: &Observation,
+        ledger: Option<&LedgerSeen>,
+        state: &StrategyState,
+        shard: &ShardStatus,
+    ) -> Self {
         let row = ledger.and_then(|ledger| {
             let is_it = |row: &&LaneRow| row.lane.strategy == state.name && row.lane.shard == shard.shard;
             ledger.lanes.iter().find(is_it)
         });
-        let said = last_said(seen, &state.name, shard.shard);
+        let reported = last_reported(seen, &state.name, shard.shard);
         let queue =
             seen.queues.iter().find(|queue| queue.strategy == state.name && queue.shard == shard.shard);
-        // A ledger knows more than its hosts say, and what nobody claimed has committed nothing.
+        // A ledger has more than its hosts report, and what nobody claimed has committed nothing.
         let begins_at = state.begins_at.get(usize::from(shard.shard)).copied().unwrap_or(0);
         let cursor = match (ledger, row) {
             (_, Some(row)) => Some(row.cursor),
             (Some(_), None) => Some(begins_at),
-            (None, None) => said.map(|(_, cursor)| cursor.cursor),
+            (None, None) => reported.map(|(_, cursor)| cursor.cursor),
         };
         let lag = cursor.map(|cursor| shard.published.saturating_sub(cursor));
-        let stored = row.map(|row| row.state_seq).or(said.map(|(_, cursor)| cursor.stored));
+        let stored = row.map(|row| row.state_seq).or(reported.map(|(_, cursor)| cursor.stored));
         Self {
             shard: shard.shard,
             cursor,
             stored,
-            ended: row.map_or(said.is_some_and(|(_, cursor)| cursor.ended), |row| row.ended),
+            ended: row.map_or(reported.is_some_and(|(_, cursor)| cursor.ended), |row| row.ended),
             skipped: row.map(|row| row.skipped),
             epoch: row.map(|row| row.epoch),
             lag,
             lag_seconds: lag.and_then(|lag| seconds(lag, shard.ticks_per_second)),
             waiting: queue.and_then(|queue| queue.waiting),
             consumers: queue.map_or(0, |queue| queue.consumers),
-            instance: said.map(|(member, _)| member.to_owned()),
+            instance: reported.map(|(member, _)| member.to_owned()),
         }
     }
 }
 
-/// The host that said last how far a shard is, and what it said.
-fn last_said<'a>(seen: &'a Observation, strategy: &str, shard: u16) -> Option<(&'a str, ShardCursor)> {
+/// The host that reported last how far a shard is, and what it reported.
+fn last_reported<'a>(seen: &'a Observation, strategy: &str, shard: u16) -> Option<(&'a str, ShardCursor)> {
     seen.hosts.iter().rev().filter(|host| host.strategy == strategy).find_map(|host| {
         let cursor = host.cursors.iter().find(|cursor| cursor.shard == shard)?;
         Some((host.member.as_str(), *cursor))
@@ -235,6 +298,3 @@ fn seconds(lag: u64, rate: Option<f64>) -> Option<f64> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;
