@@ -14,7 +14,8 @@ use orchard as _; // for its allocator
 use rkyv::util::AlignedVec;
 use tick_feed::frame::wire::crc32c;
 use tick_feed::{Frame, FrameFlags, FrameHeader};
-use tick_sdk::{RunId, Side, Tick};
+use tick_sdk::names::RunId;
+use tick_sdk::{Side, Tick};
 
 const HEADER: FrameHeader = FrameHeader {
     run: RunId([1; 16]),

@@ -18,7 +18,8 @@ use tick_feed::transport::{
     Arrival, FrameReceiver, FrameSender, InProcessReceiver, InProcessSender, in_process,
 };
 use tick_feed::{Frame, FrameFlags, FrameHeader};
-use tick_sdk::{RunId, Side, Tick};
+use tick_sdk::names::RunId;
+use tick_sdk::{Side, Tick};
 
 const WAITING_FRAMES: usize = 16;
 const TIMEOUT: Duration = Duration::from_secs(10);

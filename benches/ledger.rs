@@ -16,8 +16,9 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use orchard as _; // for its allocator
 use strategy_host::ledger::{Commit, LaneId, Ledger, MemoryLedger, PostgresLedger, SqliteLedger};
-use tick_sdk::signal::encode_signals;
-use tick_sdk::{RunId, Signal, TargetPosition};
+use tick_sdk::TargetPosition;
+use tick_sdk::names::RunId;
+use tick_sdk::signal::{Signal, encode_signals};
 
 const LANES: u16 = 4;
 const KEYS: usize = 10_000;

@@ -15,7 +15,8 @@ use orchard as _; // for its allocator
 use strategy_host::market::Market;
 use tick_ingest::generate::{GenerateOptions, Generator};
 use tick_ingest::{Batch, Reader};
-use tick_sdk::{Registration, Tick};
+use tick_sdk::Tick;
+use tick_sdk::host::Registration;
 
 mod plain_loop;
 

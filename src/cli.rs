@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tick_sdk::host::Registration;
 
 use crate::ended::{Ended, UsageError};
 #[cfg(not(feature = "rabbitmq"))]
@@ -69,7 +70,21 @@ enum Command {
 /// The whole program: reads the command line, runs the command, and gives the exit code: 0 done,
 /// 1 failed, 2 wrong usage, 130 interrupted after a clean shutdown.
 pub fn main() -> ExitCode {
-    let ended = match Cli::parse().command {
+    let command = Cli::parse().command;
+    match Registration::all().map_err(Into::into).and_then(|_| run_command(command)) {
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::Interrupted) => ExitCode::from(130),
+        // Whoever reads the results has closed them: `orchard … | head` is no failure.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", explain(&error));
+            ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn run_command(command: Command) -> anyhow::Result<Ended> {
+    match command {
         Command::Replay(args) => replay::run(&args),
         #[cfg(feature = "rabbitmq")]
         Command::Ingest(args) => ingest::run(&args),
@@ -90,16 +105,6 @@ pub fn main() -> ExitCode {
         Command::New(args) => new::run(args),
         #[cfg(not(feature = "rabbitmq"))]
         Command::NotBuiltIn(command) => Err(command.advice().into()),
-    };
-    match ended {
-        Ok(Ended::Done) => ExitCode::SUCCESS,
-        Ok(Ended::Interrupted) => ExitCode::from(130),
-        // Whoever reads the results has closed them: `orchard … | head` is no failure.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {}", explain(&error));
-            ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
-        }
     }
 }
 

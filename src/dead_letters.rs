@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use tick_feed::rabbitmq::dead_letters::MAX_TAKEN;
 use tick_feed::rabbitmq::{BrokerUrl, DeadLetterError, DeadLetters, event_loop};
-use tick_sdk::FeedName;
+use tick_sdk::names::FeedName;
 
 use crate::ended::{Ended, UsageError};
 use crate::text::counted;

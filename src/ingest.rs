@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use tick_feed::rabbitmq::publisher::{Snapshot, StrategyProgress, UNCONFIRMED_BYTES};
 use tick_feed::rabbitmq::{Publisher, PublisherPlan};
 use tick_ingest::feed::{FeedControl, FeedPlan, Gather, SourceSpec};
-use tick_sdk::Groups;
+use tick_sdk::groups::Groups;
 
 use crate::ended::Ended;
 use crate::manifest::{self, Described};

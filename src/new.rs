@@ -11,9 +11,11 @@ use crate::ended::{Ended, UsageError};
 
 mod name;
 mod repository;
+mod workspace;
 
 use name::Name;
 use repository::Repository;
+use workspace::Joined;
 
 /// The crate as it is written, with the name `my-strategy`. It is compiled and tested here too.
 #[cfg(test)]
@@ -24,6 +26,10 @@ const STRATEGY: &str = include_str!("new/template/strategy.rs");
 const MAIN: &str = include_str!("new/template/main.rs");
 const README: &str = include_str!("new/template/README.md");
 const MANIFEST: &str = include_str!("new/template/manifest.toml");
+/// The manifest of a crate inside a clone.
+const MEMBER_MANIFEST: &str = include_str!("new/template/member.toml");
+/// Its profiles are those of a crate of its own too.
+const WORKSPACE: &str = include_str!("../Cargo.toml");
 /// The template is formatted by it.
 const RUSTFMT: &str = include_str!("../rustfmt.toml");
 
@@ -36,33 +42,37 @@ pub(crate) struct NewArgs {
     /// The folder to write; ./NAME if not given
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
-    /// Orchard's repository, a folder or a git URL; the one this program was built from if not given
+    /// Orchard's repository, a folder or a git URL; if not given the one that the new folder lies in, else
+    /// the one that this program was built from
     #[arg(long, value_name = "DIR|URL")]
     orchard: Option<String>,
 }
 
 const AFTER_HELP: &str = "\
 It writes a small crate: the strategy with its tests, a main of three lines, a README. The program
-that it builds is orchard with your strategy in it.
+that it builds is orchard with your strategy in it. In a clone of Orchard the crate becomes a member of
+the clone's workspace, and only your strategy is left to build.
 
 Examples:
   orchard new my-strategy
   cd my-strategy
-  cargo test
+  cargo test --release
   cargo run --release -- replay data.gz --strategy my-strategy
 
   orchard new my-strategy --path ../research/my-strategy --orchard ../orchard";
 
 pub(crate) fn run(args: NewArgs) -> Result<Ended> {
     let name: Name = args.name.parse().map_err(UsageError)?;
-    let repository = Repository::find(args.orchard.as_deref())?;
     let folder = args.path.unwrap_or_else(|| PathBuf::from(name.text()));
+    let enclosing = Repository::enclosing(&folder).filter(|_| args.orchard.is_none());
+    let repository = enclosing.map_or_else(|| Repository::find(args.orchard.as_deref()), Ok)?;
     create_empty(&folder)?;
-    let files = render(&name, &repository, &folder)?;
-    for (path, text) in &files {
+    let joined = join(&repository, &folder)?;
+    for (path, text) in &render(&name, &repository, &folder)? {
         write_new(&folder.join(path), text)?;
     }
-    print_next_steps(&mut io::stdout().lock(), &name, &folder)?;
+    joined.as_ref().map_or(Ok(()), Joined::write)?;
+    print_next_steps(&mut io::stdout().lock(), &name, &folder, joined.is_some())?;
     Ok(Ended::Done)
 }
 
@@ -78,11 +88,28 @@ fn create_empty(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The clone's workspace with the crate in it, if the folder lies in the clone.
+fn join(repository: &Repository, folder: &Path) -> Result<Option<Joined>> {
+    let Some(root) = repository.root_around(folder) else { return Ok(None) };
+    let folder = folder.canonicalize().with_context(|| format!("{}: cannot be found", folder.display()))?;
+    Joined::plan(&root, &folder).map(Some)
+}
+
 /// Every file of the crate: its path within the folder, and its text.
 fn render(name: &Name, repository: &Repository, folder: &Path) -> Result<Vec<(&'static str, String)>> {
     let named =
         |template: &str| template.replace("MyStrategy", name.type_name()).replace("my-strategy", name.text());
+    if repository.root_around(folder).is_some() {
+        let readme = named(README).replace("ORCHARD", &repository.link(folder)?);
+        return Ok(vec![
+            ("Cargo.toml", named(MEMBER_MANIFEST)),
+            ("README.md", readme),
+            ("src/main.rs", MAIN.to_owned()),
+            ("src/strategy.rs", named(STRATEGY)),
+        ]);
+    }
     let manifest = named(MANIFEST)
+        .replace("PROFILES", &profiles())
         .replace("TICK_SDK", &repository.dependency("tick-sdk", folder)?)
         .replace("ORCHARD", &repository.dependency("", folder)?);
     let readme = named(README).replace("ORCHARD", &repository.link(folder)?);
@@ -108,11 +135,21 @@ fn write_new(path: &Path, text: &str) -> Result<()> {
     written().with_context(|| format!("{}: cannot write the file", path.display()))
 }
 
-fn print_next_steps(out: &mut impl Write, name: &Name, folder: &Path) -> io::Result<()> {
+/// The workspace's profiles: what no tick passes through is not optimised for long.
+fn profiles() -> String {
+    let begin = WORKSPACE.find("[profile.dev]").unwrap_or(WORKSPACE.len());
+    let profiles = &WORKSPACE[begin..];
+    let end = ["# What is shipped", "[profile.dist]", "[package]"];
+    let end = end.iter().filter_map(|end| profiles.find(end)).min().unwrap_or(0);
+    profiles[..end].trim_end().to_owned()
+}
+
+fn print_next_steps(out: &mut impl Write, name: &Name, folder: &Path, is_member: bool) -> io::Result<()> {
     let (name, folder) = (name.text(), folder.display());
-    writeln!(out, "Written: {folder}. The strategy is {folder}/src/strategy.rs.\n\nNext:")?;
+    let member = if is_member { " It is a member of the clone's workspace." } else { "" };
+    writeln!(out, "Written: {folder}. The strategy is {folder}/src/strategy.rs.{member}\n\nNext:")?;
     writeln!(out, "  cd {folder}")?;
-    writeln!(out, "  cargo test")?;
+    writeln!(out, "  cargo test --release")?;
     writeln!(out, "  cargo run --release -- replay --strategy {name}              a generated market")?;
     writeln!(out, "  cargo run --release -- replay data.gz --strategy {name}      a capture")
 }
@@ -143,6 +180,14 @@ mod tests {
                 assert!(!text.contains(left), "{left} is left in {path}");
             }
         }
+    }
+
+    #[test]
+    fn a_crate_of_its_own_has_the_workspace_s_profiles() {
+        let files = rendered("slow-turtle");
+        let manifest = text(&files, "Cargo.toml");
+        assert!(manifest.contains("\n[profile.release]\n") && !manifest.contains("[profile.dist]"));
+        assert!(!manifest.contains("PROFILES") && manifest.contains("\n[workspace]"), "{manifest}");
     }
 
     #[test]

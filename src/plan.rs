@@ -8,7 +8,7 @@ use clap::Args;
 use tick_feed::budget::Budget;
 use tick_feed::rabbitmq::Durability;
 use tick_ingest::feed::SourceSpec;
-use tick_sdk::Groups;
+use tick_sdk::groups::Groups;
 use tick_sdk::quantity::{count_within, parse_bytes, parse_count, parse_duration_ns};
 
 use crate::budget;

@@ -10,7 +10,8 @@ use strategy_host::host::{CommitObserver, HostPlan, Instance, RunningHost};
 use strategy_host::ledger::{Ledger, OpenedRun, OrderedSignals, SqliteLedger};
 use tick_ingest::feed::{self, FeedControl, FeedPlan, SourceSpec, TickSelection};
 use tick_ingest::generate::GenerateOptions;
-use tick_sdk::{Groups, StrategyName};
+use tick_sdk::groups::Groups;
+use tick_sdk::names::StrategyName;
 
 use crate::ended::Ended;
 use crate::manifest::{self, Described};

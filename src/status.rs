@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use strategy_host::status::{StatusPlan, feed_status};
 use tick_feed::rabbitmq::{BrokerUrl, event_loop};
-use tick_sdk::FeedName;
+use tick_sdk::names::FeedName;
 
 use crate::ended::Ended;
 

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 // Without this line a program that names nothing of that crate would be linked without Apple and Pear.
 use strategies as _;
-use tick_sdk::Registration;
+use tick_sdk::host::Registration;
 
 use crate::ended::Ended;
 
@@ -33,7 +33,7 @@ How to run one, with its defaults, with others, and two side by side of which on
 A strategy of scope group needs --groups FILE, with a line like: btc-eth = BTCUSDT ETHUSDT";
 
 pub(crate) fn run(args: StrategiesArgs) -> Result<Ended> {
-    let all: Vec<_> = Registration::all().into_iter().map(Listed::new).collect();
+    let all: Vec<_> = Registration::all()?.into_iter().map(Listed::new).collect();
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&all)?)?;
@@ -71,7 +71,7 @@ impl Listed {
             Ok(configured) => (configured.params(), None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
-        let param = |info: &tick_sdk::ParamInfo| ListedParam {
+        let param = |info: &tick_sdk::host::ParamInfo| ListedParam {
             name: info.name,
             kind: info.kind,
             default: defaults.iter().find(|(name, _)| *name == info.name).map(|(_, value)| value.clone()),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use strategy_host::ledger;
 use strategy_host::verify::{self, ExpectedSignals, VerifyControl, VerifyError, VerifyPlan};
-use tick_sdk::{FeedName, RunId, StrategyName};
+use tick_sdk::names::{FeedName, RunId, StrategyName};
 
 use crate::ended::{Ended, UsageError};
 use crate::sources::on_interrupt;

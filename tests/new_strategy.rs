@@ -29,6 +29,43 @@ fn a_new_strategy_is_tested_and_listed_by_its_own_program() {
     assert_eq!(find(CRATE).unwrap()["params"][0]["default"], "100");
 }
 
+/// A folder that looks like a clone: its manifests, with links to everything else.
+fn clone_of_orchard() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in ["Cargo.toml", "Cargo.lock"] {
+        fs::copy(root.join(file), folder.path().join(file)).unwrap();
+    }
+    for entry in fs::read_dir(root).unwrap().map(Result::unwrap) {
+        let name = entry.file_name();
+        if entry.path().is_dir() && name != "target" && name != ".git" {
+            std::os::unix::fs::symlink(entry.path(), folder.path().join(name)).unwrap();
+        }
+    }
+    folder
+}
+
+#[test]
+fn inside_a_clone_the_crate_joins_the_workspace_and_its_target_folder() {
+    let clone = clone_of_orchard();
+    let said = output(orchard().args(["new", CRATE]).current_dir(clone.path()));
+    assert!(
+        said.contains("member of the clone's workspace") && said.contains("cargo test --release"),
+        "{said}"
+    );
+    let folder = clone.path().join(CRATE);
+    assert!(!folder.join("Cargo.lock").exists());
+    let mut cargo = cargo(&folder);
+    let metadata = cargo.args(["metadata", "--offline", "--no-deps", "--format-version", "1"]);
+    let metadata = output(metadata.env_remove("CARGO_TARGET_DIR"));
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+    let root = clone.path().canonicalize().unwrap();
+    assert_eq!(metadata["workspace_root"], root.to_str().unwrap());
+    assert_eq!(metadata["target_directory"], root.join("target").to_str().unwrap());
+    let members = metadata["workspace_members"].as_array().unwrap();
+    assert!(members.iter().any(|member| member.as_str().unwrap().contains(CRATE)), "{members:?}");
+}
+
 #[test]
 fn a_folder_with_something_in_it_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ mod program;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_orchard");
 
 use program::Folder;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 /// What is waited for comes within this time.
 const SOON: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use tick_feed::rabbitmq::publisher::{ShardStart, StrategyProgress, UNCONFIRMED_B
 use tick_feed::rabbitmq::{Publisher, PublisherPlan, Subscriber, Subscription};
 use tick_feed::transport::{Arrival, FrameReceiver};
 use tick_ingest::feed::{self, FeedControl, FeedPlan, SourceSpec};
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use crate::counting::allocations;
 use crate::{Counted, Load, Path, feeds, generated, lanes};

@@ -12,7 +12,8 @@ use tick_ingest::ReadOptions;
 use tick_ingest::feed::TickSelection;
 use tick_ingest::feed::{self, FeedControl, FeedPlan, FeedReport, Gather, Pace, SourceSpec, Speed};
 use tick_ingest::generate::GenerateOptions;
-use tick_sdk::{Registration, RunId};
+use tick_sdk::host::Registration;
+use tick_sdk::names::RunId;
 
 use crate::counting::allocations;
 use crate::{Counted, Load, Path, generated, inputs, lanes};

@@ -2,7 +2,7 @@
 
 use rkyv::util::AlignedVec;
 use tick_feed::{Frame, FrameFlags, FrameHeader};
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use crate::counting::allocations;
 use crate::{Counted, Load, Path, generated};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use strategy_host::market::Market;
-use tick_sdk::{Lane, Registration};
+use tick_sdk::host::{Lane, Registration};
 
 use crate::counting::allocations;
 use crate::generated::{self, INSTRUMENTS};

@@ -9,7 +9,7 @@ use lapin::options::{BasicConsumeOptions, QueueDeclareOptions, QueueDeleteOption
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 use tick_feed::{Frame, FrameFlags};
-use tick_sdk::Registration;
+use tick_sdk::host::Registration;
 
 /// A queue that is not there after this long does not come.
 const PATIENCE: Duration = Duration::from_secs(20);

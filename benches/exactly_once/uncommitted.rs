@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tick_feed::FrameFlags;
 use tick_feed::rabbitmq::{Subscriber, Subscription};
 use tick_feed::transport::{Arrival, FrameReceiver};
-use tick_sdk::Registration;
+use tick_sdk::host::Registration;
 
 /// What does not come within this time does not come.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,7 +1,8 @@
 //! Both strategies as a plain loop would have them: no trait, no context, signals only counted. What
 //! the benches `replay` and `strategy` hold the lanes against.
 
-use tick_sdk::{Kind, Tick, UNDEFINED_PRICE};
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::{Kind, Tick};
 
 /// Apple with its defaults.
 #[derive(Clone, Copy, Default)]

@@ -5,7 +5,7 @@ use strategy_host::ledger::{
 };
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::{RunId, StrategyName};
+use tick_sdk::names::{RunId, StrategyName};
 
 /// Takes commits and forgets them.
 pub(crate) struct NoLedger;

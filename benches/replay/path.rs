@@ -9,7 +9,8 @@ use strategy_host::ledger::{Ledger, SqliteLedger};
 use tick_feed::run::Manifest;
 use tick_ingest::ReadOptions;
 use tick_ingest::feed::{self, FeedControl, FeedPlan, Pace, SourceSpec, TickSelection};
-use tick_sdk::{Groups, Registration};
+use tick_sdk::groups::Groups;
+use tick_sdk::host::Registration;
 
 use crate::INSTRUMENTS;
 use crate::limits::for_blocks;

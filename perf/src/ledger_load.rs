@@ -7,9 +7,10 @@ use clap::Args;
 use hdrhistogram::Histogram;
 use strategy_host::ledger::{Commit, LaneId};
 use tick_feed::run::Manifest;
+use tick_sdk::TargetPosition;
+use tick_sdk::names::RunId;
 use tick_sdk::quantity::{count_within, parse_duration};
-use tick_sdk::signal::encode_signals;
-use tick_sdk::{RunId, Signal, TargetPosition};
+use tick_sdk::signal::{Signal, encode_signals};
 
 use crate::feeds::{FeedsError, open_ledger};
 use crate::outcome::{Step, Totals};

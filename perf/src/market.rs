@@ -11,7 +11,7 @@ use tick_feed::ticks_file::{TicksFile, TicksFileError, TicksWriter};
 use tick_ingest::feed::{FeedControl, FeedPlan, Gather, Merged, Pace, SourceSpec, Speed, TickSelection};
 use tick_ingest::generate::GenerateOptions;
 use tick_ingest::{ReadError, ReadOptions};
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use crate::args::LoadArgs;
 use crate::way::Schedule;

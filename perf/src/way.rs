@@ -11,7 +11,10 @@ use tick_feed::rabbitmq::publisher::PublishObserver;
 use tick_feed::transport::{FrameSender, TransportError};
 use tick_feed::{Frame, shard_of};
 use tick_ingest::feed::FeedControl;
-use tick_sdk::{Configured, Groups, Lane, LaneError, Registration, Signal, Tick};
+use tick_sdk::Tick;
+use tick_sdk::groups::Groups;
+use tick_sdk::host::{Configured, Lane, LaneError, LanePosition, Registration};
+use tick_sdk::signal::Signal;
 
 use crate::probe::{Point, Probe, Sample, lock, take_until};
 
@@ -203,10 +206,6 @@ impl Lane for WatchedLane {
         self.inner.instruments()
     }
 
-    fn last_given(&self) -> Option<u64> {
-        self.inner.last_given()
-    }
-
     fn run(&mut self, first_seq: u64, ticks: &[Tick]) -> Result<(), LaneError> {
         let probe = &self.way.probe;
         let end_seq = first_seq + ticks.len() as u64;
@@ -245,6 +244,10 @@ impl Lane for WatchedLane {
 
     fn restore(&mut self, key: &str, stored: &[u8]) -> Result<(), LaneError> {
         self.inner.restore(key, stored)
+    }
+
+    fn position(&self) -> Option<LanePosition<'_>> {
+        self.inner.position()
     }
 }
 

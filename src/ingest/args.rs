@@ -6,10 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use tick_feed::budget::Budget;
 use tick_feed::rabbitmq::{BrokerUrl, Durability};
-use tick_sdk::RunId;
-use tick_sdk::names::InvalidName;
+use tick_sdk::names::{FeedName, InvalidName, RunId, StrategyName};
 use tick_sdk::quantity::{count_within, parse_bytes, parse_duration};
-use tick_sdk::{FeedName, StrategyName};
 
 use crate::ended::UsageError;
 use crate::replay::{ClockArgs, GeneratedArgs};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tick_feed::rabbitmq::publisher::{NodeSnapshot, Snapshot, StrategyProgress};
 use tick_ingest::Counts;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use crate::ended::Ended;
 use crate::replay::per_second;

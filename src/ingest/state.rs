@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tick_feed::budget::{Budget, place_shards};
 use tick_feed::rabbitmq::publisher::{ShardStart, Snapshot, StrategyProgress};
 use tick_feed::run::Manifest;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use super::IngestArgs;
 use crate::budget;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use tick_sdk::Registration;
+use tick_sdk::host::Registration;
 
 use super::STRATEGY;
 
@@ -30,9 +30,13 @@ const LONGEST: usize = 64;
 
 /// The crates that the new one names, those that Rust itself names, and the folders of cargo's own
 /// in `target`: none can be a crate's name beside them.
-const TAKEN: [&str; 13] = [
+const TAKEN: [&str; 17] = [
     "orchard",
+    "broker",
+    "perf",
     "strategies",
+    "strategy-host",
+    "tick-feed",
     "tick-ingest",
     "tick-sdk",
     "serde", // of Orchard
@@ -55,7 +59,7 @@ impl FromStr for Name {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refused = |reason: &str| Err(format!("'{text}' can be no strategy's name: {reason}"));
+        let refused = |reason: &str| Err(format!("'{text}' is not a valid strategy name: {reason}"));
         if !is_well_formed(text) {
             return refused("write words of lower-case letters and digits joined by -, as in my-strategy");
         }
@@ -68,7 +72,7 @@ impl FromStr for Name {
         if TAKEN.contains(&text) {
             return refused(&format!("cargo or Orchard use it for something else; my-{text} would do"));
         }
-        if Registration::find(text).is_some() {
+        if Registration::find(text).is_ok() {
             return refused("there is a strategy of this name; `orchard strategies` lists them");
         }
         let type_name = type_name_of(text);

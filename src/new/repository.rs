@@ -37,11 +37,29 @@ impl Repository {
         }
     }
 
+    /// The clone of Orchard that `folder` lies in, if it does. What lies in the clone's target folder is
+    /// outside, as cargo may remove it.
+    pub(super) fn enclosing(folder: &Path) -> Option<Self> {
+        let folder = std::path::absolute(folder).ok()?;
+        let folder = folder.ancestors().find_map(|existing| existing.canonicalize().ok())?;
+        let root = folder.ancestors().find(|root| is_orchard(root))?;
+        let is_built = folder.starts_with(root.join("target"));
+        (!is_built).then(|| Self::Folder(root.to_owned()))
+    }
+
+    /// The folder of the clone, if the crate in `from` lies in it.
+    pub(super) fn root_around(&self, from: &Path) -> Option<PathBuf> {
+        match Self::enclosing(from)? {
+            Self::Folder(root) if *self == Self::Folder(root.clone()) => Some(root),
+            _ => None,
+        }
+    }
+
     fn folder(path: &Path) -> Result<Self> {
         if !is_orchard(path) {
             let shown = path.display();
             let reason = format!(
-                "--orchard {shown} is no repository of Orchard: there is no {shown}/Cargo.toml of a package \
+                "--orchard {shown} is not a repository of Orchard: there is no {shown}/Cargo.toml of a package \
                  named orchard with tick-sdk beside it; a git URL has :// in it"
             );
             return Err(UsageError(reason).into());

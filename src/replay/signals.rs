@@ -9,7 +9,7 @@ use serde::Serialize;
 use strategy_host::ledger::NamedSignal;
 use strategy_host::verify::SIGNAL_COLUMNS;
 use tick_sdk::decimal::{format_decimal, write_decimal};
-use tick_sdk::{RunId, StrategyName};
+use tick_sdk::names::{RunId, StrategyName};
 
 /// Where signals go, and as what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +144,9 @@ impl SignalFile {
 
 #[cfg(test)]
 mod tests {
-    use tick_sdk::{Signal, TargetPosition, UNDEFINED_PRICE};
+    use tick_sdk::TargetPosition;
+    use tick_sdk::decimal::UNDEFINED_PRICE;
+    use tick_sdk::signal::Signal;
 
     use super::*;
 

@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 use strategy_host::host::Instance;
-use tick_sdk::{Groups, InvalidName, Registration, Scope, StrategyName};
+use tick_sdk::Scope;
+use tick_sdk::groups::Groups;
+use tick_sdk::host::Registration;
+use tick_sdk::names::{InvalidName, StrategyName};
 
 use crate::ended::UsageError;
 
@@ -48,10 +51,7 @@ fn parse_one(spec: &str) -> Result<Instance, String> {
     let (head, params) = spec.split_once(':').unwrap_or((spec, ""));
     let (name, strategy) = head.split_once('=').unwrap_or((head, head));
     let name: StrategyName = name.parse().map_err(|error: InvalidName| error.to_string())?;
-    let registration = Registration::find(strategy).ok_or_else(|| {
-        let known: Vec<_> = Registration::all().iter().map(|registration| registration.name).collect();
-        format!("there is no strategy '{strategy}'; there are: {}", known.join(", "))
-    })?;
+    let registration = Registration::find(strategy).map_err(|error| error.to_string())?;
     let params = params.split(',').filter(|param| !param.trim().is_empty());
     let params = params.map(|param| match param.split_once('=') {
         Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use strategy_host::host::{CommitObserver, LaneProgress};
 use strategy_host::ledger::{Commit, LaneId, NamedSignal, compare_signals};
 use tick_ingest::feed::FeedControl;
+use tick_sdk::names::{RunId, StrategyName};
 use tick_sdk::signal::decode_signals;
-use tick_sdk::{RunId, StrategyName};
 
 use super::signals::SignalWriter;
 

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use tick_sdk::{Signal, TargetPosition, UNDEFINED_PRICE};
+use tick_sdk::TargetPosition;
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::signal::Signal;
 
 /// The most marks kept of one instrument, all strategies together: what a chart can show at once. With
 /// hundreds of strategies it is eight of each.

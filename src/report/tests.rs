@@ -2,7 +2,9 @@ use strategy_host::{
     market::{Market, Marks},
     paper::{PaperAccount, PaperRules},
 };
-use tick_sdk::{Side, Signal, TargetPosition, Tick, UNDEFINED_PRICE};
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::signal::Signal;
+use tick_sdk::{Side, TargetPosition, Tick};
 
 use super::*;
 

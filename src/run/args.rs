@@ -3,8 +3,8 @@
 use clap::{Args, ValueEnum};
 use strategy_host::run::{AtEnd, Begin};
 use tick_feed::rabbitmq::BrokerUrl;
+use tick_sdk::names::{FeedName, StrategyName};
 use tick_sdk::quantity::parse_bytes;
-use tick_sdk::{FeedName, StrategyName};
 
 /// Options of `orchard run`.
 #[derive(Debug, Args)]

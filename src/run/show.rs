@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use strategy_host::run::{RunEvent, RunProgress};
-use tick_sdk::{FeedName, StrategyName};
+use tick_sdk::names::{FeedName, StrategyName};
 
 use super::{RunArgs, summary};
 use crate::text::{counted, thousands};

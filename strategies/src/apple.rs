@@ -1,7 +1,7 @@
 //! Apple: trend following by the crossing of two exponential averages of trade prices.
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::{Context, Key, Kind, Strategy, Tick, params, register};
+use tick_sdk::{Context, Key, Strategy, Tick, params, register};
 
 params! {
     /// Parameters of [`Apple`].
@@ -46,24 +46,24 @@ impl Strategy for Apple {
 
     #[inline]
     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
-        if tick.kind != Kind::TRADE {
-            return;
-        }
-        let price = tick.price_f64();
+        let Some(price) = tick.trade_price() else { return };
+        let p = price.as_f64();
         if !self.started {
-            (self.fast, self.slow, self.started) = (price, price, true);
+            self.started = true;
+            self.fast = p;
+            self.slow = p;
             return;
         }
-        self.fast += self.a_fast * (price - self.fast);
-        self.slow += self.a_slow * (price - self.slow);
+        self.fast += self.a_fast * (p - self.fast);
+        self.slow += self.a_slow * (p - self.slow);
         let difference = self.fast - self.slow;
         let trend = i8::from(difference > 0.0) - i8::from(difference < 0.0);
         if trend != 0 && trend != self.trend {
             let before = std::mem::replace(&mut self.trend, trend);
             match (before, trend) {
                 (0, _) => {}
-                (_, 1) => context.buy(tick.price),
-                _ => context.sell(tick.price),
+                (_, 1) => context.buy(price),
+                _ => context.sell(price),
             }
         }
     }
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_period_of_zero_is_refused() {
         let zero = [("fast".to_owned(), "0".to_owned())];
-        let error = tick_sdk::Registration::find("apple").unwrap().configure(&zero).err().unwrap();
+        let error = tick_sdk::host::Registration::find("apple").unwrap().configure(&zero).err().unwrap();
         assert_eq!(error.to_string(), "fast and slow are at least 1");
     }
 }

@@ -1,7 +1,8 @@
 //! Pear: mean reversion of the mid price, by its distance from an exponential mean in deviations.
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::{Context, Key, Kind, Strategy, TargetPosition, Tick, UNDEFINED_PRICE, params, register};
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::{Context, Key, Kind, Price, Strategy, TargetPosition, Tick, params, register};
 
 params! {
     /// Parameters of [`Pear`].
@@ -17,6 +18,7 @@ params! {
 /// implementation gives the same signals, bit for bit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pear {
+    /// The raw numbers of the ticks, as most of them are only compared and averaged.
     bid: i64,
     ask: i64,
     mean: f64,
@@ -78,7 +80,8 @@ impl Pear {
         let n = self.n;
         self.n += 1;
         if n == 0 {
-            (self.mean, self.var) = (mid, 0.0);
+            self.mean = mid;
+            self.var = 0.0;
             return;
         }
         let var = self.var;
@@ -117,9 +120,10 @@ impl Pear {
             _ => return,
         };
         self.position = target;
-        let mid = (i128::from(self.bid) + i128::from(self.ask)).div_euclid(2);
-        // The mean of two i64 is an i64.
-        context.signal(target, mid as i64);
+        // Both are prices, or nothing would have been evaluated.
+        if let (Some(bid), Some(ask)) = (Price::from_raw(self.bid), Price::from_raw(self.ask)) {
+            context.signal(target, bid.midpoint(ask));
+        }
     }
 }
 

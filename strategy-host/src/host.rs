@@ -9,7 +9,9 @@ use std::thread::JoinHandle;
 
 use tick_feed::Frame;
 use tick_feed::transport::{FrameReceiver, FrameSender, InProcessSender, TransportError, in_process};
-use tick_sdk::{Configured, Groups, Lane, RunId, StrategyName};
+use tick_sdk::groups::Groups;
+use tick_sdk::host::{Configured, Lane};
+use tick_sdk::names::{RunId, StrategyName};
 
 use crate::ledger::{Identity, LaneId, Ledger};
 use crate::market::Market;

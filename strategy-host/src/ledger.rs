@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::{RunId, StrategyName};
+use tick_sdk::names::{RunId, StrategyName};
 
 mod checkpoint;
 mod error;

@@ -6,7 +6,8 @@
 
 use serde::Serialize;
 use thiserror::Error;
-use tick_sdk::{Kind, Tick, UNDEFINED_PRICE};
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::{Kind, Tick};
 
 mod marks;
 mod series;

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use thiserror::Error;
-use tick_sdk::{Signal, UNDEFINED_PRICE};
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::signal::Signal;
 
 mod curve;
 mod figures;

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use broker::BrokerUrl;
-use tick_sdk::{Configured, FeedName, RunId, StrategyName};
+use tick_sdk::host::Configured;
+use tick_sdk::names::{FeedName, RunId, StrategyName};
 
 mod error;
 mod event;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tick_feed::rabbitmq::BrokerUrl;
 use tick_feed::rabbitmq::observe::{Listening, ObserveError};
-use tick_sdk::{FeedName, RunId};
+use tick_sdk::names::{FeedName, RunId};
 
 use crate::ledger::{self, LedgerError, MEMBER_LIVES};
 

@@ -7,7 +7,7 @@
 use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use tick_sdk::{FeedName, RunId, StrategyName};
+use tick_sdk::names::{FeedName, RunId, StrategyName};
 
 use crate::ledger::{LaneRow, Ledger, OrderedSignals, RunRow};
 

@@ -12,7 +12,11 @@ use strategy_host::ledger::{LaneId, Ledger, SqliteLedger};
 use tick_feed::run::Manifest;
 use tick_feed::transport::{Arrival, FrameReceiver, Receipt, TransportError};
 use tick_feed::{Frame, FrameFlags, FrameHeader, NewInstrument};
-use tick_sdk::{Groups, Registration, RunId, Side, Tick, UNITS_PER_ONE};
+use tick_sdk::decimal::UNITS_PER_ONE;
+use tick_sdk::groups::Groups;
+use tick_sdk::host::Registration;
+use tick_sdk::names::RunId;
+use tick_sdk::{Side, Tick};
 
 /// What is expected comes within this time.
 const SOON: Duration = Duration::from_secs(20);

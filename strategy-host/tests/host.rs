@@ -13,9 +13,11 @@ use strategy_host::ledger::{
 use tick_feed::run::Manifest;
 use tick_feed::transport::FrameSender;
 use tick_feed::{Frame, FrameFlags, FrameHeader, NewInstrument};
-use tick_sdk::{
-    Context, Groups, Key, NoParams, Registration, RunId, Side, Strategy, StrategyName, Tick, UNITS_PER_ONE,
-};
+use tick_sdk::decimal::UNITS_PER_ONE;
+use tick_sdk::groups::Groups;
+use tick_sdk::host::Registration;
+use tick_sdk::names::{RunId, StrategyName};
+use tick_sdk::{Context, Key, NoParams, Side, Strategy, Tick};
 
 fn plan() -> HostPlan {
     let configured = Registration::find("apple").unwrap().configure(&[]).unwrap();

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use tick_feed::ticks_file::{TicksFile, TicksWriter};
-use tick_sdk::{Flags, Kind, Side, Tick, UNDEFINED_PRICE};
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::{Flags, Kind, Side, Tick};
 
 use crate::program::Folder;
 

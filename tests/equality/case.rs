@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tick_feed::rabbitmq::FeedState;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use crate::database;
 use crate::disturber::Disturber;

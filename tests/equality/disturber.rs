@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use strategy_host::ledger::{LaneId, Ledger};
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use crate::waiting::wait_until;
 

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use crate::ticks_file::MappedTicks;
-use tick_sdk::{RunId, Tick};
+use tick_sdk::Tick;
+use tick_sdk::names::RunId;
 
 pub mod wire;
 

@@ -12,7 +12,9 @@ use thiserror::Error;
 use tick_feed::ticks_file::TicksFileError;
 use tick_feed::ticks_file::{LogRead, TicksLogReader};
 use tick_feed::transport::{FrameSender, TransportError};
-use tick_sdk::{Groups, RunId, Tick};
+use tick_sdk::Tick;
+use tick_sdk::groups::Groups;
+use tick_sdk::names::RunId;
 
 use crate::formats::ticks;
 use crate::generate::GenerateOptions;

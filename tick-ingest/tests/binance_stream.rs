@@ -5,8 +5,8 @@ use serde_json::Value;
 use tick_ingest::formats::binance_stream::BinanceStream;
 use tick_ingest::lines::LineParser;
 use tick_ingest::{Batch, ReadOptions, detect};
-use tick_sdk::decimal::{parse_price, parse_size};
-use tick_sdk::{Kind, Side, Tick, UNDEFINED_PRICE};
+use tick_sdk::decimal::{UNDEFINED_PRICE, parse_price, parse_size};
+use tick_sdk::{Kind, Side, Tick};
 
 const UNIT: i64 = 1_000_000_000;
 

@@ -5,8 +5,8 @@ use tick_ingest::formats::mapped_csv::{Mapping, guess};
 use tick_ingest::formats::{csv, orchard_csv};
 use tick_ingest::lines::LineParser;
 use tick_ingest::{BadField, Batch, Format, ReadError, ReadOptions};
-use tick_sdk::decimal::parse_price;
-use tick_sdk::{Flags, Kind, Side, Tick, UNDEFINED_PRICE};
+use tick_sdk::decimal::{UNDEFINED_PRICE, parse_price};
+use tick_sdk::{Flags, Kind, Side, Tick};
 
 fn options(symbol: Option<&str>, mapping: Option<&str>) -> ReadOptions {
     let mapping = mapping.map(|text| text.parse::<Mapping>().unwrap());

@@ -7,6 +7,12 @@ mod digits;
 use digits::digits_of;
 pub use digits::{parse_digits, write_digits};
 
+/// The raw price of an empty side of the book.
+pub const UNDEFINED_PRICE: i64 = i64::MAX;
+
+/// How many raw units of [`Tick::price`](crate::Tick::price) and [`Tick::size`](crate::Tick::size) make 1.
+pub const UNITS_PER_ONE: i64 = 1_000_000_000;
+
 const DECIMALS: usize = 9;
 const ONE: u128 = 1_000_000_000;
 

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_are_read_and_mistakes_named() {
+    fn groups_are_read_and_errors_name_their_line() {
         let groups: Groups = "# pairs\nbtc-eth = BTCUSDT ETHUSDT # majors\n\nsol = SOLUSDT".parse().unwrap();
         assert_eq!(groups.key_of("ETHUSDT"), "btc-eth");
         assert_eq!(groups.key_of("XRPUSDT"), "XRPUSDT");

@@ -1,9 +1,9 @@
 //! What a strategy decides, and the compact batch in which decisions are committed.
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::UNDEFINED_PRICE;
+use crate::TargetPosition;
+use crate::decimal::UNDEFINED_PRICE;
 
 /// One decision of a strategy about one instrument. Unique by (run, strategy, shard, seq, n); the
 /// run, the strategy and the shard are those of the batch that holds it.
@@ -19,7 +19,7 @@ pub struct Signal {
     pub n: u32,
     /// Dense id within (run, shard).
     pub instrument: u32,
-    /// The position that is wanted from now on.
+    /// The position that it asks for from now on.
     pub side: TargetPosition,
     /// In 1e-9 of the quote unit, as the strategy named it.
     pub price: i64,
@@ -27,51 +27,6 @@ pub struct Signal {
     pub bid: i64,
     /// The best ask, likewise.
     pub ask: i64,
-}
-
-/// The position that a signal asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[repr(u8)]
-pub enum TargetPosition {
-    /// No position.
-    #[serde(rename = "flat")]
-    Flat = 0,
-    /// One unit long: what a `buy` signal asks for.
-    #[serde(rename = "buy")]
-    Long = 1,
-    /// One unit short: what a `sell` signal asks for.
-    #[serde(rename = "sell")]
-    Short = 2,
-}
-
-impl TargetPosition {
-    /// `flat`, `buy` or `sell`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Flat => "flat",
-            Self::Long => "buy",
-            Self::Short => "sell",
-        }
-    }
-
-    /// The other side's position; flat stays flat.
-    #[must_use]
-    pub const fn opposite(self) -> Self {
-        match self {
-            Self::Flat => Self::Flat,
-            Self::Long => Self::Short,
-            Self::Short => Self::Long,
-        }
-    }
-
-    /// The position in units: 0, 1 or -1.
-    pub const fn units(self) -> i64 {
-        match self {
-            Self::Flat => 0,
-            Self::Long => 1,
-            Self::Short => -1,
-        }
-    }
 }
 
 /// A stored batch that is not one.

@@ -7,13 +7,14 @@ use crate::Tick;
 
 mod context;
 mod lane;
-pub mod params;
-pub mod registry;
+mod params;
+mod registry;
+mod timers;
 
 pub use context::Context;
-pub use lane::{Lane, LaneError, TypedLane};
-pub use params::{ParamError, ParamInfo, Params};
-pub use registry::{Configured, Registration};
+pub use lane::{Lane, LaneError, LanePosition, TypedLane};
+pub use params::{NoParams, ParamError, ParamInfo, Params};
+pub use registry::{Configured, DuplicateStrategy, FindStrategyError, Origin, Registration};
 
 /// A strategy: the state of one key, and what each tick does to it.
 ///
@@ -23,37 +24,38 @@ pub use registry::{Configured, Registration};
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
-/// use tick_sdk::{Context, Key, Kind, Strategy, Tick, params, register};
+/// use tick_sdk::{Context, Key, Price, Strategy, Tick, params, register};
 ///
 /// params! {
 ///     /// Buys above a level, once.
-///     pub struct BreakoutParams {
-///         /// The level, in quote units.
-///         level: f64 = 100.0,
+///     pub struct AboveParams {
+///         /// The price to break.
+///         level: Price = Price::whole(100),
 ///     }
 /// }
 ///
 /// #[derive(Serialize, Deserialize)]
-/// struct Breakout { level: f64, bought: bool }
+/// struct Above { level: Price, bought: bool }
 ///
-/// impl Strategy for Breakout {
-///     const NAME: &'static str = "breakout";
+/// impl Strategy for Above {
+///     const NAME: &'static str = "above";
 ///     const SUMMARY: &'static str = "buys above a level, once";
-///     type Params = BreakoutParams;
+///     type Params = AboveParams;
 ///
-///     fn new(params: &BreakoutParams, _key: &Key<'_>) -> Result<Self, String> {
+///     fn new(params: &AboveParams, _key: &Key<'_>) -> Result<Self, String> {
 ///         Ok(Self { level: params.level, bought: false })
 ///     }
 ///
 ///     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
-///         if tick.kind == Kind::TRADE && !self.bought && tick.price_f64() > self.level {
+///         let Some(price) = tick.trade_price() else { return };
+///         if !self.bought && price > self.level {
 ///             self.bought = true;
-///             context.buy(tick.price);
+///             context.buy(price);
 ///         }
 ///     }
 /// }
 ///
-/// register!(Breakout);
+/// register!(Above);
 /// # fn main() {}
 /// ```
 pub trait Strategy: Serialize + DeserializeOwned + Send + 'static {
@@ -125,6 +127,11 @@ pub struct Key<'a> {
 #[macro_export]
 macro_rules! register {
     ($strategy:ty) => {
-        $crate::inventory::submit! { $crate::Registration::of::<$strategy>() }
+        $crate::inventory::submit! {
+            $crate::host::Registration::of::<$strategy>($crate::host::Origin {
+                package: ::core::env!("CARGO_PKG_NAME"),
+                module: ::core::module_path!(),
+            })
+        }
     };
 }

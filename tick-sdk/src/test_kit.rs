@@ -10,7 +10,7 @@
 //! #     const SUMMARY: &'static str = "buys at every tick";
 //! #     type Params = NoParams;
 //! #     fn new(_: &NoParams, _: &Key<'_>) -> Result<Self, String> { Ok(Self) }
-//! #     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) { context.buy(tick.price) }
+//! #     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) { context.buy(tick.price().unwrap()) }
 //! # }
 //! use tick_sdk::test_kit::{Market, Trial};
 //!
@@ -22,10 +22,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::decimal::{format_decimal, parse_price};
+use crate::decimal::{UNDEFINED_PRICE, format_decimal, parse_price};
 use crate::groups::Groups;
-use crate::strategy::{Lane, TypedLane};
-use crate::{Kind, Params, Side, Signal, Strategy, Tick, UNDEFINED_PRICE};
+use crate::host::{Lane, TypedLane};
+use crate::signal::Signal;
+use crate::{Kind, Params, Side, Strategy, Tick};
 
 /// Ticks made by hand. Time begins at 0 and moves on by 1 ms with every event.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +67,7 @@ impl Market {
     /// Trades of size 1 at these prices, separated by spaces.
     ///
     /// # Panics
-    /// A price is none.
+    /// A text is not a valid price.
     #[must_use]
     pub fn trades(mut self, symbol: &str, prices: &str) -> Self {
         let id = self.id(symbol);
@@ -81,7 +82,7 @@ impl Market {
     /// A quote of both sides with size 1; `-` is a side without orders.
     ///
     /// # Panics
-    /// A price is none.
+    /// A text is not a valid price.
     #[must_use]
     pub fn quote(mut self, symbol: &str, bid: &str, ask: &str) -> Self {
         let id = self.id(symbol);
@@ -164,7 +165,7 @@ impl<S: Strategy> Trial<S> {
     /// Sets the groups, as in a groups file.
     ///
     /// # Panics
-    /// The text is no groups file.
+    /// The text is not a valid groups file.
     #[must_use]
     pub fn groups(mut self, text: &str) -> Self {
         self.groups = Arc::new(text.parse().unwrap_or_else(|error| panic!("{error}")));
@@ -174,7 +175,7 @@ impl<S: Strategy> Trial<S> {
     /// Runs the strategy to the end; each signal as `SYMBOL SIDE PRICE`.
     ///
     /// # Panics
-    /// The strategy makes a mistake that would stop a run.
+    /// The strategy does what would stop a run.
     pub fn run(&self, market: &Market) -> Vec<String> {
         let name = |signal: &Signal| {
             let symbol = &market.symbols[signal.instrument as usize];
@@ -186,7 +187,7 @@ impl<S: Strategy> Trial<S> {
     /// Runs the strategy to the end and gives its signals as they are.
     ///
     /// # Panics
-    /// The strategy makes a mistake that would stop a run.
+    /// The strategy does what would stop a run.
     pub fn signals(&self, market: &Market) -> Vec<Signal> {
         let mut lane = self.lane(market);
         self.run_part(&mut lane, market, 0..market.ticks.len());

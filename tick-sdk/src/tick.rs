@@ -2,11 +2,15 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::Price;
+use crate::decimal::UNDEFINED_PRICE;
+
 mod archive;
 
 /// One trade, best bid or best ask.
 ///
-/// Its layout is its wire format and its file format: 40 bytes, little-endian, no padding.
+/// A strategy reads its price with [`Tick::price`] or [`Tick::trade_price`]; the fields are raw numbers, as
+/// its layout is its wire format and its file format: 40 bytes, little-endian, no padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Tick {
@@ -15,7 +19,7 @@ pub struct Tick {
     pub ts_event: u64,
     /// When the capture received it, in nanoseconds since the UNIX epoch. Replay is in this order.
     pub ts_recv: u64,
-    /// In 1e-9 of the quote unit; [`UNDEFINED_PRICE`] where that side of the book is empty.
+    /// In 1e-9 of the quote unit; [`i64::MAX`] where that side of the book is empty. See [`Tick::price`].
     pub price: i64,
     /// In 1e-9 of the base unit; [`u64::MAX`] stands for everything that is larger.
     pub size: u64,
@@ -29,13 +33,7 @@ pub struct Tick {
     pub flags: Flags,
 }
 
-/// The price of an empty side of the book.
-pub const UNDEFINED_PRICE: i64 = i64::MAX;
-
-/// How many raw units of [`Tick::price`] and [`Tick::size`] make 1.
-pub const UNITS_PER_ONE: i64 = 1_000_000_000;
-
-/// What a tick tells.
+/// What a tick says.
 ///
 /// A number rather than an enum, so that every bit pattern that arrives in a frame is a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
@@ -141,6 +139,18 @@ impl Tick {
     #[inline]
     pub const fn is_last(&self) -> bool {
         self.flags.contains(Flags::LAST)
+    }
+
+    /// The price; `None` where that side of the book is empty.
+    #[inline]
+    pub const fn price(&self) -> Option<Price> {
+        Price::from_raw(self.price)
+    }
+
+    /// The price of a trade; `None` for a quote.
+    #[inline]
+    pub fn trade_price(&self) -> Option<Price> {
+        if self.kind == Kind::TRADE { self.price() } else { None }
     }
 
     /// The price in quote units, as every strategy computes it: raw × 1e-9.

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::{Context, Key, Kind, Strategy, TargetPosition, Tick, params, register};
+use tick_sdk::{Context, Key, Price, Strategy, TargetPosition, Tick, params, register};
 
 params! {
     /// Parameters of `bars`.
@@ -26,16 +26,15 @@ struct Bars {
     open: Option<Bar>,
     /// The newest bars, oldest first: at most `range`.
     closed: VecDeque<Bar>,
-    position: TargetPosition,
 }
 
-/// The prices of a bar's trades, in 1e-9 of the quote unit.
+/// The prices of a bar's trades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Bar {
-    open: i64,
-    high: i64,
-    low: i64,
-    close: i64,
+    open: Price,
+    high: Price,
+    low: Price,
+    close: Price,
 }
 
 impl Strategy for Bars {
@@ -59,21 +58,18 @@ impl Strategy for Bars {
             range: params.range as usize,
             open: None,
             closed: VecDeque::new(),
-            position: TargetPosition::Flat,
         })
     }
 
     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
-        if tick.kind != Kind::TRADE {
-            return;
-        }
+        let Some(price) = tick.trade_price() else { return };
         match &mut self.open {
-            Some(bar) => bar.add(tick.price),
+            Some(bar) => bar.add(price),
             None => {
-                self.open = Some(Bar::of(tick.price));
-                // Only a bar with trades has a timer, so that a weekend without any is no loop over
+                self.open = Some(Bar::of(price));
+                // Only a bar with trades has a timer, so that a weekend without any is not a loop over
                 // empty bars.
-                context.timer_at((tick.ts_recv / self.length + 1).saturating_mul(self.length));
+                context.timer_at((context.now() / self.length + 1).saturating_mul(self.length));
             }
         }
     }
@@ -91,34 +87,33 @@ impl Strategy for Bars {
     /// The last bar is not complete, so nothing is decided on it; a position is closed at its price.
     fn on_end(&mut self, context: &mut Context<'_>) {
         let newest = self.open.as_ref().or(self.closed.back());
-        if let Some(bar) = newest.filter(|_| self.position != TargetPosition::Flat) {
+        if let Some(bar) = newest.filter(|_| context.position() != TargetPosition::Flat) {
             context.flat(bar.close);
         }
     }
 }
 
 impl Bars {
-    fn act(&mut self, close: i64, context: &mut Context<'_>) {
-        let wanted = if self.closed.iter().all(|bar| close > bar.high) {
+    fn act(&self, close: Price, context: &mut Context<'_>) {
+        let target = if self.closed.iter().all(|bar| close > bar.high) {
             TargetPosition::Long
         } else if self.closed.iter().all(|bar| close < bar.low) {
             TargetPosition::Short
         } else {
             return;
         };
-        if wanted != self.position {
-            self.position = wanted;
-            context.signal(wanted, close);
+        if target != context.position() {
+            context.signal(target, close);
         }
     }
 }
 
 impl Bar {
-    const fn of(price: i64) -> Self {
+    const fn of(price: Price) -> Self {
         Self { open: price, high: price, low: price, close: price }
     }
 
-    fn add(&mut self, price: i64) {
+    fn add(&mut self, price: Price) {
         self.high = self.high.max(price);
         self.low = self.low.min(price);
         self.close = price;
@@ -132,6 +127,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::fmt::Write;
 
+    use tick_sdk::Kind;
     use tick_sdk::decimal::format_decimal;
     use tick_sdk::test_kit::{Market, Trial, check_golden};
 

@@ -1,8 +1,8 @@
 //! `pair`: two instruments as one key. When the ratio of their mid prices leaves its mean it sells
-//! the dear one and buys the cheap one; when the ratio is back it wants neither.
+//! the dear one and buys the cheap one; when the ratio is back it holds neither.
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::{Context, Key, Kind, Scope, Strategy, TargetPosition, Tick, params, register};
+use tick_sdk::{Context, Key, Kind, Price, Scope, Strategy, TargetPosition, Tick, params, register};
 
 params! {
     /// Parameters of `pair`.
@@ -25,8 +25,6 @@ struct Pair {
     var: f64,
     /// Ratios so far.
     n: u64,
-    /// In the first member; the second one's is the opposite.
-    position: TargetPosition,
 }
 
 impl Strategy for Pair {
@@ -59,7 +57,6 @@ impl Strategy for Pair {
             mean: 0.0,
             var: 0.0,
             n: 0,
-            position: TargetPosition::Flat,
         })
     }
 
@@ -76,18 +73,18 @@ impl Strategy for Pair {
 
     /// Nobody knows the prices after the end: the pair is closed at the newest ones.
     fn on_end(&mut self, context: &mut Context<'_>) {
-        if self.position != TargetPosition::Flat
+        if context.position_of(0) != TargetPosition::Flat
             && let Some(mids) = mids(context)
         {
-            self.take(TargetPosition::Flat, mids, context);
+            take(TargetPosition::Flat, mids, context);
         }
     }
 }
 
 impl Pair {
-    fn evaluate(&mut self, mids: [i64; 2], context: &mut Context<'_>) {
+    fn evaluate(&mut self, mids: [Price; 2], context: &mut Context<'_>) {
         // A quotient is the same on every machine; a logarithm need not be.
-        let ratio = mids[0] as f64 / mids[1] as f64;
+        let ratio = mids[0] / mids[1];
         self.n += 1;
         if self.n == 1 {
             self.mean = ratio;
@@ -100,28 +97,27 @@ impl Pair {
         if self.n <= self.window {
             return;
         }
-        match self.position {
-            TargetPosition::Flat if z > self.entry => self.take(TargetPosition::Short, mids, context),
-            TargetPosition::Flat if z < -self.entry => self.take(TargetPosition::Long, mids, context),
-            TargetPosition::Short if z <= 0.0 => self.take(TargetPosition::Flat, mids, context),
-            TargetPosition::Long if z >= 0.0 => self.take(TargetPosition::Flat, mids, context),
+        match context.position_of(0) {
+            TargetPosition::Flat if z > self.entry => take(TargetPosition::Short, mids, context),
+            TargetPosition::Flat if z < -self.entry => take(TargetPosition::Long, mids, context),
+            TargetPosition::Short if z <= 0.0 => take(TargetPosition::Flat, mids, context),
+            TargetPosition::Long if z >= 0.0 => take(TargetPosition::Flat, mids, context),
             _ => {}
         }
     }
-
-    /// Wants `position` in the first member and the opposite in the second.
-    fn take(&mut self, position: TargetPosition, mids: [i64; 2], context: &mut Context<'_>) {
-        self.position = position;
-        context.signal_on(0, position, mids[0]);
-        context.signal_on(1, position.opposite(), mids[1]);
-    }
 }
 
-/// Both members' mid prices; `None` while a side of a book is empty, and for a price that is no divisor.
-fn mids(context: &Context<'_>) -> Option<[i64; 2]> {
+/// Asks for `position` in the first member and for the opposite in the second.
+fn take(position: TargetPosition, mids: [Price; 2], context: &mut Context<'_>) {
+    context.signal_on(0, position, mids[0]);
+    context.signal_on(1, position.opposite(), mids[1]);
+}
+
+/// Both members' mid prices; `None` while a side of a book is empty, and for a price that cannot divide.
+fn mids(context: &Context<'_>) -> Option<[Price; 2]> {
     let mid = |member| {
         let (bid, ask) = (context.newest_of(member, Kind::BID)?, context.newest_of(member, Kind::ASK)?);
-        Some(bid.midpoint(ask)).filter(|mid| *mid > 0)
+        Some(bid.midpoint(ask)).filter(|mid| *mid > Price::ZERO)
     };
     Some([mid(0)?, mid(1)?])
 }

@@ -9,7 +9,7 @@ use strategy_host::host::{CommitObserver, FollowPlan, Instance, RunningHost};
 use strategy_host::ledger::{self, Ledger, MemoryLedger};
 use tick_feed::rabbitmq::{Subscriber, SubscriberHandle, Subscription};
 use tick_feed::run::Manifest;
-use tick_sdk::Registration;
+use tick_sdk::host::Registration;
 
 use super::producer::Producer;
 use super::{Feeds, FeedsError};
@@ -33,9 +33,9 @@ pub(crate) fn open_ledger(name: &str) -> Result<Box<dyn Ledger>, FeedsError> {
 }
 
 /// A strategy by the name under which it is registered.
-pub(crate) fn find_strategy(kind: &str) -> Result<Box<dyn tick_sdk::Configured>, FeedsError> {
-    let configured = Registration::find(kind).and_then(|registration| registration.configure(&[]).ok());
-    configured.ok_or_else(|| FeedsError::Strategy { name: kind.to_owned() })
+pub(crate) fn find_strategy(kind: &str) -> Result<Box<dyn tick_sdk::host::Configured>, FeedsError> {
+    let unknown = || FeedsError::Strategy { name: kind.to_owned() };
+    Registration::find(kind).map_err(|_| unknown())?.configure(&[]).map_err(|_| unknown())
 }
 
 impl Host {

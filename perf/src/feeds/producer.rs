@@ -8,8 +8,7 @@ use tick_feed::rabbitmq::publisher::{PublishObserver, ShardStart, StrategyProgre
 use tick_feed::rabbitmq::{BrokerError, FeedRemover, Publisher, PublisherPlan};
 use tick_feed::run::Manifest;
 use tick_ingest::feed::{FeedControl, FeedPlan, Gather};
-use tick_sdk::FeedName;
-use tick_sdk::RunId;
+use tick_sdk::names::{FeedName, RunId};
 
 use super::{Feeds, FeedsError, Part};
 use crate::market::Market;

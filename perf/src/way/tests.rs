@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 
 use strategy_host::ledger::LaneId;
 use tick_feed::{FrameFlags, FrameHeader};
-use tick_sdk::{RunId, Side};
+use tick_sdk::Side;
+use tick_sdk::names::RunId;
 
 use super::*;
 
@@ -54,6 +55,10 @@ impl Lane for FakeLane {
 
     fn restore(&mut self, _: &str, _: &[u8]) -> Result<(), LaneError> {
         Ok(())
+    }
+
+    fn position(&self) -> Option<LanePosition<'_>> {
+        None
     }
 }
 

@@ -1,7 +1,7 @@
 //! `perf budget`, and who uses what it wrote: `plan`, and `ingest` for runs that it begins.
 
 use serde_json::Value;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use crate::measured::{Running, SOON, broker, two_nodes};
 use crate::program::Folder;

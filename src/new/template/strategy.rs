@@ -1,9 +1,9 @@
-//! `my-strategy`: follows a move of the price. Make of it what you want to know.
+//! `my-strategy`: follows a move of the price. Replace it by your own idea.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::{Context, Key, Kind, Strategy, TargetPosition, Tick, params, register};
+use tick_sdk::{Context, Key, Price, Strategy, TargetPosition, Tick, params, register};
 
 // What a user can set, as in `--strategy my-strategy:window=50,move_bps=10`. The comments are the
 // help that `strategies` prints.
@@ -24,8 +24,7 @@ params! {
 struct MyStrategy {
     params: MyStrategyParams,
     /// Prices of the newest trades, oldest first: at most `window`.
-    prices: VecDeque<i64>,
-    position: TargetPosition,
+    prices: VecDeque<Price>,
 }
 
 impl Strategy for MyStrategy {
@@ -46,35 +45,32 @@ impl Strategy for MyStrategy {
 
     /// The state of an instrument that has had no tick yet.
     fn new(params: &MyStrategyParams, _: &Key<'_>) -> Result<Self, String> {
-        Ok(Self { params: params.clone(), prices: VecDeque::new(), position: TargetPosition::Flat })
+        Ok(Self { params: params.clone(), prices: VecDeque::new() })
     }
 
     /// Every trade, best bid and best ask of the instrument, in order.
     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
-        if tick.kind != Kind::TRADE {
-            return;
-        }
+        let Some(price) = tick.trade_price() else { return };
         if self.prices.len() == self.params.window as usize
             && let Some(before) = self.prices.pop_front()
         {
-            let change_bps = (tick.price as f64 / before as f64 - 1.0) * 1e4;
-            self.act(change_bps, tick.price, context);
+            let change_bps = (price / before - 1.0) * 1e4;
+            self.act(change_bps, price, context);
         }
-        self.prices.push_back(tick.price);
+        self.prices.push_back(price);
     }
 }
 
 impl MyStrategy {
-    fn act(&mut self, change_bps: f64, price: i64, context: &mut Context<'_>) {
-        let wanted = match self.position {
+    fn act(&self, change_bps: f64, price: Price, context: &mut Context<'_>) {
+        let target = match context.position() {
             TargetPosition::Flat if change_bps > self.params.move_bps => TargetPosition::Long,
             TargetPosition::Flat if change_bps < -self.params.move_bps => TargetPosition::Short,
             TargetPosition::Long if change_bps <= 0.0 => TargetPosition::Flat,
             TargetPosition::Short if change_bps >= 0.0 => TargetPosition::Flat,
             _ => return,
         };
-        self.position = wanted;
-        context.signal(wanted, price);
+        context.signal(target, price);
     }
 }
 

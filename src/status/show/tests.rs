@@ -1,5 +1,5 @@
 use tick_feed::rabbitmq::Durability;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use super::*;
 

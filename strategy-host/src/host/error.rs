@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 use tick_feed::transport::TransportError;
-use tick_sdk::{LaneError, StrategyName};
+use tick_sdk::host::LaneError;
+use tick_sdk::names::StrategyName;
 
 use crate::ledger::LedgerError;
 use crate::market::MarketError;

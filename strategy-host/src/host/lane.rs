@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use tick_feed::{Cursor, Frame, FrameFlags, NewInstrument, Verdict};
-use tick_sdk::decimal::format_decimal;
+use tick_sdk::Tick;
+use tick_sdk::decimal::{UNDEFINED_PRICE, format_decimal};
+use tick_sdk::host::{Lane, LanePosition};
 use tick_sdk::signal::encode_signals;
-use tick_sdk::{Lane, Tick, UNDEFINED_PRICE};
 use tracing::Span;
 
 mod calls;
@@ -176,15 +177,16 @@ impl HostedLane {
     /// The last tick that the strategy was given, for a person.
     #[cold]
     fn describe_last(&self, first_seq: u64, ticks: &[Tick]) -> String {
-        let given = self.lane.last_given().filter(|seq| *seq >= first_seq);
-        let tick = given.and_then(|seq| ticks.get((seq - first_seq) as usize));
-        let (Some(seq), Some(tick)) = (given, tick) else {
+        let given = self.lane.position().filter(|position| position.seq >= first_seq);
+        let tick = given.and_then(|position| ticks.get((position.seq - first_seq) as usize));
+        let (Some(LanePosition { key, seq }), Some(tick)) = (given, tick) else {
             return format!("one of the ticks {first_seq} to {}", first_seq + ticks.len() as u64 - 1);
         };
         let symbol = self.symbols.get(tick.instrument as usize).map_or("of no name", |symbol| symbol);
         let price =
             if tick.price == UNDEFINED_PRICE { "none".to_owned() } else { format_decimal(tick.price) };
-        format!("tick {seq} of instrument {symbol} (ts_recv {}, price {price})", tick.ts_recv)
+        let of_group = if symbol == key { String::new() } else { format!(" of group {key}") };
+        format!("tick {seq} of instrument {symbol}{of_group} (ts_recv {}, price {price})", tick.ts_recv)
     }
 
     /// Makes names known that follow those that are; others are left alone.

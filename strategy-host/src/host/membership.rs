@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use tick_sdk::{RunId, StrategyName};
+use tick_sdk::names::{RunId, StrategyName};
 use tracing::{info, warn};
 
 use crate::ledger::{LaneRow, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MEMBER_LIVES};

@@ -2,7 +2,7 @@
 
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::{RunId, StrategyName};
+use tick_sdk::names::{RunId, StrategyName};
 
 #[cfg(feature = "postgres")]
 use super::postgres::tests::database::Database;

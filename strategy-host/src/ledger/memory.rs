@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::{RunId, StrategyName};
+use tick_sdk::names::{RunId, StrategyName};
 
 use super::{
     Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MEMBER_FORGOTTEN, MEMBER_LIVES, MemberRow,

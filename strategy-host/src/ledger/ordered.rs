@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use tick_sdk::signal::decode_signals;
-use tick_sdk::{Signal, StrategyName};
+use tick_sdk::names::StrategyName;
+use tick_sdk::signal::{Signal, decode_signals};
 
 use super::{LaneId, Ledger, LedgerError};
 
@@ -71,7 +71,7 @@ impl<'a> OrderedSignals<'a> {
     /// The ledger cannot be read.
     pub fn new(
         ledger: &'a dyn Ledger,
-        run: tick_sdk::RunId,
+        run: tick_sdk::names::RunId,
         names: &'a [StrategyName],
         shards: u16,
     ) -> Result<Self, LedgerError> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::{RunId, StrategyName};
+use tick_sdk::names::{RunId, StrategyName};
 
 use super::{
     Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MemberRow, OpenedRun,

@@ -1,6 +1,8 @@
 //! One strategy's position in one instrument.
 
-use tick_sdk::{Signal, TargetPosition, UNDEFINED_PRICE};
+use tick_sdk::TargetPosition;
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::signal::Signal;
 
 use super::curve::Drawdown;
 use super::figures::Figures;

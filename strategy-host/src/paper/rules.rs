@@ -4,7 +4,9 @@ use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 use thiserror::Error;
-use tick_sdk::{Signal, TargetPosition, UNDEFINED_PRICE, decimal};
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::signal::Signal;
+use tick_sdk::{TargetPosition, decimal};
 
 /// How signals are filled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -55,7 +57,7 @@ pub struct BasisPointsError {
 }
 
 /// 10,000 basis points in 1e-9 of one: what a share is divided by.
-const WHOLE: i64 = 10_000 * tick_sdk::UNITS_PER_ONE;
+const WHOLE: i64 = 10_000 * tick_sdk::decimal::UNITS_PER_ONE;
 
 impl FromStr for BasisPoints {
     type Err = BasisPointsError;

@@ -2,7 +2,7 @@
 
 use broker::BrokerError;
 use thiserror::Error;
-use tick_sdk::{FeedName, RunId, StrategyName};
+use tick_sdk::names::{FeedName, RunId, StrategyName};
 
 use crate::host::HostError;
 use crate::ledger::LedgerError;

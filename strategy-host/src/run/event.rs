@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tick_feed::rabbitmq::SubscriberCounts;
-use tick_sdk::{FeedName, RunId, StrategyName};
+use tick_sdk::names::{FeedName, RunId, StrategyName};
 
 use super::PartEnd;
 use crate::host::LaneCounts;

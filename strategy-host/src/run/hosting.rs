@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tick_feed::rabbitmq::control::ShardCursor;
 use tick_feed::rabbitmq::{ConnectionState, Control, FeedState, SubscriberHandle};
-use tick_sdk::{RunId, StrategyName};
+use tick_sdk::names::{RunId, StrategyName};
 
 use super::session::{Session, check_ledger, check_taken_in};
 use super::watch::{LostBroker, Sighting, Watch};

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use tick_feed::rabbitmq::control::StrategyState;
 use tick_feed::rabbitmq::{Control, FeedState, Subscriber, SubscriberHandle, Subscription};
 use tick_feed::run::Manifest;
-use tick_sdk::{Configured, Groups, Lane, Registration, RunId, Scope, StrategyName};
+use tick_sdk::Scope;
+use tick_sdk::groups::Groups;
+use tick_sdk::host::{Configured, Lane, Registration};
+use tick_sdk::names::{RunId, StrategyName};
 use tracing::{info, warn};
 
 use super::watch::Watch;

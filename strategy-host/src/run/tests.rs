@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tick_sdk::Registration;
+use tick_sdk::host::Registration;
 
 use super::*;
 use crate::ledger::LedgerError;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use super::RunEvent;
 

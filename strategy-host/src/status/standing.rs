@@ -6,8 +6,7 @@ use serde::Serialize;
 use tick_feed::rabbitmq::Durability;
 use tick_feed::rabbitmq::control::{FeedState, ShardCursor, StrategyState};
 use tick_feed::rabbitmq::observe::Observation;
-use tick_sdk::FeedName;
-use tick_sdk::RunId;
+use tick_sdk::names::{FeedName, RunId};
 
 use crate::ledger::{LaneRow, MemberRow};
 

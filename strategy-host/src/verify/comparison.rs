@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use tick_sdk::Signal;
 use tick_sdk::decimal::format_decimal;
+use tick_sdk::signal::Signal;
 
 use super::error::VerifyError;
 

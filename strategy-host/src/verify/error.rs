@@ -3,7 +3,7 @@
 use std::io;
 
 use thiserror::Error;
-use tick_sdk::{FeedName, RunId};
+use tick_sdk::names::{FeedName, RunId};
 
 use crate::ledger::LedgerError;
 

@@ -2,8 +2,8 @@
 
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::signal::decode_signals;
-use tick_sdk::{Signal, StrategyName};
+use tick_sdk::names::StrategyName;
+use tick_sdk::signal::{Signal, decode_signals};
 
 use super::comparison::SignalRow;
 use super::error::VerifyError;
@@ -93,7 +93,6 @@ fn symbol<'a>(dictionary: &'a [NewInstrument], signal: &Signal) -> Result<&'a st
 #[cfg(test)]
 mod tests {
     use tick_sdk::signal::encode_signals;
-    use tick_sdk::{TargetPosition, UNDEFINED_PRICE};
 
     use super::*;
     use crate::ledger::{Commit, MemoryLedger};

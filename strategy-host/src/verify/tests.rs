@@ -1,7 +1,8 @@
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::signal::encode_signals;
-use tick_sdk::{Signal, TargetPosition, UNDEFINED_PRICE};
+use tick_sdk::TargetPosition;
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::signal::{Signal, encode_signals};
 
 use super::*;
 use crate::ledger::{Commit, LaneId, MemoryLedger};

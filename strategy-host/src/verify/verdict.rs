@@ -1,7 +1,7 @@
 //! What a comparison came to.
 
 use serde::Serialize;
-use tick_sdk::{FeedName, RunId};
+use tick_sdk::names::{FeedName, RunId};
 
 use super::comparison::Differences;
 

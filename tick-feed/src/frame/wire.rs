@@ -42,7 +42,8 @@ pub(super) use received::ReceivedTicks;
 use thiserror::Error;
 
 use super::{Frame, FrameFlags, FrameHeader, NewInstrument, TickBuffer};
-use tick_sdk::{RunId, Tick};
+use tick_sdk::Tick;
+use tick_sdk::names::RunId;
 
 /// The wire version that this crate writes and reads.
 pub const WIRE_VERSION: u32 = 1;

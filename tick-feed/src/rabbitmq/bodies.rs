@@ -15,7 +15,8 @@ use super::event_loop::event_loop;
 use broker::amqp::Buffers;
 use broker::amqp::{AmqpConnection, Envelope, Parts, Received};
 use broker::{BrokerError, BrokerUrl, Channel, Connection, ExchangeKind, ExchangeOptions, QueueOptions};
-use tick_sdk::{RunId, Tick};
+use tick_sdk::Tick;
+use tick_sdk::names::RunId;
 
 /// What to move.
 #[derive(Clone, Debug)]

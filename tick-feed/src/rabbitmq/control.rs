@@ -4,8 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::topology::Durability;
-use tick_sdk::FeedName;
-use tick_sdk::RunId;
+use tick_sdk::names::{FeedName, RunId};
 
 /// One control message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::rabbitmq::topology;
 use broker::{BrokerError, BrokerUrl, Channel, Connection, Delivery, Message, Outcome, QueueOptions, Table};
-use tick_sdk::FeedName;
+use tick_sdk::names::FeedName;
 
 /// So many dead letters are taken at once, at most.
 pub const MAX_TAKEN: usize = 10_000;

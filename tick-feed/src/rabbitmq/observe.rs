@@ -12,8 +12,7 @@ use super::topology;
 use broker::{
     Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, QueueOptions, QueueStatus,
 };
-use tick_sdk::FeedName;
-use tick_sdk::RunId;
+use tick_sdk::names::{FeedName, RunId};
 
 /// Everyone who has part in a feed announces how far it is once a second; this is a little longer.
 pub const LISTEN: Duration = Duration::from_millis(1_300);

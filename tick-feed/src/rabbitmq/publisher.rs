@@ -17,8 +17,7 @@ use super::topology::Durability;
 use crate::budget::Budget;
 use crate::frame::FrameError;
 use broker::{BrokerError, BrokerUrl};
-use tick_sdk::FeedName;
-use tick_sdk::RunId;
+use tick_sdk::names::{FeedName, RunId};
 
 mod catch_up;
 mod declare;

@@ -3,7 +3,7 @@
 use crate::rabbitmq::event_loop::event_loop;
 use crate::rabbitmq::topology;
 use broker::{BrokerError, BrokerUrl, Channel, Connection};
-use tick_sdk::FeedName;
+use tick_sdk::names::FeedName;
 
 /// A connection that empties a feed's queues, and in the end removes them.
 pub struct FeedRemover {

@@ -22,7 +22,7 @@ use crate::transport::{Arrival, FrameReceiver, Receipt, TransportError};
 use crate::{Frame, FrameFlags, FrameHeader};
 use broker::BrokerError;
 use broker::amqp::Buffers;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 mod connection;
 mod context;

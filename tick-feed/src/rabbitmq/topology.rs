@@ -12,7 +12,7 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::FeedName;
+use tick_sdk::names::FeedName;
 
 /// The exchange that frames are published to, with the shard as routing key.
 pub fn frames_exchange(feed: &FeedName) -> String {

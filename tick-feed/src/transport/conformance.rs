@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::{FrameFlags, FrameHeader};
-use tick_sdk::{RunId, Side, Tick};
+use tick_sdk::names::RunId;
+use tick_sdk::{Side, Tick};
 
 const SOON: Duration = Duration::from_secs(10);
 const NOW: Duration = Duration::from_millis(1);

@@ -70,7 +70,7 @@ impl FrameReceiver for InProcessReceiver {
 mod tests {
     use super::*;
     use crate::{FrameFlags, FrameHeader};
-    use tick_sdk::RunId;
+    use tick_sdk::names::RunId;
 
     fn frame(first_seq: u64) -> Arc<Frame> {
         let header = FrameHeader {

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use tick_feed::ticks_file::MappedTicks;
 use tick_feed::transport::{FrameSender, TransportError};
 use tick_feed::{Frame, FrameFlags, FrameHeader, NewInstrument, shard_of};
-use tick_sdk::{Groups, RunId, Tick};
+use tick_sdk::Tick;
+use tick_sdk::groups::Groups;
+use tick_sdk::names::RunId;
 
 use super::{FeedError, FeedPlan, FeedReport, Gather};
 

@@ -19,8 +19,8 @@ mod json;
 
 use std::borrow::Cow;
 
-use tick_sdk::decimal::{parse_price, parse_size};
-use tick_sdk::{Kind as TickKind, Side, Tick, UNDEFINED_PRICE};
+use tick_sdk::decimal::{UNDEFINED_PRICE, parse_price, parse_size};
+use tick_sdk::{Kind as TickKind, Side, Tick};
 
 use self::fields::{EventKind, Field, Fields, Found};
 use self::json::{Kind, Value, eight_digits, unescape};

@@ -39,7 +39,7 @@
 //! that was cut between two records cannot be told from a whole one.
 //!
 //! [`Flags::LAST`]: tick_sdk::Flags::LAST
-//! [`UNDEFINED_PRICE`]: tick_sdk::UNDEFINED_PRICE
+//! [`UNDEFINED_PRICE`]: tick_sdk::decimal::UNDEFINED_PRICE
 
 use std::io::{ErrorKind, Read};
 

@@ -7,8 +7,8 @@
 use std::io::{self, Write};
 
 use thiserror::Error;
-use tick_sdk::decimal::{write_decimal, write_digits};
-use tick_sdk::{Flags, Kind, Side, Tick, UNDEFINED_PRICE};
+use tick_sdk::decimal::{UNDEFINED_PRICE, write_decimal, write_digits};
+use tick_sdk::{Flags, Kind, Side, Tick};
 
 use super::csv::fields::{self, Fields, Splitter};
 use super::time_text::TimeFormat;

@@ -21,7 +21,8 @@ pub(crate) use proptest::prelude::*;
 pub(crate) use reading::*;
 pub(crate) use tick_ingest::formats::dbn::DbnReader;
 pub(crate) use tick_ingest::{Batch, Counts, NamedSymbol, ReadError, ReadOptions, Reader};
-pub(crate) use tick_sdk::{Kind, Side, Tick, UNDEFINED_PRICE};
+pub(crate) use tick_sdk::decimal::UNDEFINED_PRICE;
+pub(crate) use tick_sdk::{Kind, Side, Tick};
 pub(crate) use writing::*;
 
 pub(crate) const ONE: u64 = 1_000_000_000;

@@ -73,7 +73,7 @@ pub(super) fn without(word: u64, at: usize) -> u64 {
     (word & from << 8) | (word & !from) << 8
 }
 
-/// Nonzero where one of eight characters is no digit.
+/// Nonzero where one of eight characters is not a digit.
 #[inline]
 pub(super) fn not_digits(word: u64) -> u64 {
     (word.wrapping_add(ONES * 0x76) | word) & (ONES * 0x80)

@@ -1,14 +1,17 @@
-//! What a strategy may do: signal, and set timers.
+//! What a strategy may do: ask for a position, and set timers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::decimal::UNDEFINED_PRICE;
+use crate::signal::Signal;
+use crate::strategy::timers::Timers;
+use crate::{Kind, Price, TargetPosition, Tick};
 
-use crate::signal::{Signal, TargetPosition};
-use crate::{Kind, Tick, UNDEFINED_PRICE};
-
-/// Handed to a strategy with each tick, timer and end of run.
+/// Handed to a strategy with each tick, timer and end of run: ask for a position with [`buy`](Self::buy),
+/// [`sell`](Self::sell) and [`flat`](Self::flat), look at the book and the clock, set timers.
 ///
-/// It is made once per frame: per tick two fields change, and whatever else a strategy may ask for is
-/// looked up when it asks.
+/// What concerns one instrument concerns the causing tick's; a strategy of scope group names a member by
+/// its place among [`Key::members`](crate::Key::members).
+// It is made once per frame: per tick two fields change, and whatever else a strategy may ask for is
+// looked up when it asks.
 pub struct Context<'a> {
     pub(super) lane: &'a mut LaneParts,
     /// The causing tick.
@@ -18,57 +21,68 @@ pub struct Context<'a> {
     pub(super) timer: Option<u64>,
 }
 
-/// The newest price of each kind for one instrument, indexed by [`Kind`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Book(pub(super) [i64; 4]);
-
-impl Book {
-    pub(super) const EMPTY: Self = Self([UNDEFINED_PRICE; 4]);
-}
-
 impl Context<'_> {
-    /// Wants to be one unit long from now on; `price` in 1e-9 of the quote unit.
+    /// Asks to be one unit long from now on, at `price`.
     #[inline]
-    pub fn buy(&mut self, price: i64) {
+    pub fn buy(&mut self, price: Price) {
         self.signal(TargetPosition::Long, price);
     }
 
-    /// Wants to be one unit short from now on.
+    /// Asks to be one unit short from now on, at `price`.
     #[inline]
-    pub fn sell(&mut self, price: i64) {
+    pub fn sell(&mut self, price: Price) {
         self.signal(TargetPosition::Short, price);
     }
 
-    /// Wants no position from now on.
+    /// Asks for no position from now on, at `price`.
     #[inline]
-    pub fn flat(&mut self, price: i64) {
+    pub fn flat(&mut self, price: Price) {
         self.signal(TargetPosition::Flat, price);
     }
 
-    /// Wants this position in the causing tick's instrument (at the end of a run: in the key's
+    /// Asks for this position in the causing tick's instrument (at the end of a run: in the key's
     /// first one).
     #[cold]
     #[inline(never)]
-    pub fn signal(&mut self, side: TargetPosition, price: i64) {
-        self.emit(self.tick.instrument, side, price);
+    pub fn signal(&mut self, position: TargetPosition, price: Price) {
+        self.emit(self.tick.instrument, position, price);
     }
 
-    /// Wants this position in one member of the group, by its place among [`Key::members`].
+    /// Asks for this position in one member of the group, by its place among [`Key::members`].
     ///
     /// A member that has had no tick has no price: the run stops and says so.
     ///
     /// [`Key::members`]: crate::Key::members
     #[cold]
     #[inline(never)]
-    pub fn signal_on(&mut self, member: usize, side: TargetPosition, price: i64) {
-        let (slot, _) = self.place();
-        match self.lane.keys[slot as usize].ids.get(member) {
-            Some(&id) if id != u32::MAX => self.emit(id, side, price),
-            _ => {
+    pub fn signal_on(&mut self, member: usize, position: TargetPosition, price: Price) {
+        match self.id_of(member) {
+            Some(id) => self.emit(id, position, price),
+            None => {
                 let reason = format!("it signals on member {member} of its group, which has had no tick");
-                self.lane.fail(slot, reason);
+                self.lane.fail(self.place().0, reason);
             }
         }
+    }
+
+    /// The position that the strategy asked for last in this instrument, also before a restart;
+    /// [`TargetPosition::Flat`] before its first signal.
+    #[inline]
+    pub fn position(&self) -> TargetPosition {
+        self.lane.positions[self.tick.instrument as usize]
+    }
+
+    /// The position that the strategy asked for last in one member of the group.
+    #[inline]
+    pub fn position_of(&self, member: usize) -> TargetPosition {
+        self.id_of(member).map_or(TargetPosition::Flat, |id| self.lane.positions[id as usize])
+    }
+
+    /// The time in receive time, in ns since the UNIX epoch: the tick's `ts_recv`, in
+    /// [`on_timer`](crate::Strategy::on_timer) the timer's own time, at the end that of the run's last tick.
+    #[inline]
+    pub fn now(&self) -> u64 {
+        self.timer.unwrap_or(self.tick.ts_recv)
     }
 
     /// The place of the causing tick's instrument among [`Key::members`](crate::Key::members).
@@ -77,20 +91,17 @@ impl Context<'_> {
         self.place().1 as usize
     }
 
-    /// The newest price of this kind for the causing tick's instrument, this tick's included.
+    /// The newest price of this kind for this instrument, this tick's included; `None` where that side
+    /// of the book is empty or unknown.
     #[inline]
-    pub fn newest(&self, kind: Kind) -> Option<i64> {
-        self.newest_of(self.member(), kind)
+    pub fn newest(&self, kind: Kind) -> Option<Price> {
+        self.lane.books[self.tick.instrument as usize].newest(kind)
     }
 
-    /// The newest price of this kind for one member of the group, by its place among
-    /// [`Key::members`](crate::Key::members).
+    /// The newest price of this kind for one member of the group.
     #[inline]
-    pub fn newest_of(&self, member: usize, kind: Kind) -> Option<i64> {
-        let (slot, _) = self.place();
-        let id = *self.lane.keys[slot as usize].ids.get(member)?;
-        let price = self.lane.books.get(id as usize)?.0[usize::from(kind.0 & 3)];
-        (price != UNDEFINED_PRICE).then_some(price)
+    pub fn newest_of(&self, member: usize, kind: Kind) -> Option<Price> {
+        self.lane.books[self.id_of(member)? as usize].newest(kind)
     }
 
     /// Calls [`Strategy::on_timer`](crate::Strategy::on_timer) before the first tick of this key
@@ -108,15 +119,60 @@ impl Context<'_> {
         }
     }
 
-    fn emit(&mut self, instrument: u32, side: TargetPosition, price: i64) {
+    fn emit(&mut self, instrument: u32, position: TargetPosition, price: Price) {
         let ts_event = self.timer.unwrap_or(self.tick.ts_event);
-        self.lane.emit(ts_event, self.tick.ts_recv, self.seq, instrument, side, price);
+        self.lane.emit(ts_event, self.tick.ts_recv, self.seq, instrument, position, price);
+    }
+
+    /// The instrument of a member; `None` for one that has had no tick.
+    #[inline]
+    fn id_of(&self, member: usize) -> Option<u32> {
+        let (slot, _) = self.place();
+        self.lane.keys[slot as usize].ids.get(member).copied().filter(|id| *id != u32::MAX)
     }
 
     /// The key's slot, and the instrument's place in it.
     #[inline]
     fn place(&self) -> (u32, u32) {
         self.lane.places[self.tick.instrument as usize]
+    }
+}
+
+/// The newest price of each kind for one instrument, indexed by [`Kind`]. What is of an unknown kind falls
+/// into place 0, which nobody reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Book([i64; 4]);
+
+impl Book {
+    pub(super) const EMPTY: Self = Self([UNDEFINED_PRICE; 4]);
+
+    /// A book of the newest trade, bid and ask.
+    pub(super) const fn of([trade, bid, ask]: [i64; 3]) -> Self {
+        Self([UNDEFINED_PRICE, trade, bid, ask])
+    }
+
+    /// The newest trade, bid and ask.
+    pub(super) const fn prices(&self) -> [i64; 3] {
+        let [_, trade, bid, ask] = self.0;
+        [trade, bid, ask]
+    }
+
+    #[inline(always)]
+    pub(super) const fn record(&mut self, tick: &Tick) {
+        self.0[Self::place(tick.kind)] = tick.price;
+    }
+
+    #[inline]
+    fn newest(&self, kind: Kind) -> Option<Price> {
+        match Self::place(kind) {
+            0 => None,
+            place => Price::from_raw(self.0[place]),
+        }
+    }
+
+    #[inline(always)]
+    const fn place(kind: Kind) -> usize {
+        if kind.0 <= Kind::ASK.0 { kind.0 as usize } else { 0 }
     }
 }
 
@@ -129,50 +185,28 @@ pub(super) struct KeyEntry {
 }
 
 /// What a lane keeps beside its strategies' own state.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct LaneParts {
     /// By instrument.
     pub(super) books: Vec<Book>,
+    /// By instrument: the position that was asked for last.
+    pub(super) positions: Vec<TargetPosition>,
     /// Each instrument's slot and its place among the key's members; slot [`u32::MAX`] for none.
     pub(super) places: Vec<(u32, u32)>,
     /// By slot.
     pub(super) keys: Vec<KeyEntry>,
-    /// By slot: its earliest timer, [`u64::MAX`] for none.
-    pub(super) next_timers: Vec<u64>,
-    /// The earliest timer of all, or earlier: what the loop over ticks compares with.
-    pub(super) earliest_timer: u64,
+    /// By slot.
+    pub(super) timers: Timers,
     pub(super) signals: Vec<Signal>,
     /// Signals of earlier ticks are committed already.
     pub(super) suppress_below: u64,
-    /// The first mistake, and the slot that made it.
-    pub(super) mistake: Option<(u32, String)>,
-    timers: BTreeMap<u32, BTreeSet<u64>>,
+    /// The first error of a strategy, and the slot of its key.
+    pub(super) failure: Option<(u32, String)>,
     last_seq: u64,
     next_n: u32,
 }
 
-impl Default for LaneParts {
-    fn default() -> Self {
-        Self {
-            books: Vec::new(),
-            places: Vec::new(),
-            keys: Vec::new(),
-            next_timers: Vec::new(),
-            earliest_timer: u64::MAX,
-            signals: Vec::new(),
-            suppress_below: 0,
-            mistake: None,
-            timers: BTreeMap::new(),
-            last_seq: 0,
-            next_n: 0,
-        }
-    }
-}
-
 impl LaneParts {
-    /// More pending timers than this for one key are a mistake.
-    const TIMERS: usize = 256;
-
     fn emit(
         &mut self,
         ts_event: u64,
@@ -180,59 +214,31 @@ impl LaneParts {
         seq: u64,
         instrument: u32,
         side: TargetPosition,
-        price: i64,
+        price: Price,
     ) {
+        self.positions[instrument as usize] = side;
         if seq < self.suppress_below {
             return;
         }
         if seq != self.last_seq {
-            (self.last_seq, self.next_n) = (seq, 0);
+            self.last_seq = seq;
+            self.next_n = 0;
         }
-        let [_, _, bid, ask] = self.books[instrument as usize].0;
+        let [_, bid, ask] = self.books[instrument as usize].prices();
         let n = self.next_n;
+        let price = price.raw();
         self.signals.push(Signal { ts_event, ts_recv, seq, n, instrument, side, price, bid, ask });
         self.next_n += 1;
     }
 
     fn set_timer(&mut self, slot: u32, at: u64) {
-        let timers = self.timers.entry(slot).or_default();
-        timers.insert(at);
-        if timers.len() > Self::TIMERS {
-            self.fail(slot, format!("it has more than {} pending timers for one key", Self::TIMERS));
+        if self.timers.set(slot, at).is_err() {
+            self.fail(slot, format!("it has more than {} pending timers for one key", Timers::MOST));
         }
-        self.next_timers[slot as usize] = self.next_timers[slot as usize].min(at);
-        self.earliest_timer = self.earliest_timer.min(at);
-    }
-
-    /// Takes a key's earliest timer away if `now` has reached it.
-    pub(super) fn take_timer(&mut self, slot: u32, now: u64) -> Option<u64> {
-        let at = self.next_timers[slot as usize];
-        if at > now {
-            return None;
-        }
-        let timers = self.timers.get_mut(&slot)?;
-        timers.pop_first();
-        self.next_timers[slot as usize] = timers.first().copied().unwrap_or(u64::MAX);
-        if at == self.earliest_timer {
-            self.earliest_timer = self.next_timers.iter().copied().min().unwrap_or(u64::MAX);
-        }
-        Some(at)
-    }
-
-    /// A key's pending timers, in order.
-    pub(super) fn timers(&self, slot: u32) -> Vec<u64> {
-        self.timers.get(&slot).into_iter().flatten().copied().collect()
-    }
-
-    /// Puts a key's timers back.
-    pub(super) fn restore_timers(&mut self, slot: u32, timers: Vec<u64>) {
-        self.next_timers[slot as usize] = u64::MAX;
-        self.timers.remove(&slot);
-        timers.into_iter().for_each(|at| self.set_timer(slot, at));
     }
 
     #[cold]
     fn fail(&mut self, slot: u32, reason: String) {
-        self.mistake.get_or_insert((slot, reason));
+        self.failure.get_or_insert((slot, reason));
     }
 }

@@ -8,9 +8,10 @@ use thiserror::Error;
 
 use super::context::{Book, KeyEntry, LaneParts};
 use super::{Context, Key, Scope, Strategy};
+use crate::decimal::UNDEFINED_PRICE;
 use crate::groups::Groups;
 use crate::signal::Signal;
-use crate::{Side, Tick, UNDEFINED_PRICE};
+use crate::{Side, TargetPosition, Tick};
 
 /// One strategy on one shard: every object of it there, and the signals not yet taken away.
 pub trait Lane: Send {
@@ -26,21 +27,15 @@ pub trait Lane: Send {
     /// Gives every object its next ticks, of which the first has sequence number `first_seq`.
     ///
     /// # Errors
-    /// A tick names an unknown instrument, or the strategy made a mistake it cannot go on from.
+    /// A tick names an unknown instrument, or the strategy did what it may not do.
     fn run(&mut self, first_seq: u64, ticks: &[Tick]) -> Result<(), LaneError>;
 
     /// Ends the run: `on_end` once per key. `seq` is one past the last tick, `ts` the last receive
     /// time of the whole run.
     ///
     /// # Errors
-    /// The strategy made a mistake.
+    /// The strategy did what it may not do.
     fn end(&mut self, seq: u64, ts: u64) -> Result<(), LaneError>;
-
-    /// The sequence number of the last tick that an object was given: after a panic, the tick that
-    /// caused it. `None` where no object was given any, or it is not known.
-    fn last_given(&self) -> Option<u64> {
-        None
-    }
 
     /// Signals since they were last taken away, in order of (seq, n).
     fn signals(&mut self) -> &mut Vec<Signal>;
@@ -59,6 +54,19 @@ pub trait Lane: Send {
     /// # Errors
     /// The stored form is damaged or of another version, or the key is unknown.
     fn restore(&mut self, key: &str, stored: &[u8]) -> Result<(), LaneError>;
+
+    /// The tick that the strategy was given last, or the key whose end it was; `None` before the first
+    /// tick since the lane was made. It holds after a panic of the strategy too.
+    fn position(&self) -> Option<LanePosition<'_>>;
+}
+
+/// Where a lane is in its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LanePosition<'a> {
+    /// The key: the instrument's symbol, or the group's name.
+    pub key: &'a str,
+    /// The tick's sequence number; at the end of the run one past the last tick.
+    pub seq: u64,
 }
 
 /// A lane that cannot go on.
@@ -72,7 +80,7 @@ pub enum LaneError {
         /// How many are known.
         known: u32,
     },
-    /// The strategy made a mistake, or refuses a key.
+    /// The strategy did what it may not do, or refuses a key.
     #[error("key {key}: {reason}")]
     Strategy {
         /// The key, where it is known.
@@ -93,7 +101,8 @@ pub enum LaneError {
 /// One object of a strategy.
 struct Slot<S> {
     strategy: S,
-    /// The sequence number of its last tick, by which a checkpoint finds what has changed.
+    /// One past the sequence number of its last tick, by which a checkpoint finds what has changed; 0
+    /// before the first.
     touched: u64,
 }
 
@@ -104,20 +113,41 @@ pub struct TypedLane<S: Strategy> {
     by_name: HashMap<String, u32>,
     params: S::Params,
     groups: Arc<Groups>,
+    /// The slot whose end it is, and its sequence number.
+    ending: Option<(usize, u64)>,
 }
 
-/// A key's stored form.
+/// A key's stored form, which follows [`STATE_FORMAT`].
 #[derive(Serialize, Deserialize)]
 struct Stored<S> {
     strategy: S,
     timers: Vec<u64>,
-    books: Vec<(u32, [i64; 4])>,
+    instruments: Vec<StoredInstrument>,
 }
+
+/// What a lane keeps of one instrument beside the strategy's own state.
+#[derive(Serialize, Deserialize)]
+struct StoredInstrument {
+    id: u32,
+    /// The newest trade, bid and ask.
+    prices: [i64; 3],
+    position: TargetPosition,
+}
+
+/// The first byte of a stored form. It changes with what stands around the strategy's own fields.
+const STATE_FORMAT: u8 = 2;
 
 impl<S: Strategy> TypedLane<S> {
     /// A lane that has seen nothing.
     pub fn new(params: S::Params, groups: Arc<Groups>) -> Self {
-        Self { slots: Vec::new(), parts: LaneParts::default(), by_name: HashMap::new(), params, groups }
+        Self {
+            slots: Vec::new(),
+            parts: LaneParts::default(),
+            by_name: HashMap::new(),
+            params,
+            groups,
+            ending: None,
+        }
     }
 
     /// The slot of a key, made at its first instrument.
@@ -130,12 +160,12 @@ impl<S: Strategy> TypedLane<S> {
         let slot = self.slots.len() as u32;
         self.slots.push(Slot { strategy, touched: 0 });
         self.parts.keys.push(KeyEntry { name: name.to_owned(), ids: vec![u32::MAX; members.len()] });
-        self.parts.next_timers.push(u64::MAX);
+        self.parts.timers.add_key();
         self.by_name.insert(name.to_owned(), slot);
         Ok(slot)
     }
 
-    /// The slot of a new instrument, and its place in it; `None` where no key wants it.
+    /// The slot of a new instrument, and its place in it; `None` where it belongs to no key.
     fn place_of(&mut self, symbol: &str, key: &str) -> Result<Option<(u32, u32)>, LaneError> {
         match S::SCOPE {
             Scope::Instrument => Ok(Some((self.slot_of(symbol, &[symbol.to_owned()])?, 0))),
@@ -151,9 +181,9 @@ impl<S: Strategy> TypedLane<S> {
         }
     }
 
-    /// What the strategy did wrong since it was asked last; its signals since are not to be used.
+    /// The first error of the strategy since the last call; its signals since then are not to be used.
     fn outcome(&mut self) -> Result<(), LaneError> {
-        match self.parts.mistake.take() {
+        match self.parts.failure.take() {
             Some((slot, reason)) => {
                 let key = self.parts.keys.get(slot as usize).map_or_else(String::new, |key| key.name.clone());
                 Err(LaneError::Strategy { key, reason })
@@ -163,12 +193,26 @@ impl<S: Strategy> TypedLane<S> {
     }
 }
 
+impl LaneParts {
+    fn stored_instrument(&self, id: u32) -> StoredInstrument {
+        let prices = self.books[id as usize].prices();
+        StoredInstrument { id, prices, position: self.positions[id as usize] }
+    }
+
+    /// `None` for an instrument that is unknown.
+    fn restore(&mut self, stored: &StoredInstrument) -> Option<()> {
+        *self.books.get_mut(stored.id as usize)? = Book::of(stored.prices);
+        *self.positions.get_mut(stored.id as usize)? = stored.position;
+        Some(())
+    }
+}
+
 /// Fires a key's timers that this tick has reached.
 #[cold]
 #[inline(never)]
 fn fire_timers<S: Strategy>(strategy: &mut S, slot: u32, context: &mut Context<'_>) {
-    while context.lane.mistake.is_none()
-        && let Some(at) = context.lane.take_timer(slot, context.tick.ts_recv)
+    while context.lane.failure.is_none()
+        && let Some(at) = context.lane.timers.take(slot, context.tick.ts_recv)
     {
         context.timer = Some(at);
         strategy.on_timer(at, context);
@@ -199,6 +243,7 @@ impl<S: Strategy> Lane for TypedLane<S> {
         }
         self.parts.places.push(place.unwrap_or((u32::MAX, 0)));
         self.parts.books.push(Book::EMPTY);
+        self.parts.positions.push(TargetPosition::Flat);
         Ok(())
     }
 
@@ -214,15 +259,16 @@ impl<S: Strategy> Lane for TypedLane<S> {
             let Some(book) = context.lane.books.get_mut(tick.instrument as usize) else {
                 return unknown(tick.instrument, context.lane.books.len());
             };
-            book.0[usize::from(tick.kind.0 & 3)] = tick.price;
+            book.record(tick);
             let slot = match S::SCOPE {
                 Scope::Instrument => tick.instrument,
                 Scope::Group => context.lane.places[tick.instrument as usize].0,
             };
             let Some(entry) = slots.get_mut(slot as usize) else { continue };
-            entry.touched = seq;
-            (context.tick, context.seq) = (tick, seq);
-            if tick.ts_recv >= context.lane.earliest_timer {
+            entry.touched = seq + 1;
+            context.tick = tick;
+            context.seq = seq;
+            if tick.ts_recv >= context.lane.timers.earliest {
                 fire_timers(&mut entry.strategy, slot, &mut context);
             }
             entry.strategy.on_tick(tick, &mut context);
@@ -232,6 +278,7 @@ impl<S: Strategy> Lane for TypedLane<S> {
 
     fn end(&mut self, seq: u64, ts: u64) -> Result<(), LaneError> {
         for (slot, entry) in self.slots.iter_mut().enumerate() {
+            self.ending = Some((slot, seq));
             // A key has a slot from its first instrument on.
             let first = self.parts.keys[slot].ids.iter().find(|&&id| id != u32::MAX);
             let instrument = first.copied().unwrap_or_default();
@@ -240,11 +287,6 @@ impl<S: Strategy> Lane for TypedLane<S> {
             entry.strategy.on_end(&mut context);
         }
         self.outcome()
-    }
-
-    fn last_given(&self) -> Option<u64> {
-        // Each slot keeps its last tick for the checkpoints, so that this costs nothing before.
-        self.slots.iter().map(|slot| slot.touched).max()
     }
 
     fn signals(&mut self) -> &mut Vec<Signal> {
@@ -257,13 +299,13 @@ impl<S: Strategy> Lane for TypedLane<S> {
 
     fn changed_since(&self, seq: u64, visit: &mut dyn FnMut(&str, Vec<u8>)) -> Result<(), LaneError> {
         for ((slot, key), id) in self.slots.iter().zip(&self.parts.keys).zip(0u32..) {
-            if slot.touched < seq {
+            if slot.touched.saturating_sub(1) < seq {
                 continue;
             }
             let known = key.ids.iter().filter(|&&id| id != u32::MAX);
-            let books = known.map(|&id| (id, self.parts.books[id as usize].0)).collect();
-            let stored = Stored { strategy: &slot.strategy, timers: self.parts.timers(id), books };
-            let bytes = postcard::to_stdvec(&stored)
+            let instruments = known.map(|&id| self.parts.stored_instrument(id)).collect();
+            let stored = Stored { strategy: &slot.strategy, timers: self.parts.timers.of(id), instruments };
+            let bytes = postcard::to_extend(&stored, vec![STATE_FORMAT])
                 .map_err(|error| LaneError::State { key: key.name.clone(), reason: error.to_string() })?;
             visit(&key.name, bytes);
         }
@@ -274,13 +316,25 @@ impl<S: Strategy> Lane for TypedLane<S> {
         let damaged = |reason: String| LaneError::State { key: key.to_owned(), reason };
         let slot =
             *self.by_name.get(key).ok_or_else(|| damaged("the key is not in the dictionary".to_owned()))?;
+        let Some((&STATE_FORMAT, stored)) = stored.split_first() else {
+            return Err(damaged("another version of Orchard stored it".to_owned()));
+        };
         let stored: Stored<S> = postcard::from_bytes(stored).map_err(|error| damaged(error.to_string()))?;
-        for (id, book) in stored.books {
-            let place = self.parts.books.get_mut(id as usize);
-            place.ok_or_else(|| damaged(format!("instrument {id} is unknown")))?.0 = book;
+        for instrument in &stored.instruments {
+            let id = instrument.id;
+            self.parts.restore(instrument).ok_or_else(|| damaged(format!("instrument {id} is unknown")))?;
         }
         self.slots[slot as usize].strategy = stored.strategy;
-        self.parts.restore_timers(slot, stored.timers);
+        self.parts.timers.restore(slot, stored.timers);
         Ok(())
+    }
+
+    fn position(&self) -> Option<LanePosition<'_>> {
+        let newest = || {
+            let (slot, entry) = self.slots.iter().enumerate().max_by_key(|(_, entry)| entry.touched)?;
+            Some((slot, entry.touched.checked_sub(1)?))
+        };
+        let (slot, seq) = self.ending.or_else(newest)?;
+        Some(LanePosition { key: &self.parts.keys[slot].name, seq })
     }
 }

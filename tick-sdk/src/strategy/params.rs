@@ -21,7 +21,7 @@ pub trait Params: Clone + Default + Send + Sync + 'static {
     /// Sets one parameter from its text.
     ///
     /// # Errors
-    /// There is no such parameter, or the text is no value of its type.
+    /// There is no such parameter, or the text is not a value of its type.
     fn set(&mut self, name: &str, text: &str) -> Result<(), ParamError>;
 
     /// Every parameter with its value as text, in the order of declaration.
@@ -39,7 +39,7 @@ pub enum ParamError {
         /// The names there are.
         known: String,
     },
-    /// The text is no value of the parameter's type.
+    /// The text is not a value of the parameter's type.
     #[error("{name} = '{text}' is not a valid {kind}")]
     Invalid {
         /// The parameter.
@@ -102,8 +102,8 @@ macro_rules! params {
         }
 
         impl $crate::Params for $Name {
-            const INFO: &'static [$crate::ParamInfo] = &[
-                $( $crate::ParamInfo {
+            const INFO: &'static [$crate::host::ParamInfo] = &[
+                $( $crate::host::ParamInfo {
                     name: ::core::stringify!($field),
                     kind: ::core::stringify!($kind),
                     help: ::core::concat!($($help),+),
@@ -111,17 +111,17 @@ macro_rules! params {
             ];
 
             #[allow(unused_variables, reason = "there may be no parameter to set")]
-            fn set(&mut self, name: &str, text: &str) -> ::core::result::Result<(), $crate::ParamError> {
+            fn set(&mut self, name: &str, text: &str) -> ::core::result::Result<(), $crate::host::ParamError> {
                 match name {
                     $( ::core::stringify!($field) => {
-                        self.$field = text.parse().map_err(|_| $crate::ParamError::Invalid {
+                        self.$field = text.parse().map_err(|_| $crate::host::ParamError::Invalid {
                             name: ::core::stringify!($field),
                             text: text.to_owned(),
                             kind: ::core::stringify!($kind),
                         })?;
                         Ok(())
                     } )*
-                    _ => Err($crate::ParamError::unknown(name, <Self as $crate::Params>::INFO)),
+                    _ => Err($crate::host::ParamError::unknown(name, <Self as $crate::Params>::INFO)),
                 }
             }
 
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_help_and_mistakes() {
+    fn defaults_help_and_errors() {
         let mut two = Two::default();
         assert_eq!((two.count, two.name.as_str()), (3, "x"));
         assert_eq!(Two::INFO[0].help.trim(), "A count. In two lines.");

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tick_sdk::LaneError;
+use tick_sdk::host::LaneError;
 
 use crate::host::HostError;
 use crate::ledger::LaneId;

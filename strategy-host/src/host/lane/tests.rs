@@ -10,8 +10,12 @@ use proptest::prelude::*;
 use strategies as _;
 use tick_feed::run::Manifest;
 use tick_feed::{FrameHeader, NewInstrument};
-use tick_sdk::signal::decode_signals;
-use tick_sdk::{Groups, Registration, RunId, Side, Signal, Tick, UNITS_PER_ONE};
+use tick_sdk::decimal::UNITS_PER_ONE;
+use tick_sdk::groups::Groups;
+use tick_sdk::host::Registration;
+use tick_sdk::names::RunId;
+use tick_sdk::signal::{Signal, decode_signals};
+use tick_sdk::{Side, Tick};
 
 use super::requests::REQUEST_AGAIN;
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 /// A host's name is cut to so many characters.
 const MOST_HOST_NAME: usize = 40;

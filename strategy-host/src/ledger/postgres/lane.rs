@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgConnection;
 use tick_feed::NewInstrument;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use super::client::Try;
 use super::name::strategy_name;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::{RunId, StrategyName};
+use tick_sdk::names::{RunId, StrategyName};
 use tokio::runtime::Builder;
 
 use super::lane::CommitRows;

@@ -1,6 +1,6 @@
 //! Names as rows hold them.
 
-use tick_sdk::StrategyName;
+use tick_sdk::names::StrategyName;
 
 /// The strategy's name of a column `strategy`.
 ///

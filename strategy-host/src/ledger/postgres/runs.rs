@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgConnection;
 use tick_feed::run::Manifest;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use crate::ledger::{Identity, LedgerError, RunRow};
 

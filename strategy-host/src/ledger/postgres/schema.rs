@@ -2,7 +2,7 @@
 
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 /// Every change of the schema, in order; the version is how many were made.
 const MIGRATIONS: [&str; 2] = [

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Transaction, params};
 use tick_feed::NewInstrument;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use super::name::strategy_name;
 use crate::ledger::{Claim, Commit, LaneId, LaneRow, StoredBatch};

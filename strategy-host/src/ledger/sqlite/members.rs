@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, params};
-use tick_sdk::{RunId, StrategyName};
+use tick_sdk::names::{RunId, StrategyName};
 
 use super::name::strategy_name;
 use crate::ledger::{MEMBER_FORGOTTEN, MEMBER_LIVES, MemberRow};

@@ -2,7 +2,7 @@
 
 use rusqlite::Row;
 use rusqlite::types::Type;
-use tick_sdk::StrategyName;
+use tick_sdk::names::StrategyName;
 
 /// The strategy's name in a column.
 ///

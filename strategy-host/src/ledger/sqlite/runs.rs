@@ -1,7 +1,7 @@
 //! Runs as rows.
 
 use rusqlite::Connection;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use crate::ledger::{LedgerError, RunRow};
 

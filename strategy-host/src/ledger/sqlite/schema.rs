@@ -1,7 +1,7 @@
 //! The tables of a SQLite ledger.
 
 use rusqlite::{Connection, TransactionBehavior};
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 /// Another version is refused: a ledger is read by the program that wrote it.
 pub(super) const SCHEMA_VERSION: i64 = 2;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::rabbitmq::event_loop::event_loop;
 use crate::rabbitmq::topology;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 fn broker() -> BrokerUrl {
     std::env::var("ORCHARD_TEST_AMQP").expect("ORCHARD_TEST_AMQP is a broker's URL").parse().unwrap()

@@ -4,7 +4,7 @@ use super::PublisherPlan;
 use crate::rabbitmq::topology::Durability;
 use crate::rabbitmq::{dead_letters, topology};
 use broker::{BrokerError, Channel, ExchangeKind, ExchangeOptions, QueueOptions, Table};
-use tick_sdk::FeedName;
+use tick_sdk::names::FeedName;
 
 /// Everything of a feed that is not one strategy's.
 pub(super) async fn feed(channel: &Channel, feed: &FeedName) -> Result<(), BrokerError> {

@@ -16,7 +16,7 @@ use broker::backoff::Backoff;
 use broker::{
     Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, Delivery, Message, QueueOptions,
 };
-use tick_sdk::StrategyName;
+use tick_sdk::names::StrategyName;
 
 /// How often the state is told without a change.
 const TELL_EVERY: Duration = Duration::from_secs(1);

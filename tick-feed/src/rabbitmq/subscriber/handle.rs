@@ -15,7 +15,7 @@ use super::subscription::Subscription;
 use crate::rabbitmq::event_loop::event_loop;
 use crate::rabbitmq::{BrokerError, Control, FeedState};
 use broker::amqp::Buffers;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 /// So many deliveries wait between the broker's thread and the strategy's; beyond, reading stops.
 /// Their bytes have the limit of what is not acknowledged.

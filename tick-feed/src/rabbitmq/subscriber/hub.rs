@@ -170,7 +170,7 @@ impl Hub {
         }
     }
 
-    fn feed(&self) -> &tick_sdk::FeedName {
+    fn feed(&self) -> &tick_sdk::names::FeedName {
         &self.context.subscription.feed
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::rabbitmq::FeedState;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 /// One of them.
 #[derive(Clone, Debug, PartialEq, Eq)]

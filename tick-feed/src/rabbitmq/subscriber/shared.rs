@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::notices::Notices;
 use super::subscription::Subscription;
 use crate::rabbitmq::{BrokerUrl, FeedState};
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 pub(super) struct Shared {
     known: Mutex<Known>,

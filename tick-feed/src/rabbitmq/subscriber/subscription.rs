@@ -1,7 +1,7 @@
 //! What a subscriber is to receive.
 
 use broker::BrokerUrl;
-use tick_sdk::FeedName;
+use tick_sdk::names::FeedName;
 
 /// What to receive, and from where.
 #[derive(Clone, Debug)]

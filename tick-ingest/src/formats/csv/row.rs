@@ -1,6 +1,7 @@
 //! What one row of a CSV says, before its instrument is known.
 
-use tick_sdk::{Kind, Side, Tick, UNDEFINED_PRICE};
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::{Kind, Side, Tick};
 
 use super::fields;
 use crate::{BadField, Batch};

@@ -4,7 +4,8 @@ use ::dbn::{
     Action, BboMsg, Cmbp1Msg, HasRType, MboMsg, Mbp1Msg, Metadata, RecordRef, TradeMsg, UNDEF_ORDER_SIZE,
     UNDEF_PRICE, UNDEF_TIMESTAMP,
 };
-use tick_sdk::{Flags, Kind, Side, Tick, UNDEFINED_PRICE, UNITS_PER_ONE};
+use tick_sdk::decimal::{UNDEFINED_PRICE, UNITS_PER_ONE};
+use tick_sdk::{Flags, Kind, Side, Tick};
 
 use super::header::{damaged, format_error};
 use super::plan::{Plan, plan_of};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::ledger::PostgresLedger;

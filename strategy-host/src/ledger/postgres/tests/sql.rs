@@ -2,8 +2,10 @@
 
 use sqlx::Row;
 use tick_feed::NewInstrument;
-use tick_sdk::signal::encode_signals;
-use tick_sdk::{RunId, Signal, TargetPosition, UNDEFINED_PRICE};
+use tick_sdk::TargetPosition;
+use tick_sdk::decimal::UNDEFINED_PRICE;
+use tick_sdk::names::RunId;
+use tick_sdk::signal::{Signal, encode_signals};
 
 use super::database::Database;
 use super::{commit, lane};

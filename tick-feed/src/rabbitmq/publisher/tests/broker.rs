@@ -8,8 +8,7 @@ use tokio::runtime::Runtime;
 use crate::rabbitmq::control::{Control, FeedState};
 use crate::{Cursor, Frame, FrameFlags, Verdict};
 use broker::{BrokerUrl, Channel, Connection, Message, QueueOptions};
-use tick_sdk::FeedName;
-use tick_sdk::RunId;
+use tick_sdk::names::{FeedName, RunId};
 
 /// What is waited for in a test comes within this time.
 pub(super) const SOON: Duration = Duration::from_secs(30);

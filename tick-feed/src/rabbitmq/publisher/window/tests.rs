@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{Cursor, FrameHeader, Verdict};
-use tick_sdk::{RunId, Side, Tick};
+use tick_sdk::names::RunId;
+use tick_sdk::{Side, Tick};
 
 const TICKS: u64 = 400;
 

@@ -18,8 +18,7 @@ use super::SOON;
 use crate::Frame;
 use crate::rabbitmq::event_loop::event_loop;
 use crate::rabbitmq::{BrokerUrl, Control, FeedState};
-use tick_sdk::FeedName;
-use tick_sdk::RunId;
+use tick_sdk::names::{FeedName, RunId};
 
 /// A feed of two shards and the strategy apple.
 pub(super) struct HandFeed {
