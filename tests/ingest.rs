@@ -69,7 +69,8 @@ fn broker_by_tls() -> String {
 
 /// Runs Apple on the feed and compares its signals with those of a replay of `source`.
 fn expect_equal_signals(folder: &Folder, feed: &str, broker: &str, source: &str) {
-    folder.done(&["run", "--feed", feed, "--strategy", "apple", "--broker", broker, "--state", "ledger"]);
+    let run = ["run", "--feed", feed, "--strategy", "apple", "--broker", broker, "--state", "ledger"];
+    folder.done(&[&run[..], &["--once"]].concat());
     folder.done(&["replay", source, "--strategy", "apple", "--signals", "expected.csv", "--quiet"]);
     folder.done(&["verify", "expected.csv", "--feed", feed, "--state", "ledger"]);
 }

@@ -8,7 +8,7 @@ use strategy_host::ledger::{LaneId, Ledger, NamedSignal, OpenedRun};
 use strategy_host::market::{Instrument, Market, Marks};
 use strategy_host::paper::{PaperAccount, PaperResults};
 use tick_ingest::feed::FeedReport;
-use tick_sdk::StrategyName;
+use tick_sdk::names::StrategyName;
 
 use super::ReplayArgs;
 use crate::report::{InstrumentMarks, Latency, MarksSample, ReportData, RunFacts};
