@@ -69,7 +69,8 @@ fn broker_by_tls() -> String {
 
 /// Runs Apple on the feed and compares its signals with those of a replay of `source`.
 fn expect_equal_signals(folder: &Folder, feed: &str, broker: &str, source: &str) {
-    folder.done(&["run", "--feed", feed, "--strategy", "apple", "--broker", broker, "--state", "ledger"]);
+    let run = ["run", "--feed", feed, "--strategy", "apple", "--broker", broker, "--state", "ledger"];
+    folder.done(&[&run[..], &["--once"]].concat());
     folder.done(&["replay", source, "--strategy", "apple", "--signals", "expected.csv", "--quiet"]);
     folder.done(&["verify", "expected.csv", "--feed", feed, "--state", "ledger"]);
 }
@@ -89,7 +90,7 @@ fn mistakes_are_named() {
     let resume = [&base[..], &["--strategies", "a", "--resume", &run]].concat();
     folder.fails(1, &resume, &["holds no run", "--state"]);
     let wrong = ["ingest", "--feed", "f", "--strategies", "a", "--broker", "http://x"];
-    folder.fails(2, &wrong, &["is no broker", "amqp://USER"]);
+    folder.fails(2, &wrong, &["is not a valid broker URL", "amqp://USER"]);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn case_06_frames_twice_lost_and_cut_otherwise() {
         case.start_ingester();
         disturber.wait_for_recovery();
         let said = case.finish(disturber).concat();
-        let lines = said.lines().filter_map(|line| line.strip_prefix("Exactness"));
+        let lines = said.lines().filter_map(|line| line.strip_prefix("Delivery"));
         let duplicates =
             lines.filter_map(|line| line.split_whitespace().next()?.replace(',', "").parse::<u64>().ok());
         // Each doubled frame has a thousand ticks at most, and came to both strategies.
