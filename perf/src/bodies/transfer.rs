@@ -8,7 +8,7 @@ use broker::amqp::AmqpConnection;
 use broker::amqp::protocol::{AMQPClass, channel};
 use broker::{BrokerError, BrokerUrl, Channel, Connection, ExchangeKind, ExchangeOptions, QueueOptions};
 use tick_feed::rabbitmq::event_loop;
-use tick_sdk::RunId;
+use tick_sdk::names::RunId;
 
 use super::consume::consume;
 use super::publish::publish;
