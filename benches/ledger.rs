@@ -66,7 +66,7 @@ fn ledger(criterion: &mut Criterion) {
 }
 
 fn lanes(run: RunId) -> impl Iterator<Item = LaneId> {
-    (0..LANES).map(move |shard| LaneId { run, strategy: "apple".to_owned(), shard })
+    (0..LANES).map(move |shard| LaneId { run, strategy: "apple".parse().expect("it is a valid name"), shard })
 }
 
 /// Commits of four lanes, one after the other.

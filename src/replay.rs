@@ -11,6 +11,7 @@ use strategy_host::ledger::{Ledger, OpenedRun, OrderedSignals, SqliteLedger};
 use tick_ingest::feed::{self, FeedControl, FeedPlan, SourceSpec, TickSelection};
 use tick_ingest::generate::GenerateOptions;
 use tick_sdk::groups::Groups;
+use tick_sdk::names::StrategyName;
 
 use crate::ended::Ended;
 use crate::manifest::{self, Described};
@@ -30,14 +31,12 @@ pub(crate) use args::ClockArgs;
 pub(crate) use args::{GeneratedArgs, ReplayArgs};
 use outcome::{Outcome, Played};
 use progress::{Progress, Total};
-#[cfg(feature = "rabbitmq")]
-pub(crate) use signals::SIGNAL_COLUMNS;
 use signals::{SignalFile, SignalsTarget};
 use stream::{SignalStream, StreamFailure};
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let instances = strategy_spec::parse(&args.strategy)?;
-    let names: Vec<String> = instances.iter().map(|instance| instance.name.clone()).collect();
+    let names: Vec<StrategyName> = instances.iter().map(|instance| instance.name.clone()).collect();
     let (groups, groups_text) = read_groups(args.groups.as_deref())?;
     strategy_spec::expect_groups(&instances, &groups)?;
     let groups = Arc::new(groups);
@@ -132,7 +131,7 @@ fn open_ledger(args: &ReplayArgs) -> Result<OpenLedger> {
             (folder.path().to_owned(), Some(folder))
         }
     };
-    Ok(OpenLedger { ledger: Box::new(SqliteLedger::open(&folder)?), _temporary: temporary })
+    Ok(OpenLedger { ledger: Box::new(SqliteLedger::open_exclusive(&folder)?), _temporary: temporary })
 }
 
 fn say_beginning(args: &ReplayArgs, sources: &[SourceSpec], opened: OpenedRun) {
@@ -160,7 +159,7 @@ fn say_beginning(args: &ReplayArgs, sources: &[SourceSpec], opened: OpenedRun) {
 fn stream(
     args: &ReplayArgs,
     opened: OpenedRun,
-    names: &[String],
+    names: &[StrategyName],
     failure: &StreamFailure,
 ) -> Result<Option<Box<dyn CommitObserver>>> {
     if opened.resumed || args.signals.as_deref().map(SignalsTarget::from) != Some(SignalsTarget::Stdout) {

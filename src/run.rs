@@ -11,7 +11,7 @@ use strategy_host::ledger::{self, LaneRow, Ledger};
 use tick_feed::rabbitmq::{Control, FeedState, Subscriber, SubscriberHandle, Subscription};
 use tick_feed::run::Manifest;
 use tick_sdk::groups::Groups;
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
 use crate::ended::{Ended, UsageError};
 use crate::replay::strategy_spec;
@@ -96,9 +96,9 @@ fn instance(args: &RunArgs) -> Result<Instance> {
 }
 
 /// The strategy's lanes in a run, by shard.
-fn lanes_of(ledger: &dyn Ledger, run: RunId, strategy: &str) -> Result<Vec<LaneRow>> {
+fn lanes_of(ledger: &dyn Ledger, run: RunId, strategy: &StrategyName) -> Result<Vec<LaneRow>> {
     let mut lanes = ledger.lanes(run)?;
-    lanes.retain(|row| row.lane.strategy == strategy);
+    lanes.retain(|row| row.lane.strategy == *strategy);
     Ok(lanes)
 }
 
@@ -115,7 +115,7 @@ impl<'a> Session<'a> {
         let (subscriber, handle) = Subscriber::connect(Subscription {
             brokers: args.broker.clone(),
             feed: args.feed.clone(),
-            strategy: instance.name.clone(),
+            strategy: instance.name.to_string(),
             member: member.to_owned(),
             prefetch_bytes: args.prefetch_bytes as usize,
         })?;
@@ -143,7 +143,7 @@ impl<'a> Session<'a> {
             ),
         };
         self.ledger.record_run(*run, feed.as_ref(), &manifest)?;
-        check_ledger(&self.state, &self.instance.name, self.ledger.id())
+        check_ledger(&self.state, self.instance.name.as_str(), self.ledger.id())
     }
 
     fn groups(&self) -> Result<Arc<Groups>> {
@@ -174,18 +174,18 @@ impl<'a> Session<'a> {
             eprintln!("Run {} of strategy {} has ended before.", self.state.run, self.instance.name);
         }
         let cursors =
-            hosting::cursors(&self.state, &self.instance.name, self.member, self.ledger.id(), lanes);
+            hosting::cursors(&self.state, self.instance.name.as_str(), self.member, self.ledger.id(), lanes);
         self.handle.send(cursors);
-        hosting::wait_until_heard(&self.handle, &self.state, &self.instance.name);
+        hosting::wait_until_heard(&self.handle, &self.state, self.instance.name.as_str());
         RunEnded::AtItsEnd
     }
 
     /// Takes the strategy out of the feed.
     fn leave(&self) -> Result<RunEnded> {
         let name = &self.instance.name;
-        let gone = |state: &FeedState| !state.strategies.iter().any(|one| one.name == *name && one.active);
+        let gone = |state: &FeedState| !state.strategies.iter().any(|one| *name == one.name && one.active);
         for _ in 0..CLOSING.as_secs() {
-            self.handle.send(Control::Leave { run: self.state.run, strategy: name.clone() });
+            self.handle.send(Control::Leave { run: self.state.run, strategy: name.to_string() });
             if self.handle.wait_for_state(Duration::from_secs(1), gone).is_some() {
                 return Ok(RunEnded::Left);
             }

@@ -121,7 +121,10 @@ fn hosted(load: Load) -> Counted {
     let run = ledger.open_run(&Manifest::default()).expect("the ledger is new").run;
     let instance = |name: &str| {
         let configured = Registration::find(name).expect("it is registered").configure(&[]);
-        Instance { name: name.to_owned(), configured: configured.expect("defaults fit") }
+        Instance {
+            name: name.parse().expect("it is a valid name"),
+            configured: configured.expect("defaults fit"),
+        }
     };
     let host = HostPlan {
         instances: vec![instance("apple"), instance("pear")],

@@ -5,7 +5,7 @@ use strategy_host::ledger::{
 };
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
 /// Takes commits and forgets them.
 pub(crate) struct NoLedger;
@@ -41,10 +41,10 @@ impl Ledger for NoLedger {
     fn dictionary(&self, _: RunId, _: u16) -> Result<Vec<NewInstrument>, LedgerError> {
         Ok(Vec::new())
     }
-    fn beat(&mut self, _: RunId, _: &str, member: &str) -> Result<Vec<String>, LedgerError> {
+    fn beat(&mut self, _: RunId, _: &StrategyName, member: &str) -> Result<Vec<String>, LedgerError> {
         Ok(vec![member.to_owned()])
     }
-    fn leave(&mut self, _: RunId, _: &str, _: &str) -> Result<(), LedgerError> {
+    fn leave(&mut self, _: RunId, _: &StrategyName, _: &str) -> Result<(), LedgerError> {
         Ok(())
     }
     fn members(&self, _: RunId) -> Result<Vec<MemberRow>, LedgerError> {

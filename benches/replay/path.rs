@@ -53,7 +53,10 @@ pub(crate) fn host(path: &Path, names: &[&str], mut ledger: Box<dyn Ledger>, rec
     let groups = Arc::new(Groups::default());
     let instance = |name: &&str| {
         let configured = Registration::find(name).expect("it is registered").configure(&[]);
-        Instance { name: (*name).to_owned(), configured: configured.expect("defaults fit") }
+        Instance {
+            name: name.parse().expect("it is a valid name"),
+            configured: configured.expect("defaults fit"),
+        }
     };
     let plan = HostPlan {
         instances: names.iter().map(instance).collect(),

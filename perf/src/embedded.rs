@@ -95,7 +95,7 @@ impl Embedded<'_> {
         let instance = |(place, (name, kind)): (usize, &(String, String))| {
             let configured =
                 Box::new(WatchedStrategy { inner: find_strategy(kind)?, trace: trace.clone(), place });
-            Ok(Instance { name: name.clone(), configured })
+            Ok(Instance { name: name.parse().expect("perf names its strategies"), configured })
         };
         Ok(HostPlan {
             instances: strategies.iter().enumerate().map(instance).collect::<Result<_, FeedsError>>()?,

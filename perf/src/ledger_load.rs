@@ -49,7 +49,7 @@ pub(crate) fn step(name: &str, args: &LedgerLoadArgs, stop: &AtomicBool) -> Resu
     ledger.record_run(run, "perf", &Manifest::default())?;
     let mut lanes = Vec::new();
     for shard in 0..args.lanes {
-        let lane = LaneId { run, strategy: "apple".to_owned(), shard };
+        let lane = LaneId { run, strategy: "apple".parse().expect("it is a valid name"), shard };
         let epoch = ledger.claim(&lane, 0)?.epoch;
         lanes.push((lane, epoch));
     }

@@ -259,7 +259,7 @@ impl CommitObserver for WatchedCommits {
         let Self(trace) = self;
         let now_ns = Instant::now().duration_since(trace.probe.origin()).as_nanos() as u64;
         for commit in commits {
-            let Some(place) = trace.strategies.iter().position(|name| *name == commit.lane.strategy) else {
+            let Some(place) = trace.strategies.iter().position(|name| commit.lane.strategy == *name) else {
                 continue;
             };
             let shard = &trace.shards[usize::from(commit.lane.shard)];

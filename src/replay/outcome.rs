@@ -8,6 +8,7 @@ use strategy_host::ledger::{LaneId, Ledger, NamedSignal, OpenedRun};
 use strategy_host::market::{Instrument, Market, Marks};
 use strategy_host::paper::{PaperAccount, PaperResults};
 use tick_ingest::feed::FeedReport;
+use tick_sdk::names::StrategyName;
 
 use super::ReplayArgs;
 use crate::report::{InstrumentMarks, Latency, MarksSample, ReportData, RunFacts};
@@ -41,7 +42,7 @@ pub(super) struct Played {
 /// Where the signals are, and who wants to see each in order.
 pub(super) struct Visit<'a> {
     pub(super) ledger: &'a dyn Ledger,
-    pub(super) names: &'a [String],
+    pub(super) names: &'a [StrategyName],
     pub(super) see: &'a mut See<'a>,
 }
 
@@ -52,13 +53,13 @@ impl Outcome {
     pub(super) fn collect(
         args: &ReplayArgs,
         opened: OpenedRun,
-        names: Vec<String>,
+        names: Vec<StrategyName>,
         played: Played,
         visit: impl FnOnce(Visit<'_>) -> Result<()>,
     ) -> Result<Self> {
         let Played { feed, host, elapsed, peak_anonymous } = played;
         let instruments = Market::collect(host.markets.into_iter().map(|(_, market)| market));
-        let mut account = PaperAccount::new(args.rules(), names.iter().cloned());
+        let mut account = PaperAccount::new(args.rules(), names.iter().map(StrategyName::to_string));
         let mut sample = MarksSample::new(names.len());
         let mut prices = Marks::new(&instruments);
         let mut see = |named: &NamedSignal| {

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use strategy_host::ledger::NamedSignal;
+use strategy_host::verify::SIGNAL_COLUMNS;
 use tick_sdk::decimal::{format_decimal, write_decimal};
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
 /// Where signals go, and as what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,13 +43,10 @@ impl SignalsTarget {
 pub(super) struct SignalWriter<W: Write> {
     out: W,
     run: String,
-    names: Vec<String>,
+    names: Vec<StrategyName>,
     is_json: bool,
     line: Vec<u8>,
 }
-
-/// The header of signals as CSV.
-pub(crate) const SIGNAL_COLUMNS: &str = "run,strategy,instrument,shard,seq,ts_event,side,price\n";
 
 #[derive(Serialize)]
 struct JsonSignal<'a> {
@@ -63,7 +61,12 @@ struct JsonSignal<'a> {
 }
 
 impl<W: Write> SignalWriter<W> {
-    pub(super) fn new(mut out: W, run: RunId, names: Vec<String>, is_json: bool) -> std::io::Result<Self> {
+    pub(super) fn new(
+        mut out: W,
+        run: RunId,
+        names: Vec<StrategyName>,
+        is_json: bool,
+    ) -> std::io::Result<Self> {
         if !is_json {
             out.write_all(SIGNAL_COLUMNS.as_bytes())?;
         }
@@ -72,7 +75,7 @@ impl<W: Write> SignalWriter<W> {
 
     pub(super) fn write(&mut self, named: &NamedSignal) -> std::io::Result<()> {
         let NamedSignal { strategy, symbol, shard, signal } = named;
-        let strategy = &self.names[*strategy];
+        let strategy = self.names[*strategy].as_str();
         let side = signal.side.name();
         self.line.clear();
         if self.is_json {
@@ -118,7 +121,7 @@ pub(super) struct SignalFile {
 }
 
 impl SignalFile {
-    pub(super) fn create(path: &Path, run: RunId, names: Vec<String>) -> Result<Self> {
+    pub(super) fn create(path: &Path, run: RunId, names: Vec<StrategyName>) -> Result<Self> {
         let is_json = path.extension().is_some_and(|extension| extension == "jsonl");
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(".part");
@@ -161,7 +164,7 @@ mod tests {
         };
         let named = NamedSignal { strategy: 0, symbol: symbol.into(), shard: 2, signal };
         let mut writer =
-            SignalWriter::new(Vec::new(), RunId([0; 16]), vec!["apple".to_owned()], is_json).unwrap();
+            SignalWriter::new(Vec::new(), RunId([0; 16]), vec!["apple".parse().unwrap()], is_json).unwrap();
         writer.write(&named).unwrap();
         String::from_utf8(writer.finish().unwrap()).unwrap()
     }

@@ -5,6 +5,7 @@ use strategy_host::host::Instance;
 use tick_sdk::Scope;
 use tick_sdk::groups::Groups;
 use tick_sdk::host::Registration;
+use tick_sdk::names::{InvalidName, StrategyName};
 
 use crate::ended::UsageError;
 
@@ -49,10 +50,7 @@ fn usage(spec: &str, reason: &str) -> UsageError {
 fn parse_one(spec: &str) -> Result<Instance, String> {
     let (head, params) = spec.split_once(':').unwrap_or((spec, ""));
     let (name, strategy) = head.split_once('=').unwrap_or((head, head));
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || !name.chars().all(fits) {
-        return Err("a name has letters, digits, '-', '_' and '.'".to_owned());
-    }
+    let name: StrategyName = name.parse().map_err(|error: InvalidName| error.to_string())?;
     let registration = Registration::find(strategy).map_err(|error| error.to_string())?;
     let params = params.split(',').filter(|param| !param.trim().is_empty());
     let params = params.map(|param| match param.split_once('=') {
@@ -61,7 +59,7 @@ fn parse_one(spec: &str) -> Result<Instance, String> {
     });
     let params = params.collect::<Result<Vec<_>, _>>()?;
     let configured = registration.configure(&params).map_err(|error| error.to_string())?;
-    Ok(Instance { name: name.to_owned(), configured })
+    Ok(Instance { name, configured })
 }
 
 #[cfg(test)]
@@ -97,8 +95,8 @@ mod tests {
             (&["apple:fast=x"], "fast = 'x' is not a valid u32"),
             (&["apple:window=3"], "there is no parameter 'window'; there are: fast, slow"),
             (&["apple:fast=0"], "at least 1"),
-            (&["a b=apple"], "a name has letters"),
-            (&[""], "a name has letters"),
+            (&["a b=apple"], "not a valid strategy name"),
+            (&[""], "not a valid strategy name"),
         ] {
             let error = read(texts).unwrap_err();
             assert!(error.contains(reason), "{texts:?}: {error}");

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use strategy_host::host::{CommitObserver, LaneProgress};
 use strategy_host::ledger::{Commit, LaneId, NamedSignal, compare_signals};
 use tick_ingest::feed::FeedControl;
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 use tick_sdk::signal::decode_signals;
 
 use super::signals::SignalWriter;
@@ -16,7 +16,7 @@ use super::signals::SignalWriter;
 /// Holds committed signals back until no lane can have an earlier one.
 pub(super) struct SignalStream<W: Write> {
     writer: SignalWriter<W>,
-    names: Arc<[String]>,
+    names: Arc<[StrategyName]>,
     /// What each lane has promised: nothing earlier follows; [`u64::MAX`] after its end.
     watermarks: HashMap<LaneId, u64>,
     symbols: HashMap<u16, Vec<Arc<str>>>,
@@ -53,7 +53,7 @@ impl StreamFailure {
 
 struct Held {
     signal: NamedSignal,
-    names: Arc<[String]>,
+    names: Arc<[StrategyName]>,
 }
 
 impl PartialEq for Held {
@@ -77,7 +77,7 @@ impl SignalStream<BufWriter<Stdout>> {
     /// A stream to standard output of every strategy of `names` on every shard.
     pub(super) fn to_stdout(
         run: RunId,
-        names: &[String],
+        names: &[StrategyName],
         shards: u16,
         failure: StreamFailure,
     ) -> std::io::Result<Self> {
@@ -89,7 +89,7 @@ impl<W: Write> SignalStream<W> {
     fn new(
         out: W,
         run: RunId,
-        names: &[String],
+        names: &[StrategyName],
         shards: u16,
         failure: StreamFailure,
     ) -> std::io::Result<Self> {

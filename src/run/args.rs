@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use tick_feed::rabbitmq::BrokerUrl;
-use tick_sdk::names::FeedName;
+use tick_sdk::names::{FeedName, StrategyName};
 use tick_sdk::quantity::parse_bytes;
 
 /// Options of `orchard run`.
@@ -26,7 +26,7 @@ pub(crate) struct RunArgs {
     pub(super) from: From,
     /// Run it beside the others of its kind, under this name
     #[arg(long = "as", value_name = "NAME")]
-    pub(super) name: Option<String>,
+    pub(super) name: Option<StrategyName>,
     /// Take the strategy out of the feed, with its queues, and end
     #[arg(long)]
     pub(super) leave: bool,

@@ -60,8 +60,8 @@ impl Session<'_> {
             if now.run != state.run {
                 break RunEnded::GivenUp;
             }
-            refused = check_ledger(&now, &member.strategy, &ledger_id)
-                .and_then(|()| check_caught_up(&handle, state.run, &member.strategy));
+            refused = check_ledger(&now, member.strategy.as_str(), &ledger_id)
+                .and_then(|()| check_caught_up(&handle, state.run, member.strategy.as_str()));
             let is_over = refused.is_err() || host.has_ended() || membership.has_ended();
             if is_over || stop.load(Ordering::Acquire) {
                 break RunEnded::Interrupted;
@@ -69,7 +69,7 @@ impl Session<'_> {
             progress.show(&handle, &seen, &now);
         };
         if ended == RunEnded::AtItsEnd {
-            wait_until_heard(&handle, &state, &member.strategy);
+            wait_until_heard(&handle, &state, member.strategy.as_str());
         }
         handle.stop();
         let report = host.finish();
@@ -161,7 +161,7 @@ fn see_beats(
         handle.assign(beat.shards.clone());
         let lanes: Vec<LaneRow> =
             beat.lanes.iter().filter(|row| beat.shards.contains(&row.lane.shard)).cloned().collect();
-        handle.send(cursors(&state, &member.strategy, &member.name, &ledger, &lanes));
+        handle.send(cursors(&state, member.strategy.as_str(), &member.name, &ledger, &lanes));
         if let Ok(mut last) = seen.beat.lock() {
             *last = Some((beat.clone(), handle.state().unwrap_or_else(|| state.clone())));
         }

@@ -16,7 +16,7 @@ impl Session<'_> {
     /// Waits until the feed has the strategy, and asks for it where it has not; gives the first
     /// sequence number that it is given of each shard. `None` if that was interrupted.
     pub(super) fn join(&self, lanes: &[LaneRow]) -> Result<Option<Vec<u64>>> {
-        let name = &self.instance.name;
+        let name = self.instance.name.as_str();
         let has = |state: &FeedState| state.run != self.state.run || active(state, name).is_some();
         let started = Instant::now();
         let mut asked: Option<Instant> = None;
@@ -35,7 +35,7 @@ impl Session<'_> {
             if is_due && (self.handle.announced_at().is_some() || started.elapsed() > ASK_AGAIN) {
                 asked = Some(Instant::now());
                 let from = self.begins(lanes);
-                self.handle.send(Control::Join { run: self.state.run, strategy: name.clone(), from });
+                self.handle.send(Control::Join { run: self.state.run, strategy: name.to_owned(), from });
             }
             if !said && started.elapsed() > SILENCE {
                 said = true;
@@ -56,7 +56,7 @@ impl Session<'_> {
                 args::From::Now => JoinFrom::Now,
             };
         }
-        let known = self.state.strategies.iter().find(|one| one.name == self.instance.name);
+        let known = self.state.strategies.iter().find(|one| self.instance.name == one.name);
         let mut begins = known.map_or_else(Vec::new, |one| one.begins_at.clone());
         begins.resize(self.state.shards.len(), 0);
         for row in lanes {

@@ -12,7 +12,7 @@ use tick_feed::Frame;
 use tick_feed::transport::{FrameReceiver, FrameSender, InProcessSender, TransportError, in_process};
 use tick_sdk::groups::Groups;
 use tick_sdk::host::{Configured, Lane, LaneError};
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
 use crate::ledger::{Identity, LaneId, Ledger, LedgerError};
 use crate::market::{Market, MarketError};
@@ -35,7 +35,7 @@ use worker::{Worker, WorkerReport};
 /// One strategy with its parameters, under a name of its own.
 pub struct Instance {
     /// The name, under which its signals stand.
-    pub name: String,
+    pub name: StrategyName,
     /// What it runs.
     pub configured: Box<dyn Configured>,
 }
@@ -116,7 +116,7 @@ pub enum HostError {
     #[error("strategy {strategy}, shard {shard}: {source}")]
     Lane {
         /// The instance's name.
-        strategy: String,
+        strategy: StrategyName,
         /// The shard.
         shard: u16,
         /// What happened.
@@ -137,7 +137,7 @@ pub enum HostError {
     )]
     Fenced {
         /// The instance's name.
-        strategy: String,
+        strategy: StrategyName,
         /// The shard.
         shard: u16,
     },
@@ -145,7 +145,7 @@ pub enum HostError {
     #[error("strategy {strategy}, shard {shard}: ticks {first} to {last} are missing")]
     Gap {
         /// The instance's name.
-        strategy: String,
+        strategy: StrategyName,
         /// The shard.
         shard: u16,
         /// The first missing sequence number.
@@ -160,7 +160,7 @@ pub enum HostError {
     )]
     Gone {
         /// The instance's name.
-        strategy: String,
+        strategy: StrategyName,
         /// The shard.
         shard: u16,
         /// The first sequence number that is gone.

@@ -23,7 +23,7 @@ pub struct Market {
     recorders: Vec<Recorder>,
 }
 
-/// What a [`Market`] was told that cannot be.
+/// What a [`Market`] cannot record.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum MarketError {
     /// A tick of an instrument that was not opened.
@@ -170,7 +170,7 @@ struct Recorder {
     bids: u64,
     asks: u64,
     others: u64,
-    /// A whole book was seen, so trades are no prices of the series any more.
+    /// A whole book was seen, so trades no longer count as prices of the series.
     quoted: bool,
     first_ts_recv: u64,
     first_ts_event: u64,

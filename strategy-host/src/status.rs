@@ -1,7 +1,6 @@
 //! How a feed stands, from its ingester to the last commit: one observation of its brokers and, where it is
 //! known, its ledger. Nothing is changed by it.
 
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
@@ -36,12 +35,6 @@ pub enum StatusError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// There is no such folder, and opening it would make an empty ledger.
-    #[error("there is no ledger {ledger}: see --state")]
-    NoLedger {
-        /// As it was given.
-        ledger: String,
-    },
     /// The thread that reads the ledger has failed.
     #[error("reading ledger {ledger} has failed")]
     LedgerFailed {
@@ -76,10 +69,7 @@ async fn read_in_background(ledger: &str, feed: &FeedName, run: RunId) -> Result
 }
 
 fn read(ledger: &str, feed: &FeedName, run: RunId) -> Result<LedgerSeen, StatusError> {
-    if !ledger.contains("://") && !Path::new(ledger).exists() {
-        return Err(StatusError::NoLedger { ledger: ledger.to_owned() });
-    }
-    let ledger = ledger::open(ledger)?;
+    let ledger = ledger::open_to_read(ledger)?;
     let mut members = ledger.members(run)?;
     members.retain(|row| row.silent < MEMBER_LIVES);
     let runs = ledger.runs(feed.as_ref())?.into_iter().map(|row| row.run).collect();

@@ -104,7 +104,7 @@ impl Stage {
         let played = Played { arrivals, calls: Arc::clone(&calls), pressed: pressed.clone(), begins_at };
         let configured = Registration::find("apple").unwrap().configure(&[]).unwrap();
         let plan = FollowPlan {
-            instance: Instance { name: "apple".to_owned(), configured },
+            instance: Instance { name: "apple".parse().unwrap(), configured },
             groups: Arc::new(Groups::default()),
             accept_gaps,
             observer: None,
@@ -118,7 +118,7 @@ impl Stage {
     }
 
     fn lane(&self, shard: u16) -> LaneId {
-        LaneId { run: self.run, strategy: "apple".to_owned(), shard }
+        LaneId { run: self.run, strategy: "apple".parse().unwrap(), shard }
     }
 
     /// Sends the ticks of a range, in a frame of the attempt.

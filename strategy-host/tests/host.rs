@@ -13,13 +13,13 @@ use tick_feed::{Frame, FrameFlags, FrameHeader, NewInstrument};
 use tick_sdk::decimal::UNITS_PER_ONE;
 use tick_sdk::groups::Groups;
 use tick_sdk::host::Registration;
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 use tick_sdk::{Side, Tick};
 
 fn plan() -> HostPlan {
     let configured = Registration::find("apple").unwrap().configure(&[]).unwrap();
     HostPlan {
-        instances: vec![Instance { name: "apple".to_owned(), configured }],
+        instances: vec![Instance { name: "apple".parse().unwrap(), configured }],
         shards: 1,
         threads: 2,
         groups: Arc::new(Groups::default()),
@@ -118,10 +118,15 @@ impl Ledger for FullDisk {
     fn dictionary(&self, run: RunId, shard: u16) -> Result<Vec<NewInstrument>, LedgerError> {
         self.inner.dictionary(run, shard)
     }
-    fn beat(&mut self, run: RunId, strategy: &str, member: &str) -> Result<Vec<String>, LedgerError> {
+    fn beat(
+        &mut self,
+        run: RunId,
+        strategy: &StrategyName,
+        member: &str,
+    ) -> Result<Vec<String>, LedgerError> {
         self.inner.beat(run, strategy, member)
     }
-    fn leave(&mut self, run: RunId, strategy: &str, member: &str) -> Result<(), LedgerError> {
+    fn leave(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<(), LedgerError> {
         self.inner.leave(run, strategy, member)
     }
     fn members(&self, run: RunId) -> Result<Vec<MemberRow>, LedgerError> {

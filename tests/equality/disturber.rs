@@ -48,7 +48,7 @@ impl Disturber {
 
     fn lanes_of(&self, strategy: Option<&str>) -> BTreeMap<LaneId, (u64, bool)> {
         let mut lanes = self.cursors();
-        lanes.retain(|lane, _| strategy.is_none_or(|name| lane.strategy == name));
+        lanes.retain(|lane, _| strategy.is_none_or(|name| lane.strategy == *name));
         lanes
     }
 

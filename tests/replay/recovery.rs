@@ -232,20 +232,24 @@ fn wait_for_line(child: &mut Child) {
 }
 
 #[test]
-fn a_second_process_takes_over_and_the_first_commits_nothing_more() {
+fn a_second_process_is_refused_with_the_pid_and_the_first_goes_on() {
     let folder = Folder::new();
     let mut first = start(&folder, &[]);
     wait_for_cursor(&folder, &mut first, 2, 20_000);
-    let second = resume(&folder, &[]);
+    let second = [&["replay", "--quiet"], MARKET, STATE].concat();
+    let holder = format!("the ledger state is in use by process {}:", first.id());
+    folder.fails(1, &second, &[&holder, "use another --state"]);
     let first = first.wait_with_output().expect("it ends");
-    let stderr = String::from_utf8(first.stderr).expect("UTF-8");
-    assert_eq!(first.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("another process has taken over strategy "), "{stderr}");
-    assert!(first.stdout.is_empty());
-    let whole = undisturbed();
-    second.expect_same(&whole, "taken over");
-    // What the first may have committed while the second ran would show in a third.
-    resume(&folder, &[]).expect_same(&whole, "looked at again");
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    resume(&folder, &[]).expect_same(&undisturbed(), "looked at again");
+}
+
+#[test]
+fn a_ledger_of_an_unknown_kind_is_refused_and_nothing_is_made() {
+    let folder = Folder::new();
+    let replay = [&["replay", "--quiet"], MARKET, &["--state", "postgre://localhost/orchard"]].concat();
+    folder.fails(1, &replay, &["postgre://…", "give a folder"]);
+    assert!(!folder.path().join("postgre:").exists());
 }
 
 #[test]

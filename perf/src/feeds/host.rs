@@ -83,6 +83,7 @@ impl Host {
         let trace = producer.trace.clone();
         let observer: Box<dyn CommitObserver> = Box::new(WatchedCommits(trace.clone()));
         let configured = Box::new(WatchedStrategy { inner: configured, trace, place });
+        let name = name.parse().expect("perf names its strategies");
         let instance = Instance { name, configured };
         let plan =
             FollowPlan { instance, groups: Arc::default(), accept_gaps: false, observer: Some(observer) };

@@ -101,7 +101,7 @@ impl Feed {
             lane.run(from, &ticks(from, to)).expect("it takes all");
         }
         let commit = |strategy: &String| Commit {
-            lane: LaneId { run: RunId::random(), strategy: strategy.clone(), shard: 0 },
+            lane: LaneId { run: RunId::random(), strategy: strategy.parse().unwrap(), shard: 0 },
             epoch: 1,
             from_seq: from,
             to_seq: to,

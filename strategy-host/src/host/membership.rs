@@ -13,10 +13,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 use tracing::{info, warn};
 
-use crate::ledger::{LaneRow, Ledger, LedgerError, MEMBER_LIVES};
+use crate::ledger::{LaneRow, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MEMBER_LIVES};
 
 mod assignment;
 mod hash;
@@ -66,7 +66,7 @@ pub struct Member {
     /// The run.
     pub run: RunId,
     /// The strategy's instance name.
-    pub strategy: String,
+    pub strategy: StrategyName,
     /// The member's own id: see [`member_id`].
     pub name: String,
     /// How many shards the run has.
@@ -124,11 +124,13 @@ impl Membership {
     /// Beats once a second on a thread of its own, and hands what happens to `on_event` on another, so
     /// that a lease ends in time while a beat still waits for the ledger.
     pub fn start(
-        ledger: Box<dyn Ledger>,
+        mut ledger: Box<dyn Ledger>,
         member: Member,
         wake: (Waker, Wakeups),
         on_event: impl FnMut(MembershipEvent) + Send + 'static,
     ) -> Self {
+        // What a beat reads besides is as urgent as the beat.
+        ledger.set_call_timeout(MEMBER_CALL_TIMEOUT);
         let Member { run, strategy, name, .. } = &member;
         let span = tracing::info_span!("membership", %run, %strategy, member = %name);
         Self::start_with(LedgerRoll { ledger, member }, wake, on_event, span)

@@ -23,7 +23,7 @@ pub(super) fn encode(changed: &[(String, Vec<u8>)]) -> Vec<u8> {
 /// The states that checkpoints add up to; a later one's keys replace an earlier one's.
 ///
 /// # Errors
-/// One is no checkpoint.
+/// One is not a checkpoint.
 pub(super) fn fold<'a>(
     checkpoints: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Vec<(String, Vec<u8>)>, LedgerError> {

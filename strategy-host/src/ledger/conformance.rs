@@ -2,16 +2,17 @@
 
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
+#[cfg(feature = "postgres")]
 use super::postgres::tests::database::Database;
 use super::*;
 
-fn manifest(shards: &str) -> Manifest {
+pub(super) fn manifest(shards: &str) -> Manifest {
     Manifest::new([("shards", shards), ("source 1", "a.gz")])
 }
 
-fn commit(lane: &LaneId, epoch: u64, from_seq: u64, to_seq: u64) -> Commit {
+pub(super) fn commit(lane: &LaneId, epoch: u64, from_seq: u64, to_seq: u64) -> Commit {
     Commit {
         lane: lane.clone(),
         epoch,
@@ -29,13 +30,22 @@ fn instrument(id: u32) -> NewInstrument {
     NewInstrument { id, symbol: format!("S{id}"), key: "k".to_owned() }
 }
 
-fn opened(ledger: &mut dyn Ledger) -> LaneId {
+pub(super) fn opened(ledger: &mut dyn Ledger) -> LaneId {
     let run = ledger.open_run(&manifest("1")).unwrap().run;
-    LaneId { run, strategy: "apple".to_owned(), shard: 0 }
+    LaneId { run, strategy: "apple".parse().unwrap(), shard: 0 }
+}
+
+fn name(text: &str) -> StrategyName {
+    text.parse().unwrap()
 }
 
 fn identity(params: &str) -> Identity {
-    Identity { name: "fast".to_owned(), strategy: "apple".to_owned(), version: 1, params: params.to_owned() }
+    Identity {
+        name: "fast".parse().unwrap(),
+        strategy: "apple".to_owned(),
+        version: 1,
+        params: params.to_owned(),
+    }
 }
 
 /// Makes the members' last beats older.
@@ -55,6 +65,7 @@ impl LetTimePass for SqliteLedger {
     }
 }
 
+#[cfg(feature = "postgres")]
 impl LetTimePass for PostgresLedger {
     fn let_time_pass(&mut self, time: Duration) {
         self.put_beats_back(time);
@@ -206,7 +217,7 @@ macro_rules! conformance {
 
             #[test]
             $(#[$attribute])?
-            fn a_late_lane_begins_where_it_is_told_and_counts_what_it_skipped() {
+            fn a_late_lane_begins_where_it_shall_and_counts_what_it_skipped() {
                 let (mut ledger, _guard) = $make;
                 let lane = opened(&mut ledger);
                 let claim = ledger.claim(&lane, 100).unwrap();
@@ -226,7 +237,7 @@ macro_rules! conformance {
                     ended: false,
                 };
                 let others = [("pear", 0), ("apple", 1)].map(|(strategy, shard)| LaneId {
-                    strategy: strategy.to_owned(),
+                    strategy: strategy.parse().unwrap(),
                     shard,
                     ..lane.clone()
                 });
@@ -243,21 +254,21 @@ macro_rules! conformance {
             fn members_live_while_they_beat() {
                 let (mut ledger, _guard) = $make;
                 let run = opened(&mut ledger).run;
-                assert_eq!(ledger.beat(run, "apple", "b").unwrap(), ["b"]);
-                assert_eq!(ledger.beat(run, "apple", "a").unwrap(), ["a", "b"]);
-                assert_eq!(ledger.beat(run, "pear", "c").unwrap(), ["c"]);
-                assert_eq!(ledger.beat(RunId([0; 16]), "apple", "d").unwrap(), ["d"]);
+                assert_eq!(ledger.beat(run, &name("apple"), "b").unwrap(), ["b"]);
+                assert_eq!(ledger.beat(run, &name("apple"), "a").unwrap(), ["a", "b"]);
+                assert_eq!(ledger.beat(run, &name("pear"), "c").unwrap(), ["c"]);
+                assert_eq!(ledger.beat(RunId([0; 16]), &name("apple"), "d").unwrap(), ["d"]);
                 ledger.let_time_pass(MEMBER_LIVES + Duration::from_millis(1));
-                assert_eq!(ledger.beat(run, "apple", "a").unwrap(), ["a"], "b is dead");
+                assert_eq!(ledger.beat(run, &name("apple"), "a").unwrap(), ["a"], "b is dead");
                 let rows = ledger.members(run).unwrap();
-                let names: Vec<_> = rows.iter().map(|row| (&*row.strategy, &*row.member)).collect();
+                let names: Vec<_> = rows.iter().map(|row| (row.strategy.as_str(), &*row.member)).collect();
                 assert_eq!(names, [("apple", "a"), ("apple", "b"), ("pear", "c")]);
                 assert!(rows[1].silent > MEMBER_LIVES && rows[0].silent < MEMBER_LIVES, "{rows:?}");
-                assert_eq!(ledger.beat(run, "apple", "b").unwrap(), ["a", "b"], "b is back");
-                ledger.leave(run, "apple", "a").unwrap();
-                assert_eq!(ledger.beat(run, "apple", "b").unwrap(), ["b"]);
+                assert_eq!(ledger.beat(run, &name("apple"), "b").unwrap(), ["a", "b"], "b is back");
+                ledger.leave(run, &name("apple"), "a").unwrap();
+                assert_eq!(ledger.beat(run, &name("apple"), "b").unwrap(), ["b"]);
                 ledger.let_time_pass(MEMBER_FORGOTTEN + Duration::from_millis(1));
-                assert_eq!(ledger.beat(run, "pear", "c").unwrap(), ["c"]);
+                assert_eq!(ledger.beat(run, &name("pear"), "c").unwrap(), ["c"]);
                 assert_eq!(ledger.members(run).unwrap().len(), 1, "the dead are forgotten");
             }
 
@@ -278,6 +289,7 @@ conformance!(sqlite, {
     (SqliteLedger::open(folder.path()).unwrap(), folder)
 });
 
+#[cfg(feature = "postgres")]
 conformance!(
     postgres,
     {
@@ -286,29 +298,3 @@ conformance!(
     },
     ignore = "needs servers: run scripts/test"
 );
-
-#[test]
-fn a_sqlite_ledger_outlives_its_process_and_a_foreign_one_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let lane = {
-        let mut ledger = SqliteLedger::open(folder.path()).unwrap();
-        let lane = opened(&mut ledger);
-        let epoch = ledger.claim(&lane, 0).unwrap().epoch;
-        ledger.commit(&[commit(&lane, epoch, 0, 5)]).unwrap();
-        lane
-    };
-    let mut ledger = SqliteLedger::open(folder.path()).unwrap();
-    // Another member of the strategy has the same ledger open at once.
-    let mut other = SqliteLedger::open(folder.path()).unwrap();
-    assert_eq!(ledger.id(), other.id());
-    let zombie = ledger.claim(&lane, 0).unwrap();
-    assert_eq!(zombie.cursor, 5);
-    let epoch = other.claim(&lane, 0).unwrap().epoch;
-    assert_eq!(ledger.commit(&[commit(&lane, zombie.epoch, 5, 6)]).unwrap(), [0]);
-    assert!(other.commit(&[commit(&lane, epoch, 5, 6)]).unwrap().is_empty());
-    drop((ledger, other));
-    let connection = rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap();
-    connection.pragma_update(None, "user_version", 99).unwrap();
-    let error = SqliteLedger::open(folder.path()).unwrap_err().to_string();
-    assert!(error.contains("has schema 99"), "{error}");
-}

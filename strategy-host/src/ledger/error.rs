@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 #[cfg(feature = "postgres")]
-use super::postgres::{advice, is_temporary};
+pub(super) mod postgres;
 
 /// A ledger that cannot do what is asked.
 #[derive(Debug, Error)]
@@ -13,19 +13,19 @@ pub enum LedgerError {
     Sqlite {
         /// Which database.
         place: String,
-        /// Its own words.
+        /// Its own message.
         source: rusqlite::Error,
     },
     /// The server refused, or was away for too long.
     #[cfg(feature = "postgres")]
-    #[error("the ledger {place}: {source}{}", advice(.source))]
+    #[error("the ledger {place}: {source}{}", postgres::advice(.source))]
     Postgres {
         /// Which database, without its password.
         place: String,
-        /// Its own words.
+        /// Its own message.
         source: sqlx::Error,
     },
-    /// The URL is of no kind that this program knows.
+    /// This program knows no ledger of such a URL.
     #[error(
         "the ledger cannot be at {scheme}://…: give a folder, for SQLite, or {}",
         if cfg!(feature = "postgres") {
@@ -52,8 +52,28 @@ pub enum LedgerError {
     Io {
         /// Which file.
         place: String,
-        /// The system's words.
+        /// The system's message.
         source: std::io::Error,
+    },
+    /// Another process has the folder open.
+    #[error("the ledger {place} is in use by {holders}: wait until that has ended, or use another --state")]
+    InUse {
+        /// Which folder.
+        place: String,
+        /// The processes that have it, in words.
+        holders: String,
+    },
+    /// There is nothing to read.
+    #[error("there is no ledger {place}: see --state")]
+    Missing {
+        /// Which folder.
+        place: String,
+    },
+    /// A URL where only a folder can be.
+    #[error("the ledger of a replay cannot be at {scheme}://…: give a folder")]
+    FolderOnly {
+        /// What stands before `://`.
+        scheme: String,
     },
     /// Written by another version of this program.
     #[error(
@@ -101,7 +121,7 @@ impl LedgerError {
                 Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
             ),
             #[cfg(feature = "postgres")]
-            Self::Postgres { source, .. } => is_temporary(source),
+            Self::Postgres { source, .. } => postgres::is_temporary(source),
             _ => false,
         }
     }

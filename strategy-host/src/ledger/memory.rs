@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
 use super::{
     Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MEMBER_FORGOTTEN, MEMBER_LIVES, MemberRow,
@@ -18,11 +18,11 @@ pub struct MemoryLedger {
     id: String,
     /// In order of recording; a replay's run has no feed.
     runs: Vec<(Option<String>, RunRow)>,
-    identities: BTreeMap<(RunId, String), Identity>,
+    identities: BTreeMap<(RunId, StrategyName), Identity>,
     lanes: BTreeMap<LaneId, StoredLane>,
     dictionaries: BTreeMap<(RunId, u16), Vec<NewInstrument>>,
     /// The last beat of each (run, strategy, member), on this ledger's clock.
-    members: BTreeMap<(RunId, String, String), Duration>,
+    members: BTreeMap<(RunId, StrategyName, String), Duration>,
     made_at: Instant,
     /// By how much the clock is ahead of the machine's.
     ahead: Duration,
@@ -170,17 +170,22 @@ impl Ledger for MemoryLedger {
         Ok(self.dictionaries.get(&(run, shard)).cloned().unwrap_or_default())
     }
 
-    fn beat(&mut self, run: RunId, strategy: &str, member: &str) -> Result<Vec<String>, LedgerError> {
+    fn beat(
+        &mut self,
+        run: RunId,
+        strategy: &StrategyName,
+        member: &str,
+    ) -> Result<Vec<String>, LedgerError> {
         let now = self.now();
-        self.members.insert((run, strategy.to_owned(), member.to_owned()), now);
+        self.members.insert((run, strategy.clone(), member.to_owned()), now);
         self.members.retain(|_, beat| now.saturating_sub(*beat) <= MEMBER_FORGOTTEN);
         let live = self.members(run)?.into_iter();
-        let live = live.filter(|row| row.strategy == strategy && row.silent <= MEMBER_LIVES);
+        let live = live.filter(|row| row.strategy == *strategy && row.silent <= MEMBER_LIVES);
         Ok(live.map(|row| row.member).collect())
     }
 
-    fn leave(&mut self, run: RunId, strategy: &str, member: &str) -> Result<(), LedgerError> {
-        self.members.remove(&(run, strategy.to_owned(), member.to_owned()));
+    fn leave(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<(), LedgerError> {
+        self.members.remove(&(run, strategy.clone(), member.to_owned()));
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+use tick_sdk::names::StrategyName;
 use tick_sdk::signal::{Signal, decode_signals};
 
 use super::{LaneId, Ledger, LedgerError};
@@ -24,22 +25,22 @@ pub struct NamedSignal {
 
 impl NamedSignal {
     /// What signals are ordered by. Names come in the order of their strategies.
-    fn key<'a>(&'a self, names: &'a [String]) -> SignalKey<'a> {
-        (self.signal.ts_recv, &self.symbol, &names[self.strategy], self.signal.seq, self.signal.n)
+    fn key<'a>(&'a self, names: &'a [StrategyName]) -> SignalKey<'a> {
+        (self.signal.ts_recv, &self.symbol, names[self.strategy].as_str(), self.signal.seq, self.signal.n)
     }
 }
 
 type SignalKey<'a> = (u64, &'a str, &'a str, u64, u32);
 
 /// Compares two signals in the order of output; `names` are the strategies'.
-pub fn compare_signals(names: &[String], a: &NamedSignal, b: &NamedSignal) -> std::cmp::Ordering {
+pub fn compare_signals(names: &[StrategyName], a: &NamedSignal, b: &NamedSignal) -> std::cmp::Ordering {
     a.key(names).cmp(&b.key(names))
 }
 
 /// Reads a run's signals in order; holds a few batches a lane.
 pub struct OrderedSignals<'a> {
     ledger: &'a dyn Ledger,
-    names: &'a [String],
+    names: &'a [StrategyName],
     lanes: Vec<LaneReader>,
     /// The first signal's time and symbol of each lane that has one, and its strategy's name.
     first: BinaryHeap<Reverse<FirstSignal<'a>>>,
@@ -71,7 +72,7 @@ impl<'a> OrderedSignals<'a> {
     pub fn new(
         ledger: &'a dyn Ledger,
         run: tick_sdk::names::RunId,
-        names: &'a [String],
+        names: &'a [StrategyName],
         shards: u16,
     ) -> Result<Self, LedgerError> {
         let mut ordered = Self { ledger, names, lanes: Vec::new(), first: BinaryHeap::new() };
@@ -112,14 +113,18 @@ impl<'a> OrderedSignals<'a> {
         let reader = &mut self.lanes[lane];
         if let Some(signal) = reader.peek(self.ledger, self.names)? {
             let key = (signal.signal.ts_recv, signal.symbol.clone());
-            self.first.push(Reverse((key.0, key.1, &self.names[reader.strategy], lane)));
+            self.first.push(Reverse((key.0, key.1, self.names[reader.strategy].as_str(), lane)));
         }
         Ok(())
     }
 }
 
 impl LaneReader {
-    fn peek(&mut self, ledger: &dyn Ledger, names: &[String]) -> Result<Option<&NamedSignal>, LedgerError> {
+    fn peek(
+        &mut self,
+        ledger: &dyn Ledger,
+        names: &[StrategyName],
+    ) -> Result<Option<&NamedSignal>, LedgerError> {
         if self.sorted.is_empty() {
             let time = self.peek_read(ledger)?.map(|signal| signal.ts_recv);
             while let Some(signal) = self.peek_read(ledger)?.filter(|signal| Some(signal.ts_recv) == time) {

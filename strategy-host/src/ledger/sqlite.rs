@@ -6,24 +6,29 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
 use super::{
-    Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MemberRow, OpenedRun, RunRow, StoredBatch,
-    checkpoint, compare_feeds,
+    Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MemberRow, OpenedRun,
+    RunRow, StoredBatch, checkpoint, compare_feeds, report_fenced,
 };
 
 mod lane;
+mod lock;
 mod members;
+mod name;
+mod runs;
 mod schema;
 mod state;
 
+use lock::{FolderLock, Sharing};
+use runs::{RECORD_RUN, readable, recorded_runs};
 use schema::{SCHEMA_VERSION, prepare_schema};
 
-/// How long another process's transaction is waited for.
+/// How long another process's transaction is waited for, unless a caller says otherwise.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The log grows to 32 MiB before it is carried over into the database, which synchronises both: at
@@ -36,16 +41,55 @@ pub struct SqliteLedger {
     connection: Connection,
     place: PathBuf,
     id: String,
+    /// How long another process's transaction is waited for.
+    call_timeout: Duration,
+    /// Held as long as the ledger is open for writing.
+    _lock: Option<FolderLock>,
 }
 
 impl SqliteLedger {
-    /// Opens `ledger.sqlite` in a folder, and makes both where they are missing.
+    /// Opens `ledger.sqlite` in a folder, and makes both where they are missing. Other processes of this
+    /// machine may have it open in the same way, as members of a feed's strategies do.
     ///
     /// # Errors
-    /// The folder cannot be made, or the file is no ledger of this version.
+    /// A process has it for itself, the folder cannot be made, or the file is not a ledger of this
+    /// version.
     pub fn open(folder: &Path) -> Result<Self, LedgerError> {
+        Self::open_locked(folder, Sharing::Shared)
+    }
+
+    /// As [`SqliteLedger::open`], for a run that one process carries out: no other can write meanwhile.
+    ///
+    /// # Errors
+    /// Another process has the folder open; the error names it.
+    pub fn open_exclusive(folder: &Path) -> Result<Self, LedgerError> {
+        Self::open_locked(folder, Sharing::Exclusive)
+    }
+
+    /// Opens a ledger that is there, for reading, whoever writes to it.
+    ///
+    /// # Errors
+    /// There is none, or the file is not a ledger of this version.
+    pub fn open_to_read(folder: &Path) -> Result<Self, LedgerError> {
+        let place = folder.join("ledger.sqlite");
+        if !place.exists() {
+            return Err(LedgerError::Missing { place: folder.display().to_string() });
+        }
+        let failed = |source| LedgerError::Sqlite { place: place.display().to_string(), source };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&place, flags).map_err(failed)?;
+        connection.pragma_update(None, "query_only", true).map_err(failed)?;
+        let found = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+        Self::checked(connection, place, found, None)
+    }
+
+    fn open_locked(folder: &Path, sharing: Sharing) -> Result<Self, LedgerError> {
+        if let Some((scheme, _)) = folder.to_str().and_then(|text| text.split_once("://")) {
+            return Err(LedgerError::FolderOnly { scheme: scheme.to_owned() });
+        }
         let io = |source| LedgerError::Io { place: folder.display().to_string(), source };
         std::fs::create_dir_all(folder).map_err(io)?;
+        let lock = FolderLock::take(folder, sharing)?;
         let place = folder.join("ledger.sqlite");
         let failed = |source| LedgerError::Sqlite { place: place.display().to_string(), source };
         let mut connection = Connection::open(&place).map_err(failed)?;
@@ -54,12 +98,24 @@ impl SqliteLedger {
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(failed)?;
         let found = prepare_schema(&mut connection).map_err(failed)?;
+        Self::checked(connection, place, found, Some(lock))
+    }
+
+    /// A ledger whose schema is of this version.
+    fn checked(
+        connection: Connection,
+        place: PathBuf,
+        found: i64,
+        lock: Option<FolderLock>,
+    ) -> Result<Self, LedgerError> {
+        let failed = |source| LedgerError::Sqlite { place: place.display().to_string(), source };
         if found != SCHEMA_VERSION {
             let place = place.display().to_string();
             return Err(LedgerError::Schema { place, found, expected: SCHEMA_VERSION });
         }
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         let id = connection.query_row("SELECT id FROM ledger", [], |row| row.get(0)).map_err(failed)?;
-        Ok(Self { connection, place, id })
+        Ok(Self { connection, place, id, call_timeout: BUSY_TIMEOUT, _lock: lock })
     }
 
     /// For tests that look behind the trait.
@@ -71,6 +127,22 @@ impl SqliteLedger {
     fn failed(&self) -> impl Fn(rusqlite::Error) -> LedgerError + use<> {
         let place = self.place.display().to_string();
         move |source| LedgerError::Sqlite { place: place.clone(), source }
+    }
+
+    /// Does what a member's beat needs, within its own bound.
+    fn for_member<T>(
+        &mut self,
+        operation: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        let failed = self.failed();
+        self.connection.busy_timeout(self.call_timeout.min(MEMBER_CALL_TIMEOUT)).map_err(&failed)?;
+        let done = self.begin().and_then(|transaction| {
+            let done = operation(&transaction).map_err(&failed)?;
+            transaction.commit().map_err(&failed)?;
+            Ok(done)
+        });
+        self.connection.busy_timeout(self.call_timeout).map_err(failed)?;
+        done
     }
 
     fn begin(&mut self) -> Result<Transaction<'_>, LedgerError> {
@@ -136,12 +208,12 @@ impl Ledger for SqliteLedger {
         transaction
             .execute(
                 "INSERT OR IGNORE INTO identity VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![run.0, name, strategy, version, params],
+                params![run.0, name.as_str(), strategy, version, params],
             )
             .map_err(&failed)?;
         let sql = "SELECT strategy, version, params FROM identity WHERE run = ?1 AND name = ?2";
         let recorded = transaction
-            .query_row(sql, params![run.0, name], |row| {
+            .query_row(sql, params![run.0, name.as_str()], |row| {
                 Ok(Identity {
                     name: name.clone(),
                     strategy: row.get(0)?,
@@ -181,6 +253,7 @@ impl Ledger for SqliteLedger {
             }
         }
         transaction.commit().map_err(failed)?;
+        report_fenced(commits, &fenced);
         Ok(fenced)
     }
 
@@ -196,16 +269,23 @@ impl Ledger for SqliteLedger {
         lane::dictionary(&self.connection, run, shard).map_err(self.failed())
     }
 
-    fn beat(&mut self, run: RunId, strategy: &str, member: &str) -> Result<Vec<String>, LedgerError> {
-        let failed = self.failed();
-        let transaction = self.begin()?;
-        let live = members::beat(&transaction, run, strategy, member).map_err(&failed)?;
-        transaction.commit().map_err(failed)?;
-        Ok(live)
+    fn beat(
+        &mut self,
+        run: RunId,
+        strategy: &StrategyName,
+        member: &str,
+    ) -> Result<Vec<String>, LedgerError> {
+        self.for_member(|transaction| members::beat(transaction, run, strategy, member))
     }
 
-    fn leave(&mut self, run: RunId, strategy: &str, member: &str) -> Result<(), LedgerError> {
-        members::leave(&self.connection, run, strategy, member).map_err(self.failed())
+    fn leave(&mut self, run: RunId, strategy: &StrategyName, member: &str) -> Result<(), LedgerError> {
+        self.for_member(|transaction| members::leave(transaction, run, strategy, member))
+    }
+
+    fn set_call_timeout(&mut self, longest: Duration) {
+        self.call_timeout = longest.min(BUSY_TIMEOUT);
+        // It fails for a timeout alone that no number of milliseconds holds.
+        let _ = self.connection.busy_timeout(self.call_timeout);
     }
 
     fn members(&self, run: RunId) -> Result<Vec<MemberRow>, LedgerError> {
@@ -213,22 +293,5 @@ impl Ledger for SqliteLedger {
     }
 }
 
-const RECORD_RUN: &str = "INSERT INTO run (run, feed, manifest) VALUES (?1, ?2, ?3)";
-
-/// A run and its manifest's text.
-type RecordedRun = ([u8; 16], String);
-
-fn recorded_runs(
-    connection: &Connection,
-    sql: &str,
-    params: &[&dyn rusqlite::ToSql],
-) -> rusqlite::Result<Vec<RecordedRun>> {
-    let mut statement = connection.prepare(sql)?;
-    let rows = statement.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    rows.collect()
-}
-
-fn readable((run, manifest): RecordedRun) -> Result<RunRow, LedgerError> {
-    let manifest = manifest.parse().map_err(|()| LedgerError::Damaged("the manifest".to_owned()))?;
-    Ok(RunRow { run: RunId(run), manifest })
-}
+#[cfg(test)]
+mod tests;

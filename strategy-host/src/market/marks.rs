@@ -35,7 +35,7 @@ impl<'a> Marks<'a> {
         Self { instruments, due }
     }
 
-    /// The next mark that is earlier than `ts_recv`: what an account is told before a signal of then.
+    /// The next mark that is earlier than `ts_recv`: what an account must see before a signal of that time.
     pub fn next_before(&mut self, ts_recv: u64) -> Option<Mark<'a>> {
         let &Reverse((due, _, _)) = self.due.peek()?;
         if due < ts_recv { self.next() } else { None }

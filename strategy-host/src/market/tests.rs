@@ -96,7 +96,7 @@ fn marks_come_in_time_order_and_then_by_symbol() {
     assert_eq!(rest, [(10 * MS, "A", 3), (10 * MS, "B", 2)]);
 }
 
-/// The series as the documentation tells it: all prices first, then the grid.
+/// The series as its documentation says: all prices first, then the grid.
 fn naive_series(prices: &[(u64, i64)], shift: u32) -> Vec<Bucket> {
     let mut buckets: Vec<Bucket> = Vec::new();
     for &(ts, price) in prices {

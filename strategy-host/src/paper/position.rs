@@ -4,7 +4,9 @@ use tick_sdk::TargetPosition;
 use tick_sdk::decimal::UNDEFINED_PRICE;
 use tick_sdk::signal::Signal;
 
-use super::{Figures, PaperRules, curve::Drawdown};
+use super::curve::Drawdown;
+use super::figures::Figures;
+use super::rules::PaperRules;
 
 /// At most one unit, long or short, and all that became of the ones before.
 #[derive(Debug, Default)]
@@ -28,20 +30,20 @@ impl Position {
     /// Fills what `signal` asks for: nothing, one unit, or two (a reversal closes, then opens).
     pub(super) fn trade(&mut self, rules: &PaperRules, signal: &Signal) {
         self.figures.signals += 1;
-        let wanted = signal.side.units();
-        if wanted == self.units {
+        let target = signal.side.units();
+        if target == self.units {
             self.figures.redundant += 1;
             self.mark(signal.ts_recv, signal.price);
             return;
         }
         // Closing a long and opening a short both sell, so one price serves both fills.
-        let direction = if wanted > self.units { TargetPosition::Long } else { TargetPosition::Short };
+        let direction = if target > self.units { TargetPosition::Long } else { TargetPosition::Short };
         let Some(quoted) = rules.quoted(direction, signal) else {
             self.figures.unpriced += 1;
             return;
         };
         let price = rules.slipped(direction, quoted.price);
-        let fills = wanted.abs_diff(self.units);
+        let fills = target.abs_diff(self.units);
         self.figures.fallbacks += if quoted.is_fallback { fills } else { 0 };
         self.figures.fills += fills;
         let fee = rules.fee_of(price);
@@ -49,8 +51,10 @@ impl Position {
         if self.units != 0 {
             self.close(signal.ts_recv, price, fee);
         }
-        if wanted != 0 {
-            (self.units, self.entry, self.entry_fee) = (wanted, price, fee);
+        if target != 0 {
+            self.units = target;
+            self.entry = price;
+            self.entry_fee = fee;
             self.opened_at = signal.ts_recv;
         }
         let mark = if signal.price == UNDEFINED_PRICE { quoted.price } else { signal.price };

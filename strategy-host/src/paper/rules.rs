@@ -95,7 +95,7 @@ impl BasisPoints {
 /// A price before slippage.
 pub(super) struct Quoted {
     pub(super) price: i64,
-    /// The rules wanted a side of the book that was empty.
+    /// The side of the book that the rules ask for was empty.
     pub(super) is_fallback: bool,
 }
 

@@ -61,7 +61,7 @@ fn ledger(id: &str) -> LedgerSeen {
 }
 
 fn lane_id(strategy: &str, shard: u16) -> LaneId {
-    LaneId { run: RUN, strategy: strategy.to_owned(), shard }
+    LaneId { run: RUN, strategy: strategy.parse().unwrap(), shard }
 }
 
 #[test]

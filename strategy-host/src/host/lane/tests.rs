@@ -87,7 +87,7 @@ impl Shard {
     fn new() -> Self {
         let mut ledger = MemoryLedger::default();
         let run = ledger.open_run(&Manifest::default()).unwrap().run;
-        let id = LaneId { run, strategy: "apple".to_owned(), shard: 0 };
+        let id = LaneId { run, strategy: "apple".parse().unwrap(), shard: 0 };
         let owner = claim(&mut ledger, &id);
         let queue = VecDeque::new();
         Self { id, ledger, queue, published: 0, attempt: 0, owner, zombies: Vec::new(), now: Instant::now() }

@@ -1,25 +1,20 @@
-//! One connection to the server, made again and again while the server is away.
+//! One connection to the server, made again while the server is away. Every wait has a deadline, and
+//! a future that is dropped leaves nothing half done behind: its connection goes with it.
 
-use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Executor};
-use tokio::runtime::{Builder, Runtime};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tracing::{debug, info, warn};
 
 use crate::ledger::LedgerError;
-
-/// How long a server that is away is waited for, before a call fails.
-pub(super) const LONGEST_AWAY: Duration = Duration::from_secs(300);
-
-/// When the ledger is opened, its user waits for the answer.
-const LONGEST_AWAY_AT_OPENING: Duration = Duration::from_secs(5);
+use crate::ledger::error::postgres::{is_temporary, no_answer};
 
 /// A connection that takes longer has failed.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The server gives up a statement after this time: it waits for a lock that nobody lets go.
+/// The server ends a statement after this time: it waits for a lock that nobody releases.
 const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '20s'";
 
 /// Without an answer for this long, longer than the server would work on it, the connection is dead.
@@ -37,27 +32,29 @@ pub(super) enum Try {
     Again,
 }
 
+/// What an operation gives with the connection that it took. One that fails, or whose future is dropped,
+/// takes its connection along, so that nothing half done is left for the next.
+pub(super) type Done<T> = sqlx::Result<(T, PgConnection)>;
+
 /// A connection and what it takes to make another.
 #[derive(Debug)]
 pub(super) struct Client {
-    // Dropped before the runtime that it needs.
     connection: Option<PgConnection>,
-    runtime: Runtime,
     options: PgConnectOptions,
     place: String,
     /// The ledger that every connection must lead to, once that is known.
     ledger: Option<String>,
+    /// Since when there is no connection, if one was lost.
+    lost_at: Option<Instant>,
 }
 
 impl Client {
     /// Connects to nothing yet.
     pub(super) fn new(url: &str) -> Result<Self, LedgerError> {
-        let address = |error: sqlx::Error| LedgerError::Address { reason: problem_of_address(&error) };
+        let address = |error: sqlx::Error| LedgerError::Address { reason: reason_without_url(&error) };
         let options = url.parse::<PgConnectOptions>().map_err(address)?.disable_statement_logging();
         let place = place_of(&options);
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|source| LedgerError::Io { place: place.clone(), source })?;
-        Ok(Self { connection: None, runtime, options, place, ledger: None })
+        Ok(Self { connection: None, options, place, ledger: None, lost_at: None })
     }
 
     /// Which database, without its password.
@@ -70,68 +67,76 @@ impl Client {
         self.ledger = Some(id.to_owned());
     }
 
-    /// As [`Client::run`], for a user who waits.
-    pub(super) fn open<T>(
-        &mut self,
-        mut operation: impl AsyncFnMut(&mut PgConnection) -> sqlx::Result<T>,
-    ) -> Result<T, LedgerError> {
-        self.run_for(LONGEST_AWAY_AT_OPENING, async |connection, _| operation(connection).await)
-    }
-
     /// Runs an operation, again while the server is away.
     ///
     /// # Errors
-    /// The server refused, or was away for [`LONGEST_AWAY`].
-    pub(super) fn run<T>(
+    /// The server refused, or did not do it by the deadline.
+    pub(super) async fn run<T, F: Future<Output = Done<T>>>(
         &mut self,
-        operation: impl AsyncFnMut(&mut PgConnection, Try) -> sqlx::Result<T>,
+        deadline: Instant,
+        mut operation: impl FnMut(PgConnection, Try) -> F,
     ) -> Result<T, LedgerError> {
-        self.run_for(LONGEST_AWAY, operation)
-    }
-
-    fn run_for<T>(
-        &mut self,
-        longest_away: Duration,
-        mut operation: impl AsyncFnMut(&mut PgConnection, Try) -> sqlx::Result<T>,
-    ) -> Result<T, LedgerError> {
-        let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         let mut try_of = Try::First;
-        let Self { connection, runtime, options, place, ledger } = self;
-        runtime.block_on(async {
-            loop {
-                let error = match attempt(connection, options, ledger.as_deref(), &mut operation, &mut try_of)
-                    .await
-                {
-                    Ok(done) => return Ok(done),
-                    Err(error) => error,
-                };
-                // Whatever went wrong, a new connection has no part in it.
-                *connection = None;
-                if !is_temporary(&error) || began.elapsed() + pause > longest_away {
-                    return Err(LedgerError::Postgres { place: place.clone(), source: error });
-                }
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+        let mut attempt = 1u32;
+        loop {
+            let trying = timeout_at(deadline, self.attempt(&mut operation, &mut try_of)).await;
+            let error = match trying.unwrap_or_else(|_| Err(no_answer())) {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            self.note_failure(attempt, &error);
+            let next = Instant::now() + pause;
+            if !is_temporary(&error) || next >= deadline {
+                return Err(LedgerError::Postgres { place: self.place.clone(), source: error });
             }
-        })
+            sleep_until(next).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            attempt += 1;
+        }
     }
-}
 
-async fn attempt<T>(
-    connection: &mut Option<PgConnection>,
-    options: &PgConnectOptions,
-    ledger: Option<&str>,
-    operation: &mut impl AsyncFnMut(&mut PgConnection, Try) -> sqlx::Result<T>,
-    try_of: &mut Try,
-) -> sqlx::Result<T> {
-    if connection.is_none() {
-        let connecting = timeout(CONNECT_TIMEOUT, connect(options, ledger));
-        *connection = Some(connecting.await.map_err(|_| no_answer())??);
+    async fn attempt<T, F: Future<Output = Done<T>>>(
+        &mut self,
+        operation: &mut impl FnMut(PgConnection, Try) -> F,
+        try_of: &mut Try,
+    ) -> sqlx::Result<T> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let this = std::mem::replace(try_of, Try::Again);
+        let done = timeout(ANSWER_TIMEOUT, operation(connection, this)).await;
+        let (done, connection) = done.map_err(|_| no_answer())??;
+        self.connection = Some(connection);
+        Ok(done)
     }
-    let connection = connection.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
-    let this = std::mem::replace(try_of, Try::Again);
-    timeout(ANSWER_TIMEOUT, operation(connection, this)).await.map_err(|_| no_answer())?
+
+    async fn connect(&mut self) -> sqlx::Result<PgConnection> {
+        let connecting = timeout(CONNECT_TIMEOUT, connect(&self.options, self.ledger.as_deref()));
+        let connection = connecting.await.map_err(|_| no_answer())??;
+        match self.lost_at.take() {
+            Some(lost_at) => {
+                let away_ms = lost_at.elapsed().as_millis() as u64;
+                info!(place = self.place, away_ms, "connected to the ledger again");
+            }
+            None => debug!(place = self.place, "connected to the ledger"),
+        }
+        Ok(connection)
+    }
+
+    /// Reports the loss of a connection once, and each further attempt for whoever looks closer.
+    fn note_failure(&mut self, attempt: u32, error: &sqlx::Error) {
+        if !is_temporary(error) {
+            return;
+        }
+        if self.lost_at.is_none() {
+            self.lost_at = Some(Instant::now());
+            warn!(place = self.place, attempt, %error, "the connection to the ledger is lost");
+        } else {
+            debug!(place = self.place, attempt, %error, "the ledger is still away");
+        }
+    }
 }
 
 async fn connect(options: &PgConnectOptions, ledger: Option<&str>) -> sqlx::Result<PgConnection> {
@@ -148,51 +153,6 @@ async fn connect(options: &PgConnectOptions, ledger: Option<&str>) -> sqlx::Resu
     Ok(connection)
 }
 
-fn no_answer() -> sqlx::Error {
-    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the server did not answer in time"))
-}
-
-/// Whether the server is only away, busy or on its way up, so that trying again may help.
-pub(in crate::ledger) fn is_temporary(error: &sqlx::Error) -> bool {
-    match error {
-        // A certificate that does not verify.
-        sqlx::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => false,
-        // A connection that ends in the middle of an answer is a protocol error to the client.
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            // Connection exceptions, conflicts with other transactions, out of something, stopped by
-            // an operator, and a primary that has become a standby.
-            ["08", "40", "53", "57"].contains(&&code[..2.min(code.len())]) || code == "25006"
-        }),
-        _ => false,
-    }
-}
-
-const CERTIFICATES: &str =
-    "\n  see the certificates that sslmode, sslrootcert, sslcert and sslkey of the URL name";
-
-/// What to do about an error of the server, as the end of a message.
-pub(in crate::ledger) fn advice(error: &sqlx::Error) -> &'static str {
-    match error {
-        sqlx::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => CERTIFICATES,
-        sqlx::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-            "\n  see the files that the URL names, and that the server runs"
-        }
-        sqlx::Error::Io(_) => "\n  see that the server runs and can be reached from here",
-        sqlx::Error::Tls(_) => CERTIFICATES,
-        sqlx::Error::Database(error) => match error.code().as_deref() {
-            Some("28P01" | "28000") => "\n  correct the user or the password in the URL",
-            Some("3D000") => "\n  make the database (CREATE DATABASE), or correct its name in the URL",
-            Some("42501") => {
-                "\n  give the user the right to CREATE in the database, or to use its schema orchard"
-            }
-            Some("53300") => "\n  let the server take more connections (max_connections)",
-            _ => "",
-        },
-        _ => "",
-    }
-}
-
 fn place_of(options: &PgConnectOptions) -> String {
     let database = options.get_database().unwrap_or(options.get_username());
     match options.get_socket() {
@@ -201,8 +161,8 @@ fn place_of(options: &PgConnectOptions) -> String {
     }
 }
 
-/// The library's words without the URL, which may hold a password.
-fn problem_of_address(error: &sqlx::Error) -> String {
+/// The library's message without the URL, which may hold a password.
+fn reason_without_url(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Configuration(source) => source.to_string(),
         other => other.to_string(),

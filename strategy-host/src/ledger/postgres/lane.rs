@@ -5,14 +5,34 @@ use tick_feed::NewInstrument;
 use tick_sdk::names::RunId;
 
 use super::client::Try;
+use super::name::strategy_name;
 use crate::ledger::{Claim, Commit, LaneId, LaneRow, LedgerError, StoredBatch, checkpoint};
 
-/// Commits as columns, in the order in which their lanes are locked.
-pub(super) struct CommitRows<'a> {
-    /// In order of the lanes; the place that each had is in `places`.
-    commits: Vec<&'a Commit>,
+/// Commits as the columns of a call, in the order in which their lanes are locked.
+pub(super) struct CommitRows {
+    /// The place that each had.
     places: Vec<usize>,
+    runs: Vec<String>,
+    strategies: Vec<String>,
+    shards: Vec<i32>,
+    epochs: Vec<i64>,
+    from_seqs: Vec<i64>,
+    to_seqs: Vec<i64>,
+    signals: Vec<Vec<u8>>,
     states: Vec<Option<Vec<u8>>>,
+    ended: Vec<bool>,
+    skipped: Vec<i64>,
+    named: InstrumentRows,
+}
+
+/// The instruments that commits name, as columns.
+#[derive(Default)]
+struct InstrumentRows {
+    /// The number of its commit, from 1.
+    of_commit: Vec<i32>,
+    ids: Vec<i64>,
+    symbols: Vec<String>,
+    keys: Vec<String>,
 }
 
 /// What came of a commit.
@@ -26,7 +46,7 @@ pub(super) struct Stored {
 /// A lane that has gathered many checkpoints.
 pub(super) struct Unfolded {
     lane: i64,
-    epoch: u64,
+    epoch: i64,
 }
 
 /// A lane's checkpoints, each with its number, in order.
@@ -38,14 +58,26 @@ pub(super) struct Folded {
     state: Vec<u8>,
 }
 
-impl<'a> CommitRows<'a> {
-    pub(super) fn new(commits: &'a [Commit]) -> Self {
+impl CommitRows {
+    pub(super) fn new(commits: &[Commit]) -> Self {
         let mut places: Vec<_> = (0..commits.len()).collect();
         // Stable: commits of one lane stay in order.
         places.sort_by_key(|&place| &commits[place].lane);
         let commits: Vec<_> = places.iter().map(|&place| &commits[place]).collect();
-        let states = commits.iter().map(|commit| commit.states.as_deref().map(checkpoint::encode)).collect();
-        Self { commits, places, states }
+        Self {
+            runs: column(&commits, |commit| commit.lane.run.to_string()),
+            strategies: column(&commits, |commit| commit.lane.strategy.to_string()),
+            shards: column(&commits, |commit| commit.lane.shard.into()),
+            epochs: column(&commits, |commit| commit.epoch as i64),
+            from_seqs: column(&commits, |commit| commit.from_seq as i64),
+            to_seqs: column(&commits, |commit| commit.to_seq as i64),
+            signals: column(&commits, |commit| commit.signals.clone()),
+            states: column(&commits, |commit| commit.states.as_deref().map(checkpoint::encode)),
+            ended: column(&commits, |commit| commit.ended),
+            skipped: column(&commits, |commit| commit.skipped as i64),
+            named: InstrumentRows::new(&commits),
+            places,
+        }
     }
 
     /// Stores all of them in one transaction and one round trip.
@@ -53,44 +85,56 @@ impl<'a> CommitRows<'a> {
         let sql =
             "SELECT * FROM orchard.commit_lanes($1::text[]::uuid[], $2, $3, $4, $5, $6, $7, $8, $9, $10,
             $11, $12, $13, $14, $15)";
-        let named: Vec<_> = (1..)
-            .zip(&self.commits)
-            .flat_map(|(place, commit)| commit.new_instruments.iter().map(move |new| (place, new)))
-            .collect();
         let rows: Vec<(i32, bool, i64)> = sqlx::query_as(sql)
-            .bind(self.column(|commit| commit.lane.run.to_string()))
-            .bind(self.column(|commit| commit.lane.strategy.as_str()))
-            .bind(self.column(|commit| i32::from(commit.lane.shard)))
-            .bind(self.column(|commit| commit.epoch as i64))
-            .bind(self.column(|commit| commit.from_seq as i64))
-            .bind(self.column(|commit| commit.to_seq as i64))
-            .bind(self.column(|commit| commit.signals.as_slice()))
+            .bind(&self.runs)
+            .bind(&self.strategies)
+            .bind(&self.shards)
+            .bind(&self.epochs)
+            .bind(&self.from_seqs)
+            .bind(&self.to_seqs)
+            .bind(&self.signals)
             .bind(&self.states)
-            .bind(self.column(|commit| commit.ended))
-            .bind(self.column(|commit| commit.skipped as i64))
+            .bind(&self.ended)
+            .bind(&self.skipped)
             .bind(try_of == Try::Again)
-            .bind(named.iter().map(|(place, _)| *place).collect::<Vec<i32>>())
-            .bind(named.iter().map(|(_, new)| i64::from(new.id)).collect::<Vec<_>>())
-            .bind(named.iter().map(|(_, new)| new.symbol.as_str()).collect::<Vec<_>>())
-            .bind(named.iter().map(|(_, new)| new.key.as_str()).collect::<Vec<_>>())
+            .bind(&self.named.of_commit)
+            .bind(&self.named.ids)
+            .bind(&self.named.symbols)
+            .bind(&self.named.keys)
             .fetch_all(connection)
             .await?;
         let mut stored = Stored { fenced: Vec::new(), unfolded: Vec::new() };
         for (number, fenced, lane) in rows {
             // The server counts from 1.
             let number = number as usize - 1;
-            match fenced {
-                true => stored.fenced.push(self.places[number]),
-                false => stored.unfolded.push(Unfolded { lane, epoch: self.commits[number].epoch }),
+            if fenced {
+                stored.fenced.push(self.places[number]);
+            } else {
+                stored.unfolded.push(Unfolded { lane, epoch: self.epochs[number] });
             }
         }
         stored.fenced.sort_unstable();
         Ok(stored)
     }
+}
 
-    fn column<'b, T>(&'b self, value: impl Fn(&'b Commit) -> T) -> Vec<T> {
-        self.commits.iter().map(|commit| value(commit)).collect()
+impl InstrumentRows {
+    fn new(commits: &[&Commit]) -> Self {
+        let mut rows = Self::default();
+        for (number, commit) in (1..).zip(commits) {
+            for new in &commit.new_instruments {
+                rows.of_commit.push(number);
+                rows.ids.push(new.id.into());
+                rows.symbols.push(new.symbol.clone());
+                rows.keys.push(new.key.clone());
+            }
+        }
+        rows
     }
+}
+
+fn column<T>(commits: &[&Commit], value: impl Fn(&Commit) -> T) -> Vec<T> {
+    commits.iter().map(|commit| value(commit)).collect()
 }
 
 impl Unfolded {
@@ -100,7 +144,7 @@ impl Unfolded {
 
     pub(super) async fn write(&self, connection: &mut PgConnection, folded: &Folded) -> sqlx::Result<()> {
         let folding = sqlx::query("SELECT orchard.fold_state($1, $2, $3, $4)");
-        let folding = folding.bind(self.lane).bind(self.epoch as i64).bind(folded.last).bind(&folded.state);
+        let folding = folding.bind(self.lane).bind(self.epoch).bind(folded.last).bind(&folded.state);
         folding.execute(connection).await.map(drop)
     }
 }
@@ -140,7 +184,7 @@ pub(super) async fn claim(
         VALUES ($1::text::uuid, $2, $3, 1, $4, $4)
         ON CONFLICT (run, strategy, shard) DO UPDATE SET epoch = l.epoch + 1
         RETURNING lane, epoch, cursor, state_seq, ended";
-    let claiming = sqlx::query_as(sql).bind(lane.run.to_string()).bind(&lane.strategy);
+    let claiming = sqlx::query_as(sql).bind(lane.run.to_string()).bind(lane.strategy.as_str());
     let claiming = claiming.bind(i32::from(lane.shard)).bind(begins_at as i64);
     let (number, epoch, cursor, state_seq, ended): (i64, i64, i64, i64, bool) =
         claiming.fetch_one(&mut *connection).await?;
@@ -168,15 +212,17 @@ pub(super) async fn all(connection: &mut PgConnection, run: RunId) -> sqlx::Resu
         WHERE run = $1::text::uuid ORDER BY strategy, shard";
     let rows: Vec<(String, i32, i64, i64, i64, i64, bool)> =
         sqlx::query_as(sql).bind(run.to_string()).fetch_all(connection).await?;
-    let row = |(strategy, shard, epoch, cursor, state_seq, skipped, ended)| LaneRow {
-        lane: LaneId { run, strategy, shard: shard as u16 },
-        epoch: epoch as u64,
-        cursor: cursor as u64,
-        state_seq: state_seq as u64,
-        skipped: skipped as u64,
-        ended,
+    let row = |(strategy, shard, epoch, cursor, state_seq, skipped, ended)| {
+        Ok(LaneRow {
+            lane: LaneId { run, strategy: strategy_name(strategy)?, shard: shard as u16 },
+            epoch: epoch as u64,
+            cursor: cursor as u64,
+            state_seq: state_seq as u64,
+            skipped: skipped as u64,
+            ended,
+        })
     };
-    Ok(rows.into_iter().map(row).collect())
+    rows.into_iter().map(row).collect()
 }
 
 /// Up to `limit` batches of a lane that begin at or after `from_seq`.
@@ -189,7 +235,7 @@ pub(super) async fn batches(
     let sql = "SELECT from_seq, signals FROM orchard.batch JOIN orchard.lane USING (lane)
         WHERE run = $1::text::uuid AND strategy = $2 AND shard = $3 AND from_seq >= $4
         ORDER BY from_seq LIMIT $5";
-    let reading = sqlx::query_as(sql).bind(lane.run.to_string()).bind(&lane.strategy);
+    let reading = sqlx::query_as(sql).bind(lane.run.to_string()).bind(lane.strategy.as_str());
     let reading = reading.bind(i32::from(lane.shard)).bind(from_seq as i64).bind(limit as i64);
     let rows: Vec<(i64, Vec<u8>)> = reading.fetch_all(connection).await?;
     let row = |(from_seq, signals)| StoredBatch { from_seq: from_seq as u64, signals };

@@ -71,11 +71,11 @@ pub(super) async fn identify(
 ) -> sqlx::Result<Identity> {
     let Identity { name, strategy, version, params } = identity;
     let sql = "INSERT INTO orchard.identity VALUES ($1::text::uuid, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
-    let inserting = sqlx::query(sql).bind(run.to_string()).bind(name).bind(strategy);
+    let inserting = sqlx::query(sql).bind(run.to_string()).bind(name.as_str()).bind(strategy);
     inserting.bind(i64::from(*version)).bind(params).execute(&mut *connection).await?;
     let sql =
         "SELECT strategy, version, params FROM orchard.identity WHERE run = $1::text::uuid AND name = $2";
-    let reading = sqlx::query_as(sql).bind(run.to_string()).bind(name);
+    let reading = sqlx::query_as(sql).bind(run.to_string()).bind(name.as_str());
     let (strategy, version, params): (String, i64, String) = reading.fetch_one(connection).await?;
     Ok(Identity { name: name.clone(), strategy, version: version as u32, params })
 }

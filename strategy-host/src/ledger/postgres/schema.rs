@@ -5,7 +5,10 @@ use sqlx::postgres::PgConnection;
 use tick_sdk::names::RunId;
 
 /// Every change of the schema, in order; the version is how many were made.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/0001_ledger.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/0001_ledger.sql"),
+    include_str!("../../../migrations/0002_signal_view.sql"),
+];
 
 /// The version that this program reads and writes.
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;

@@ -2,24 +2,27 @@
 
 use std::sync::mpsc::sync_channel;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use sqlx::Row;
 use tick_feed::NewInstrument;
-use tick_sdk::TargetPosition;
-use tick_sdk::decimal::UNDEFINED_PRICE;
-use tick_sdk::names::RunId;
-use tick_sdk::signal::{Signal, encode_signals};
+use tick_sdk::names::{RunId, StrategyName};
 
-use super::PostgresLedger;
-use crate::ledger::{Commit, LaneId, Ledger, LedgerError};
+use super::{PostgresLedger, PostgresStore};
+use crate::ledger::{Commit, LaneId, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MEMBER_LIVES};
 use database::Database;
 use proxy::Proxy;
 
 pub(in crate::ledger) mod database;
 mod proxy;
+mod sql;
 
 fn lane(run: RunId) -> LaneId {
-    LaneId { run, strategy: "apple".to_owned(), shard: 0 }
+    LaneId { run, strategy: "apple".parse().unwrap(), shard: 0 }
+}
+
+fn name(text: &str) -> StrategyName {
+    text.parse().unwrap()
 }
 
 /// A commit of one signal batch, one state and one skipped tick, each of which must be stored once.
@@ -101,7 +104,7 @@ fn a_commit_whose_answer_is_lost_is_recognised() {
     assert!(ledger.commit(&[end]).unwrap().is_empty());
     assert_whole(&mut ledger, &lane, 4);
 
-    // What looks the same without a lost answer is a mistake, and one after a new claim is late.
+    // What looks the same without a lost answer is not a repetition, and one after a new claim is late.
     let other = LaneId { shard: 1, ..lane };
     let epoch = ledger.claim(&other, 0).unwrap().epoch;
     assert!(ledger.commit(&[commit(&other, epoch, 0)]).unwrap().is_empty());
@@ -109,6 +112,57 @@ fn a_commit_whose_answer_is_lost_is_recognised() {
     ledger.claim(&other, 0).unwrap();
     proxy.swallow_next_answer();
     assert_eq!(ledger.commit(&[commit(&other, epoch, 0)]).unwrap(), [0]);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_member_learns_within_a_second_that_the_server_is_silent() {
+    let database = Database::new();
+    let proxy = Proxy::before(&database.url());
+    let mut ledger = PostgresLedger::open(proxy.url()).unwrap();
+    let (run, apple) = (RunId::random(), name("apple"));
+    assert_eq!(ledger.beat(run, &apple, "a").unwrap(), ["a"]);
+    proxy.fall_silent();
+    let mut ends_in_time = |what: &str, call: &mut dyn FnMut(&mut PostgresLedger) -> LedgerError| {
+        let began = Instant::now();
+        let error = call(&mut ledger);
+        assert!(error.is_temporary() && began.elapsed() < MEMBER_LIVES, "{what}: {error}");
+    };
+    ends_in_time("a beat", &mut |ledger| ledger.beat(run, &apple, "a").unwrap_err());
+    ends_in_time("a leave", &mut |ledger| ledger.leave(run, &apple, "a").unwrap_err());
+    ends_in_time("reading lanes", &mut |ledger| {
+        ledger.set_call_timeout(MEMBER_CALL_TIMEOUT);
+        ledger.lanes(run).unwrap_err()
+    });
+    proxy.pass_again();
+    assert_eq!(ledger.beat(run, &apple, "a").unwrap(), ["a"]);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn async_code_uses_the_store_on_its_own_runtime_and_cancels_calls() {
+    let database = Database::new();
+    let proxy = Proxy::before(&database.url());
+    let url = proxy.url().to_owned();
+    let lane = lane(RunId::random());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // A task of its own, as only what can move between threads may be.
+    let task = async move {
+        let mut store = PostgresStore::open(&url).await.unwrap();
+        let epoch = store.claim(&lane, 0).await.unwrap().epoch;
+        assert!(store.commit(&[commit(&lane, epoch, 0)]).await.unwrap().is_empty());
+        proxy.fall_silent();
+        let late = [commit(&lane, epoch, 1)];
+        let cancelled = tokio::time::timeout(Duration::from_millis(50), store.commit(&late)).await;
+        assert!(cancelled.is_err(), "it waits for the server");
+        proxy.pass_again();
+        let claim = store.claim(&lane, 0).await.unwrap();
+        assert_eq!((claim.epoch, claim.cursor), (epoch + 1, 1), "nothing of it was stored");
+        assert!(store.commit(&[commit(&lane, claim.epoch, 1)]).await.unwrap().is_empty());
+        lane
+    };
+    let lane = runtime.block_on(async { tokio::spawn(task).await }).unwrap();
+    assert_whole(&mut database.ledger(), &lane, 2);
 }
 
 #[test]
@@ -122,7 +176,7 @@ fn a_server_that_restarts_is_waited_for() {
     database.restart_server();
     assert!(ledger.commit(&[commit(&lane, epoch, 1)]).unwrap().is_empty());
     database.cut_connections();
-    assert_eq!(ledger.beat(lane.run, "apple", "a").unwrap(), ["a"]);
+    assert_eq!(ledger.beat(lane.run, &name("apple"), "a").unwrap(), ["a"]);
     assert_whole(&mut ledger, &lane, 2);
 }
 
@@ -142,7 +196,8 @@ fn several_programs_make_one_ledger_and_share_it() {
         for strategy in ["apple", "pear"] {
             let mut ledger = database.ledger();
             scope.spawn(move || {
-                let lanes = [3, 1, 0, 2].map(|shard| LaneId { run, strategy: strategy.to_owned(), shard });
+                let lanes =
+                    [3, 1, 0, 2].map(|shard| LaneId { run, strategy: strategy.parse().unwrap(), shard });
                 let epochs = lanes.clone().map(|lane| ledger.claim(&lane, 0).unwrap().epoch);
                 for seq in 0..50 {
                     let named = |id| NewInstrument { id, symbol: format!("S{id}"), key: String::new() };
@@ -162,15 +217,15 @@ fn several_programs_make_one_ledger_and_share_it() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn what_is_no_ledger_of_this_program_is_refused() {
+fn what_is_not_a_ledger_of_this_program_is_refused() {
     let database = Database::new();
     let mut ledger = database.ledger();
     database.execute("UPDATE orchard.ledger SET version = 99");
     let error = PostgresLedger::open(&database.url()).unwrap_err().to_string();
-    assert!(error.contains("has schema 99, and this program reads 1"), "{error}");
-    database.execute("UPDATE orchard.ledger SET version = 1, id = 'another'");
+    assert!(error.contains("has schema 99, and this program reads 2"), "{error}");
+    database.execute("UPDATE orchard.ledger SET version = 2, id = 'another'");
     database.cut_connections();
-    let error = ledger.beat(RunId::random(), "apple", "a").unwrap_err();
+    let error = ledger.beat(RunId::random(), &name("apple"), "a").unwrap_err();
     assert!(error.to_string().contains("replaced by another ledger"), "{error}");
 
     let missing = format!("{}_missing", database.url());
@@ -182,7 +237,7 @@ fn what_is_no_ledger_of_this_program_is_refused() {
 }
 
 #[test]
-fn urls_that_cannot_be_read_are_told_without_their_password() {
+fn urls_that_cannot_be_read_are_shown_without_their_password() {
     for url in [
         "postgres://user:a-secret/with#signs@host/database",
         "postgres://user:a-secret@host:port/database",
@@ -197,83 +252,15 @@ fn urls_that_cannot_be_read_are_told_without_their_password() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn sql_readers_see_the_signals_that_were_committed() {
+fn a_ledger_of_the_version_before_is_brought_to_this_one() {
     let database = Database::new();
-    let mut ledger = database.ledger();
-    let lane = lane(RunId::random());
-    let epoch = ledger.claim(&lane, 0).unwrap().epoch;
-    let instruments = ["A", "B", "C"].map(str::to_owned);
-    let batches: Vec<Vec<Signal>> = (0..5).map(|batch| signals(batch, 200)).collect();
-    for (seq, batch) in (0..).zip(&batches) {
-        let mut signals = Vec::new();
-        encode_signals(batch, &mut signals);
-        let named = (0..).zip(instruments.clone());
-        let named = named.map(|(id, symbol)| NewInstrument { id, symbol, key: String::new() }).collect();
-        let commit = Commit { signals, new_instruments: named, ..commit(&lane, epoch, seq) };
-        assert!(ledger.commit(&[commit]).unwrap().is_empty());
-    }
-    let sql = format!(
-        "SELECT strategy::text, shard, seq, n, instrument, ts_event, ts_recv, side, price, bid, ask
-        FROM orchard.signal WHERE run = '{}'",
-        lane.run
-    );
-    let mut read: Vec<_> = database
-        .query(&sql)
-        .iter()
-        .map(|row| {
-            assert_eq!((row.get::<String, _>(0), row.get::<i32, _>(1)), ("apple".to_owned(), 0));
-            let number = |column: usize| row.get::<i64, _>(column);
-            let symbol: String = row.get(4);
-            let named = instruments.iter().position(|instrument| *instrument == symbol);
-            let sides = [TargetPosition::Flat, TargetPosition::Long, TargetPosition::Short];
-            let book = |column: usize| row.get::<Option<i64>, _>(column).unwrap_or(UNDEFINED_PRICE);
-            Signal {
-                seq: number(2) as u64,
-                n: number(3) as u32,
-                instrument: named.expect("a symbol of these") as u32,
-                ts_event: number(5) as u64,
-                ts_recv: number(6) as u64,
-                side: *sides.iter().find(|side| side.name() == row.get::<String, _>(7)).unwrap(),
-                price: number(8),
-                bid: book(9),
-                ask: book(10),
-            }
-        })
-        .collect();
-    let mut expected = batches.concat();
-    for signals in [&mut read, &mut expected] {
-        signals.sort_by_key(|signal| (signal.seq, signal.n, signal.ts_recv, signal.price));
-    }
-    assert_eq!(read, expected);
-    assert!(database.fails("SELECT * FROM orchard.decode_signals('\\x0480')").contains("damaged at byte"));
-}
-
-/// Seeded signals whose values are of every size that SQL's 64-bit numbers hold.
-fn signals(seed: u64, count: usize) -> Vec<Signal> {
-    let mut state = 0x9e37_79b9_7f4a_7c15 ^ (seed + 1);
-    let mut random = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    // Differences of two such numbers fit, too.
-    let mut number = move || (random() >> 2 >> (random() % 62)) as i64;
-    let mut seqs: Vec<_> = (0..count).map(|_| number() as u64).collect();
-    seqs.sort_unstable();
-    let sided = |number: i64| if number & 1 == 0 { number } else { -number };
-    seqs.into_iter()
-        .map(|seq| Signal {
-            seq,
-            n: number() as u32,
-            instrument: (number() % 3) as u32,
-            ts_recv: number() as u64,
-            ts_event: number() as u64,
-            side: [TargetPosition::Flat, TargetPosition::Long, TargetPosition::Short]
-                [(number() % 3) as usize],
-            price: sided(number()),
-            bid: if number() % 4 == 0 { UNDEFINED_PRICE } else { sided(number()) },
-            ask: if number() % 4 == 0 { UNDEFINED_PRICE } else { sided(number()) },
-        })
-        .collect()
+    let id = database.ledger().id().to_owned();
+    // As version 1 had it.
+    database.execute("DROP VIEW orchard.signal");
+    database.execute("CREATE VIEW orchard.signal AS SELECT 1::bigint AS price");
+    database.execute("UPDATE orchard.ledger SET version = 1");
+    assert_eq!(database.ledger().id(), id);
+    let rows = database.query("SELECT version FROM orchard.ledger");
+    assert_eq!(rows[0].get::<i32, _>(0), 2);
+    assert!(database.query("SELECT ts_recv_ns FROM orchard.signal").is_empty());
 }

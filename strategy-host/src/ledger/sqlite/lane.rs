@@ -4,6 +4,7 @@ use rusqlite::{Connection, Transaction, params};
 use tick_feed::NewInstrument;
 use tick_sdk::names::RunId;
 
+use super::name::strategy_name;
 use crate::ledger::{Claim, Commit, LaneId, LaneRow, StoredBatch};
 
 /// Claims a lane, which begins at `begins_at` if nobody has claimed it before. Its states are
@@ -13,7 +14,7 @@ pub(super) fn claim(transaction: &Transaction<'_>, lane: &LaneId, begins_at: u64
     let claiming = "INSERT INTO lane VALUES (?1, ?2, ?3, 1, ?4, ?4, 0, 0, 0, 0)
         ON CONFLICT DO UPDATE SET epoch = epoch + 1
         RETURNING epoch, cursor, state_seq, ended";
-    let begun = params![lane.run.0, lane.strategy, lane.shard, begins_at];
+    let begun = params![lane.run.0, lane.strategy.as_str(), lane.shard, begins_at];
     let mut claim = transaction.query_row(claiming, begun, |row| {
         Ok(Claim {
             epoch: row.get::<_, i64>(0)? as u64,
@@ -34,7 +35,7 @@ pub(super) fn lanes(connection: &Connection, run: RunId) -> rusqlite::Result<Vec
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(params![run.0], |row| {
         Ok(LaneRow {
-            lane: LaneId { run, strategy: row.get(0)?, shard: row.get(1)? },
+            lane: LaneId { run, strategy: strategy_name(row, 0)?, shard: row.get(1)? },
             epoch: row.get::<_, i64>(2)? as u64,
             cursor: row.get::<_, i64>(3)? as u64,
             state_seq: row.get::<_, i64>(4)? as u64,
@@ -55,7 +56,7 @@ pub(super) fn batches(
     let sql = "SELECT from_seq, signals FROM batch
         WHERE run = ?1 AND strategy = ?2 AND shard = ?3 AND from_seq >= ?4 ORDER BY from_seq LIMIT ?5";
     let mut statement = connection.prepare_cached(sql)?;
-    let key = params![lane.run.0, lane.strategy, lane.shard, from_seq as i64, limit as i64];
+    let key = params![lane.run.0, lane.strategy.as_str(), lane.shard, from_seq as i64, limit as i64];
     let rows = statement.query_map(key, |row| {
         Ok(StoredBatch { from_seq: row.get::<_, i64>(0)? as u64, signals: row.get(1)? })
     })?;
@@ -86,7 +87,7 @@ pub(super) fn store(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite:
         WHERE run = ?1 AND strategy = ?2 AND shard = ?3 AND epoch = ?7 AND cursor = ?8 AND NOT ended";
     let changed = transaction.prepare_cached(advance)?.execute(params![
         lane.run.0,
-        lane.strategy,
+        lane.strategy.as_str(),
         lane.shard,
         to_seq,
         commit.ended,
@@ -101,7 +102,7 @@ pub(super) fn store(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite:
     if !commit.signals.is_empty() {
         transaction.prepare_cached("INSERT INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
             lane.run.0,
-            lane.strategy,
+            lane.strategy.as_str(),
             lane.shard,
             from_seq,
             to_seq,

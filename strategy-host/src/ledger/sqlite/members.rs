@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, params};
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
+use super::name::strategy_name;
 use crate::ledger::{MEMBER_FORGOTTEN, MEMBER_LIVES, MemberRow};
 
 /// Milliseconds since the UNIX epoch, as SQLite knows them.
@@ -14,30 +15,30 @@ const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 pub(super) fn beat(
     transaction: &Transaction<'_>,
     run: RunId,
-    strategy: &str,
+    strategy: &StrategyName,
     member: &str,
 ) -> rusqlite::Result<Vec<String>> {
     let beating = format!("INSERT OR REPLACE INTO member VALUES (?1, ?2, ?3, {NOW})");
-    transaction.prepare_cached(&beating)?.execute(params![run.0, strategy, member])?;
+    transaction.prepare_cached(&beating)?.execute(params![run.0, strategy.as_str(), member])?;
     let forgetting = format!("DELETE FROM member WHERE beat < {NOW} - ?1");
     transaction.prepare_cached(&forgetting)?.execute([MEMBER_FORGOTTEN.as_millis() as i64])?;
     let living = format!(
         "SELECT member FROM member WHERE run = ?1 AND strategy = ?2 AND beat >= {NOW} - ?3 ORDER BY member"
     );
     let mut statement = transaction.prepare_cached(&living)?;
-    let key = params![run.0, strategy, MEMBER_LIVES.as_millis() as i64];
+    let key = params![run.0, strategy.as_str(), MEMBER_LIVES.as_millis() as i64];
     statement.query_map(key, |row| row.get(0))?.collect()
 }
 
 /// Forgets a member.
 pub(super) fn leave(
-    connection: &Connection,
+    connection: &Transaction<'_>,
     run: RunId,
-    strategy: &str,
+    strategy: &StrategyName,
     member: &str,
 ) -> rusqlite::Result<()> {
     let sql = "DELETE FROM member WHERE run = ?1 AND strategy = ?2 AND member = ?3";
-    connection.execute(sql, params![run.0, strategy, member]).map(drop)
+    connection.execute(sql, params![run.0, strategy.as_str(), member]).map(drop)
 }
 
 /// Every member of a run, in order of (strategy, member).
@@ -48,7 +49,7 @@ pub(super) fn all(connection: &Connection, run: RunId) -> rusqlite::Result<Vec<M
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(params![run.0], |row| {
         let silent = Duration::from_millis(row.get::<_, i64>(2)? as u64);
-        Ok(MemberRow { strategy: row.get(0)?, member: row.get(1)?, silent })
+        Ok(MemberRow { strategy: strategy_name(row, 0)?, member: row.get(1)?, silent })
     })?;
     rows.collect()
 }

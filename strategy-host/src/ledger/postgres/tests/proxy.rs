@@ -1,4 +1,4 @@
-//! A proxy before the server that loses answers on demand.
+//! A proxy before the server that loses answers, or falls silent, on demand.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// Passes everything on, until it is told to lose an answer and the connection with it.
+/// Passes everything on, unless it shall lose an answer and the connection with it, or be silent.
 pub(super) struct Proxy {
     url: String,
     orders: Arc<Orders>,
@@ -16,6 +16,7 @@ pub(super) struct Proxy {
 struct Orders {
     swallow: AtomicBool,
     swallowed: AtomicUsize,
+    silent: AtomicBool,
 }
 
 impl Proxy {
@@ -31,9 +32,10 @@ impl Proxy {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(server) = TcpStream::connect(&server) else { continue };
                 let (client_end, server_end) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                thread::spawn(move || pass(client_end, server_end, |_| true));
                 let orders = proxy_orders.clone();
-                thread::spawn(move || pass(server, client, |_| !orders.lose_this()));
+                thread::spawn(move || pass(client_end, server_end, || orders.of_request()));
+                let orders = proxy_orders.clone();
+                thread::spawn(move || pass(server, client, || orders.of_answer()));
             }
         });
         Self { url, orders }
@@ -48,25 +50,54 @@ impl Proxy {
         self.orders.swallow.store(true, Ordering::SeqCst);
     }
 
+    /// From now on nothing passes, and connections stay open.
+    pub(super) fn fall_silent(&self) {
+        self.orders.silent.store(true, Ordering::SeqCst);
+    }
+
+    /// What comes from now on passes again.
+    pub(super) fn pass_again(&self) {
+        self.orders.silent.store(false, Ordering::SeqCst);
+    }
+
     /// How many answers were lost.
     pub(super) fn swallowed(&self) -> usize {
         self.orders.swallowed.load(Ordering::SeqCst)
     }
 }
 
+/// What happens to bytes that came.
+enum Fate {
+    Passed,
+    Dropped,
+    /// With the connection.
+    Cut,
+}
+
 impl Orders {
-    fn lose_this(&self) -> bool {
-        let lose = self.swallow.swap(false, Ordering::SeqCst);
-        self.swallowed.fetch_add(usize::from(lose), Ordering::SeqCst);
-        lose
+    fn of_request(&self) -> Fate {
+        if self.silent.load(Ordering::SeqCst) { Fate::Dropped } else { Fate::Passed }
+    }
+
+    fn of_answer(&self) -> Fate {
+        if self.swallow.swap(false, Ordering::SeqCst) {
+            self.swallowed.fetch_add(1, Ordering::SeqCst);
+            return Fate::Cut;
+        }
+        self.of_request()
     }
 }
 
-/// Copies what comes, while `wanted`; then closes both ends.
-fn pass(mut from: TcpStream, mut to: TcpStream, wanted: impl Fn(&[u8]) -> bool) {
+/// Copies what comes until one end closes or it shall be cut; then closes both ends.
+fn pass(mut from: TcpStream, mut to: TcpStream, fate: impl Fn() -> Fate) {
     let mut buffer = [0; 65536];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
-        if !wanted(&buffer[..read]) || to.write_all(&buffer[..read]).is_err() {
+        let passed = match fate() {
+            Fate::Passed => to.write_all(&buffer[..read]).is_ok(),
+            Fate::Dropped => true,
+            Fate::Cut => false,
+        };
+        if !passed {
             break;
         }
     }

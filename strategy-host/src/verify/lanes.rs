@@ -1,17 +1,19 @@
 //! What a run's lanes say by themselves: how far each is, and what is in one twice.
 
-use strategy_host::ledger::{LaneId, LaneRow, Ledger, LedgerError};
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
+use tick_sdk::names::StrategyName;
 use tick_sdk::signal::{Signal, decode_signals};
 
 use super::comparison::SignalRow;
+use super::error::VerifyError;
+use crate::ledger::{LaneId, LaneRow, Ledger, LedgerError};
 
 /// So many batches are read at once.
 const BATCHES: usize = 64;
 
 /// The names of the strategies, each once, in order.
-pub(super) fn strategies(lanes: &[LaneRow]) -> Vec<String> {
+pub(super) fn strategies(lanes: &[LaneRow]) -> Vec<StrategyName> {
     let mut names: Vec<_> = lanes.iter().map(|row| row.lane.strategy.clone()).collect();
     names.sort();
     names.dedup();
@@ -24,7 +26,7 @@ pub(super) fn shards(lanes: &[LaneRow]) -> u16 {
 }
 
 /// How many lanes the run has when every strategy has been on every shard.
-pub(super) fn wanted_lanes(manifest: &Manifest, lanes: &[LaneRow]) -> usize {
+pub(super) fn expected_lanes(manifest: &Manifest, lanes: &[LaneRow]) -> usize {
     let text = manifest.to_string();
     let recorded = text.lines().find_map(|line| line.strip_prefix("--shards=")?.parse().ok());
     strategies(lanes).len() * usize::from(recorded.unwrap_or_else(|| shards(lanes)))
@@ -37,15 +39,16 @@ pub(super) fn open_lanes(lanes: &[LaneRow]) -> Vec<String> {
 }
 
 /// Every committed signal of these lanes that is not after the one committed before it: a lane's
-/// signals go up by (seq, n), so such a one is there twice.
+/// signals increase by (seq, n), so such a one is there twice.
 pub(super) fn repeated_signals(
     ledger: &dyn Ledger,
     lanes: &[LaneRow],
-) -> Result<Vec<SignalRow>, LedgerError> {
+    go_on: impl Fn() -> Result<(), VerifyError>,
+) -> Result<Vec<SignalRow>, VerifyError> {
     let mut repeated = Vec::new();
     for row in lanes {
         let dictionary = ledger.dictionary(row.lane.run, row.lane.shard)?;
-        find_repeated(ledger, &row.lane, &dictionary, &mut repeated)?;
+        find_repeated(ledger, &row.lane, &dictionary, &go_on, &mut repeated)?;
     }
     Ok(repeated)
 }
@@ -54,11 +57,13 @@ fn find_repeated(
     ledger: &dyn Ledger,
     lane: &LaneId,
     dictionary: &[NewInstrument],
+    go_on: &impl Fn() -> Result<(), VerifyError>,
     repeated: &mut Vec<SignalRow>,
-) -> Result<(), LedgerError> {
+) -> Result<(), VerifyError> {
     let mut next_seq = 0;
     let mut last: Option<(u64, u32)> = None;
     loop {
+        go_on()?;
         let batches = ledger.batches(lane, next_seq, BATCHES)?;
         let mut signals = Vec::new();
         for batch in &batches {
@@ -69,7 +74,7 @@ fn find_repeated(
         for signal in &signals {
             let place = Some((signal.seq, signal.n));
             if place <= last {
-                repeated.push(SignalRow::new(&lane.strategy, symbol(dictionary, signal)?, signal));
+                repeated.push(SignalRow::new(lane.strategy.as_str(), symbol(dictionary, signal)?, signal));
             }
             last = last.max(place);
         }
@@ -87,12 +92,12 @@ fn symbol<'a>(dictionary: &'a [NewInstrument], signal: &Signal) -> Result<&'a st
 
 #[cfg(test)]
 mod tests {
-    use strategy_host::ledger::{Commit, MemoryLedger};
     use tick_sdk::TargetPosition;
     use tick_sdk::decimal::UNDEFINED_PRICE;
     use tick_sdk::signal::encode_signals;
 
     use super::*;
+    use crate::ledger::{Commit, MemoryLedger};
 
     fn signal(seq: u64, n: u32) -> Signal {
         Signal {
@@ -111,7 +116,7 @@ mod tests {
     fn lane_with(batches: &[&[(u64, u32)]]) -> (MemoryLedger, Vec<LaneRow>) {
         let mut ledger = MemoryLedger::default();
         let run = ledger.open_run(&Manifest::new([("--shards", "2")])).unwrap().run;
-        let lane = LaneId { run, strategy: "apple".to_owned(), shard: 0 };
+        let lane = LaneId { run, strategy: "apple".parse().unwrap(), shard: 0 };
         let epoch = ledger.claim(&lane, 0).unwrap().epoch;
         for (place, batch) in batches.iter().enumerate() {
             let mut signals = Vec::new();
@@ -138,7 +143,7 @@ mod tests {
     fn what_does_not_go_up_is_there_twice() {
         let repeated = |batches: &[&[(u64, u32)]]| {
             let (ledger, lanes) = lane_with(batches);
-            let rows = repeated_signals(&ledger, &lanes).unwrap();
+            let rows = repeated_signals(&ledger, &lanes, || Ok(())).unwrap();
             rows.iter().map(|row| row.ts_event).collect::<Vec<_>>()
         };
         assert!(repeated(&[&[(0, 0), (0, 1), (3, 0)], &[], &[(12, 0)]]).is_empty());
@@ -154,8 +159,8 @@ mod tests {
     #[test]
     fn lanes_are_counted_by_the_manifest() {
         let (_, lanes) = lane_with(&[&[]]);
-        assert_eq!(wanted_lanes(&Manifest::new([("--shards", "4")]), &lanes), 4);
-        assert_eq!(wanted_lanes(&Manifest::default(), &lanes), 1);
+        assert_eq!(expected_lanes(&Manifest::new([("--shards", "4")]), &lanes), 4);
+        assert_eq!(expected_lanes(&Manifest::default(), &lanes), 1);
         assert_eq!(open_lanes(&lanes), ["apple shard 0 at 10"]);
     }
 }

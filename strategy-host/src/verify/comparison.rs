@@ -1,39 +1,41 @@
 //! Two multisets of signals, compared while both are read: only what differs so far is held.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use serde::Serialize;
-use thiserror::Error;
 use tick_sdk::decimal::format_decimal;
 use tick_sdk::signal::Signal;
 
-/// So many signals may differ before the comparison is given up: about 200 MB.
-pub(super) const MAX_DIFFERENT: usize = 1_000_000;
+use super::error::VerifyError;
+
+/// So many signals may differ before the comparison ends with an error: about 200 MB.
+pub const MAX_DIFFERENT: usize = 1_000_000;
 
 /// So many of each kind of difference are shown.
-pub(super) const SHOWN: usize = 5;
+pub const SHOWN: usize = 5;
 
 /// What makes a signal that signal, whatever its run, shards and frames were.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub(super) struct SignalRow {
+pub struct SignalRow {
     /// The strategy's instance name.
-    pub(super) strategy: String,
+    pub strategy: String,
     /// The symbol.
-    pub(super) instrument: String,
+    pub instrument: String,
     /// In ns since the UNIX epoch.
-    pub(super) ts_event: u64,
+    pub ts_event: u64,
     /// buy, sell or flat.
-    pub(super) side: String,
+    pub side: String,
     /// A decimal in its shortest form.
-    pub(super) price: String,
+    pub price: String,
 }
 
 /// How many of one kind there are, and the first of them by time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Differences {
-    pub(super) count: u64,
-    pub(super) first: Vec<SignalRow>,
+pub struct Differences {
+    /// How many there are.
+    pub count: u64,
+    /// The first [`SHOWN`] of them by time.
+    pub first: Vec<SignalRow>,
 }
 
 /// Counts each signal up where it is expected and down where it is found. Both sides are read in
@@ -46,32 +48,28 @@ pub(super) struct Comparison {
     pub(super) found: u64,
 }
 
-/// Two sides that have nothing to do with each other.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error(
-    "more than {MAX_DIFFERENT} signals differ: the expected ones are of other sources, options or strategies"
-)]
-pub(super) struct TooDifferent;
-
 impl Comparison {
     /// A signal that should be there.
-    pub(super) fn expect(&mut self, row: SignalRow) -> Result<(), TooDifferent> {
+    pub(super) fn expect(&mut self, row: SignalRow) -> Result<(), VerifyError> {
         self.expected += 1;
         self.count(row, 1)
     }
 
     /// A signal that is there.
-    pub(super) fn find(&mut self, row: SignalRow) -> Result<(), TooDifferent> {
+    pub(super) fn find(&mut self, row: SignalRow) -> Result<(), VerifyError> {
         self.found += 1;
         self.count(row, -1)
     }
 
-    /// Takes one back that was found: it is there twice, which is told apart from what is unexpected.
-    pub(super) fn forget(&mut self, row: SignalRow) -> Result<(), TooDifferent> {
-        self.count(row, 1)
+    /// Takes back what was found more than once: that is not the same as unexpected.
+    pub(super) fn without(mut self, repeated: &[SignalRow]) -> Result<Self, VerifyError> {
+        for row in repeated {
+            self.count(row.clone(), 1)?;
+        }
+        Ok(self)
     }
 
-    fn count(&mut self, row: SignalRow, by: i64) -> Result<(), TooDifferent> {
+    fn count(&mut self, row: SignalRow, by: i64) -> Result<(), VerifyError> {
         use std::collections::hash_map::Entry;
         match self.open.entry(row) {
             Entry::Occupied(mut entry) => {
@@ -84,7 +82,10 @@ impl Comparison {
                 entry.insert(by);
             }
         }
-        if self.open.len() > MAX_DIFFERENT { Err(TooDifferent) } else { Ok(()) }
+        if self.open.len() > MAX_DIFFERENT {
+            return Err(VerifyError::TooDifferent { max: MAX_DIFFERENT });
+        }
+        Ok(())
     }
 
     /// What was expected and not found.
@@ -128,14 +129,6 @@ impl SignalRow {
             side: signal.side.name().to_owned(),
             price: format_decimal(signal.price),
         }
-    }
-}
-
-impl fmt::Display for SignalRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { strategy, instrument, ts_event, side, price } = self;
-        let instrument = crate::text::printable(instrument);
-        write!(f, "{strategy} {instrument} {ts_event} {side} {price}")
     }
 }
 
@@ -202,6 +195,6 @@ mod tests {
         }
         let lost = comparison.lost();
         assert_eq!((lost.count, lost.first.len()), (20, SHOWN));
-        assert_eq!(lost.first[0].to_string(), "apple S1 100 buy 1.5");
+        assert_eq!(lost.first[0], row(100));
     }
 }

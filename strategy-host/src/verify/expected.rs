@@ -1,44 +1,23 @@
-//! The signals that `orchard replay --signals EXPECTED.csv` wrote, one by one.
+//! The signals that a replay wrote as CSV, one by one.
 
 use std::io::{self, BufRead};
 
-use thiserror::Error;
-
 use super::comparison::SignalRow;
-use crate::replay::SIGNAL_COLUMNS;
+use super::error::ExpectedError;
+
+/// The columns of signals as CSV, with the line break.
+pub const SIGNAL_COLUMNS: &str = "run,strategy,instrument,shard,seq,ts_event,side,price\n";
 
 /// A row is at most so long; replay writes far shorter ones.
 const MAX_ROW_BYTES: usize = 64 << 10;
 
 /// Reads the rows of signals' CSV.
-pub(super) struct ExpectedSignals<R> {
+#[derive(Debug)]
+pub struct ExpectedSignals<R> {
     text: R,
     name: String,
     line: u64,
     row: Vec<u8>,
-}
-
-/// A file that is none of signals.
-#[derive(Debug, Error)]
-pub(super) enum ExpectedError {
-    /// It cannot be read.
-    #[error("{name}: {source}")]
-    Io {
-        /// The file.
-        name: String,
-        /// The system's words.
-        source: io::Error,
-    },
-    /// Something in it is not as replay writes it.
-    #[error("{name}, line {line}: {reason}\n  write the file with `orchard replay … --signals {name}`")]
-    Row {
-        /// The file.
-        name: String,
-        /// Counted from 1.
-        line: u64,
-        /// What is wrong there.
-        reason: String,
-    },
 }
 
 impl<R: BufRead> ExpectedSignals<R> {
@@ -46,10 +25,10 @@ impl<R: BufRead> ExpectedSignals<R> {
     ///
     /// # Errors
     /// The file cannot be read, or has other columns.
-    pub(super) fn new(text: R, name: &str) -> Result<Self, ExpectedError> {
+    pub fn new(text: R, name: &str) -> Result<Self, ExpectedError> {
         let mut signals = Self { text, name: name.to_owned(), line: 0, row: Vec::new() };
         if !signals.read_row()? || signals.row != SIGNAL_COLUMNS.trim_end().as_bytes() {
-            return Err(signals.wrong(format!("the columns are not {}", SIGNAL_COLUMNS.trim_end())));
+            return Err(signals.malformed(format!("the columns are not {}", SIGNAL_COLUMNS.trim_end())));
         }
         Ok(signals)
     }
@@ -57,17 +36,17 @@ impl<R: BufRead> ExpectedSignals<R> {
     /// The next signal, `None` after the last.
     ///
     /// # Errors
-    /// The file cannot be read on, or a row is none of a signal.
+    /// The file cannot be read on, or a row is not one of a signal.
     pub(super) fn next_row(&mut self) -> Result<Option<SignalRow>, ExpectedError> {
         if !self.read_row()? {
             return Ok(None);
         }
         let fields = std::str::from_utf8(&self.row).ok().and_then(split);
         let Some([_run, strategy, instrument, _shard, _seq, ts_event, side, price]) = fields else {
-            return Err(self.wrong("it does not have eight columns".to_owned()));
+            return Err(self.malformed("it does not have eight columns".to_owned()));
         };
         let Ok(ts_event) = ts_event.parse() else {
-            return Err(self.wrong(format!("ts_event '{ts_event}' is no number of nanoseconds")));
+            return Err(self.malformed(format!("ts_event '{ts_event}' is not a number of nanoseconds")));
         };
         Ok(Some(SignalRow { strategy, instrument, ts_event, side, price }))
     }
@@ -84,14 +63,14 @@ impl<R: BufRead> ExpectedSignals<R> {
             }
             self.line += 1;
             if self.row.len() >= MAX_ROW_BYTES {
-                return Err(self.wrong(format!("it is longer than {MAX_ROW_BYTES} bytes")));
+                return Err(self.malformed(format!("it is longer than {MAX_ROW_BYTES} bytes")));
             }
             let quotes = self.row.iter().filter(|byte| **byte == b'"').count();
             if quotes % 2 == 0 {
                 break;
             }
             if read == 0 {
-                return Err(self.wrong("a quote is not closed".to_owned()));
+                return Err(self.malformed("a quote is not closed".to_owned()));
             }
         }
         if self.row.last() == Some(&b'\n') {
@@ -103,7 +82,7 @@ impl<R: BufRead> ExpectedSignals<R> {
         Ok(true)
     }
 
-    fn wrong(&self, reason: String) -> ExpectedError {
+    fn malformed(&self, reason: String) -> ExpectedError {
         ExpectedError::Row { name: self.name.clone(), line: self.line.max(1), reason }
     }
 }
@@ -148,13 +127,20 @@ mod tests {
         ))
         .unwrap();
         assert_eq!(rows.len(), 3);
-        assert_eq!(rows[0].to_string(), "apple BTCUSDT 1723161258362000000 buy 61800.1");
+        let first = SignalRow {
+            strategy: "apple".to_owned(),
+            instrument: "BTCUSDT".to_owned(),
+            ts_event: 1_723_161_258_362_000_000,
+            side: "buy".to_owned(),
+            price: "61800.1".to_owned(),
+        };
+        assert_eq!(rows[0], first);
         assert_eq!(rows[1].instrument, "A,\"B\"\nC");
         assert_eq!((rows[2].price.as_str(), rows[2].ts_event), ("2", 10));
     }
 
     #[test]
-    fn what_is_no_file_of_signals_is_named_with_its_line() {
+    fn what_is_not_a_file_of_signals_is_named_with_its_line() {
         let error = |text: &str| read(text).unwrap_err().to_string();
         assert!(error("").contains("expected.csv, line 1: the columns are not run,strategy"));
         assert!(error("a,b\n").contains("orchard replay … --signals expected.csv"));
