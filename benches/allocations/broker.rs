@@ -1,4 +1,4 @@
-//! The way over RabbitMQ, publisher and subscriber in this process.
+//! The path over RabbitMQ, publisher and subscriber in this process.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -25,10 +25,10 @@ mod readers;
 /// Fewer than one in a hundred ticks is none: larger frames are confirmed and committed in other groups.
 const MOST_PER_TICK: f64 = 0.01;
 
-/// One way that ticks go.
+/// One path of ticks.
 struct Path {
     name: String,
-    /// Allocations for each frame that the way needs, and no more.
+    /// Allocations for each frame that the path needs, and no more.
     most_per_frame: f64,
     run: Box<dyn Fn(Load) -> Counted>,
 }
@@ -73,7 +73,7 @@ impl Path {
 }
 
 fn main() -> ExitCode {
-    let wanted: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let names: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let is_test = !std::env::args().any(|arg| arg == "--bench");
     let load = Load { frames: if is_test { 256 } else { 1024 }, frame_ticks: 1024 };
 
@@ -85,7 +85,7 @@ fn main() -> ExitCode {
         Some(path) => paths.push(path),
         None => println!("nothing is sent over RabbitMQ, as there is no server: see `scripts/services`"),
     }
-    paths.retain(|path| wanted.is_empty() || wanted.iter().any(|wanted| path.name.contains(wanted.as_str())));
+    paths.retain(|path| names.is_empty() || names.iter().any(|name| path.name.contains(name.as_str())));
 
     println!("{:<58} {:>9} {:>9} {:>8}", "allocations", "a tick", "a frame", "at most");
     let bad = paths.iter().filter(|path| !path.measure(load)).count();

@@ -29,7 +29,7 @@ struct Stage {
     is_test: bool,
 }
 
-/// A way of consuming, and its million ticks/s by round.
+/// A kind of consumer, and its million ticks/s by round.
 struct Row(&'static str, Vec<f64>);
 
 fn main() {
@@ -37,7 +37,7 @@ fn main() {
         println!("nothing is measured, as there are no servers: see `scripts/services`");
         return;
     };
-    // As a test, everything goes its way once.
+    // As a test, everything runs once.
     let (million, rounds) = if stage.is_test { (1, 1) } else { (number("TICKS", 50), number("ROUNDS", 3)) };
     let file = stage.generate(million);
     let mut rows = [

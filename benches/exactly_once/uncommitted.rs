@@ -43,7 +43,7 @@ pub(crate) fn consume(broker: &str, feed: &str) -> Duration {
         }
         if !frame.ticks().is_empty() {
             began.get_or_insert(frame.header.published_at);
-            lane.run(frame.header.first_seq, frame.ticks()).expect("Apple makes no mistake");
+            lane.run(frame.header.first_seq, frame.ticks()).expect("Apple fails at nothing");
             lane.signals().clear();
         }
         if frame.header.flags.contains(FrameFlags::END_OF_RUN) {

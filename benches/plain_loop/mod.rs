@@ -90,14 +90,14 @@ impl PlainPear {
             }
         }
         let z = if SHORTCUT { z() } else { eager };
-        let wanted = match self.position {
+        let target = match self.position {
             0 if z > 2.0 => -1,
             0 if z < -2.0 => 1,
             -1 if z <= 0.0 => 0,
             1 if z >= 0.0 => 0,
             _ => return 0,
         };
-        self.position = wanted;
+        self.position = target;
         1
     }
 }

@@ -89,9 +89,10 @@ fn dbn(criterion: &mut Criterion) {
         let (plain, packed) = (&*plain.to_vec().leak(), &*packed.leak());
         for (what, is_packed) in [("plain", false), ("zstd", true)] {
             let open = || -> Box<dyn Read + Send> {
-                match is_packed {
-                    false => Box::new(Cursor::new(plain)),
-                    true => Box::new(zstd::Decoder::new(Cursor::new(packed)).expect("a zstd frame")),
+                if is_packed {
+                    Box::new(zstd::Decoder::new(Cursor::new(packed)).expect("a zstd frame"))
+                } else {
+                    Box::new(Cursor::new(plain))
                 }
             };
             group.bench_function(BenchmarkId::new("dbn alone (baseline)", what), |bencher| {
@@ -108,7 +109,7 @@ fn dbn(criterion: &mut Criterion) {
     }
 }
 
-/// As a test a hundredth is enough.
+/// As a test a hundredth suffices.
 fn size(measured: u64) -> u64 {
     let is_test = !std::env::args().any(|arg| arg == "--bench");
     if is_test { measured / 100 } else { measured }

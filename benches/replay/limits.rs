@@ -65,9 +65,9 @@ pub(crate) fn by_strategy_with_shortcut(path: &Path) -> u64 {
 
 pub(crate) fn by_instrument(path: &Path) -> u64 {
     let half = |rest: u32| {
-        counted(path, move |apple, pear, tick| match tick.instrument % 2 == rest {
-            true => apple.on_tick(tick) + pear.on_tick::<false>(tick),
-            false => 0,
+        counted(path, move |apple, pear, tick| {
+            let is_own = tick.instrument % 2 == rest;
+            if is_own { apple.on_tick(tick) + pear.on_tick::<false>(tick) } else { 0 }
         })
     };
     on_two_threads(|| half(0), || half(1))

@@ -72,7 +72,7 @@ class Reader:
         try:
             frame = read_frame(body)
         except FrameError as error:
-            self.bury(channel, method, properties, body, str(error))
+            self.dead_letter(channel, method, properties, body, str(error))
         else:
             shard = self.shards.setdefault((frame.run, frame.shard), Shard())
             print(shard.take(frame), flush=True)
@@ -81,7 +81,7 @@ class Reader:
         if ended == self.options.shards:
             channel.stop_consuming()
 
-    def bury(self, channel, method, properties, body, reason):
+    def dead_letter(self, channel, method, properties, body, reason):
         """What is no frame goes to the feed's dead letters, with the reason."""
         self.dead += 1
         print(f"dead letter: {reason}", flush=True)

@@ -1,4 +1,4 @@
-"""Reads a frame, the body of one message, as `tick-sdk/WIRE.md` describes it.
+"""Reads a frame, the body of one message, as `tick-feed/WIRE.md` describes it.
 
 The ticks are a structured numpy array over the body itself: nothing is copied, and no Python code
 runs for a single tick.

@@ -69,7 +69,7 @@ pub(crate) struct BrokerArgs {
     /// A broker; repeat for several nodes [default: ORCHARD_TEST_AMQP…, as `scripts/services` sets them]
     #[arg(long, value_name = "URL", help_heading = "Broker")]
     pub(crate) broker: Vec<BrokerUrl>,
-    /// Where a node tells its memory and queues, as http://host:15692; repeat for several [default: ORCHARD_TEST_PROMETHEUS…]
+    /// Where a node shows its memory and queues, as http://host:15692; repeat for several [default: ORCHARD_TEST_PROMETHEUS…]
     #[arg(long, value_name = "URL", help_heading = "Broker")]
     pub(crate) broker_metrics: Vec<String>,
     /// memory: classic queues; replicated: quorum queues
@@ -84,10 +84,10 @@ pub(crate) struct BrokerArgs {
     /// Hosts of each strategy, which share its shards
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Broker")]
     pub(crate) instances: u16,
-    /// Bytes of each shard that may be under way to a host or not yet stored
+    /// Bytes of each shard that may be in flight to a host or not yet stored
     #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = parse_bytes, help_heading = "Broker")]
     pub(crate) prefetch_bytes: u64,
-    /// Bytes on the way to a node without its confirm
+    /// Bytes sent to a node without its confirm
     #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = parse_bytes, help_heading = "Broker")]
     pub(crate) confirm_window: u64,
     /// A strategy's queue of one shard holds at most so much
@@ -226,19 +226,20 @@ impl BrokerArgs {
     /// There are none.
     pub(crate) fn environment_urls() -> Result<Vec<String>, String> {
         let urls = from_environment("ORCHARD_TEST_AMQP");
-        match urls.is_empty() {
-            true => Err("no broker is named: use --broker URL, or start private servers by \
-                         `eval \"$(scripts/services start rabbitmq postgres | grep '^export')\"`"
-                .to_owned()),
-            false => Ok(urls),
+        if urls.is_empty() {
+            return Err("no broker is named: use --broker URL, or start private servers by \
+                        `eval \"$(scripts/services start rabbitmq postgres | grep '^export')\"`"
+                .to_owned());
         }
+        Ok(urls)
     }
 
-    /// Where brokers tell how they are; none where nobody says.
+    /// Where brokers show their statistics; empty where nothing is named.
     pub(crate) fn metrics(&self) -> Vec<String> {
-        match self.broker_metrics.is_empty() {
-            true => Self::default_metrics(!self.broker.is_empty()),
-            false => self.broker_metrics.clone(),
+        if self.broker_metrics.is_empty() {
+            Self::default_metrics(!self.broker.is_empty())
+        } else {
+            self.broker_metrics.clone()
         }
     }
 

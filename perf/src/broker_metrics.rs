@@ -1,4 +1,4 @@
-//! What broker nodes tell of themselves: memory, and messages in their queues. RabbitMQ's plugin
+//! Statistics of broker nodes: memory, and messages in their queues. RabbitMQ's plugin
 //! `rabbitmq_prometheus` serves that as text.
 
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ pub(crate) struct BrokerMetrics(Vec<String>);
 
 /// Sums over the nodes that answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct BrokerStatistics {
     /// Memory, in bytes.
     pub(crate) memory: u64,
     /// Messages that wait or are not acknowledged.
@@ -30,13 +30,13 @@ impl BrokerMetrics {
     }
 
     /// `None` where no node answers.
-    pub(crate) fn read(&self) -> Option<Told> {
+    pub(crate) fn read(&self) -> Option<BrokerStatistics> {
         let pages: Vec<String> = self.0.iter().filter_map(|url| get(url).ok()).collect();
         if pages.is_empty() {
             return None;
         }
         let sum = |name: &str| pages.iter().map(|page| sum_of(page, name)).sum::<f64>() as u64;
-        Some(Told {
+        Some(BrokerStatistics {
             memory: sum("rabbitmq_process_resident_memory_bytes"),
             queued: sum("rabbitmq_queue_messages"),
         })
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_who_answers_is_nothing_told() {
+    fn a_node_that_does_not_answer_has_no_statistics() {
         assert_eq!(BrokerMetrics::default().read(), None);
         assert_eq!(
             BrokerMetrics::new(vec!["http://127.0.0.1:1".to_owned(), "nonsense".to_owned()]).read(),

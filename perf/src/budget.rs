@@ -156,7 +156,7 @@ fn carried_by(
         if stop.load(Ordering::Acquire) {
             return Err(BudgetError::Interrupted);
         }
-        search.heed(is_carried(&step, rate, args.knee));
+        search.note(is_carried(&step, rate, args.knee));
     }
     match search.knee() {
         (Some(carried), _) => Ok(carried as u32),

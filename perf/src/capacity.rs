@@ -24,6 +24,7 @@ mod server;
 mod simulation;
 #[cfg(test)]
 mod tests;
+mod ticks;
 
 pub(crate) use costs::Costs;
 pub(crate) use need::Resource;

@@ -1,4 +1,4 @@
-//! The command line: what is measured, and how it is told.
+//! The command line: what is measured, and how results are shown.
 
 use std::sync::atomic::AtomicBool;
 
@@ -18,7 +18,7 @@ use crate::ledger_load::{self, LedgerLoadArgs};
 use crate::limits;
 use crate::peers::{self, PeersArgs};
 use crate::session::Session;
-use crate::vary::Vary;
+use crate::vary::{Knob, Vary};
 
 /// Options of `perf`.
 #[derive(Debug, Args)]
@@ -113,7 +113,7 @@ struct BodiesLoad {
 /// Measures what `args` say, until it is done or `stop` is set.
 ///
 /// # Errors
-/// A server is not there, something fails on the way, or results cannot be written.
+/// A server is not there, something fails meanwhile, or results cannot be written.
 pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
     match &args.workload {
         Workload::Broker(load) => feeds("broker", Part::Whole, load, stop),
@@ -187,13 +187,32 @@ fn feeds(name: &str, part: Part, load: &FeedLoad, stop: &AtomicBool) -> Result<(
     })
 }
 
-/// Sets what is varied, if anything is.
+/// Sets what is varied, if anything is; `brokers` is `None` where there are none.
 fn set(
     value: Option<(&Vary, u64)>,
     load: &mut LoadArgs,
     brokers: Option<&mut BrokerArgs>,
 ) -> Result<(), PerfError> {
-    value.map_or(Ok(()), |(vary, value)| vary.set(value, load, brokers)).map_err(PerfError::Usage)
+    let Some((vary, value)) = value else { return Ok(()) };
+    match vary.option() {
+        Knob::Instruments => load.instruments = value as u32,
+        Knob::Shards => load.shards = value as u16,
+        Knob::Strategies => load.strategies = vec![value.to_string()],
+        Knob::FrameTicks => load.frame_ticks = Some(value as u32),
+        Knob::FrameBytes => load.frame_bytes = value,
+        of_brokers @ (Knob::Instances | Knob::Producers | Knob::PrefetchBytes | Knob::ConfirmWindow) => {
+            let Some(brokers) = brokers else {
+                return Err(PerfError::Usage(format!("--vary {}: there is no broker here", vary.name())));
+            };
+            match of_brokers {
+                Knob::Instances => brokers.instances = value as u16,
+                Knob::Producers => brokers.producers = value as u16,
+                Knob::PrefetchBytes => brokers.prefetch_bytes = value,
+                _ => brokers.confirm_window = value,
+            }
+        }
+    }
+    Ok(())
 }
 
 fn embedded(load: &EmbeddedLoad, stop: &AtomicBool) -> Result<(), PerfError> {

@@ -95,10 +95,11 @@ fn compare(args: &CompareArgs) -> Result<String, CompareError> {
             of_b: show::printable(&b.workload),
         });
     };
-    Ok(match args.json {
-        true => serde_json::to_string(&comparison).expect("numbers, texts and lists are always JSON") + "\n",
-        false => show::tables(&comparison),
-    })
+    if args.json {
+        Ok(serde_json::to_string(&comparison).expect("numbers, texts and lists are always JSON") + "\n")
+    } else {
+        Ok(show::tables(&comparison))
+    }
 }
 
 /// What every schema has.
@@ -111,7 +112,7 @@ fn read(path: &Path) -> Result<Outcome, CompareError> {
     let named = || path.to_owned();
     let text = std::fs::read(path).map_err(|source| CompareError::Read { path: named(), source })?;
     let no_result = |source| CompareError::NoResult { path: named(), source };
-    // The schema first: fields of another one would be told as wrong, though they are not.
+    // The schema first: fields of another one would be reported as wrong, though they are not.
     let AnySchema { schema } = serde_json::from_slice(&text).map_err(no_result)?;
     if schema != SCHEMA {
         return Err(CompareError::Schema { path: named(), found: schema });

@@ -1,4 +1,4 @@
-//! The whole way within one process: file → frames → strategies on threads → committed.
+//! The whole pipeline within one process: file → frames → strategies on threads → committed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::market::Market;
 use crate::outcome::Step;
 use crate::probe::{Point, Probe};
 use crate::sampler::{Messages, Sampler};
-use crate::step::{Course, StepPlan};
-use crate::way::{FeedWay, WatchedCommits, WatchedSender, WatchedStrategy};
+use crate::step::{StepPlan, StepRun};
+use crate::trace::{FeedTrace, WatchedCommits, WatchedSender, WatchedStrategy};
 
 /// Frames that wait for a thread, as in `orchard replay`.
 const QUEUED_FRAMES: usize = 32;
@@ -34,7 +34,7 @@ pub(crate) struct Embedded<'a> {
     pub(crate) ledger: String,
     /// Where markets are written.
     pub(crate) folder: &'a Path,
-    /// Somebody pressed Ctrl-C.
+    /// Set at Ctrl-C.
     pub(crate) stop: &'a AtomicBool,
 }
 
@@ -51,15 +51,15 @@ impl Embedded<'_> {
         let schedule = market.schedule(plan.rate, &control);
         let strategies = self.load.instances_of();
         let names: Vec<String> = strategies.iter().map(|(name, _)| name.clone()).collect();
-        let way = FeedWay::new(probe.clone(), schedule, false, self.load.shards, &names);
+        let trace = FeedTrace::new(probe.clone(), schedule, false, self.load.shards, &names);
         let mut ledger = open_ledger(&self.ledger)?;
         let gather = Gather { linger: self.load.linger, ..Gather::default() };
         let cut = (self.load.frame_ticks.map_or(FRAME_TICKS, |_| self.load.frame_ticks()), gather);
         let feed_plan = market.feed_plan(self.load, plan.rate, is_repeated, &control, cut);
         let run = feed_plan.run;
         ledger.record_run(run, "perf", &Manifest::default())?;
-        let running = RunningHost::start(ledger, run, self.host_plan(&strategies, &way)?)?;
-        let frames = WatchedSender { inner: running.frames(), way };
+        let running = RunningHost::start(ledger, run, self.host_plan(&strategies, &trace)?)?;
+        let frames = WatchedSender { inner: running.frames(), trace };
         std::thread::scope(|scope| {
             probe.origin();
             // When everything is sent the host's threads see that nothing follows, and commit at once.
@@ -71,7 +71,7 @@ impl Embedded<'_> {
             });
             let no_broker = BrokerMetrics::default();
             let sampler = Sampler::new(probe.clone(), plan.warm_up, Messages::default, &no_broker, live);
-            let course = Course {
+            let step_run = StepRun {
                 plan,
                 probe: &probe,
                 last: Point::Committed,
@@ -81,16 +81,20 @@ impl Embedded<'_> {
                 has_failed: &|| false,
                 stop: self.stop,
             };
-            let step = course.follow(sampler);
+            let step = step_run.follow(sampler);
             sending.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(|()| step)
         })
     }
 
-    fn host_plan(&self, strategies: &[(String, String)], way: &Arc<FeedWay>) -> Result<HostPlan, FeedsError> {
-        let observer: Box<dyn CommitObserver> = Box::new(WatchedCommits(way.clone()));
+    fn host_plan(
+        &self,
+        strategies: &[(String, String)],
+        trace: &Arc<FeedTrace>,
+    ) -> Result<HostPlan, FeedsError> {
+        let observer: Box<dyn CommitObserver> = Box::new(WatchedCommits(trace.clone()));
         let instance = |(place, (name, kind)): (usize, &(String, String))| {
             let configured =
-                Box::new(WatchedStrategy { inner: find_strategy(kind)?, way: way.clone(), place });
+                Box::new(WatchedStrategy { inner: find_strategy(kind)?, trace: trace.clone(), place });
             Ok(Instance { name: name.parse().expect("perf names its strategies"), configured })
         };
         Ok(HostPlan {

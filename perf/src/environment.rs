@@ -1,12 +1,17 @@
 //! The circumstances of a measurement, and what is wrong with them.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::outcome::Environment;
+
+#[cfg_attr(target_os = "linux", path = "environment/linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "environment/portable.rs")]
+mod machine;
+
+pub(crate) use machine::{cpu_time, memory, open_files};
 
 /// How long others are watched before anything is measured.
 const WATCH: Duration = Duration::from_millis(300);
@@ -35,10 +40,10 @@ pub(crate) fn look() -> Environment {
     Environment {
         command: command(),
         at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        processor: field("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+        processor: machine::processor().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
-        memory_bytes: kilobytes("/proc/meminfo", "MemTotal").unwrap_or(0),
-        kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
+        memory_bytes: machine::memory_bytes().unwrap_or(0),
+        kernel: machine::kernel().unwrap_or_default(),
         versions: versions
             .map(|(name, version)| (name.to_owned(), version))
             .into_iter()
@@ -76,9 +81,9 @@ fn without_password(arg: &str) -> String {
 
 /// Share of all cores' time that is used while this process waits.
 fn busy_share() -> f64 {
-    let before = processor_time();
+    let before = machine::processor_time();
     std::thread::sleep(WATCH);
-    let (before, after) = match (before, processor_time()) {
+    let (before, after) = match (before, machine::processor_time()) {
         (Some(before), Some(after)) => (before, after),
         _ => return 0.0,
     };
@@ -86,62 +91,19 @@ fn busy_share() -> f64 {
     if all == 0 { 0.0 } else { after.1.saturating_sub(before.1) as f64 / all as f64 }
 }
 
-/// All time, and that which was not idle, since the system began.
-fn processor_time() -> Option<(u64, u64)> {
-    let stat = fs::read_to_string("/proc/stat").ok()?;
-    let times: Vec<u64> =
-        stat.lines().next()?.split_whitespace().skip(1).filter_map(|time| time.parse().ok()).collect();
-    let all = times.iter().take(8).sum();
-    let idle: u64 = times.get(3..5)?.iter().sum();
-    Some((all, all - idle))
-}
-
-/// This process's anonymous memory, in bytes.
-pub(crate) fn memory() -> u64 {
-    kilobytes("/proc/self/status", "RssAnon").unwrap_or(0)
-}
-
-/// What all of this process's threads have taken of the cores, to 10 ms.
-pub(crate) fn cpu_time() -> Duration {
-    /// Linux tells it in these, whatever the kernel's own.
-    const A_SECOND: f64 = 100.0;
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The program's name, in parentheses, may hold spaces.
-    let after = stat.rsplit(')').next().unwrap_or_default();
-    let times: f64 =
-        after.split_whitespace().skip(11).take(2).filter_map(|time| time.parse::<f64>().ok()).sum();
-    Duration::from_secs_f64(times / A_SECOND)
-}
-
-/// This process's open files.
-pub(crate) fn open_files() -> u64 {
-    fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64)
-}
-
-fn kilobytes(file: &str, name: &str) -> Option<u64> {
-    let value = field(file, name)?;
-    Some(value.trim_end_matches(" kB").trim().parse::<u64>().ok()? * 1024)
-}
-
-/// The value behind a name and a colon.
-fn field(file: &str, name: &str) -> Option<String> {
-    let text = fs::read_to_string(file).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'))?;
-    Some(line.trim().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_not_told() {
+    fn a_password_is_not_shown() {
         assert_eq!(without_password("amqp://me:secret@host:1"), "amqp://me@host:1");
         for same in ["amqp://host", "amqp://me@host", "--json", "a:b@c"] {
             assert_eq!(without_password(same), same);
         }
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn the_machine_is_known() {
         let environment = look();

@@ -19,8 +19,8 @@ use crate::market::{Market, MarketError};
 use crate::outcome::Step;
 use crate::probe::{Point, Probe};
 use crate::sampler::{Messages, Sampler};
-use crate::step::{Course, StepPlan};
-use crate::way::WatchedSender;
+use crate::step::{StepPlan, StepRun};
+use crate::trace::WatchedSender;
 
 mod host;
 mod producer;
@@ -30,7 +30,7 @@ pub(crate) use host::{find_strategy, open_ledger};
 use host::Host;
 use producer::Producer;
 
-/// Which part of the way is measured.
+/// Which part of the pipeline is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// From the file to the commit.
@@ -43,7 +43,7 @@ pub(crate) enum Part {
 
 /// Feeds that are measured.
 pub(crate) struct Feeds<'a> {
-    /// Which part of their way.
+    /// Which part of the pipeline.
     pub(crate) part: Part,
     /// The ticks.
     pub(crate) load: &'a LoadArgs,
@@ -51,13 +51,13 @@ pub(crate) struct Feeds<'a> {
     pub(crate) options: &'a BrokerArgs,
     /// The brokers.
     pub(crate) brokers: Vec<BrokerUrl>,
-    /// What they tell.
+    /// Their statistics.
     pub(crate) metrics: BrokerMetrics,
     /// The ledger's URL or folder.
     pub(crate) ledger: String,
     /// Where markets are written.
     pub(crate) folder: &'a Path,
-    /// Somebody pressed Ctrl-C.
+    /// Set at Ctrl-C.
     pub(crate) stop: &'a AtomicBool,
 }
 
@@ -74,7 +74,7 @@ pub enum FeedsError {
         name: String,
     },
     /// Nobody says where the shards are.
-    #[error("nothing is heard of feed {feed}: is its broker under load by others, or blocked?")]
+    #[error("feed {feed} sends nothing: is its broker under load by others, or blocked?")]
     Silent {
         /// The feed.
         feed: String,
@@ -103,7 +103,7 @@ impl Feeds<'_> {
     /// Measures one rate.
     ///
     /// # Errors
-    /// A server is not there, or something fails on the way.
+    /// A server is not there, or something fails meanwhile.
     pub(crate) fn step(&self, plan: StepPlan, live: &mut Live) -> Result<Step, FeedsError> {
         let producers = u64::from(self.options.producers);
         let (ticks, is_repeated) = plan.ticks(self.load);
@@ -170,7 +170,7 @@ impl Feeds<'_> {
                 (self.part == Part::Ingest).then(|| scope.spawn(|| self.purge(producers, &is_over)));
             let sampler =
                 Sampler::new(probe.clone(), plan.warm_up, || messages(producers), &self.metrics, live);
-            let course = Course {
+            let step_run = StepRun {
                 plan,
                 probe,
                 last,
@@ -183,7 +183,7 @@ impl Feeds<'_> {
                 },
                 stop: self.stop,
             };
-            let step = course.follow(sampler);
+            let step = step_run.follow(sampler);
             is_over.store(true, Ordering::Release);
             producers.iter().for_each(|producer| producer.publisher.take_no_more());
             for sent in sending {
@@ -213,7 +213,7 @@ impl Feeds<'_> {
 
 /// One feed from its file to the publisher.
 fn send(producer: &Producer) -> Result<(), FeedsError> {
-    let frames = WatchedSender { inner: producer.publisher.frames(), way: producer.way.clone() };
+    let frames = WatchedSender { inner: producer.publisher.frames(), trace: producer.trace.clone() };
     match feed::run(&producer.feed_plan, &frames, &producer.control) {
         Ok(_) => Ok(()),
         // The publisher knows why, and says so.

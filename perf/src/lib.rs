@@ -1,7 +1,7 @@
 //! Orchard's load harness, `perf`: how fast, how late, and where it stops.
 //!
 //! A workload is measured in steps, one for each offered rate. Each step's `Probe` notes
-//! when ticks were due and when they passed each point of their way; a sampler looks at it once a second,
+//! when ticks were due and when they passed each stage; a sampler looks at it once a second,
 //! and at the end makes an [`Outcome`](outcome::Outcome) of it.
 
 mod args;
@@ -23,6 +23,7 @@ pub mod outcome;
 mod page;
 mod peers;
 mod probe;
+mod prometheus;
 mod rates;
 #[cfg(test)]
 mod sample;
@@ -30,9 +31,9 @@ mod sampler;
 mod session;
 mod step;
 mod table;
+mod trace;
 mod units;
 mod vary;
-mod way;
 
 pub use budget::BudgetError;
 pub use capacity::CapacityError;

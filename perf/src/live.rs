@@ -1,4 +1,4 @@
-//! What is told while it is measured: lines a second, a histogram log, Prometheus.
+//! What is shown while it is measured: lines a second, a histogram log, Prometheus.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -9,16 +9,15 @@ use std::time::{Duration, Instant, SystemTime};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
-use metrics::gauge;
-use metrics_exporter_prometheus::PrometheusBuilder;
 use thiserror::Error;
 
 use crate::args::OutputArgs;
 use crate::outcome::Second;
 use crate::probe::Point;
+use crate::prometheus::Prometheus;
 use crate::units;
 
-/// Something that was to be told cannot be.
+/// An output that cannot be written or served.
 #[derive(Debug, Error)]
 pub enum LiveError {
     /// The histogram log.
@@ -30,20 +29,20 @@ pub enum LiveError {
         reason: String,
     },
     /// Prometheus.
-    #[error("--prometheus {address}: {reason}\n  name a free port of an address of this machine")]
+    #[error("--prometheus {address}: {source}\n  name a free port of an address of this machine")]
     Prometheus {
         /// Where it was to be.
         address: SocketAddr,
         /// Why not.
-        reason: String,
+        source: io::Error,
     },
 }
 
-/// Whoever is told.
+/// Where seconds are shown.
 pub(crate) struct Live {
     has_lines: bool,
     has_header: bool,
-    has_gauges: bool,
+    prometheus: Option<Prometheus>,
     began: Instant,
     log: Option<IntervalLog>,
 }
@@ -57,32 +56,21 @@ struct IntervalLog {
 }
 
 impl Live {
-    /// Opens what is wanted.
+    /// Opens the outputs that are asked for.
     ///
     /// # Errors
     /// A file cannot be written, or a port not be taken.
     pub(crate) fn open(args: &OutputArgs) -> Result<Self, LiveError> {
-        if let Some(address) = args.prometheus {
-            let reason =
-                |error: &dyn std::fmt::Display| LiveError::Prometheus { address, reason: error.to_string() };
-            // The library says nothing of a port that is taken.
-            drop(std::net::TcpListener::bind(address).map_err(|error| reason(&error))?);
-            let serving = PrometheusBuilder::new().with_http_listener(address).install();
-            serving.map_err(|error| reason(&error))?;
-        }
+        let serve =
+            |address| Prometheus::serve(address).map_err(|source| LiveError::Prometheus { address, source });
+        let prometheus = args.prometheus.map(serve).transpose()?;
         let log = args.hdr.as_deref().map(IntervalLog::create).transpose()?;
-        Ok(Self {
-            has_lines: !args.quiet,
-            has_header: false,
-            has_gauges: args.prometheus.is_some(),
-            began: Instant::now(),
-            log,
-        })
+        Ok(Self { has_lines: !args.quiet, has_header: false, prometheus, began: Instant::now(), log })
     }
 
     /// Nothing but lines a second, if those.
     pub(crate) fn lines(has_lines: bool) -> Self {
-        Self { has_lines, has_header: false, has_gauges: false, began: Instant::now(), log: None }
+        Self { has_lines, has_header: false, prometheus: None, began: Instant::now(), log: None }
     }
 
     /// Begins another step.
@@ -93,13 +81,13 @@ impl Live {
         }
     }
 
-    /// Tells of a second that began at `from` of its step; `recent` are its latencies by point.
+    /// Shows a second that began at `from` of its step; `recent` are its latencies by point.
     pub(crate) fn show(&mut self, second: &Second, from: Duration, recent: &[Histogram<u64>; 5]) {
         if self.has_lines {
             self.write_line(second);
         }
-        if self.has_gauges {
-            set_gauges(second);
+        if let Some(prometheus) = &self.prometheus {
+            prometheus.set(second);
         }
         self.log(Duration::from_secs_f64(second.at).saturating_sub(from), recent);
     }
@@ -155,30 +143,6 @@ impl Live {
     /// It cannot be written.
     pub(crate) fn close(mut self) -> Result<(), LiveError> {
         self.log.take().map_or(Ok(()), IntervalLog::close)
-    }
-}
-
-fn set_gauges(second: &Second) {
-    let ticks =
-        |stage: &'static str, rate: f64| gauge!("orchard_perf_ticks_per_second", "stage" => stage).set(rate);
-    ticks("sent", second.sent);
-    ticks("confirmed", second.confirmed);
-    ticks("consumed", second.consumed);
-    ticks("committed", second.committed);
-    gauge!("orchard_perf_messages_per_second").set(second.messages);
-    gauge!("orchard_perf_budget_used_ratio").set(second.budget.unwrap_or(0.0));
-    gauge!("orchard_perf_blocked_ratio").set(second.blocked);
-    let latency = |quantile: &'static str, ns: Option<u64>| {
-        let seconds = ns.map_or(f64::NAN, |ns| ns as f64 * 1e-9);
-        gauge!("orchard_perf_latency_seconds", "quantile" => quantile).set(seconds);
-    };
-    latency("0.5", second.p50);
-    latency("0.99", second.p99);
-    gauge!("orchard_perf_memory_bytes").set(second.memory as f64);
-    gauge!("orchard_perf_open_files").set(second.files as f64);
-    if let (Some(memory), Some(queued)) = (second.broker_memory, second.queued) {
-        gauge!("orchard_perf_broker_memory_bytes").set(memory as f64);
-        gauge!("orchard_perf_broker_queued_messages").set(queued as f64);
     }
 }
 

@@ -14,7 +14,7 @@ use tick_ingest::{ReadError, ReadOptions};
 use tick_sdk::names::RunId;
 
 use crate::args::LoadArgs;
-use crate::way::Schedule;
+use crate::trace::Schedule;
 
 /// A market as a file.
 #[derive(Clone, Debug)]

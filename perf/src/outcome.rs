@@ -70,7 +70,7 @@ pub struct Step {
     pub overhead: f64,
     /// Time that this process's threads took of the cores, in s; brokers and servers not included.
     pub cpu_seconds: f64,
-    /// Frames whose ticks are in no stage, as too many were on their way.
+    /// Frames whose ticks are in no stage, as too many were in flight.
     pub unsampled: u64,
     /// How the process and the broker changed from the first to the last quarter of the time.
     pub drift: Option<Drift>,
@@ -100,7 +100,7 @@ pub struct Totals {
     pub bytes_per_s: f64,
 }
 
-/// From the time when a tick was due to one point of its way.
+/// From the time when a tick was due to one stage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     /// `sent`, `confirmed`, `delivered`, `signal`, `committed`.

@@ -116,7 +116,7 @@ pub enum PeersError {
     Unwritable {
         /// What it is.
         what: String,
-        /// The system's words.
+        /// The system's message.
         source: std::io::Error,
     },
     /// Our own program cannot make or replay the market.
@@ -163,10 +163,8 @@ struct Skipped {
 pub(crate) fn run(args: &PeersArgs) -> Result<(), PeersError> {
     let peers = folder::find(&args.peers, &args.only)?;
     let wants_broker = peers.iter().any(|peer| peer.kind != Kind::Embedded);
-    let broker = match wants_broker && !args.setup_only {
-        true => Some(SharedBroker::find(args.broker.as_deref())?),
-        false => None,
-    };
+    let is_measured = wants_broker && !args.setup_only;
+    let broker = is_measured.then(|| SharedBroker::find(args.broker.as_deref())).transpose()?;
     let mut comparison = Comparison { schema: 1, workload: "peers", ..Comparison::default() };
     let mut ready = Vec::new();
     for peer in peers {

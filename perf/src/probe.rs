@@ -1,4 +1,4 @@
-//! What is written down while ticks are on their way: when each was due, and when it passed a stage.
+//! What is written down while ticks are in flight: when each was due, and when it passed a stage.
 //!
 //! A frame's ticks pass together, so a few of them stand for all: at most [`SAMPLES`] due times a frame,
 //! each with the number of ticks that it stands for. So measuring costs the same for a frame of any size.
@@ -18,7 +18,7 @@ const MAX_WAITING: usize = 1 << 18;
 /// Latencies from 1 ns to an hour, to three digits.
 const LONGEST_NS: u64 = 3_600_000_000_000;
 
-/// A point on a tick's way.
+/// A stage that a tick passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
     /// Written to the broker, or handed to a host's thread.
@@ -204,7 +204,7 @@ impl Probe {
         self.notes.load(Ordering::Relaxed)
     }
 
-    /// Frames that were not sampled, as too many were on their way.
+    /// Frames that were not sampled, as too many were in flight.
     pub(crate) fn unsampled(&self) -> u64 {
         self.unsampled.load(Ordering::Relaxed)
     }
@@ -230,7 +230,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What one note costs: the time of a sample's way over one point.
+/// What one note costs: the time of a sample's passing one stage.
 pub(crate) fn cost_of_a_note() -> Duration {
     const NOTES: u32 = 20_000;
     let probe = Probe::new(Duration::ZERO);

@@ -97,7 +97,7 @@ impl Search {
     }
 
     /// The last rate was carried, or it was not.
-    pub(crate) fn heed(&mut self, is_carried: bool) {
+    pub(crate) fn note(&mut self, is_carried: bool) {
         let Some(rate) = self.next else { return };
         let place = if is_carried { &mut self.carried } else { &mut self.refused };
         *place = Some(rate);
@@ -149,7 +149,7 @@ mod tests {
         let mut tried = Vec::new();
         while let Some(rate) = search.next_rate() {
             tried.push(rate.round());
-            search.heed(rate <= limit);
+            search.note(rate <= limit);
         }
         (tried, search)
     }

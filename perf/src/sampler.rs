@@ -87,7 +87,7 @@ impl<'a> Sampler<'a> {
         let recent = Point::ALL.map(|point| self.probe.take_recent(point));
         let shown = &recent[self.shown_point() as usize];
         let quantile = |quantile| (!shown.is_empty()).then(|| shown.value_at_quantile(quantile));
-        let told = self.metrics.read();
+        let broker = self.metrics.read();
         let second = Second {
             at: now.at.as_secs_f64(),
             warm_up: self.last.at < self.warm_up,
@@ -101,8 +101,8 @@ impl<'a> Sampler<'a> {
             p99: quantile(0.99),
             blocked: (now.messages.blocked.saturating_sub(self.last.messages.blocked)).as_secs_f64()
                 / seconds,
-            broker_memory: told.map(|told| told.memory),
-            queued: told.map(|told| told.queued),
+            broker_memory: broker.map(|broker| broker.memory),
+            queued: broker.map(|broker| broker.queued),
             memory: environment::memory(),
             files: environment::open_files(),
         };
@@ -237,12 +237,12 @@ fn drift(series: &[Second]) -> Option<Drift> {
     };
     let means = |value: &dyn Fn(&Second) -> f64| (mean(first, value), mean(last, value));
     let medians = |value: &dyn Fn(&Second) -> Option<u64>| (median(first, value), median(last, value));
-    let told = measured.iter().all(|second| second.broker_memory.is_some());
+    let has_broker = measured.iter().all(|second| second.broker_memory.is_some());
     Some(Drift {
         memory: means(&|second| second.memory as f64),
         files: means(&|second| second.files as f64),
-        broker_memory: told.then(|| means(&|second| second.broker_memory.unwrap_or(0) as f64)),
-        queued: told.then(|| means(&|second| second.queued.unwrap_or(0) as f64)),
+        broker_memory: has_broker.then(|| means(&|second| second.broker_memory.unwrap_or(0) as f64)),
+        queued: has_broker.then(|| means(&|second| second.queued.unwrap_or(0) as f64)),
         p50: medians(&|second| second.p50),
         p99: medians(&|second| second.p99),
     })

@@ -16,7 +16,7 @@ use crate::step::StepPlan;
 use crate::vary::Vary;
 use crate::{environment, is_carried, latency_stage, table};
 
-/// One measurement under way.
+/// A measurement that has begun.
 pub(crate) struct Session<'a> {
     outcome: Outcome,
     pub(crate) live: Live,
@@ -105,7 +105,7 @@ impl<'a> Session<'a> {
             let step = measure(StepPlan::new(load, Some(rate)), None, &mut self.live)?;
             // One that was cut short says nothing of its rate.
             if !self.stop.load(Ordering::Acquire) {
-                search.heed(is_carried(&step, rate, load.knee));
+                search.note(is_carried(&step, rate, load.knee));
             }
             steps.push(step);
         }
@@ -147,9 +147,10 @@ impl<'a> Session<'a> {
         self.finish(steps, None)
     }
 
-    /// Tells the results.
+    /// Prints the results.
     pub(crate) fn finish(mut self, steps: Vec<Step>, knee: Option<Knee>) -> Result<(), PerfError> {
-        (self.outcome.steps, self.outcome.knee) = (steps, knee);
+        self.outcome.steps = steps;
+        self.outcome.knee = knee;
         if self.stop.load(Ordering::Acquire) {
             self.outcome.environment.warnings.push("it was interrupted before its end".to_owned());
         }
@@ -158,9 +159,10 @@ impl<'a> Session<'a> {
             let written = std::fs::write(path, crate::page::render(&self.outcome));
             written.map_err(|source| PerfError::Write { path: path.clone(), source })?;
         }
-        let text = match self.output.json {
-            true => serde_json::to_string_pretty(&self.outcome).map_err(std::io::Error::from)? + "\n",
-            false => table::text(&self.outcome),
+        let text = if self.output.json {
+            serde_json::to_string_pretty(&self.outcome).map_err(std::io::Error::from)? + "\n"
+        } else {
+            table::text(&self.outcome)
         };
         std::io::stdout().write_all(text.as_bytes())?;
         Ok(())

@@ -23,7 +23,7 @@ pub(crate) struct StepPlan {
 const LOOK: Duration = Duration::from_millis(2);
 /// What was sent comes through within this time, or not at all.
 const DRAIN: Duration = Duration::from_secs(60);
-/// Who pressed Ctrl-C waits less.
+/// After Ctrl-C the wait is shorter.
 const DRAIN_STOPPED: Duration = Duration::from_secs(5);
 
 impl StepPlan {
@@ -47,7 +47,7 @@ impl StepPlan {
 }
 
 /// What a step waits for.
-pub(crate) struct Course<'a> {
+pub(crate) struct StepRun<'a> {
     /// How much, and how long.
     pub(crate) plan: StepPlan,
     /// Where ticks are counted.
@@ -62,11 +62,11 @@ pub(crate) struct Course<'a> {
     pub(crate) stop_sending: &'a dyn Fn(),
     /// Whether something has failed, so that waiting is of no use.
     pub(crate) has_failed: &'a dyn Fn() -> bool,
-    /// Somebody pressed Ctrl-C.
+    /// Set at Ctrl-C.
     pub(crate) stop: &'a AtomicBool,
 }
 
-impl Course<'_> {
+impl StepRun<'_> {
     /// Watches the step from its begin to its end.
     pub(crate) fn follow(self, mut sampler: Sampler<'_>) -> Step {
         let ends = self.plan.duration.map(|duration| self.plan.warm_up + duration);

@@ -78,7 +78,7 @@ fn sums(step: &Step, text: &mut String) {
         let _ = writeln!(text, "{:.1} ticks a frame", totals.sent as f64 / frames);
     }
     if step.unsampled > 0 {
-        let _ = writeln!(text, "{} frames are in no latency: too many were on their way", step.unsampled);
+        let _ = writeln!(text, "{} frames are in no latency: too many were in flight", step.unsampled);
     }
     if let Some(ns) = of_a_tick(step) {
         let _ = writeln!(text, "{ns:.1} ns of this process's time a tick and strategy");

@@ -4,8 +4,6 @@ use std::str::FromStr;
 
 use tick_sdk::quantity::{parse_bytes, parse_count};
 
-use crate::args::{BrokerArgs, LoadArgs};
-
 /// An option, and its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Vary {
@@ -13,8 +11,9 @@ pub(crate) struct Vary {
     values: Vec<u64>,
 }
 
+/// An option that can be varied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Knob {
+pub(crate) enum Knob {
     Instruments,
     Shards,
     Strategies,
@@ -79,32 +78,9 @@ impl Vary {
         self.values.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
     }
 
-    /// Sets the option; `brokers` is `None` where there are none.
-    pub(crate) fn set(
-        &self,
-        value: u64,
-        load: &mut LoadArgs,
-        brokers: Option<&mut BrokerArgs>,
-    ) -> Result<(), String> {
-        match self.option {
-            Instruments => load.instruments = value as u32,
-            Shards => load.shards = value as u16,
-            Strategies => load.strategies = vec![value.to_string()],
-            FrameTicks => load.frame_ticks = Some(value as u32),
-            FrameBytes => load.frame_bytes = value,
-            of_brokers => {
-                let Some(brokers) = brokers else {
-                    return Err(format!("--vary {}: there is no broker here", self.name()));
-                };
-                match of_brokers {
-                    Instances => brokers.instances = value as u16,
-                    Producers => brokers.producers = value as u16,
-                    PrefetchBytes => brokers.prefetch_bytes = value,
-                    _ => brokers.confirm_window = value,
-                }
-            }
-        }
-        Ok(())
+    /// The option.
+    pub(crate) const fn option(&self) -> Knob {
+        self.option
     }
 }
 

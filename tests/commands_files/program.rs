@@ -1,12 +1,15 @@
 //! The real program, run in a folder of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A folder for the files of one test.
-pub(crate) struct Folder(TempDir);
+/// A folder for the files of one test, and the program that runs in it.
+pub(crate) struct Folder {
+    folder: TempDir,
+    program: PathBuf,
+}
 
 /// How the program ended, and what it said.
 pub(crate) struct Ran {
@@ -17,11 +20,16 @@ pub(crate) struct Ran {
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary folder"))
+        Self::running(Path::new(crate::PROGRAM))
+    }
+
+    /// As [`Folder::new`], for another program than the test's own.
+    pub(crate) fn running(program: &Path) -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), program: program.to_owned() }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     /// Writes a file, and gives its bytes back.
@@ -45,7 +53,7 @@ impl Folder {
 
     /// The program in this folder, not yet started.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(crate::PROGRAM);
+        let mut command = Command::new(&self.program);
         command.args(args).current_dir(self.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

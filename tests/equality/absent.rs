@@ -53,10 +53,10 @@ fn case_13_an_optional_strategy_is_abandoned_and_comes_back() {
         let mut disturber = case.disturber();
         case.wait_committed(&disturber, 0.02);
         case.instances.truncate(3);
-        let is_active = |wanted: bool| {
+        let is_active = |expected: bool| {
             let state = case.feed_state();
             let of_pear = state.and_then(|state| state.strategies.into_iter().find(|one| one.name == "pear"));
-            of_pear.is_some_and(|pear| pear.active == wanted)
+            of_pear.is_some_and(|pear| pear.active == expected)
         };
         wait_until("pear is abandoned", RECOVERY, || is_active(false));
         disturber.note("pear was abandoned", Some("apple"));

@@ -1,4 +1,4 @@
-//! Mistakes: each ends the program within a time, with an error that says what to do.
+//! Wrong options, logins and files: each ends the program within a time, with an error that says what to do.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::proxy::address_of;
 use crate::servers::Turn;
 use crate::waiting::wait_until;
 
-/// A mistake is found within this time: a broker that is away is tried again for a while.
+/// Such an error is found within this time: a broker that is away is tried again for a while.
 const FOUND: Duration = Duration::from_secs(60);
 
 /// Runs it; it must fail with exit code 1 or 2 and say each of `said`.
@@ -160,7 +160,7 @@ fn a_strategy_with_other_parameters_than_its_state() {
 fn two_ingesters_of_one_feed() {
     let turn = Turn::wait();
     let mut case = Case::new(turn.servers(), "two-ingesters", "memory");
-    // It is not to end before the others give up.
+    // It is not to end before the others have failed.
     case.pace = ["--rate", "5000"].map(str::to_owned).into();
     case.start_all();
     let disturber = case.disturber();

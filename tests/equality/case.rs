@@ -18,9 +18,6 @@ use crate::waiting::wait_until;
 /// What starts does so within this time.
 pub(crate) const STARTS: Duration = Duration::from_secs(30);
 
-/// The strategies of the instances: three of Apple, two of Pear.
-const INSTANCES: [&str; 5] = ["apple", "apple", "apple", "pear", "pear"];
-
 /// A feed, and everything that works on it.
 pub(crate) struct Case<'a> {
     pub(crate) name: String,
@@ -55,6 +52,11 @@ fn ends() -> Duration {
 impl<'a> Case<'a> {
     /// A feed of its own on these servers, with a ledger of its own; nothing runs yet.
     pub(crate) fn new(servers: &'a Servers, name: &str, durability: &str) -> Self {
+        Self::of(input(), servers, name, durability)
+    }
+
+    /// As [`Case::new`], with this input.
+    pub(crate) fn of(input: &'static Input, servers: &'a Servers, name: &str, durability: &str) -> Self {
         let feed = format!("{name}-{durability}-{}", &RunId::random().to_string()[..8]);
         let ledger = database::create(servers.url("POSTGRES"), &feed.replace('-', "_"));
         Self {
@@ -63,9 +65,9 @@ impl<'a> Case<'a> {
             servers,
             brokers: vec![servers.url("AMQP").to_owned()],
             ledger,
-            input: input(),
+            input,
             sources: None,
-            pace: input().pace.clone(),
+            pace: input.pace.clone(),
             ingest_options: vec!["--durability".to_owned(), durability.to_owned()],
             ingester: None,
             instances: Vec::new(),
@@ -95,14 +97,14 @@ impl<'a> Case<'a> {
         self.start_ingester();
     }
 
-    /// Starts the ingester and the five instances.
+    /// Starts the ingester and all instances.
     pub(crate) fn start_all(&mut self) {
         self.start_ingester();
         self.start_instances();
     }
 
     pub(crate) fn start_instances(&mut self) {
-        for strategy in INSTANCES {
+        for strategy in self.input.instances {
             self.start_instance(strategy, &[]);
         }
     }
@@ -123,9 +125,9 @@ impl<'a> Case<'a> {
         if let Some(run) = self.run {
             args.extend(["--resume".to_owned(), run.to_string()]);
         }
-        let mut program = Program::start("ingest", self.folder.path(), &args);
+        let mut program = self.program("ingest", &args);
         let line = program.wait_for_line("run ", STARTS);
-        let named = line.split_whitespace().find_map(|word| word.parse::<RunId>().ok());
+        let named = line.split_whitespace().find_map(|part| part.parse::<RunId>().ok());
         let named = named.unwrap_or_else(|| panic!("'{line}' names a run"));
         assert!(self.run.is_none_or(|run| run == named), "{named} is the run that was to be resumed");
         self.run = Some(named);
@@ -140,7 +142,7 @@ impl<'a> Case<'a> {
         let own = |text: &str| text.to_owned();
         args.extend([own("--feed"), self.feed.clone(), own("--shards"), SHARDS.to_string()]);
         if !self.ingest_options.iter().any(|option| option == "--strategies") {
-            args.extend(["--strategies", "apple,pear"].map(own));
+            args.extend([own("--strategies"), self.input.strategies().join(",")]);
         }
         args.extend(self.brokers.iter().flat_map(|broker| [own("--broker"), broker.clone()]));
         args.extend(self.ingest_options.iter().cloned());
@@ -150,7 +152,7 @@ impl<'a> Case<'a> {
     /// Starts one instance more; gives its place.
     pub(crate) fn start_instance(&mut self, strategy: &str, options: &[&str]) -> usize {
         let name = format!("run {strategy} ({})", self.instances.len());
-        let program = Program::start(&name, self.folder.path(), &self.instance_args(strategy, options));
+        let program = self.program(&name, &self.instance_args(strategy, options));
         self.instances.push(Instance { strategy: strategy.to_owned(), program });
         self.instances.len() - 1
     }
@@ -168,12 +170,17 @@ impl<'a> Case<'a> {
         self.instances[place].program.kill();
         let strategy = self.instances[place].strategy.clone();
         let name = format!("run {strategy} ({place}, again)");
-        let program = Program::start(&name, self.folder.path(), &self.instance_args(&strategy, &[]));
+        let program = self.program(&name, &self.instance_args(&strategy, &[]));
         self.instances[place].program = program;
     }
 
     pub(crate) fn ingester_is_running(&mut self) -> bool {
         self.ingester.as_mut().is_some_and(Program::is_running)
+    }
+
+    /// Starts the input's program in the case's folder.
+    fn program(&self, name: &str, args: &[String]) -> Program {
+        Program::start_of(&self.input.program, name, self.folder.path(), args)
     }
 
     /// The ingester and all instances.
@@ -211,16 +218,17 @@ impl<'a> Case<'a> {
     /// Waits until so much of all the work is committed, as a share of 1.
     #[track_caller]
     pub(crate) fn wait_committed(&self, disturber: &Disturber, share: f64) {
-        let strategies = 2;
-        let wanted = (self.input.ticks * strategies) as f64 * share;
+        let strategies = self.input.strategies().len() as u64;
+        let expected = (self.input.ticks * strategies) as f64 * share;
         let what = format!("{}: {share} of the ticks are committed", self.name);
-        wait_until(&what, ends(), || disturber.committed() as f64 >= wanted);
+        wait_until(&what, ends(), || disturber.committed() as f64 >= expected);
     }
 
     /// Waits for the end, and checks all that must hold there. Gives what the instances have said.
     #[track_caller]
     pub(crate) fn finish(self, disturber: Disturber) -> Vec<String> {
-        self.finish_with(disturber, &["apple", "pear"])
+        let strategies = self.input.strategies();
+        self.finish_with(disturber, &strategies)
     }
 
     /// As [`Case::finish`], where only these strategies are compared.

@@ -35,7 +35,7 @@ fn case_12_a_cluster_loses_a_node_and_is_partitioned() {
     servers.act("heal", &["3"]);
     disturber.note("joined node 3 again", None);
     disturber.wait_for_recovery();
-    // An ingester that finds a queue's node away gives up, and this one is to be resumed.
+    // An ingester that finds a queue's node away ends with an error, and this one is to be resumed.
     wait_until("the feed's last state is there", RECOVERY, || case.feed_state().is_some());
     case.hurry(&mut disturber);
     case.finish(disturber);

@@ -16,7 +16,7 @@ pub(crate) fn execute(url: &str, statement: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut connection = PgConnection::connect(url).await.expect("PostgreSQL answers");
-        connection.execute(sqlx::AssertSqlSafe(statement)).await.expect("PostgreSQL does as told");
+        connection.execute(sqlx::AssertSqlSafe(statement)).await.expect("PostgreSQL executes it");
         connection.close().await.expect("it is closed");
     });
 }

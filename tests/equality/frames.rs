@@ -14,7 +14,7 @@ use crate::waiting::{wait_for, wait_until};
 
 const STRATEGIES: [&str; 2] = ["apple", "pear"];
 
-/// A whole frame, of a run that nobody has heard of.
+/// A whole frame, of an unknown run.
 const FRAME: &[u8] = include_bytes!("../../tick-feed/tests/golden/frame-v1.bin");
 
 /// Where the wire version is in a frame; the CRC does not cover it.
@@ -66,9 +66,9 @@ fn double_frames(case: &Case<'_>, disturber: &Disturber, share: f64) -> usize {
     for shard in 0..SHARDS {
         management.bind(&format!("orchard.{}", case.feed), &tap, &shard.to_string());
     }
-    let wanted = (2 * case.input.ticks) as f64 * share;
+    let expected = (2 * case.input.ticks) as f64 * share;
     let mut doubled = 0;
-    while (disturber.committed() as f64) < wanted {
+    while (disturber.committed() as f64) < expected {
         for taken in management.take(&tap, 50) {
             let shard: u16 = taken.routing_key.parse().expect("a shard");
             for strategy in STRATEGIES {

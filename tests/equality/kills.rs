@@ -1,12 +1,12 @@
-//! Cases 1 to 5: nothing, and processes that die or stop.
+//! Cases 1 to 5 and 15: nothing, and processes that die or stop.
 
 use std::time::Duration;
 
 use strategy_host::ledger::LaneId;
 
 use crate::case::Case;
-use crate::disturber::RECOVERY;
-use crate::input::{durabilities, is_long};
+use crate::disturber::{Disturber, RECOVERY};
+use crate::input::{basket_input, durabilities, is_long};
 use crate::servers::Turn;
 use crate::waiting::{pause, wait_until};
 
@@ -37,14 +37,19 @@ fn case_02_an_instance_killed_every_300_ms() {
             }
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(kill);
             let place = (seed >> 33) as usize % case.instances.len();
-            case.replace_instance(place);
-            let strategy = case.instances[place].strategy.clone();
-            disturber.note(&format!("killed {strategy} {place}"), Some(&strategy));
+            kill_instance(&mut case, &mut disturber, place);
             pause(BETWEEN);
         }
         disturber.wait_for_recovery();
         case.finish(disturber);
     }
+}
+
+/// Kills an instance, and starts another in its place.
+fn kill_instance(case: &mut Case<'_>, disturber: &mut Disturber, place: usize) {
+    case.replace_instance(place);
+    let strategy = case.instances[place].strategy.clone();
+    disturber.note(&format!("killed {strategy} {place}"), Some(&strategy));
 }
 
 #[test]
@@ -115,6 +120,38 @@ fn case_05_a_stopped_instance_is_replaced_and_commits_nothing_more() {
         disturber.wait_for_recovery();
         case.hurry(&mut disturber);
         // What they commit, or try to, is compared there.
+        case.finish(disturber);
+    }
+}
+
+/// Every signal of this strategy depends on all ticks and timers of its group before it.
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_15_groups_timers_and_the_end_while_everything_is_killed() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let mut case = Case::of(basket_input(), turn.servers(), "killed-baskets", durability);
+        case.start_all();
+        let mut disturber = case.disturber();
+        for (kill, share) in [0.1, 0.25, 0.4, 0.55].into_iter().enumerate() {
+            case.wait_committed(&disturber, share);
+            if kill != 2 {
+                let place = kill % case.instances.len();
+                kill_instance(&mut case, &mut disturber, place);
+            }
+            if kill == 1 {
+                case.ingester.as_mut().expect("it runs").kill();
+                disturber.note("killed the ingester", None);
+                case.start_ingester();
+            }
+            // An instance that is about to start needs a broker, so none is replaced beside this.
+            if kill == 2 {
+                case.servers.act("kill", &["1"]);
+                case.servers.act("up", &["1"]);
+                disturber.note("killed the broker", None);
+            }
+        }
+        disturber.wait_for_recovery();
         case.finish(disturber);
     }
 }

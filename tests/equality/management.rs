@@ -58,8 +58,8 @@ impl Management {
     }
 
     fn get(&self, queue: &str, count: usize, mode: &str) -> Vec<Taken> {
-        let wanted = json!({"count": count, "ackmode": mode, "encoding": "base64"});
-        let answer = self.ask("POST", &format!("/api/queues/%2f/{queue}/get"), &wanted);
+        let request = json!({"count": count, "ackmode": mode, "encoding": "base64"});
+        let answer = self.ask("POST", &format!("/api/queues/%2f/{queue}/get"), &request);
         let text = |message: &Value, field: &str| message[field].as_str().expect("a text").to_owned();
         let taken = |message: &Value| Taken {
             routing_key: text(message, "routing_key"),

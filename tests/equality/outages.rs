@@ -1,12 +1,13 @@
-//! Cases 7, 8, 9 and 14: the way to the broker, PostgreSQL, the broker's memory, and all that it had.
+//! Cases 7, 8, 9, 14 and 16: the link to the broker, PostgreSQL, the broker's memory, and all that it had.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::case::{Case, say};
-use crate::input::durabilities;
+use crate::case::{Case, STARTS, say};
+use crate::disturber::RECOVERY;
+use crate::input::{SHARDS, durabilities};
 use crate::proxy::{Proxy, address_of};
 use crate::servers::Turn;
-use crate::waiting::{pause, wait_until};
+use crate::waiting::{pause, wait_for, wait_until};
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
@@ -24,7 +25,7 @@ fn case_07_connections_half_open_and_slow() {
         disturber.note(&format!("{silent} connections fell silent"), None);
         disturber.wait_for_recovery();
         proxy.slow_down(Duration::from_millis(100));
-        disturber.note("100 ms each way", None);
+        disturber.note("100 ms in each direction", None);
         disturber.wait_for_recovery();
         case.hurry(&mut disturber);
         case.finish(disturber);
@@ -93,4 +94,59 @@ fn case_14_the_broker_loses_everything_after_the_last_confirm() {
     disturber.wait_for_recovery();
     say(&format!("{}: {} ticks were sent again", case.name, 2 * case.input.ticks - committed));
     case.finish(disturber);
+}
+
+/// Its own beats fail for longer than a member lives, three seconds; then the others' next beat counts.
+/// The rest is for a machine that has much else to do.
+const TAKEN_OVER: Duration = Duration::from_secs(20);
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_16_one_host_loses_the_ledger_alone() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let mut case = Case::new(turn.servers(), "cut-off-ledger", durability);
+        case.last_for(180);
+        case.start_ingester();
+        let ledger = case.ledger.clone();
+        let links = [(); 3].map(|()| Proxy::to(address_of(&ledger)));
+        for link in &links {
+            case.ledger = link.instead_of(&ledger);
+            case.start_instance("apple", &[]);
+        }
+        case.ledger = ledger;
+        (0..2).for_each(|_| _ = case.start_instance("pear", &[]));
+        let mut disturber = case.disturber();
+        case.wait_committed(&disturber, 0.02);
+
+        let place = wait_for("an instance of apple has shards, and another too", STARTS, || {
+            let shards: Vec<_> = (0..3).map(|place| shards_of(&case, place)).collect();
+            let most = *shards.iter().max()?;
+            (most > 0 && shards.iter().sum::<usize>() == usize::from(SHARDS))
+                .then(|| shards.iter().position(|count| *count == most))?
+        });
+        let epochs = disturber.epochs();
+        links[place].cut();
+        disturber.note(&format!("cut apple {place} off from the ledger"), Some("apple"));
+        let cut = Instant::now();
+        disturber.wait_for_recovery();
+        assert!(cut.elapsed() < TAKEN_OVER, "{}: it took {:?}", case.name, cut.elapsed());
+        let taken = disturber.epochs().into_iter().filter(|(lane, epoch)| epochs.get(lane) < Some(epoch));
+        say(&format!("{}: {} lanes were claimed anew in {:?}", case.name, taken.count(), cut.elapsed()));
+
+        links[place].mend();
+        disturber.note(&format!("apple {place} has the ledger again"), Some("apple"));
+        wait_until("it has shards again", RECOVERY, || shards_of(&case, place) > 0);
+        disturber.wait_for_recovery();
+        case.hurry(&mut disturber);
+        case.finish(disturber);
+    }
+}
+
+/// How many shards an instance has, as its last line of progress says.
+fn shards_of(case: &Case<'_>, place: usize) -> usize {
+    let said = case.instances[place].program.said();
+    let behind = format!(" of {SHARDS} shards");
+    let count = |line: &str| line.split_once(&behind)?.0.rsplit(' ').next()?.parse().ok();
+    said.lines().rev().find_map(count).unwrap_or(0)
 }

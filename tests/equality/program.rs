@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::waiting::{LOOK_EVERY, pause, wait_for};
 
+/// The program under test.
+pub(crate) const ORCHARD: &str = env!("CARGO_BIN_EXE_orchard");
+
 /// So many of its last lines are kept.
 const KEPT_LINES: usize = 200;
 
@@ -30,9 +33,14 @@ pub(crate) struct Ended {
 }
 
 impl Program {
-    /// Starts it in this folder.
+    /// Starts `orchard` in this folder.
     pub(crate) fn start<A: AsRef<str>>(name: &str, folder: &Path, args: &[A]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_orchard"));
+        Self::start_of(Path::new(ORCHARD), name, folder, args)
+    }
+
+    /// As [`Program::start`], for a program that is Orchard with a strategy more.
+    pub(crate) fn start_of<A: AsRef<str>>(program: &Path, name: &str, folder: &Path, args: &[A]) -> Self {
+        let mut command = Command::new(program);
         command.args(args.iter().map(AsRef::as_ref)).current_dir(folder);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");

@@ -1,4 +1,4 @@
-//! A way to the broker that can stop forwarding without closing, and be slow.
+//! A link to a server that can stop forwarding without closing, be cut for good, and be slow.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use crate::waiting::pause;
 
-/// So many chunks are on their way in each direction, at most.
+/// So many chunks are in flight in each direction, at most.
 const CHUNKS: usize = 256;
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// How often a thread that waits looks whether it is still wanted.
+/// How often a thread that waits looks whether it is to end.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Forwards connections to one address.
@@ -26,6 +26,8 @@ pub(crate) struct Proxy {
 struct Control {
     /// How long a byte takes, in ms.
     latency: AtomicU64,
+    /// Whether connections come to nothing.
+    is_cut: AtomicBool,
     closed: AtomicBool,
     links: Mutex<Vec<Arc<Link>>>,
 }
@@ -50,7 +52,7 @@ impl Proxy {
         Self { port, control }
     }
 
-    /// A broker's URL with this proxy in place of its own address.
+    /// A server's URL with this proxy in place of its own address.
     pub(crate) fn instead_of(&self, url: &str) -> String {
         url.replace(address_of(url), &format!("127.0.0.1:{}", self.port))
     }
@@ -58,6 +60,18 @@ impl Proxy {
     /// From now on each byte takes this time more.
     pub(crate) fn slow_down(&self, latency: Duration) {
         self.control.latency.store(latency.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// Forwards nothing more on any connection, nor on later ones, and closes none: as a cable that is
+    /// pulled out, or a firewall that drops what it gets.
+    pub(crate) fn cut(&self) {
+        self.control.is_cut.store(true, Ordering::Relaxed);
+        self.fall_silent();
+    }
+
+    /// Later connections work again after [`Proxy::cut`].
+    pub(crate) fn mend(&self) {
+        self.control.is_cut.store(false, Ordering::Relaxed);
     }
 
     /// Forwards nothing more on the connections that there are, and closes none; later ones work.
@@ -69,7 +83,7 @@ impl Proxy {
     }
 }
 
-/// Host and port of a broker's URL.
+/// Host and port of a server's URL.
 pub(crate) fn address_of(url: &str) -> &str {
     let behind_login = url.rsplit_once('@').expect("a URL with a login").1;
     behind_login.split(['/', '?']).next().expect("a part")
@@ -87,9 +101,9 @@ fn accept(listener: &TcpListener, address: &str, control: &Arc<Control>) {
             pause(LOOK_EVERY);
             continue;
         };
-        // The broker is down: so is the way to it.
+        // The server is down: so is the link to it.
         let Ok(broker) = TcpStream::connect(address) else { continue };
-        let link = Arc::<Link>::default();
+        let link = Arc::new(Link { silent: AtomicBool::new(control.is_cut.load(Ordering::Relaxed)) });
         control.links.lock().expect("no thread panicked").push(link.clone());
         for (from, to) in [(&client, &broker), (&broker, &client)] {
             from.set_nonblocking(false).expect("it blocks");
@@ -178,5 +192,11 @@ mod tests {
         assert_eq!(echo(&mut first), None);
         let mut second = TcpStream::connect(address_of(&url)).expect("the proxy listens");
         assert!(echo(&mut second).is_some());
+        proxy.cut();
+        let mut third = TcpStream::connect(address_of(&url)).expect("the proxy listens");
+        assert_eq!((echo(&mut second), echo(&mut third)), (None, None));
+        proxy.mend();
+        let mut fourth = TcpStream::connect(address_of(&url)).expect("the proxy listens");
+        assert!(echo(&mut fourth).is_some());
     }
 }

@@ -6,8 +6,6 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/services");
-
 /// Servers that were started together.
 pub(crate) struct Servers {
     folder: String,
@@ -63,7 +61,7 @@ impl Servers {
 }
 
 fn run(args: &[&str]) -> String {
-    let output = Command::new(SCRIPT).args(args).stdin(Stdio::null()).output();
+    let output = Command::new(crate::SERVICES).args(args).stdin(Stdio::null()).output();
     let output = output.expect("scripts/services can be run");
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     assert!(
@@ -78,7 +76,7 @@ fn run(args: &[&str]) -> String {
 /// Stops the servers when this process ends, however that is: then the guard's input closes.
 fn guard(folder: &str) -> Child {
     let mut guard = Command::new("sh");
-    guard.args(["-c", "cat >/dev/null; exec \"$0\" stop \"$1\"", SCRIPT, folder]);
+    guard.args(["-c", "cat >/dev/null; exec \"$0\" stop \"$1\"", crate::SERVICES, folder]);
     // Ctrl-C is for the test, not for who cleans up after it.
     guard.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     guard.spawn().expect("a shell starts")

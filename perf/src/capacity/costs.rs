@@ -34,10 +34,10 @@ pub(crate) struct Costs {
     /// Bytes/s that a node delivers if it does nothing else, each strategy's copy counted
     #[arg(long, value_name = "BYTES", default_value = "2.75G", value_parser = parse_rate)]
     pub(crate) node_bytes_out: f64,
-    /// Bytes/s of a node's network, each way
+    /// Bytes/s of a node's network, in each direction
     #[arg(long, value_name = "BYTES", default_value = "3.125G", value_parser = parse_rate)]
     pub(crate) node_network: f64,
-    /// What the way of a tick takes beside all that, where nothing is busy
+    /// What a tick takes beside all that, where nothing is busy
     #[arg(long, value_name = "TIME", default_value = "190us", value_parser = parse_duration_ns)]
     pub(crate) hop: u64,
     /// Ticks/s that an instance's thread checks and gives to its strategy

@@ -6,20 +6,12 @@ use std::collections::BinaryHeap;
 use super::latency::Latencies;
 use super::scenario::Scenario;
 use super::server::Server;
+use super::ticks::Ticks;
 
 /// A host rests so many times as long as its commit took, and no longer than [`LONGEST_REST`] ns: as
-/// the product has it (`strategies/src/host/committer.rs`).
+/// the product has it (`strategy-host/src/host/committer.rs`).
 const REST: u64 = 39;
 const LONGEST_REST: u64 = 250_000_000;
-
-/// Ticks of one shard in one frame, and when the first and the last of them were due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ticks {
-    pub(super) shard: u16,
-    pub(super) count: u64,
-    pub(super) first_due: u64,
-    pub(super) last_due: u64,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
@@ -54,8 +46,8 @@ struct Host {
     server: Server,
     /// Processed and in no commit yet.
     open: Vec<Ticks>,
-    /// In the commit under way.
-    under_way: Vec<Ticks>,
+    /// In the commit that has begun.
+    committing: Vec<Ticks>,
     /// Neither in a commit nor at rest after one.
     is_ready: bool,
 }
@@ -79,7 +71,8 @@ pub(super) struct Hosts {
 
 impl Hosts {
     pub(super) fn new(scenario: &Scenario, end: u64) -> Self {
-        let host = Host { server: Server::new(end), open: Vec::new(), under_way: Vec::new(), is_ready: true };
+        let host =
+            Host { server: Server::new(end), open: Vec::new(), committing: Vec::new(), is_ready: true };
         let instances = usize::from(scenario.instances);
         Self {
             hosts: vec![host; instances * usize::from(scenario.strategies)],
@@ -126,7 +119,7 @@ impl Hosts {
             }
             Event::Committed { host, began } => {
                 self.commits += 1;
-                for ticks in self.hosts[host].under_way.drain(..) {
+                for ticks in self.hosts[host].committing.drain(..) {
                     self.to_commit.record(&ticks, at);
                 }
                 let rest = ((at - began) * REST).min(LONGEST_REST);
@@ -144,7 +137,7 @@ impl Hosts {
         let one = &mut self.hosts[host];
         if one.is_ready && !one.open.is_empty() {
             one.is_ready = false;
-            std::mem::swap(&mut one.open, &mut one.under_way);
+            std::mem::swap(&mut one.open, &mut one.committing);
             let done = self.ledger.serve(at, self.costs.commit);
             self.push(done, Event::Committed { host, began: at });
         }
@@ -155,7 +148,7 @@ impl Hosts {
         self.events.push(Reverse(Timed { at, number: self.made, event }));
     }
 
-    /// Ticks that were delivered or are on their way to hosts, and are not processed; counted one by
+    /// Ticks that were delivered or are in flight to hosts, and are not processed; counted one by
     /// one, by strategy.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> Vec<u64> {

@@ -7,18 +7,19 @@ use std::collections::VecDeque;
 
 use tick_feed::budget::place_shards;
 
-use super::hosts::{Hosts, Ticks};
+use super::hosts::Hosts;
 use super::market::{FeedSpread, Profile};
 use super::node::Node;
 use super::scenario::Scenario;
 use super::server::Server;
+use super::ticks::Ticks;
 
 /// What a shard's window holds: of all shards, and the least and the most of one, in bytes
-/// (`tick-sdk/src/rabbitmq/publisher/shared.rs`).
+/// (`tick-feed/src/rabbitmq/publisher/shared.rs`).
 const READ_AHEAD_BYTES: f64 = 268_435_456.0;
 const SHARD_BYTES: [f64; 2] = [4_194_304.0, 33_554_432.0];
 
-/// As many frames of a shard may be unconfirmed (`tick-sdk/src/rabbitmq/publisher/node.rs`).
+/// As many frames of a shard may be unconfirmed (`tick-feed/src/rabbitmq/publisher/node.rs`).
 const MAX_UNCONFIRMED_FRAMES: usize = 1024;
 
 /// As many ticks are taken at once as a reader's batch has.

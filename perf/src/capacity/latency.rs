@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::hosts::Ticks;
+use super::ticks::Ticks;
 
 /// A frame's ticks are spread evenly over their time: so many of them are looked at, the first and
 /// the last among them, and each stands for its part of the others.

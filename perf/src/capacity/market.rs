@@ -31,10 +31,8 @@ impl Profile {
         let end = (scenario.seconds * 1e9) as u64;
         let mean = scenario.rate * 1e-9;
         let bursts = bursts(scenario, end);
-        let shape = |at: u64| match scenario.day {
-            true => HALF_HOURS[((at as f64 / end as f64) * 13.0).min(12.0) as usize],
-            false => 1.0,
-        };
+        let half_hour = |at: u64| HALF_HOURS[((at as f64 / end as f64) * 13.0).min(12.0) as usize];
+        let shape = |at: u64| if scenario.day { half_hour(at) } else { 1.0 };
         let mut cuts = vec![0, end];
         if scenario.day {
             cuts.extend((1..13).map(|part| end / 13 * part));

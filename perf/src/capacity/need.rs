@@ -18,7 +18,7 @@ pub(crate) enum Resource {
     Messages,
     /// A node's time.
     Broker,
-    /// A node's network, the busier way.
+    /// A node's network, the busier direction.
     Network,
     /// A host's thread.
     Host,

@@ -1,4 +1,4 @@
-//! A broker node: the right to send to it, what is on its way, its time and its network.
+//! A broker node: the right to send to it, what is in flight, its time and its network.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use tick_feed::budget::TokenBucket;
 use super::costs::Costs;
 use super::server::Server;
 
-/// With more on the way to a node, ticks gather on: as the product has it
-/// (`tick-sdk/src/rabbitmq/publisher/sending.rs`).
+/// With more in flight to a node, ticks gather on: as the product has it
+/// (`tick-feed/src/rabbitmq/publisher/sending.rs`).
 const GATHER_ABOVE_BYTES: f64 = 4_194_304.0;
 const GATHER_ABOVE_MESSAGES: usize = 64;
 
@@ -53,7 +53,7 @@ impl Node {
     }
 
     /// How long ticks gather before a frame that is not full may leave, in ns: until the budget has
-    /// its messages; `u64::MAX` while too much is on the way.
+    /// its messages; `u64::MAX` while too much is in flight.
     pub(super) fn gather(&mut self, now: u64, cost: u32) -> u64 {
         while self.unconfirmed.front().is_some_and(|(confirmed, _)| *confirmed <= now) {
             self.unconfirmed_bytes -= self.unconfirmed.pop_front().map_or(0.0, |(_, bytes)| bytes);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_gather_while_too_much_is_on_the_way() {
+    fn ticks_gather_while_too_much_is_in_flight() {
         let costs = Costs::default();
         let mut many = node(None);
         (0..65).for_each(|_| drop(many.send(0, 240.0, 1, &costs)));

@@ -83,7 +83,7 @@ impl Report {
         self.uses.iter().all(|used| used.needed_mean <= 1.0)
     }
 
-    /// The binding resource's name, where anything is used enough to speak of.
+    /// The binding resource's name, where anything is used noticeably.
     pub(super) fn binds(&self) -> &'static str {
         if self.binding_use() < 0.05 { "nothing" } else { self.binding.name() }
     }

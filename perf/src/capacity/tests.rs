@@ -5,7 +5,7 @@ use super::hosts::Hosts;
 use super::ingester::Ingester;
 use super::*;
 
-/// Every tick that was due is processed, on its way, or with the ingester: counted one by one. Each
+/// Every tick that was due is processed, in flight, or with the ingester: counted one by one. Each
 /// simulation in tests comes by here.
 pub(super) fn check_conservation(ingester: &Ingester<'_>, hosts: &Hosts) {
     assert!(ingester.unsent() + ingester.sent() >= ingester.due());

@@ -112,11 +112,9 @@ fn table(lines: &[Vec<String>], left: usize) -> String {
     let widths: Vec<_> = (0..columns).map(width).collect();
     let mut text = String::new();
     for line in lines {
-        let cells =
-            line.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column < left {
-                true => format!("{cell:<width$}"),
-                false => format!("{cell:>width$}"),
-            });
+        let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+            if column < left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
     }

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use strategy_host::host::{CommitObserver, FollowPlan, Instance, RunningHost};
 use strategy_host::ledger::{self, Ledger, MemoryLedger};
+// Without this line the program would be linked without Apple and Pear, which nothing names.
+use strategies as _;
 use tick_feed::rabbitmq::{Subscriber, SubscriberHandle, Subscription};
 use tick_feed::run::Manifest;
 use tick_sdk::host::Registration;
 
 use super::producer::Producer;
 use super::{Feeds, FeedsError};
-use crate::way::{WatchedCommits, WatchedStrategy};
+use crate::trace::{WatchedCommits, WatchedStrategy};
 
 /// A publisher that says nothing of its feed for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -78,9 +80,9 @@ impl Host {
         subscriber.follow(producer.run, vec![0; usize::from(shards)]);
         let mut ledger = open_ledger(&feeds.ledger)?;
         ledger.record_run(producer.run, producer.feed.as_ref(), &Manifest::default())?;
-        let way = producer.way.clone();
-        let observer: Box<dyn CommitObserver> = Box::new(WatchedCommits(way.clone()));
-        let configured = Box::new(WatchedStrategy { inner: configured, way, place });
+        let trace = producer.trace.clone();
+        let observer: Box<dyn CommitObserver> = Box::new(WatchedCommits(trace.clone()));
+        let configured = Box::new(WatchedStrategy { inner: configured, trace, place });
         let name = name.parse().expect("perf names its strategies");
         let instance = Instance { name, configured };
         let plan =

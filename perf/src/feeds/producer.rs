@@ -13,7 +13,7 @@ use tick_sdk::names::{FeedName, RunId};
 use super::{Feeds, FeedsError, Part};
 use crate::market::Market;
 use crate::probe::Probe;
-use crate::way::FeedWay;
+use crate::trace::FeedTrace;
 
 /// Feeds are numbered, so that each step has names of its own.
 static MADE: AtomicU32 = AtomicU32::new(0);
@@ -22,7 +22,7 @@ pub(super) struct Producer {
     pub(super) feed: FeedName,
     pub(super) run: RunId,
     pub(super) publisher: Publisher,
-    pub(super) way: Arc<FeedWay>,
+    pub(super) trace: Arc<FeedTrace>,
     pub(super) control: Arc<FeedControl>,
     pub(super) feed_plan: FeedPlan,
 }
@@ -40,7 +40,7 @@ impl Producer {
         let names: Vec<String> = feeds.load.instances_of().into_iter().map(|(name, _)| name).collect();
         let control = Arc::new(FeedControl::default());
         let schedule = market.schedule(rate, &control);
-        let way = FeedWay::new(probe.clone(), schedule, true, feeds.load.shards, &names);
+        let trace = FeedTrace::new(probe.clone(), schedule, true, feeds.load.shards, &names);
         let load = feeds.load;
         // As `orchard ingest` has it: heartbeats say how far the run is.
         let gather =
@@ -48,8 +48,8 @@ impl Producer {
         let cut = (load.frame_ticks(), gather);
         let feed_plan = market.feed_plan(load, rate, is_repeated, &control, cut);
         let run = feed_plan.run;
-        let publisher = Publisher::start(publisher_plan(feeds, &feed, run, &names, market, &way))?;
-        Ok(Self { feed, run, publisher, way, control, feed_plan })
+        let publisher = Publisher::start(publisher_plan(feeds, &feed, run, &names, market, &trace))?;
+        Ok(Self { feed, run, publisher, trace, control, feed_plan })
     }
 
     /// A connection to every broker, to empty or remove its queues.
@@ -76,10 +76,10 @@ fn publisher_plan(
     run: RunId,
     names: &[String],
     market: &Market,
-    way: &Arc<FeedWay>,
+    trace: &Arc<FeedTrace>,
 ) -> PublisherPlan {
     let Feeds { load, options, .. } = feeds;
-    let observer: Arc<dyn PublishObserver> = way.clone();
+    let observer: Arc<dyn PublishObserver> = trace.clone();
     let strategy = |name: &String| StrategyProgress::from_start(name.clone(), true, load.shards);
     PublisherPlan {
         feed: feed.clone(),

@@ -8,12 +8,12 @@ pub(super) fn of(outcome: &Outcome) -> String {
     if let Some(knee) = &outcome.knee {
         let refused = match knee.refused {
             Some(refused) if knee.carried == 0.0 => {
-                return format!("Not even {} ticks/s are carried", words(refused));
+                return format!("Not even {} ticks/s are carried", in_words(refused));
             }
-            Some(refused) => format!("; {} is too much", words(refused)),
+            Some(refused) => format!("; {} is too much", in_words(refused)),
             None => "; the limit is higher".to_owned(),
         };
-        let (carried, p99) = (words(knee.carried), units::time(knee.p99));
+        let (carried, p99) = (in_words(knee.carried), units::time(knee.p99));
         return format!("{carried} ticks/s are carried with p99 {p99} from due to signal{refused}");
     }
     let rate = |step: &&Step| (step.totals.ticks_per_s, step.totals.messages_per_s);
@@ -32,12 +32,12 @@ pub(super) fn of(outcome: &Outcome) -> String {
 
 fn throughput(step: &Step) -> String {
     let totals = &step.totals;
-    match totals.ticks_per_s > 0.0 {
-        true if totals.consumed > 0 => format!("{} ticks/s into each strategy", words(totals.ticks_per_s)),
-        true => format!("{} ticks/s", words(totals.ticks_per_s)),
-        false => {
-            format!("{} messages/s, {}/s", words(totals.messages_per_s), units::bytes(totals.bytes_per_s))
-        }
+    if totals.ticks_per_s <= 0.0 {
+        format!("{} messages/s, {}/s", in_words(totals.messages_per_s), units::bytes(totals.bytes_per_s))
+    } else if totals.consumed > 0 {
+        format!("{} ticks/s into each strategy", in_words(totals.ticks_per_s))
+    } else {
+        format!("{} ticks/s", in_words(totals.ticks_per_s))
     }
 }
 
@@ -48,7 +48,7 @@ fn counting_stage(step: &Step) -> Option<&Stage> {
 }
 
 /// A rate with its power of a thousand spelt out.
-fn words(rate: f64) -> String {
+fn in_words(rate: f64) -> String {
     let text = units::rate(rate);
     let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
     // Rates that were asked for are round: `3 million`, not `3.00`.

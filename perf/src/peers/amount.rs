@@ -14,7 +14,7 @@ pub(super) fn parse_body_bytes(text: &str) -> Result<u64, String> {
     Ok(bytes)
 }
 
-/// The window for bodies of this size: 16 MiB on their way, from 16 messages to 1000.
+/// The window for bodies of this size: 16 MiB in flight, from 16 messages to 1000.
 pub(super) fn window(body_bytes: u64) -> u64 {
     ((16 << 20) / body_bytes.max(1)).clamp(16, 1000)
 }

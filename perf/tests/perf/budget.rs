@@ -1,5 +1,8 @@
 //! `perf budget`, and who uses what it wrote: `plan`, and `ingest` for runs that it begins.
 
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::Value;
 use tick_sdk::names::RunId;
 
@@ -8,6 +11,21 @@ use crate::program::Folder;
 use crate::waiting::wait_until;
 
 const FILE: &str = ".orchard/budget.json";
+
+/// A folder in which `orchard` runs, which lies beside `perf` when the whole workspace is built.
+fn orchard_folder() -> Folder {
+    let orchard = Path::new(crate::PROGRAM).with_file_name("orchard");
+    assert!(orchard.exists(), "build it first: cargo build --features full");
+    Folder::running(&orchard)
+}
+
+/// Runs `perf` in this folder and expects success; gives its standard output.
+fn perf(folder: &Folder, args: &[&str]) -> String {
+    let output = Command::new(crate::PROGRAM).args(args).current_dir(folder.path()).output();
+    let output = output.expect("the program starts");
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
 
 /// What the first node of a cluster is given in a plan, and what was said about it.
 fn planned(folder: &Folder, more: &[&str]) -> (Value, String) {
@@ -21,13 +39,14 @@ fn planned(folder: &Folder, more: &[&str]) -> (Value, String) {
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn a_measured_budget_is_used_in_its_folder() {
-    let (folder, broker) = (Folder::new(), broker());
+    let folder = orchard_folder();
+    let broker = broker();
     assert_eq!(planned(&folder, &[]), (30_000.into(), String::new()));
 
     let out = folder.path().join(FILE);
-    let measure = ["perf", "budget", "--broker", &broker, "--rate", "1K..2K", "--duration", "1s", "--quiet"];
+    let measure = ["budget", "--broker", &broker, "--rate", "1K..2K", "--duration", "1s", "--quiet"];
     let out = ["--knee", "10s", "--out", out.to_str().expect("UTF-8")];
-    let text = folder.done(&[&measure[..], &out].concat());
+    let text = perf(&folder, &[&measure[..], &out].concat());
     let written: Value = serde_json::from_slice(&folder.read(FILE)).expect("JSON");
     // A machine that is busy with something else may carry less than the end of the ramp.
     let carried = written["carried"][0].as_u64().expect("messages a second");
@@ -37,8 +56,8 @@ fn a_measured_budget_is_used_in_its_folder() {
 
     let (budget, said) = planned(&folder, &[]);
     assert_eq!(budget, carried);
-    let told = format!("budget {carried}, measured ");
-    assert!(said.starts_with(&told) && said.contains(FILE), "{said}");
+    let shown = format!("budget {carried}, measured ");
+    assert!(said.starts_with(&shown) && said.contains(FILE), "{said}");
     let (budget, said) = planned(&folder, &["--budget", "30000,15000"]);
     assert_eq!((budget, said), (30_000.into(), String::new()));
 
@@ -46,7 +65,7 @@ fn a_measured_budget_is_used_in_its_folder() {
     let ingest = ["ingest", "--feed", &feed, "--strategies", "apple", "--broker", &broker, "--detach"];
     let ran = folder.run(&[&ingest[..], &["--ticks", "1K"]].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stderr.starts_with(&told), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with(&shown), "{}", ran.stderr);
     assert_eq!(run_record(&folder, &format!(".orchard/{feed}"))["budget"], carried.to_string());
 
     folder.write(FILE, "{\"budget\": \"2000\"}");
@@ -65,7 +84,7 @@ fn run_record(folder: &Folder, state: &str) -> Value {
 #[ignore = "needs servers: run scripts/test"]
 fn a_run_keeps_the_budget_that_placed_its_shards() {
     let (_turn, servers) = two_nodes();
-    let folder = Folder::new();
+    let folder = orchard_folder();
     let measured = |budget: &str| {
         std::fs::create_dir_all(folder.path().join(".orchard")).expect("there is room");
         let file = format!("{{\"budget\":\"{budget}\",\"carried\":[],\"at\":\"then\",\"machine\":\"this\"}}");
@@ -77,11 +96,11 @@ fn a_run_keeps_the_budget_that_placed_its_shards() {
     let base = [&ingest[..], &rest].concat();
     measured("30000,15000");
     let running = Running::start(&folder, &[&base[..], &["--rate", "1000"]].concat());
-    let is_under_way = |record: &Value| {
+    let has_begun = |record: &Value| {
         let shards = record["shards"].as_array().into_iter().flatten();
         shards.filter_map(|shard| shard["position"].as_u64()).sum::<u64>() > 0
     };
-    wait_until("some of it is confirmed", SOON, || is_under_way(&run_record(&folder, "s")));
+    wait_until("some of it is confirmed", SOON, || has_begun(&run_record(&folder, "s")));
     drop(running);
     let record = run_record(&folder, "s");
     assert_eq!(record["budget"], "30000,15000");

@@ -13,7 +13,7 @@ fn two_results_are_set_side_by_side() {
         measured.step().totals.ticks_per_s
     });
     let ratio = rates[1] / rates[0];
-    let text = folder.done(&["perf", "compare", "a.json", "b.json"]);
+    let text = folder.done(&["compare", "a.json", "b.json"]);
     let row = |name: &str| -> Vec<String> {
         let line = text.lines().find(|line| line.trim_start().starts_with(name));
         line.unwrap_or_else(|| panic!("no {name}: {text}")).split_whitespace().map(str::to_owned).collect()
@@ -26,15 +26,15 @@ fn two_results_are_set_side_by_side() {
     assert!(row("ticks/s").contains(&format!("{ratio:.2}")), "{ratio}: {text}");
 
     let json: serde_json::Value =
-        serde_json::from_str(&folder.done(&["perf", "compare", "a.json", "b.json", "--json"])).expect("JSON");
+        serde_json::from_str(&folder.done(&["compare", "a.json", "b.json", "--json"])).expect("JSON");
     let differ = json["differ"].as_array().expect("a list");
     assert!(
         differ.iter().any(|one| one["name"] == "setting shards" && one["a"] == "1" && one["b"] == "2"),
         "{json}"
     );
 
-    let same = folder.done(&["perf", "compare", "a.json", "a.json"]);
+    let same = folder.done(&["compare", "a.json", "a.json"]);
     assert!(same.contains("settings are the same") && same.contains("nowhere worse"), "{same}");
     folder.write("none.json", "{}");
-    folder.fails(1, &["perf", "compare", "a.json", "none.json"], &["none.json is no result of perf"]);
+    folder.fails(1, &["compare", "a.json", "none.json"], &["none.json is no result of perf"]);
 }

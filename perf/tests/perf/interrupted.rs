@@ -1,13 +1,13 @@
-//! Ctrl-C: what was measured until then is told, and what was made is taken away.
+//! Ctrl-C: what was measured is shown, and what was made on servers is removed.
 
 use crate::measured::{Running, made_by, management};
 use crate::program::Folder;
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn an_interrupted_measurement_tells_what_it_has_and_cleans_up() {
+fn an_interrupted_measurement_shows_what_it_has_and_cleans_up() {
     let (folder, management) = (Folder::new(), management());
-    let args = ["perf", "broker", "--rate", "1K", "--duration", "10m", "--warm-up", "100ms"];
+    let args = ["broker", "--rate", "1K", "--duration", "10m", "--warm-up", "100ms"];
     let running = Running::start(&folder, &args);
     let pid = running.pid();
     running.wait_for_a_second(&folder);
@@ -26,7 +26,7 @@ fn an_interrupted_measurement_tells_what_it_has_and_cleans_up() {
 #[ignore = "needs servers: run scripts/test"]
 fn an_interrupted_ramp_has_no_knee_that_it_did_not_see() {
     let folder = Folder::new();
-    let args = ["perf", "broker", "--rate", "1K..8K", "--duration", "10m", "--knee", "1ns", "--json"];
+    let args = ["broker", "--rate", "1K..8K", "--duration", "10m", "--knee", "1ns", "--json"];
     let running = Running::start(&folder, &[&args[..], &["--warm-up", "100ms"]].concat());
     running.wait_for_a_second(&folder);
     running.interrupt();
@@ -40,7 +40,7 @@ fn an_interrupted_ramp_has_no_knee_that_it_did_not_see() {
 #[ignore = "needs servers: run scripts/test"]
 fn an_interrupted_budget_writes_nothing() {
     let folder = Folder::new();
-    let args = ["perf", "budget", "--rate", "1K..2K", "--duration", "10m", "--out", "budget.json"];
+    let args = ["budget", "--rate", "1K..2K", "--duration", "10m", "--out", "budget.json"];
     let running = Running::start(&folder, &args);
     running.wait_for_a_second(&folder);
     running.interrupt();

@@ -24,3 +24,6 @@ mod workloads;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_perf");
+
+/// Starts and stops servers.
+const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/services");

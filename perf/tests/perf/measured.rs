@@ -25,7 +25,7 @@ pub(crate) struct Measured {
 /// Measures with `--json --quiet`.
 #[track_caller]
 pub(crate) fn measure(folder: &Folder, args: &[&str]) -> Measured {
-    let args = [&["perf"], args, &["--json", "--quiet"]].concat();
+    let args = [args, &["--json", "--quiet"]].concat();
     let child = folder.command(&args).spawn().expect("the program starts");
     let pid = child.id();
     let output = child.wait_with_output().expect("it ends");
@@ -64,10 +64,10 @@ pub(crate) fn stage<'a>(step: &'a Step, name: &str) -> &'a Stage {
     step.stages.iter().find(|stage| stage.name == name).unwrap_or_else(|| panic!("no stage {name}"))
 }
 
-/// Whether `value` is `wanted`, give or take a tenth.
+/// Whether `value` is `expected`, give or take a tenth.
 #[track_caller]
-pub(crate) fn expect_about(what: &str, value: f64, wanted: f64) {
-    assert!((value - wanted).abs() <= 0.1 * wanted, "{what}: {value} instead of {wanted}");
+pub(crate) fn expect_about(what: &str, value: f64, expected: f64) {
+    assert!((value - expected).abs() <= 0.1 * expected, "{what}: {value} instead of {expected}");
 }
 
 /// Queues and exchanges of one process.
@@ -139,7 +139,7 @@ impl Drop for Running {
 fn seconds(said: &Path) -> usize {
     let said = std::fs::read_to_string(said).unwrap_or_default();
     let is_second = |line: &&str| {
-        let first = line.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
+        let first = line.split_whitespace().next().and_then(|first| first.parse::<f64>().ok());
         first.is_some() && !line.ends_with("warm-up")
     };
     said.lines().filter(is_second).count()

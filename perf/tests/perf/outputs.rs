@@ -52,7 +52,7 @@ fn prometheus_is_served_while_it_is_measured() {
     let folder = Folder::new();
     let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
     let address = free.expect("a free port").to_string();
-    let args = ["perf", "broker", "--rate", "1K", "--duration", "1m", "--prometheus", &address, "--quiet"];
+    let args = ["broker", "--rate", "1K", "--duration", "1m", "--prometheus", &address, "--quiet"];
     let running = Running::start(&folder, &args);
     let rate = |page: &str, stage: &str| {
         let name = format!("orchard_perf_ticks_per_second{{stage=\"{stage}\"}} ");
@@ -70,7 +70,7 @@ fn prometheus_is_served_while_it_is_measured() {
 
     // A port that is taken is said at once.
     let taken = TcpListener::bind(&address).expect("it is free again");
-    let args = ["perf", "embedded", "--ticks", "1K", "--prometheus", &address];
+    let args = ["embedded", "--ticks", "1K", "--prometheus", &address];
     folder.fails(1, &args, &["--prometheus", &address, "name a free port"]);
     drop(taken);
 }

@@ -20,7 +20,7 @@ fn every_tick_that_was_due_while_the_broker_stood_still_is_late() {
     let folder = Folder::new();
     let load = ["--rate", "1K", "--duration", "5s", "--warm-up", "1s", "--state", "memory", "--linger", "3s"];
     let outputs = ["--hdr", "stalled.hdr", "--json"];
-    let to = ["perf", "broker", "--broker", servers.url("AMQP_1")];
+    let to = ["broker", "--broker", servers.url("AMQP_1")];
     let running = Running::start(&folder, &[&to[..], &load, &outputs].concat());
     running.wait_for_a_second(&folder);
     servers.act("pause", &["1"]);

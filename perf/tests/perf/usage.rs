@@ -9,10 +9,10 @@ use crate::program::Folder;
 const NOWHERE: &str = "amqp://me:secret@127.0.0.1:1";
 
 #[test]
-fn mistakes_are_named_before_anything_is_connected() {
+fn wrong_options_are_named_before_anything_is_connected() {
     let folder = Folder::new();
     let fails = |args: &[&str], said: &[&str]| {
-        let ran = folder.fails(2, &[&["perf"], args].concat(), said);
+        let ran = folder.fails(2, args, said);
         assert!(!ran.stderr.contains("127.0.0.1:1"), "it has connected: {}", ran.stderr);
         assert_eq!(ran.stdout, "");
     };
@@ -29,10 +29,10 @@ fn mistakes_are_named_before_anything_is_connected() {
 }
 
 #[test]
-fn who_names_no_broker_is_told_how() {
+fn without_a_broker_it_says_how_to_name_one() {
     let folder = Folder::new();
     for workload in ["broker", "ingest", "consume", "bodies", "budget"] {
-        let mut command = folder.command(&["perf", workload]);
+        let mut command = folder.command(&[workload]);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("ORCHARD_TEST_")) {
             command.env_remove(name);
         }
@@ -51,7 +51,7 @@ fn a_broker_that_is_not_there_is_named_soon() {
     let folder = Folder::new();
     for workload in ["broker", "bodies", "budget"] {
         let begun = Instant::now();
-        let ran = folder.fails(1, &["perf", workload, "--broker", NOWHERE], &["127.0.0.1:1"]);
+        let ran = folder.fails(1, &[workload, "--broker", NOWHERE], &["127.0.0.1:1"]);
         assert!(begun.elapsed() < Duration::from_secs(20), "{workload}: {:?}", begun.elapsed());
         assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
     }

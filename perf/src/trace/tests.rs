@@ -7,22 +7,19 @@ use tick_sdk::names::RunId;
 
 use super::*;
 
-/// Sends nothing, and refuses once if it is told to.
+/// Sends nothing, and refuses once if a test says so.
 #[derive(Default)]
 struct FakeSender {
-    sets_back: Mutex<bool>,
+    rewinds: Mutex<bool>,
 }
 
 impl FrameSender for FakeSender {
     fn send(&self, _: Arc<Frame>) -> Result<(), TransportError> {
-        match std::mem::take(&mut *lock(&self.sets_back)) {
-            true => Err(TransportError::Rewound),
-            false => Ok(()),
-        }
+        if std::mem::take(&mut *lock(&self.rewinds)) { Err(TransportError::Rewound) } else { Ok(()) }
     }
 }
 
-/// A strategy that wants nothing.
+/// A strategy without signals.
 #[derive(Default)]
 struct FakeLane(Vec<Signal>);
 
@@ -73,15 +70,15 @@ impl Feed {
     fn new(is_brokered: bool) -> Self {
         let probe = Arc::new(Probe::new(Duration::ZERO));
         let names = ["apple", "pear"].map(str::to_owned);
-        let way = FeedWay::new(probe.clone(), Schedule::Unpaced, is_brokered, 1, &names);
+        let trace = FeedTrace::new(probe.clone(), Schedule::Unpaced, is_brokered, 1, &names);
         let lane = |place| {
             let inner = Box::<FakeLane>::default();
-            let mut lane = WatchedLane { inner, way: way.clone(), place, shard: None };
+            let mut lane = WatchedLane { inner, trace: trace.clone(), place, shard: None };
             lane.open(0, "S", "S").expect("it takes all");
             lane
         };
         let lanes = (0..names.len()).map(lane).collect();
-        Self { probe, sender: WatchedSender { inner: FakeSender::default(), way }, lanes }
+        Self { probe, sender: WatchedSender { inner: FakeSender::default(), trace }, lanes }
     }
 
     fn send(&self, from: u64, to: u64) -> Result<(), TransportError> {
@@ -114,9 +111,9 @@ impl Feed {
             ended: false,
             skipped: 0,
         };
-        let way = &self.sender.way;
-        let commits: Vec<_> = way.strategies.iter().map(commit).collect();
-        WatchedCommits(way.clone()).committed(&commits, &[]);
+        let trace = &self.sender.trace;
+        let commits: Vec<_> = trace.strategies.iter().map(commit).collect();
+        WatchedCommits(trace.clone()).committed(&commits, &[]);
     }
 
     /// Ticks that were counted, and those in the histogram, by point.
@@ -134,8 +131,8 @@ fn each_tick_is_in_each_stage_once_for_each_strategy() {
     let mut feed = Feed::new(true);
     for (from, to) in [(0, 10), (10, 11)] {
         feed.send(from, to).expect("it takes all");
-        feed.sender.way.sent(0, to);
-        feed.sender.way.confirmed(0, to);
+        feed.sender.trace.sent(0, to);
+        feed.sender.trace.confirmed(0, to);
         feed.run(from, to);
     }
     assert_eq!(feed.probe.entered(), 11);
@@ -146,14 +143,14 @@ fn each_tick_is_in_each_stage_once_for_each_strategy() {
 fn what_is_handed_over_again_counts_once() {
     let mut feed = Feed::new(true);
     feed.send(0, 10).expect("it takes all");
-    feed.sender.way.sent(0, 10);
+    feed.sender.trace.sent(0, 10);
     // The broker has lost it; frames are cut anew, and end elsewhere.
-    *lock(&feed.sender.inner.sets_back) = true;
+    *lock(&feed.sender.inner.rewinds) = true;
     feed.send(10, 20).expect_err("it is set back");
     for (from, to) in [(0, 10), (10, 14), (14, 25)] {
         feed.send(from, to).expect("it takes all");
-        feed.sender.way.sent(0, to);
-        feed.sender.way.confirmed(0, to);
+        feed.sender.trace.sent(0, to);
+        feed.sender.trace.confirmed(0, to);
         feed.run(from, to);
     }
     assert_eq!(feed.probe.entered(), 25, "or it would be waited for what never comes");

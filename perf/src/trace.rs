@@ -47,19 +47,19 @@ impl Schedule {
     }
 }
 
-/// One feed's ticks on their way.
+/// Where one feed's ticks are between the stages.
 #[derive(Debug)]
-pub(crate) struct FeedWay {
+pub(crate) struct FeedTrace {
     probe: Arc<Probe>,
     schedule: Schedule,
     /// Whether a broker is between the ends.
     is_brokered: bool,
-    shards: Vec<ShardWay>,
+    shards: Vec<ShardTrace>,
     strategies: Vec<String>,
 }
 
 #[derive(Debug, Default)]
-struct ShardWay {
+struct ShardTrace {
     /// Ticks before this were handed over.
     entered: AtomicU64,
     to_send: Mutex<Waiting>,
@@ -76,7 +76,7 @@ struct Waiting {
     seq: u64,
 }
 
-impl FeedWay {
+impl FeedTrace {
     /// A feed of so many shards to these strategies.
     pub(crate) fn new(
         probe: Arc<Probe>,
@@ -86,7 +86,7 @@ impl FeedWay {
         strategies: &[String],
     ) -> Arc<Self> {
         let queues = || strategies.iter().map(|_| Mutex::default()).collect();
-        let shard = |_| ShardWay { to_run: queues(), to_commit: queues(), ..ShardWay::default() };
+        let shard = |_| ShardTrace { to_run: queues(), to_commit: queues(), ..ShardTrace::default() };
         let shards = (0..shards).map(shard).collect();
         Arc::new(Self { probe, schedule, is_brokered, shards, strategies: strategies.to_vec() })
     }
@@ -94,7 +94,7 @@ impl FeedWay {
     fn enter(&self, frame: &Frame) -> Option<Sample> {
         let shard = &self.shards[usize::from(frame.header.shard)];
         let (now_ns, end_seq) = (self.probe.now_ns(), frame.end_seq());
-        // Ticks that are handed over again are on their way, or through, since the first time.
+        // Ticks that are handed over again are between the stages, or through, since the first time.
         let entered = shard.entered.fetch_max(end_seq, Ordering::Relaxed);
         let new = end_seq.saturating_sub(entered).min(frame.ticks().len() as u64);
         if new == 0 {
@@ -129,7 +129,7 @@ impl FeedWay {
     }
 }
 
-impl PublishObserver for FeedWay {
+impl PublishObserver for FeedTrace {
     fn sent(&self, shard: u16, end_seq: u64) {
         self.pass(Point::Sent, &self.shards[usize::from(shard)].to_send, end_seq);
     }
@@ -144,16 +144,16 @@ pub(crate) struct WatchedSender<S> {
     /// The product's own.
     pub(crate) inner: S,
     /// The feed.
-    pub(crate) way: Arc<FeedWay>,
+    pub(crate) trace: Arc<FeedTrace>,
 }
 
 impl<S: FrameSender> FrameSender for WatchedSender<S> {
     fn send(&self, frame: Arc<Frame>) -> Result<(), TransportError> {
-        let (ticks, sample) = (frame.ticks().len(), self.way.enter(&frame));
+        let (ticks, sample) = (frame.ticks().len(), self.trace.enter(&frame));
         self.inner.send(frame)?;
-        if !self.way.is_brokered {
-            self.way.probe.count(Point::Sent, ticks as u64);
-            self.way.probe.record(Point::Sent, sample.as_slice(), self.way.probe.now_ns());
+        if !self.trace.is_brokered {
+            self.trace.probe.count(Point::Sent, ticks as u64);
+            self.trace.probe.record(Point::Sent, sample.as_slice(), self.trace.probe.now_ns());
         }
         Ok(())
     }
@@ -168,7 +168,7 @@ pub(crate) struct WatchedStrategy {
     /// The product's own.
     pub(crate) inner: Box<dyn Configured>,
     /// The feed.
-    pub(crate) way: Arc<FeedWay>,
+    pub(crate) trace: Arc<FeedTrace>,
     /// Its place among the feed's strategies.
     pub(crate) place: usize,
 }
@@ -183,14 +183,14 @@ impl Configured for WatchedStrategy {
     }
 
     fn lane(&self, groups: &Arc<Groups>) -> Box<dyn Lane> {
-        let (inner, way, place) = (self.inner.lane(groups), self.way.clone(), self.place);
-        Box::new(WatchedLane { inner, way, place, shard: None })
+        let (inner, trace, place) = (self.inner.lane(groups), self.trace.clone(), self.place);
+        Box::new(WatchedLane { inner, trace, place, shard: None })
     }
 }
 
 struct WatchedLane {
     inner: Box<dyn Lane>,
-    way: Arc<FeedWay>,
+    trace: Arc<FeedTrace>,
     place: usize,
     /// Known from the first instrument on.
     shard: Option<u16>,
@@ -198,7 +198,7 @@ struct WatchedLane {
 
 impl Lane for WatchedLane {
     fn open(&mut self, id: u32, symbol: &str, key: &str) -> Result<(), LaneError> {
-        self.shard.get_or_insert_with(|| shard_of(key, self.way.shards.len() as u16));
+        self.shard.get_or_insert_with(|| shard_of(key, self.trace.shards.len() as u16));
         self.inner.open(id, symbol, key)
     }
 
@@ -207,9 +207,9 @@ impl Lane for WatchedLane {
     }
 
     fn run(&mut self, first_seq: u64, ticks: &[Tick]) -> Result<(), LaneError> {
-        let probe = &self.way.probe;
+        let probe = &self.trace.probe;
         let end_seq = first_seq + ticks.len() as u64;
-        let shard = self.shard.map(|shard| &self.way.shards[usize::from(shard)]);
+        let shard = self.shard.map(|shard| &self.trace.shards[usize::from(shard)]);
         let delivered_ns = probe.now_ns();
         let samples =
             shard.map(|shard| take_until(&mut lock(&shard.to_run[self.place]), end_seq)).unwrap_or_default();
@@ -252,20 +252,20 @@ impl Lane for WatchedLane {
 }
 
 /// Notes what is committed.
-pub(crate) struct WatchedCommits(pub(crate) Arc<FeedWay>);
+pub(crate) struct WatchedCommits(pub(crate) Arc<FeedTrace>);
 
 impl CommitObserver for WatchedCommits {
     fn committed(&mut self, commits: &[Commit], _: &[LaneProgress]) {
-        let Self(way) = self;
-        let now_ns = Instant::now().duration_since(way.probe.origin()).as_nanos() as u64;
+        let Self(trace) = self;
+        let now_ns = Instant::now().duration_since(trace.probe.origin()).as_nanos() as u64;
         for commit in commits {
-            let Some(place) = way.strategies.iter().position(|name| commit.lane.strategy == *name) else {
+            let Some(place) = trace.strategies.iter().position(|name| commit.lane.strategy == *name) else {
                 continue;
             };
-            let shard = &way.shards[usize::from(commit.lane.shard)];
+            let shard = &trace.shards[usize::from(commit.lane.shard)];
             let committed = take_until(&mut lock(&shard.to_commit[place]), commit.to_seq);
-            way.probe.count(Point::Committed, commit.to_seq - commit.from_seq);
-            way.probe.record(Point::Committed, &committed, now_ns);
+            trace.probe.count(Point::Committed, commit.to_seq - commit.from_seq);
+            trace.probe.record(Point::Committed, &committed, now_ns);
         }
     }
 }

@@ -1,0 +1,5 @@
+mod strategy;
+
+fn main() -> std::process::ExitCode {
+    orchard::main()
+}
