@@ -92,6 +92,8 @@ fn symbol<'a>(dictionary: &'a [NewInstrument], signal: &Signal) -> Result<&'a st
 
 #[cfg(test)]
 mod tests {
+    use tick_sdk::TargetPosition;
+    use tick_sdk::decimal::UNDEFINED_PRICE;
     use tick_sdk::signal::encode_signals;
 
     use super::*;

@@ -6,10 +6,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::Row;
 use tick_feed::NewInstrument;
-use tick_sdk::TargetPosition;
-use tick_sdk::decimal::UNDEFINED_PRICE;
 use tick_sdk::names::{RunId, StrategyName};
-use tick_sdk::signal::{Signal, encode_signals};
 
 use super::{PostgresLedger, PostgresStore};
 use crate::ledger::{Commit, LaneId, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MEMBER_LIVES};
