@@ -90,7 +90,7 @@ fn mistakes_are_named() {
     let resume = [&base[..], &["--strategies", "a", "--resume", &run]].concat();
     folder.fails(1, &resume, &["holds no run", "--state"]);
     let wrong = ["ingest", "--feed", "f", "--strategies", "a", "--broker", "http://x"];
-    folder.fails(2, &wrong, &["is no broker", "amqp://USER"]);
+    folder.fails(2, &wrong, &["is not a valid broker URL", "amqp://USER"]);
 }
 
 #[test]

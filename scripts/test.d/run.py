@@ -5,7 +5,7 @@
     run.py BUILT doc                   examples in the documentation, which are built by their run
 
 BUILT holds cargo's messages as JSON, one a line. Every test's name is printed when it ends. A program of
-which no test ends for ORCHARD_TEST_LIMIT seconds (300 unless set) is killed, and its unfinished tests are
+which no test ends for ORCHARD_TEST_LIMIT seconds (600 unless set) is killed, and its unfinished tests are
 named: the limit is for one test, as the whole suite may take whatever the machine needs. The number of
 tests that passed is appended to the file ORCHARD_TEST_COUNTS.
 """
@@ -20,7 +20,7 @@ import threading
 import time
 from pathlib import Path
 
-LIMIT = float(os.environ.get("ORCHARD_TEST_LIMIT", "300"))
+LIMIT = float(os.environ.get("ORCHARD_TEST_LIMIT", "600"))
 RESULT = re.compile(r"^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED)$")
 # These mostly wait for servers that they disturb, so they run beside all others.
 BESIDE = {"equality"}
@@ -140,10 +140,10 @@ def built(path):
         message = json.loads(line)
         if message["reason"] != "compiler-artifact" or not message["executable"]:
             continue
-        if not message["profile"]["test"]:
-            continue
         target, package = message["target"], Path(message["manifest_path"]).parent
         kind = target["kind"][0]
+        if not message["profile"]["test"] and kind != "bench":
+            continue
         name = package.name if kind == "lib" else target["name"]
         yield Program(name, [message["executable"]], package, kind == "bench")
 

@@ -5,7 +5,6 @@
 //! frames is in [`control`], what is declared where in [`topology`]. Frames travel over
 //! [`broker::amqp`], everything else over [`broker::Connection`].
 
-pub mod bodies;
 pub mod control;
 pub mod dead_letters;
 mod event_loop;

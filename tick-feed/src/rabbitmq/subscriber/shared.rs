@@ -206,7 +206,7 @@ impl Shared {
 
     /// A channel or a consumer was lost, or a request failed; it will be tried again.
     pub(super) fn on_lost(&self, error: String) {
-        tracing::warn!(error = %error, "lost or refused by a broker");
+        tracing::warn!(error, "channel, consumer or request lost");
         self.keep_error(error);
     }
 
