@@ -76,14 +76,6 @@ pub enum RunError {
         /// Why, in the ingester's words.
         reason: String,
     },
-    /// The ingester does not let the strategy take part.
-    #[error("strategy {strategy} cannot join the feed: {reason}")]
-    JoinRefused {
-        /// The strategy's instance name.
-        strategy: StrategyName,
-        /// Why, as the ingester says it.
-        reason: String,
-    },
     /// The run was replaced before it had ended.
     #[error(
         "run {run} was abandoned by its ingester, and another one is the feed's now\n  \

@@ -248,7 +248,7 @@ pub(super) fn check_ledger(plan: &RunPlan, state: &FeedState, own: &str) -> Resu
 pub(super) fn check_taken_in(plan: &RunPlan, handle: &SubscriberHandle, run: RunId) -> Result<(), RunError> {
     let strategy = plan.name.clone();
     match handle.join_refused(run) {
-        Some(reason) => Err(RunError::JoinRefused { strategy, reason }),
+        Some(reason) => Err(RunError::JoinRefused { strategy, feed: plan.feed.clone(), reason }),
         None => Ok(()),
     }
 }
