@@ -56,7 +56,7 @@ enum Command {
     /// Say how a feed stands: shards, cursors, lag, instances
     Status(status::StatusArgs),
     #[cfg(feature = "rabbitmq")]
-    /// List what came to a feed's queues and is no frame, give it back or drop it
+    /// List what came to a feed's queues and is not a frame, requeue it or drop it
     #[command(name = "deadletters")]
     DeadLetters(dead_letters::DeadLettersArgs),
     #[cfg(feature = "rabbitmq")]

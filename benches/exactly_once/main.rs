@@ -104,7 +104,17 @@ impl Stage {
     fn play(&mut self, file: &Path, durability: &str) -> f64 {
         let feed = self.next_feed();
         let mut run = orchard();
-        run.args(["run", "--feed", &feed, "--strategy", "apple", "--broker", &self.broker, "--quiet"]);
+        run.args([
+            "run",
+            "--once",
+            "--feed",
+            &feed,
+            "--strategy",
+            "apple",
+            "--broker",
+            &self.broker,
+            "--quiet",
+        ]);
         run.args(["--state", &self.postgres]).stdout(Stdio::null()).stderr(Stdio::null());
         let mut host = run.spawn().expect("the program starts");
         let summary = self.ingest(file, &feed, &["--durability", durability]);

@@ -10,7 +10,6 @@ mod connection;
 mod handshake;
 mod incoming;
 mod outgoing;
-mod socket;
 
 pub use buffers::Buffers;
 pub use connection::AmqpConnection;
@@ -24,16 +23,21 @@ pub use amq_protocol::types::ShortString;
 
 /// Why a connection is of no use any more, or was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Problem {
-    /// The system's words, or what a peer of this protocol does not do.
+enum Failure {
+    /// The system's message, or how the peer departs from the protocol.
     Broken(String),
+    /// An error of TLS.
+    Tls(String),
     /// The broker closed it, with AMQP's own code.
     Closed { code: u16, text: String },
 }
 
-impl From<std::io::Error> for Problem {
+impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self::Broken(error.to_string())
+        match crate::tls::reason(&error) {
+            Some(reason) => Self::Tls(reason),
+            None => Self::Broken(error.to_string()),
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use lapin::{ConnectionProperties, ConnectionStatus, Event};
 use tokio::sync::watch;
 use tracing::{Instrument, debug, info, info_span, warn};
 
-use crate::{BrokerError, BrokerUrl, Channel};
+use crate::socket::Socket;
+use crate::{BrokerError, BrokerUrl, Channel, reactor};
 
 /// A connection is made, and each request answered, within this time, or has failed.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,18 +43,17 @@ impl Connection {
         url: &BrokerUrl,
         name: &str,
     ) -> Result<Self, BrokerError> {
-        let tls = url.tls()?;
         // The library's own attempts would hide what we report, and wait where we would not.
         let properties = ConnectionProperties::default()
             .with_connection_name(name.into())
             .configure_backoff(|backoff| backoff.with_max_times(0));
-        let runtime =
-            lapin::runtime::default_runtime().map_err(|error| BrokerError::of_established(url, &error))?;
-        let connecting =
-            lapin::Connection::connect_uri_with_config(url.uri().clone(), properties, tls, runtime);
-        match tokio::time::timeout(limit, connecting).await {
-            Ok(Ok(connection)) => Ok(Self::watched(url, name, connection)),
-            Ok(Err(error)) => Err(BrokerError::of_connecting(url, &error)),
+        let opening = async {
+            let socket = Socket::connect(url).await?;
+            let opened = reactor::open(url, socket, properties).await;
+            opened.map_err(|error| BrokerError::of_connecting(url, &error))
+        };
+        match tokio::time::timeout(limit, opening).await {
+            Ok(connection) => Ok(Self::watched(url, name, connection?)),
             Err(_) => Err(BrokerError::Unreachable { url: url.to_string(), reason: no_answer() }),
         }
     }

@@ -1,17 +1,17 @@
-//! What a broker refused, or why it could not be asked.
+//! What a broker refused, or why it could not be reached.
 
 use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use thiserror::Error;
 
-use crate::BrokerUrl;
+use crate::{BrokerUrl, tls};
 
 /// What a broker refused, or why it could not be asked.
 #[derive(Clone, Debug, Error)]
 pub enum BrokerError {
-    /// The text is no URL of a broker.
+    /// The text is not a valid URL of a broker.
     #[error(
-        "'{url}' is no broker: {reason}\n  write amqp://USER:PASSWORD@HOST:PORT/VHOST, where a vhost of / is %2f"
+        "'{url}' is not a valid broker URL: {reason}\n  write amqp://USER:PASSWORD@HOST:PORT/VHOST, where a vhost of / is %2f"
     )]
     Url {
         /// The text, without a password.
@@ -24,10 +24,10 @@ pub enum BrokerError {
     File {
         /// The file.
         file: String,
-        /// The system's words.
+        /// The system's message.
         reason: String,
     },
-    /// Nobody answers there.
+    /// The broker cannot be connected to.
     #[error(
         "broker {url} cannot be reached: {reason}\n  see whether it runs, and whether host and port are right"
     )]
@@ -35,6 +35,14 @@ pub enum BrokerError {
         /// The broker, without a password.
         url: String,
         /// What was tried, and what came of it.
+        reason: String,
+    },
+    /// TLS fails, or one end does not accept the other's certificate.
+    #[error("broker {url}: TLS fails: {reason}")]
+    Tls {
+        /// The broker, without a password.
+        url: String,
+        /// What is wrong, and what to do.
         reason: String,
     },
     /// The login is refused.
@@ -70,7 +78,7 @@ pub enum BrokerError {
     Arguments {
         /// The broker, without a password.
         url: String,
-        /// The broker's words, which name the queue.
+        /// The broker's message, which names the queue.
         reason: String,
     },
     /// A queue or exchange is not there.
@@ -78,29 +86,29 @@ pub enum BrokerError {
     NotFound {
         /// The broker, without a password.
         url: String,
-        /// The broker's words, which name the queue.
+        /// The broker's message, which names the queue.
         reason: String,
     },
-    /// Somebody else has what only one can have.
+    /// Another connection has what only one can have.
     #[error("broker {url}: {reason}")]
     Locked {
         /// The broker, without a password.
         url: String,
-        /// The broker's words, which name the queue.
+        /// The broker's message, which names the queue.
         reason: String,
     },
-    /// Everything else.
+    /// Anything else.
     #[error("broker {url}: {reason}")]
     Other {
         /// The broker, without a password.
         url: String,
-        /// The broker's or the client library's words.
+        /// The broker's or the client library's message.
         reason: String,
     },
 }
 
 impl BrokerError {
-    /// Whether trying again may help: the broker or the way to it is down.
+    /// Whether trying again may help: the broker or the network is down.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Lost { .. })
     }
@@ -143,12 +151,16 @@ impl BrokerError {
                 }
                 _ => Self::Unreachable { url, reason },
             },
+            ErrorKind::IOError(error) => match tls::reason(error) {
+                Some(reason) => Self::Tls { url, reason },
+                None => Self::Unreachable { url, reason },
+            },
             _ => Self::Unreachable { url, reason },
         }
     }
 
-    /// What an established connection, or a channel of it, was closed with: AMQP's code, and the broker's
-    /// words.
+    /// What an established connection, or a channel of it, was closed with: AMQP's code and the
+    /// broker's message.
     pub(crate) fn of_closed(url: &BrokerUrl, code: u16, reason: String) -> Self {
         let url = url.to_string();
         match code {

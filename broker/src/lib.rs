@@ -30,6 +30,9 @@ mod consumer;
 mod declaration;
 mod error;
 mod message;
+mod reactor;
+mod socket;
+mod tls;
 mod url;
 
 pub use channel::Channel;

@@ -1,10 +1,9 @@
 //! A broker's URL.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri};
 
 use crate::BrokerError;
@@ -14,7 +13,8 @@ pub(crate) const HEARTBEAT_SECONDS: u16 = 3;
 
 /// Where a broker is: `amqp://user:password@host:port/vhost`. With `amqps` the files of its
 /// authority and of the client's certificate go in the query, as RabbitMQ's own clients have it:
-/// `amqps://host/?cacertfile=ca.pem&certfile=client.pem&keyfile=client-key.pem`.
+/// `amqps://host/?cacertfile=ca.pem&certfile=client.pem&keyfile=client-key.pem`. Without `cacertfile` the
+/// system's authorities are trusted, and with it no other.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BrokerUrl {
     uri: AMQPUri,
@@ -78,22 +78,20 @@ impl BrokerUrl {
         &self.uri
     }
 
-    pub(crate) fn tls(&self) -> Result<OwnedTLSConfig, BrokerError> {
-        let read = |file: &PathBuf| {
-            std::fs::read(file).map_err(|error| BrokerError::File {
-                file: file.display().to_string(),
-                reason: error.to_string(),
-            })
-        };
-        let cert_chain = self.ca.as_ref().map(read).transpose()?;
-        let identity = match (&self.certificate, &self.key) {
-            (Some(certificate), Some(key)) => {
-                Some(OwnedIdentity::PKCS8 { pem: read(certificate)?, key: read(key)? })
-            }
-            _ => None,
-        };
-        let cert_chain = cert_chain.map(|pem| String::from_utf8_lossy(&pem).into_owned());
-        Ok(OwnedTLSConfig { identity, cert_chain })
+    /// The host, without the brackets of an IPv6 address.
+    pub(crate) fn host(&self) -> &str {
+        let host = self.uri.authority.host.as_str();
+        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+    }
+
+    /// The file of those who sign the broker's certificate; the system's own where there is none.
+    pub(crate) fn authority_file(&self) -> Option<&Path> {
+        self.ca.as_deref()
+    }
+
+    /// The files of this client's certificate and key.
+    pub(crate) fn client_files(&self) -> Option<(&Path, &Path)> {
+        self.certificate.as_deref().zip(self.key.as_deref())
     }
 }
 

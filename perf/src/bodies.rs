@@ -4,16 +4,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use broker::amqp::{AmqpConnection, Buffers};
+use broker::{BrokerError, BrokerUrl};
 use clap::Args;
-use tick_feed::rabbitmq::bodies::{BodyLoad, BodyObserver, FEWEST_BYTES, move_bodies};
-use tick_feed::rabbitmq::{BrokerError, BrokerUrl};
+use tick_feed::rabbitmq::event_loop;
 use tick_sdk::quantity::{count_within, parse_bytes, parse_count};
 
+use self::body::FEWEST_BYTES;
+use self::transfer::{BodyLoad, BodyObserver, move_bodies};
 use crate::broker_metrics::BrokerMetrics;
 use crate::live::Live;
 use crate::outcome::Step;
 use crate::probe::{Point, Probe, Sample};
 use crate::sampler::{Mark, Messages, Sampler};
+
+mod body;
+mod confirms;
+mod consume;
+mod publish;
+mod transfer;
 
 /// Between looks whether all has been moved.
 const LOOK: Duration = Duration::from_millis(2);
@@ -121,5 +130,18 @@ pub(crate) fn step(
         step.totals.bytes_per_s = bodies_per_s * load.body_bytes as f64;
         step.totals.bytes = step.totals.sent * load.body_bytes as u64;
         Ok(step)
+    })
+}
+
+/// What a broker calls itself, with its version: `RabbitMQ 3.10.8`.
+///
+/// # Errors
+/// The broker is not there, or refuses.
+pub(crate) fn product(broker: &BrokerUrl) -> Result<String, BrokerError> {
+    event_loop()?.block_on(async {
+        let connection = AmqpConnection::open(broker, "perf, version", Buffers::none()).await?;
+        let product = connection.peer().to_owned();
+        connection.close().await;
+        Ok(product)
     })
 }

@@ -17,10 +17,10 @@ mod transport;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use broker::{BrokerError, BrokerUrl};
 use clap::Args;
 use serde::Serialize;
 use thiserror::Error;
-use tick_feed::rabbitmq::{BrokerError, BrokerUrl, bodies};
 use tick_sdk::quantity::parse_count;
 
 use amount::parse_body_bytes;
@@ -206,7 +206,7 @@ impl SharedBroker {
             Some(url) => url.to_owned(),
             None => BrokerArgs::environment_urls().map_err(PeersError::NoBroker)?.swap_remove(0),
         };
-        let product = bodies::product(&url.parse::<BrokerUrl>()?)?;
+        let product = crate::bodies::product(&url.parse::<BrokerUrl>()?)?;
         Ok(Self { url, product })
     }
 }

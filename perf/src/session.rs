@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tick_feed::rabbitmq::{BrokerError, BrokerUrl, bodies as sdk_bodies};
+use broker::{BrokerError, BrokerUrl};
 use tick_ingest::atomic_file;
 
 use crate::args::{LedgerArgs, LoadArgs, OutputArgs};
@@ -16,7 +16,7 @@ use crate::outcome::{Knee, Outcome, SCHEMA, Step};
 use crate::rates::{Rates, Search};
 use crate::step::StepPlan;
 use crate::vary::Vary;
-use crate::{environment, is_carried, latency_stage, table};
+use crate::{bodies, environment, is_carried, latency_stage, table};
 
 /// A measurement that has begun.
 pub(crate) struct Session<'a> {
@@ -60,7 +60,7 @@ impl<'a> Session<'a> {
 
     pub(crate) fn brokers(&mut self, brokers: &[BrokerUrl]) -> Result<(), BrokerError> {
         self.set("nodes", brokers.len());
-        self.product(&sdk_bodies::product(&brokers[0])?);
+        self.product(&bodies::product(&brokers[0])?);
         Ok(())
     }
 

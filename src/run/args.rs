@@ -1,6 +1,7 @@
 //! The options of `orchard run`.
 
 use clap::{Args, ValueEnum};
+use strategy_host::run::{AtEnd, Begin};
 use tick_feed::rabbitmq::BrokerUrl;
 use tick_sdk::names::{FeedName, StrategyName};
 use tick_sdk::quantity::parse_bytes;
@@ -33,9 +34,9 @@ pub(crate) struct RunArgs {
     /// Go on behind ticks that cannot be had again, and count them
     #[arg(long)]
     pub(super) accept_gap: bool,
-    /// When a run has ended, wait for the feed's next one
+    /// End when the feed's run has ended, at once if it had before; else the next run is waited for
     #[arg(long)]
-    pub(super) stay: bool,
+    pub(super) once: bool,
     /// Bytes of each shard that may be under way or not yet stored
     #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = parse_bytes)]
     pub(super) prefetch_bytes: u64,
@@ -47,6 +48,12 @@ pub(crate) struct RunArgs {
     pub(super) quiet: bool,
 }
 
+impl RunArgs {
+    pub(super) fn at_end(&self) -> AtEnd {
+        if self.once { AtEnd::Stop } else { AtEnd::WaitForNext }
+    }
+}
+
 /// Where a strategy that the feed does not have yet begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum From {
@@ -56,9 +63,19 @@ pub(super) enum From {
     Now,
 }
 
+impl std::convert::From<From> for Begin {
+    fn from(from: From) -> Self {
+        match from {
+            From::Start => Self::Start,
+            From::Now => Self::Now,
+        }
+    }
+}
+
 const AFTER_HELP: &str = "\
 Examples:
   orchard run --feed day --strategy apple --broker amqp://localhost --state postgres://localhost/orchard
   orchard run --feed day --strategy fast=apple:fast=8,slow=20 --broker amqp://localhost --state ledger
 Any number of these share a strategy's shards: start the same command again, here or elsewhere.
-Whoever is killed is taken over from within seconds; Ctrl-C hands over at once.";
+Whoever is killed is taken over from within seconds; Ctrl-C hands over at once.
+When a run has ended, the feed's next one is waited for and taken part in, until Ctrl-C; --once ends there.";

@@ -1,7 +1,7 @@
 //! Apple: trend following by the crossing of two exponential averages of trade prices.
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::{Context, Key, Strategy, Tick, params, register};
+use tick_sdk::{Context, Key, Kind, Strategy, Tick, params, register};
 
 params! {
     /// Parameters of [`Apple`].
@@ -46,8 +46,10 @@ impl Strategy for Apple {
 
     #[inline]
     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
-        let Some(price) = tick.trade_price() else { return };
-        let p = price.as_f64();
+        if tick.kind != Kind::TRADE {
+            return;
+        }
+        let p = tick.price_f64();
         if !self.started {
             self.started = true;
             self.fast = p;
@@ -60,10 +62,10 @@ impl Strategy for Apple {
         let trend = i8::from(difference > 0.0) - i8::from(difference < 0.0);
         if trend != 0 && trend != self.trend {
             let before = std::mem::replace(&mut self.trend, trend);
-            match (before, trend) {
-                (0, _) => {}
-                (_, 1) => context.buy(price),
-                _ => context.sell(price),
+            match (before, tick.price()) {
+                (0, _) | (_, None) => {}
+                (_, Some(price)) if trend > 0 => context.buy(price),
+                (_, Some(price)) => context.sell(price),
             }
         }
     }

@@ -178,17 +178,17 @@ mod tests {
                         let d = mid - mean;
                         mean += a * d;
                         var = (1.0 - a) * (var + a * d * d);
-                        let wanted = match position {
+                        let target = match position {
                             TargetPosition::Flat if z > entry => TargetPosition::Short,
                             TargetPosition::Flat if z < -entry => TargetPosition::Long,
                             TargetPosition::Short if z <= 0.0 => TargetPosition::Flat,
                             TargetPosition::Long if z >= 0.0 => TargetPosition::Flat,
                             same => same,
                         };
-                        if n >= window && wanted != position {
-                            position = wanted;
+                        if n >= window && target != position {
+                            position = target;
                             let price = tick_sdk::decimal::format_decimal((bid + tick.price).div_euclid(2));
-                            signals.push(format!("S0 {} {price}", wanted.name()));
+                            signals.push(format!("S0 {} {price}", target.name()));
                         }
                     }
                     n += 1;

@@ -7,23 +7,25 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use thiserror::Error;
 use tick_feed::Frame;
 use tick_feed::transport::{FrameReceiver, FrameSender, InProcessSender, TransportError, in_process};
 use tick_sdk::groups::Groups;
-use tick_sdk::host::{Configured, Lane, LaneError};
+use tick_sdk::host::{Configured, Lane};
 use tick_sdk::names::{RunId, StrategyName};
 
-use crate::ledger::{Identity, LaneId, Ledger, LedgerError};
-use crate::market::{Market, MarketError};
+use crate::ledger::{Identity, LaneId, Ledger};
+use crate::market::Market;
 
+mod checkpoints;
 mod committer;
+mod error;
 mod lane;
 pub mod membership;
 mod timing;
 mod worker;
 
 pub use committer::{CommitObserver, LaneProgress};
+pub use error::HostError;
 pub use lane::LaneCounts;
 pub use membership::Membership;
 pub use timing::Timing;
@@ -54,7 +56,7 @@ pub struct HostPlan {
     pub queued_frames: usize,
     /// Whether the market is recorded for the account and the report.
     pub record_market: bool,
-    /// Is told of each commit, in order.
+    /// Gets each commit, in order.
     pub observer: Option<Box<dyn CommitObserver>>,
 }
 
@@ -66,7 +68,7 @@ pub struct FollowPlan {
     pub groups: Arc<Groups>,
     /// Whether to go on behind ticks that cannot be had again; else they are an error.
     pub accept_gaps: bool,
-    /// Is told of each commit, in order.
+    /// Gets each commit, in order.
     pub observer: Option<Box<dyn CommitObserver>>,
 }
 
@@ -103,77 +105,10 @@ pub struct HostReport {
     pub markets: Vec<(u16, Market)>,
     /// Time per frame and per tick.
     pub timing: Timing,
-    /// The ledger, given back.
+    /// The ledger that it committed to.
     pub ledger: Box<dyn Ledger>,
     /// How many transactions were committed.
     pub commits: u64,
-}
-
-/// A host that cannot go on.
-#[derive(Debug, Error)]
-pub enum HostError {
-    /// A strategy or its state stopped a lane.
-    #[error("strategy {strategy}, shard {shard}: {source}")]
-    Lane {
-        /// The instance's name.
-        strategy: StrategyName,
-        /// The shard.
-        shard: u16,
-        /// What happened.
-        source: LaneError,
-    },
-    /// The market cannot be recorded.
-    #[error("recording the market: {0}")]
-    Market(#[from] MarketError),
-    /// The ledger refused.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The ledger's thread has stopped.
-    #[error("the ledger has stopped")]
-    LedgerStopped,
-    /// Somebody else has claimed the lane.
-    #[error(
-        "another process has taken over strategy {strategy}, shard {shard}: this one has committed nothing since, and stops"
-    )]
-    Fenced {
-        /// The instance's name.
-        strategy: StrategyName,
-        /// The shard.
-        shard: u16,
-    },
-    /// Ticks are missing.
-    #[error("strategy {strategy}, shard {shard}: ticks {first} to {last} are missing")]
-    Gap {
-        /// The instance's name.
-        strategy: StrategyName,
-        /// The shard.
-        shard: u16,
-        /// The first missing sequence number.
-        first: u64,
-        /// The last missing sequence number.
-        last: u64,
-    },
-    /// Ticks are missing for good.
-    #[error(
-        "strategy {strategy}, shard {shard}: ticks from {from_seq} on are missing, and cannot be sent again: {reason}\n  \
-         bring the source back and resume the ingester, or go on without them with --accept-gap, which counts them"
-    )]
-    Gone {
-        /// The instance's name.
-        strategy: StrategyName,
-        /// The shard.
-        shard: u16,
-        /// The first sequence number that is gone.
-        from_seq: u64,
-        /// Why.
-        reason: String,
-    },
-    /// The transport cannot carry what a lane needs.
-    #[error(transparent)]
-    Transport(#[from] TransportError),
-    /// A strategy panicked.
-    #[error("a strategy panicked: {0}")]
-    Panicked(String),
 }
 
 /// Hands each frame to every thread that runs a lane of its shard.
@@ -215,8 +150,8 @@ impl RunningHost {
         Ok(Self { frames, workers: handles, committer })
     }
 
-    /// Starts a thread that claims the lane of each shard of which `receiver` brings a frame, until
-    /// the receiver closes.
+    /// Starts a thread that claims the lane of each shard of which `receiver` brings a frame, and
+    /// ends when the receiver closes.
     ///
     /// # Errors
     /// The ledger refuses the identity.
@@ -244,7 +179,7 @@ impl RunningHost {
         self.frames.clone()
     }
 
-    /// Waits until every frame sent has been taken and committed.
+    /// Waits for every frame sent to be taken and committed.
     ///
     /// # Errors
     /// The first error of any thread; what was committed before stays.
@@ -295,9 +230,9 @@ fn assign(ledger: &mut dyn Ledger, run: RunId, plan: &HostPlan) -> Result<Vec<Wo
     let mut workers: Vec<_> = (0..threads).map(|_| Worker::default()).collect();
     let mut next = 0;
     for shard in 0..plan.shards {
-        let place = |by_strategy: usize| match usize::from(plan.shards) >= threads {
-            true => usize::from(shard) % threads,
-            false => (next + by_strategy) % threads,
+        let by_shard = usize::from(plan.shards) >= threads;
+        let place = |by_strategy: usize| {
+            if by_shard { usize::from(shard) % threads } else { (next + by_strategy) % threads }
         };
         for (number, instance) in plan.instances.iter().enumerate() {
             let lane = LaneId { run, strategy: instance.name.clone(), shard };

@@ -7,5 +7,7 @@ pub mod ledger;
 pub mod market;
 pub mod paper;
 #[cfg(feature = "rabbitmq")]
+pub mod run;
+#[cfg(feature = "rabbitmq")]
 pub mod status;
 pub mod verify;

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+// Linked, so that Apple is registered.
+use strategies as _;
 use strategy_host::host::{FollowPlan, HostError, HostReport, Instance, RunningHost};
 use strategy_host::ledger::{LaneId, Ledger, SqliteLedger};
 use tick_feed::run::Manifest;
@@ -19,13 +21,13 @@ use tick_sdk::{Side, Tick};
 /// What is expected comes within this time.
 const SOON: Duration = Duration::from_secs(20);
 
-/// What the host asked of its transport.
+/// What the host called on its transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Call {
     Acknowledge(u16, u64),
     Discard(u64),
-    AskAgain { shard: u16, from_seq: u64, attempt: u32 },
-    AskDictionary(u16),
+    RequestResend { shard: u16, from_seq: u64, attempt: u32 },
+    RequestDictionary(u16),
     Release(u16),
     GrowPrefetch(u16),
 }
@@ -34,7 +36,7 @@ enum Call {
 struct Played {
     arrivals: Receiver<Arrival>,
     calls: Arc<Mutex<Vec<Call>>>,
-    pressed: Arc<AtomicBool>,
+    half_full: Arc<AtomicBool>,
     begins_at: u64,
 }
 
@@ -65,16 +67,16 @@ impl FrameReceiver for Played {
         self.call(Call::Discard(receipt.tag));
     }
     fn request_resend(&mut self, shard: u16, from_seq: u64, attempt: u32) {
-        self.call(Call::AskAgain { shard, from_seq, attempt });
+        self.call(Call::RequestResend { shard, from_seq, attempt });
     }
     fn request_dictionary(&mut self, shard: u16) {
-        self.call(Call::AskDictionary(shard));
+        self.call(Call::RequestDictionary(shard));
     }
     fn release(&mut self, shard: u16) {
         self.call(Call::Release(shard));
     }
     fn is_prefetch_half_full(&self) -> bool {
-        self.pressed.load(Ordering::SeqCst)
+        self.half_full.load(Ordering::SeqCst)
     }
     fn grow_prefetch(&mut self, shard: u16) -> Result<(), TransportError> {
         self.call(Call::GrowPrefetch(shard));
@@ -88,7 +90,7 @@ struct Stage {
     folder: tempfile::TempDir,
     arrivals: Sender<Arrival>,
     calls: Arc<Mutex<Vec<Call>>>,
-    pressed: Arc<AtomicBool>,
+    half_full: Arc<AtomicBool>,
     host: RunningHost,
     tag: u64,
 }
@@ -100,8 +102,8 @@ impl Stage {
         let run = RunId::random();
         ledger.record_run(run, "feed", &Manifest::default()).unwrap();
         let (sender, arrivals) = unbounded();
-        let (calls, pressed) = (Arc::default(), Arc::<AtomicBool>::default());
-        let played = Played { arrivals, calls: Arc::clone(&calls), pressed: pressed.clone(), begins_at };
+        let (calls, half_full) = (Arc::default(), Arc::<AtomicBool>::default());
+        let played = Played { arrivals, calls: Arc::clone(&calls), half_full: half_full.clone(), begins_at };
         let configured = Registration::find("apple").unwrap().configure(&[]).unwrap();
         let plan = FollowPlan {
             instance: Instance { name: "apple".parse().unwrap(), configured },
@@ -110,7 +112,7 @@ impl Stage {
             observer: None,
         };
         let host = RunningHost::follow(Box::new(ledger), run, plan, played).unwrap();
-        Self { run, folder, arrivals: sender, calls, pressed, host, tag: 0 }
+        Self { run, folder, arrivals: sender, calls, half_full, host, tag: 0 }
     }
 
     fn ledger(&self) -> SqliteLedger {
@@ -150,14 +152,14 @@ impl Stage {
 
     /// Waits until the host has made this call, and forgets all calls up to it.
     fn expect(&self, call: &Call) {
-        let until = Instant::now() + SOON;
+        let latest = Instant::now() + SOON;
         loop {
             let mut calls = self.calls.lock().unwrap();
             if let Some(place) = calls.iter().position(|made| made == call) {
                 calls.drain(..=place);
                 return;
             }
-            assert!(Instant::now() < until, "{call:?} was not called, but {calls:?}");
+            assert!(Instant::now() < latest, "{call:?} was not called, but {calls:?}");
             drop(calls);
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -189,26 +191,26 @@ fn what_a_stored_state_covers_is_acknowledged_and_the_end_with_all() {
 fn a_lane_that_nobody_claimed_begins_where_the_feed_says() {
     let mut stage = Stage::new(false, 500);
     stage.ticks(0, 500, 10);
-    stage.expect(&Call::AskDictionary(0));
+    stage.expect(&Call::RequestDictionary(0));
     assert_eq!(stage.ledger().lanes(stage.run).unwrap()[0].cursor, 500);
     stage.finish().unwrap();
 }
 
 #[test]
-fn a_frame_beyond_a_gap_is_let_go_and_what_is_missing_asked_for_once() {
+fn a_frame_beyond_a_gap_is_discarded_and_what_is_missing_requested_once() {
     let mut stage = Stage::new(false, 0);
     stage.ticks(0, 0, 10);
     stage.ticks(0, 20, 10);
     stage.expect(&Call::Discard(2));
-    stage.expect(&Call::AskAgain { shard: 0, from_seq: 10, attempt: 0 });
+    stage.expect(&Call::RequestResend { shard: 0, from_seq: 10, attempt: 0 });
     stage.ticks(0, 30, 10);
     stage.expect(&Call::Discard(3));
     stage.send(0, 1, 10, 30, FrameFlags::TICKS);
     stage.expect(&Call::Acknowledge(0, 40));
-    let asked = |call: &Call| matches!(call, Call::AskAgain { .. });
-    assert!(!stage.calls.lock().unwrap().iter().any(asked));
+    let is_request = |call: &Call| matches!(call, Call::RequestResend { .. });
+    assert!(!stage.calls.lock().unwrap().iter().any(is_request));
     let report = stage.finish().unwrap();
-    assert_eq!((report.lanes[0].1.ticks, report.lanes[0].1.asked), (40, 1));
+    assert_eq!((report.lanes[0].1.ticks, report.lanes[0].1.resend_requests), (40, 1));
 }
 
 #[test]
@@ -265,7 +267,7 @@ fn ticks_that_are_gone_are_an_error_unless_gaps_are_accepted() {
         let mut stage = Stage::new(accept_gaps, 0);
         stage.ticks(0, 0, 10);
         stage.ticks(0, 20, 10);
-        stage.expect(&Call::AskAgain { shard: 0, from_seq: 10, attempt: 0 });
+        stage.expect(&Call::RequestResend { shard: 0, from_seq: 10, attempt: 0 });
         let reason = "day.gz is not there".to_owned();
         stage.arrivals.send(Arrival::Gone { shard: 0, from_seq: 10, reason }).unwrap();
         if accept_gaps {
@@ -283,7 +285,7 @@ fn ticks_that_are_gone_are_an_error_unless_gaps_are_accepted() {
 }
 
 #[test]
-fn under_pressure_state_is_stored_at_once_and_more_is_taken_where_none_can_be() {
+fn a_half_full_prefetch_stores_state_at_once_and_grows_where_none_can_be() {
     let mut stage = Stage::new(false, 0);
     stage.ticks(0, 0, 100);
     stage.expect(&Call::Acknowledge(0, 100));
@@ -305,7 +307,7 @@ fn under_pressure_state_is_stored_at_once_and_more_is_taken_where_none_can_be() 
     assert!(ledger.commit(&[commit]).unwrap().is_empty());
     stage.ticks(0, 100, 10);
     stage.expect(&Call::Release(0));
-    stage.pressed.store(true, Ordering::SeqCst);
+    stage.half_full.store(true, Ordering::SeqCst);
     stage.ticks(0, 100, 50);
     stage.expect(&Call::GrowPrefetch(0));
     stage.ticks(0, 150, 200);

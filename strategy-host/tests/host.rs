@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+// Linked, so that Apple is registered.
+use serde::{Deserialize, Serialize};
+use strategies as _;
 use strategy_host::host::{HostError, HostPlan, Instance, RunningHost};
 use strategy_host::ledger::{
     Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MemberRow, MemoryLedger, OpenedRun,
@@ -14,7 +17,7 @@ use tick_sdk::decimal::UNITS_PER_ONE;
 use tick_sdk::groups::Groups;
 use tick_sdk::host::Registration;
 use tick_sdk::names::{RunId, StrategyName};
-use tick_sdk::{Side, Tick};
+use tick_sdk::{Context, Key, NoParams, Side, Strategy, Tick};
 
 fn plan() -> HostPlan {
     let configured = Registration::find("apple").unwrap().configure(&[]).unwrap();
@@ -147,4 +150,58 @@ fn a_ledger_that_fails_is_the_error_and_the_sender_learns_of_it() {
     let error = host.finish().err().unwrap();
     assert!(matches!(error, HostError::Ledger(_)), "{error}");
     assert_eq!(error.to_string(), "the ledger state/ledger.sqlite: no space left on device");
+}
+
+/// Panics at a trade above 1,000.
+#[derive(Serialize, Deserialize)]
+struct Fragile;
+
+impl Strategy for Fragile {
+    const NAME: &'static str = "fragile";
+    const SUMMARY: &'static str = "panics at a high price";
+    type Params = NoParams;
+
+    fn new(_: &NoParams, _: &Key<'_>) -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    fn on_tick(&mut self, tick: &Tick, _: &mut Context<'_>) {
+        assert!(tick.price < 1000 * UNITS_PER_ONE, "the price is absurd");
+    }
+}
+
+tick_sdk::register!(Fragile);
+
+#[test]
+fn a_strategy_that_panics_is_named_with_the_instrument_and_the_tick() {
+    let mut ledger = MemoryLedger::default();
+    let run = ledger.open_run(&Manifest::default()).unwrap().run;
+    let configured = Registration::find("fragile").unwrap().configure(&[]).unwrap();
+    let instances = vec![Instance { name: "careless".parse().unwrap(), configured }];
+    let host = RunningHost::start(Box::new(ledger), run, HostPlan { instances, ..plan() }).unwrap();
+    let frames = host.frames();
+    let header = FrameHeader {
+        run,
+        shard: 0,
+        shards: 1,
+        attempt: 0,
+        first_seq: 0,
+        published_at: 0,
+        watermark: 9,
+        flags: FrameFlags::TICKS,
+    };
+    let name =
+        |id: u32, symbol: &str| NewInstrument { id, symbol: symbol.to_owned(), key: symbol.to_owned() };
+    let tick = |seq: u64, price| {
+        Tick::trade(seq, 500 + seq, price * UNITS_PER_ONE, 1, Side::NONE).of((seq % 2) as u32)
+    };
+    let ticks = vec![tick(0, 9), tick(1, 9), tick(2, 9), tick(3, 2500), tick(4, 9)];
+    frames
+        .send(Arc::new(Frame::owned(header, ticks).naming(vec![name(0, "CALM"), name(1, "WILD")], 2)))
+        .unwrap();
+    drop(frames);
+    let error = host.finish().err().unwrap().to_string();
+    let expected = "strategy careless, shard 0 panicked at tick 3 of instrument WILD (ts_recv 503, price 2500): \
+                    the price is absurd";
+    assert_eq!(error, expected);
 }

@@ -43,7 +43,7 @@ fn a_broker_that_is_none_or_refuses() {
     let nobody =
         std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
     let wrong = [
-        ("http://guest:guest@localhost".to_owned(), "is no broker"),
+        ("http://guest:guest@localhost".to_owned(), "is not a valid broker URL"),
         (good.replace(address_of(&good), &nobody.to_string()), "cannot be reached"),
         (good.replace("guest:guest", "guest:wrong"), "refuses the login"),
         (good.replace("%2f", "orchard-that-is-not-there"), "has no vhost 'orchard-that-is-not-there'"),

@@ -158,7 +158,8 @@ impl<'a> Case<'a> {
     }
 
     pub(crate) fn instance_args(&self, strategy: &str, options: &[&str]) -> Vec<String> {
-        let mut args = vec!["run", "--feed", &self.feed, "--strategy", strategy, "--state", &self.ledger];
+        let mut args =
+            vec!["run", "--once", "--feed", &self.feed, "--strategy", strategy, "--state", &self.ledger];
         args.extend(self.brokers.iter().flat_map(|broker| ["--broker", broker]));
         args.extend(options);
         args.into_iter().map(str::to_owned).collect()

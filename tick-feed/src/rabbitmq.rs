@@ -5,7 +5,6 @@
 //! frames is in [`control`], what is declared where in [`topology`]. Frames travel over
 //! [`broker::amqp`], everything else over [`broker::Connection`].
 
-pub mod bodies;
 pub mod control;
 pub mod dead_letters;
 mod event_loop;
@@ -16,7 +15,7 @@ pub mod subscriber;
 pub mod topology;
 
 pub use broker::{BrokerError, BrokerUrl};
-pub use control::{Control, FeedState};
+pub use control::{Control, FeedState, StateVersion};
 pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
 pub use event_loop::event_loop;
 pub use publisher::{PublishError, Publisher, PublisherPlan};

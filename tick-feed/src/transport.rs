@@ -14,11 +14,13 @@ pub use in_process::{InProcessReceiver, InProcessSender, in_process};
 
 /// The ingester's end.
 pub trait FrameSender: Send {
-    /// Hands a frame over; waits while the other end is behind by the transport's bound.
+    /// Hands a frame over; waits while the other end is behind by the transport's bound. Within a
+    /// process that is as long as the other end lives, as a strategy may take its time over a tick, and
+    /// a process may be stopped and go on: how slow is too slow only a person can say.
     ///
     /// # Errors
-    /// The other end has gone, or did not take anything for [`STALL_TIMEOUT`]; or it wants ticks again
-    /// that were sent before: [`TransportError::Rewound`].
+    /// The other end has gone; or it wants ticks again that were sent before:
+    /// [`TransportError::Rewound`].
     fn send(&self, frame: Arc<Frame>) -> Result<(), TransportError>;
 
     /// How long until a frame of this shard, however small, would leave at once; until then it is
@@ -128,18 +130,12 @@ pub struct Receipt {
     pub tag: u64,
 }
 
-/// How long a sender waits for a receiver that takes nothing before it gives up.
-pub const STALL_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// A transport that can carry nothing more.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum TransportError {
     /// The other end has gone.
     #[error("the other end of the transport has closed")]
     Closed,
-    /// The other end takes nothing.
-    #[error("the other end of the transport has taken no frame for {} s", STALL_TIMEOUT.as_secs())]
-    Stalled,
     /// Ticks that were sent before are wanted again: the feed has to begin anew, from where the
     /// sender says.
     #[error("the transport wants ticks again that were sent before")]

@@ -1,4 +1,4 @@
-//! Buffers of received bodies, used again: the last one given back is still in the processor's caches.
+//! Buffers of received bodies, used again: the last one that was returned is still in the processor's caches.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

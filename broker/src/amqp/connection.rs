@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use amq_protocol::frame::AMQPFrame;
 use amq_protocol::protocol::{AMQPClass, channel, connection};
+use tracing::{Span, info, info_span, warn};
 
 use super::Buffers;
+use super::Failure;
 use super::incoming::{Incoming, Received};
 use super::outgoing::{Envelope, Outgoing, Parts};
-use super::socket::Socket;
-use super::{Problem, handshake};
+use crate::socket::Socket;
 use crate::{BrokerError, BrokerUrl};
 
 /// How long a clean end may take.
@@ -26,7 +27,7 @@ pub struct AmqpConnection {
     incoming: Incoming,
     outgoing: Outgoing,
     /// The largest AMQP frame that the broker takes.
-    pub(super) frame_max: usize,
+    frame_max: usize,
     /// Silence of this length is broken by a heartbeat, and twice as much is the peer's end; 0 for
     /// none.
     pub(super) heartbeat: Duration,
@@ -35,19 +36,12 @@ pub struct AmqpConnection {
     is_blocked: bool,
     /// What the broker calls itself, with its version.
     pub(super) peer: String,
+    /// What happens to it is reported within this.
+    pub(super) span: Span,
 }
 
 impl AmqpConnection {
-    /// Connects and logs in, under a name that the broker's own tools show. Bodies arrive in what
-    /// `buffers` gives.
-    ///
-    /// # Errors
-    /// See [`BrokerError`]; after [`TIMEOUT`](crate::TIMEOUT) nobody answers.
-    pub async fn open(url: &BrokerUrl, name: &str, buffers: Buffers) -> Result<Self, BrokerError> {
-        handshake::open(url, name, buffers).await
-    }
-
-    pub(super) fn new(url: &BrokerUrl, socket: Socket, buffers: Buffers) -> Self {
+    pub(super) fn new(url: &BrokerUrl, name: &str, socket: Socket, buffers: Buffers) -> Self {
         let now = Instant::now();
         Self {
             url: url.clone(),
@@ -60,7 +54,13 @@ impl AmqpConnection {
             last_written: now,
             is_blocked: false,
             peer: String::new(),
+            span: info_span!("broker connection", broker = %url, name),
         }
+    }
+
+    pub(super) fn set_frame_max(&mut self, bytes: usize) {
+        self.frame_max = bytes;
+        self.incoming.set_frame_max(bytes);
     }
 
     /// What the broker calls itself, with its version.
@@ -99,12 +99,12 @@ impl AmqpConnection {
     /// The connection is lost.
     pub fn flush(&mut self) -> Result<(), BrokerError> {
         let mut cx = Context::from_waker(Waker::noop());
-        self.write(&mut cx).map_err(|reason| self.lost(reason))
+        self.write(&mut cx).map_err(|failure| self.lost(failure))
     }
 
     /// Writes what is to be written, and gives what was received.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, BrokerError>> {
-        self.poll_received(cx).map_err(|reason| self.lost(reason))
+        self.poll_received(cx).map_err(|failure| self.lost(failure))
     }
 
     /// What was received by now.
@@ -118,34 +118,40 @@ impl AmqpConnection {
         }
     }
 
-    pub(super) fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, Problem>> {
+    pub(super) fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, Failure>> {
         self.write(cx)?;
         loop {
             while let Some(received) = self.incoming.next()? {
-                if let Some(received) = self.heed(received)? {
+                if let Some(received) = self.take_own(received)? {
                     return Poll::Ready(Ok(received));
                 }
             }
             match self.incoming.poll_read(&mut self.socket, cx)? {
-                Poll::Ready(0) => return Poll::Ready(Err(Problem::Broken(CLOSED.to_owned()))),
+                Poll::Ready(0) => return Poll::Ready(Err(Failure::Broken(CLOSED.to_owned()))),
                 Poll::Ready(_) => self.last_read = Instant::now(),
                 Poll::Pending => return Poll::Pending,
             }
         }
     }
 
-    /// Takes what concerns the connection as a whole, and gives the rest back.
-    fn heed(&mut self, received: Received) -> Result<Option<Received>, Problem> {
+    /// Takes what concerns the connection as a whole, and returns the rest.
+    fn take_own(&mut self, received: Received) -> Result<Option<Received>, Failure> {
         use connection::AMQPMethod as Connection;
         match received {
             Received::Method { channel: 0, method: AMQPClass::Connection(method) } => match method {
-                Connection::Blocked(_) => self.is_blocked = true,
-                Connection::Unblocked(_) => self.is_blocked = false,
+                Connection::Blocked(blocked) => {
+                    self.is_blocked = true;
+                    self.span.in_scope(|| warn!(reason = %blocked.reason, "blocked by the broker"));
+                }
+                Connection::Unblocked(_) => {
+                    self.is_blocked = false;
+                    self.span.in_scope(|| info!("unblocked by the broker"));
+                }
                 Connection::Close(close) => {
                     let (code, text) = (close.reply_code, close.reply_text.to_string());
                     self.send(0, AMQPClass::Connection(Connection::CloseOk(connection::CloseOk {})));
                     self.write(&mut Context::from_waker(Waker::noop()))?;
-                    return Err(Problem::Closed { code, text });
+                    return Err(Failure::Closed { code, text });
                 }
                 method => {
                     let method = AMQPClass::Connection(method);
@@ -163,12 +169,12 @@ impl AmqpConnection {
         Ok(None)
     }
 
-    pub(super) fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Problem> {
+    pub(super) fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Failure> {
         let mut wrote = false;
         while self.outgoing.bytes() > 0 {
             let (slices, count) = self.outgoing.slices();
             match self.socket.poll_write(cx, &slices[..count])? {
-                Poll::Ready(0) => return Err(Problem::Broken("nothing can be written".to_owned())),
+                Poll::Ready(0) => return Err(Failure::Broken("nothing can be written".to_owned())),
                 Poll::Ready(written) => self.outgoing.advance(written),
                 Poll::Pending => break,
             }
@@ -188,13 +194,13 @@ impl AmqpConnection {
     }
 
     /// Whether something came that the owner has not taken yet.
-    fn has_more(&mut self) -> Result<bool, Problem> {
+    fn has_more(&mut self) -> Result<bool, Failure> {
         if self.incoming.holds_any() {
             return Ok(true);
         }
         let mut cx = Context::from_waker(Waker::noop());
         match self.incoming.poll_read(&mut self.socket, &mut cx)? {
-            Poll::Ready(0) => Err(Problem::Broken(CLOSED.to_owned())),
+            Poll::Ready(0) => Err(Failure::Broken(CLOSED.to_owned())),
             Poll::Ready(_) => {
                 self.last_read = Instant::now();
                 Ok(true)
@@ -212,10 +218,10 @@ impl AmqpConnection {
             return Ok(());
         }
         if self.last_read.elapsed() > 2 * self.heartbeat
-            && !self.has_more().map_err(|reason| self.lost(reason))?
+            && !self.has_more().map_err(|failure| self.lost(failure))?
         {
             let reason = format!("nothing came for {} s", 2 * self.heartbeat.as_secs());
-            return Err(self.lost(Problem::Broken(reason)));
+            return Err(self.lost(Failure::Broken(reason)));
         }
         if self.last_written.elapsed() > self.heartbeat / 2 && self.outgoing.bytes() == 0 {
             self.outgoing.push_frame(&AMQPFrame::Heartbeat);
@@ -239,15 +245,23 @@ impl AmqpConnection {
         let _ = tokio::time::timeout(CLOSING, closed).await;
     }
 
-    /// What a closed channel means: the broker's code and words.
+    /// What a closed channel means: the broker's code and message.
     pub fn channel_closed(&self, close: &channel::Close) -> BrokerError {
-        self.lost(Problem::Closed { code: close.reply_code, text: close.reply_text.to_string() })
+        BrokerError::of_closed(&self.url, close.reply_code, close.reply_text.to_string())
     }
 
-    pub(super) fn lost(&self, reason: Problem) -> BrokerError {
-        match reason {
-            Problem::Broken(reason) => BrokerError::Lost { url: self.url.to_string(), reason },
-            Problem::Closed { code, text } => BrokerError::of_closed(&self.url, code, text),
+    fn lost(&self, failure: Failure) -> BrokerError {
+        let error = self.error(failure);
+        self.span.in_scope(|| warn!(reason = %error, "lost"));
+        error
+    }
+
+    fn error(&self, failure: Failure) -> BrokerError {
+        let url = self.url.to_string();
+        match failure {
+            Failure::Broken(reason) => BrokerError::Lost { url, reason },
+            Failure::Tls(reason) => BrokerError::Tls { url, reason },
+            Failure::Closed { code, text } => BrokerError::of_closed(&self.url, code, text),
         }
     }
 }

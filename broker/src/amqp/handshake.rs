@@ -8,17 +8,22 @@ use amq_protocol::protocol::{AMQPClass, connection};
 use amq_protocol::types::{AMQPValue, FieldTable};
 
 use super::Buffers;
-use super::Problem;
+use tracing::info;
+
+use super::Failure;
 use super::connection::AmqpConnection;
 use super::incoming::Received;
-use super::socket::Socket;
 use crate::connection::no_answer;
+use crate::socket::Socket;
 use crate::{BrokerError, BrokerUrl, TIMEOUT};
 
 use connection::AMQPMethod as Method;
 
-/// The largest AMQP frame where the broker sets no limit.
+/// No AMQP frame is larger, whatever the broker allows: as much is kept to read one into.
 const FRAME_MAX: u32 = 1 << 20;
+
+/// AMQP allows no smaller limit.
+const FRAME_MIN: u32 = 4096;
 
 /// What this client does that the first version of the protocol did not have.
 const CAPABILITIES: [&str; 5] = [
@@ -33,34 +38,40 @@ const CAPABILITIES: [&str; 5] = [
 const ACCESS_REFUSED: u16 = 403;
 const NOT_ALLOWED: u16 = 530;
 
-pub(super) async fn open(
-    url: &BrokerUrl,
-    name: &str,
-    buffers: Buffers,
-) -> Result<AmqpConnection, BrokerError> {
-    let unreachable = |reason| BrokerError::Unreachable { url: url.to_string(), reason };
-    let tls = url.tls()?;
-    let opening = async {
-        let socket = Socket::connect(url.uri(), tls).await?;
-        let mut connection = AmqpConnection::new(url, socket, buffers);
-        connection.log_in(name).await?;
-        Ok(connection)
-    };
-    match tokio::time::timeout(TIMEOUT, opening).await {
-        Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(Problem::Closed { code: ACCESS_REFUSED, .. })) => {
-            Err(BrokerError::Login { url: url.to_string() })
+/// Why a broker lets nobody in.
+fn refused(url: &BrokerUrl, failure: Failure) -> BrokerError {
+    let vhost = url.uri().vhost.clone();
+    let url = url.to_string();
+    match failure {
+        Failure::Closed { code: ACCESS_REFUSED, .. } => BrokerError::Login { url },
+        Failure::Closed { code: NOT_ALLOWED, .. } => BrokerError::Vhost { url, vhost },
+        Failure::Closed { text: reason, .. } | Failure::Broken(reason) => {
+            BrokerError::Unreachable { url, reason }
         }
-        Ok(Err(Problem::Closed { code: NOT_ALLOWED, .. })) => {
-            Err(BrokerError::Vhost { url: url.to_string(), vhost: url.uri().vhost.clone() })
-        }
-        Ok(Err(Problem::Closed { text: reason, .. } | Problem::Broken(reason))) => Err(unreachable(reason)),
-        Err(_) => Err(unreachable(no_answer())),
+        Failure::Tls(reason) => BrokerError::Tls { url, reason },
     }
 }
 
 impl AmqpConnection {
-    async fn log_in(&mut self, name: &str) -> Result<(), Problem> {
+    /// Connects and logs in, under a name that the broker's own tools show. Bodies arrive in what
+    /// `buffers` gives.
+    ///
+    /// # Errors
+    /// See [`BrokerError`]; it is [`BrokerError::Unreachable`] after [`TIMEOUT`].
+    pub async fn open(url: &BrokerUrl, name: &str, buffers: Buffers) -> Result<Self, BrokerError> {
+        let opening = async {
+            let socket = Socket::connect(url).await?;
+            let mut connection = Self::new(url, name, socket, buffers);
+            connection.log_in(name).await.map_err(|failure| refused(url, failure))?;
+            connection.span.in_scope(|| info!("opened"));
+            Ok(connection)
+        };
+        tokio::time::timeout(TIMEOUT, opening)
+            .await
+            .unwrap_or_else(|_| Err(BrokerError::Unreachable { url: url.to_string(), reason: no_answer() }))
+    }
+
+    async fn log_in(&mut self, name: &str) -> Result<(), Failure> {
         self.write_header();
         let Method::Start(start) = self.receive().await? else { return Err(unexpected()) };
         self.peer = product(&start.server_properties);
@@ -74,27 +85,30 @@ impl AmqpConnection {
             response: credentials.sasl_auth_string(mechanism),
             locale: "en_US".into(),
         };
-        self.say(Method::StartOk(start));
+        self.send_method(Method::StartOk(start));
         let Method::Tune(tune) = self.receive().await? else { return Err(unexpected()) };
-        let wanted = self.url.uri().query.heartbeat.unwrap_or(tune.heartbeat);
-        let frame_max = if tune.frame_max == 0 { FRAME_MAX } else { tune.frame_max };
-        let frame_max = self.url.uri().query.frame_max.map_or(frame_max, |wanted| frame_max.min(wanted));
-        (self.frame_max, self.heartbeat) = (frame_max as usize, Duration::from_secs(wanted.into()));
+        let query = &self.url.uri().query;
+        let heartbeat = query.heartbeat.unwrap_or(tune.heartbeat);
+        // 0 says that the broker sets no limit.
+        let limits = [FRAME_MAX, query.frame_max.unwrap_or(0), tune.frame_max];
+        let frame_max = limits.into_iter().filter(|max| *max > 0).min().unwrap_or(FRAME_MAX).max(FRAME_MIN);
+        self.set_frame_max(frame_max as usize);
+        self.heartbeat = Duration::from_secs(heartbeat.into());
         let channel_max = tune.channel_max;
-        self.say(Method::TuneOk(connection::TuneOk { channel_max, frame_max, heartbeat: wanted }));
+        self.send_method(Method::TuneOk(connection::TuneOk { channel_max, frame_max, heartbeat }));
         let virtual_host = self.url.uri().vhost.as_str().into();
-        self.say(Method::Open(connection::Open { virtual_host }));
+        self.send_method(Method::Open(connection::Open { virtual_host }));
         match self.receive().await? {
             Method::OpenOk(_) => Ok(()),
             _ => Err(unexpected()),
         }
     }
 
-    fn say(&mut self, method: Method) {
+    fn send_method(&mut self, method: Method) {
         self.send(0, AMQPClass::Connection(method));
     }
 
-    async fn receive(&mut self) -> Result<Method, Problem> {
+    async fn receive(&mut self) -> Result<Method, Failure> {
         match poll_fn(|cx| self.poll_received(cx)).await? {
             Received::Method { method: AMQPClass::Connection(method), .. } => Ok(method),
             _ => Err(unexpected()),
@@ -111,8 +125,8 @@ fn product(properties: &FieldTable) -> String {
     format!("{} {}", text("product"), text("version")).trim().to_owned()
 }
 
-fn unexpected() -> Problem {
-    Problem::Broken("it does not answer as a broker does".to_owned())
+fn unexpected() -> Failure {
+    Failure::Broken("it does not answer as a broker does".to_owned())
 }
 
 fn client_properties(name: &str) -> FieldTable {

@@ -8,10 +8,11 @@ use amq_protocol::frame::parsing::parse_content_header;
 use amq_protocol::protocol::{AMQPClass, basic, parse_class};
 
 use super::Buffers;
-use super::Problem;
-use super::socket::Socket;
+use super::Failure;
+use crate::socket::Socket;
 
-/// What is read at once of everything but large bodies; a method is never larger.
+/// What is read at once of everything but large bodies. A frame that is not of a body, such as a message's
+/// headers, must fit into the buffer, which therefore grows to the largest frame that was agreed.
 const BUFFER_BYTES: usize = 64 << 10;
 /// So much is read beyond a large body: what stands between two, so that nearly all of the next one
 /// is read into its place.
@@ -57,7 +58,7 @@ pub enum Received {
 }
 
 pub(super) struct Incoming {
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     /// What of it was read and not taken.
     start: usize,
     end: usize,
@@ -84,14 +85,14 @@ struct Chunk {
     left: usize,
 }
 
-fn broken(reason: &str) -> Problem {
-    Problem::Broken(format!("the broker does not keep to the protocol: {reason}"))
+fn broken(reason: &str) -> Failure {
+    Failure::Broken(format!("the broker does not keep to the protocol: {reason}"))
 }
 
 impl Incoming {
     pub(super) fn new(buffers: Buffers) -> Self {
         Self {
-            buffer: vec![0; BUFFER_BYTES].into(),
+            buffer: vec![0; BUFFER_BYTES],
             start: 0,
             end: 0,
             messages: Vec::new(),
@@ -99,6 +100,11 @@ impl Incoming {
             is_large: false,
             buffers,
         }
+    }
+
+    /// The broker's frames have at most so many bytes from now on, [`BUFFER_BYTES`] at least.
+    pub(super) fn set_frame_max(&mut self, bytes: usize) {
+        self.buffer.resize(bytes.max(BUFFER_BYTES), 0);
     }
 
     /// Whether something was read that is not taken yet.
@@ -119,7 +125,7 @@ impl Incoming {
             (self.start, self.end) = (0, self.end - self.start);
         }
         let between = if self.is_large { BETWEEN_BYTES } else { BUFFER_BYTES };
-        let limit = BUFFER_BYTES.min(self.end + between);
+        let limit = self.buffer.len().min(self.end + between);
         let free = IoSliceMut::new(&mut self.buffer[self.end..limit]);
         // What is in the buffer comes before what is not yet read.
         let direct = self.chunk.filter(|chunk| self.end == 0 && chunk.left > 0);
@@ -143,7 +149,7 @@ impl Incoming {
     }
 
     /// The next thing that is whole; `None` if more has to be read.
-    pub(super) fn next(&mut self) -> Result<Option<Received>, Problem> {
+    pub(super) fn next(&mut self) -> Result<Option<Received>, Failure> {
         loop {
             if let Some(chunk) = self.chunk {
                 match self.take_chunk(chunk)? {
@@ -162,8 +168,8 @@ impl Incoming {
                 self.begin_chunk(channel, size)?;
                 continue;
             }
-            if FRAME_HEADER + size + 1 > BUFFER_BYTES {
-                return Err(broken(&format!("a frame of {size} bytes that is no body")));
+            if FRAME_HEADER + size + 1 > self.buffer.len() {
+                return Err(broken(&format!("a frame of {size} bytes that is not of a body")));
             }
             let (Some(payload), Some(end)) = (rest.get(..size), rest.get(size)) else { return Ok(None) };
             if *end != END {
@@ -189,7 +195,7 @@ impl Incoming {
         }
     }
 
-    fn begin(&mut self, channel: u16, begun: Begun) -> Result<Option<Received>, Problem> {
+    fn begin(&mut self, channel: u16, begun: Begun) -> Result<Option<Received>, Failure> {
         match begun {
             Begun::Nothing => Ok(None),
             Begun::Method(AMQPClass::Basic(
@@ -216,12 +222,12 @@ impl Incoming {
         }
     }
 
-    fn message(&self, channel: u16) -> Result<usize, Problem> {
+    fn message(&self, channel: u16) -> Result<usize, Failure> {
         let place = self.messages.iter().position(|message| message.channel == channel);
         place.ok_or_else(|| broken("content without a message"))
     }
 
-    fn begin_chunk(&mut self, channel: u16, size: usize) -> Result<(), Problem> {
+    fn begin_chunk(&mut self, channel: u16, size: usize) -> Result<(), Failure> {
         let place = self.message(channel)?;
         let message = &self.messages[place];
         if !message.has_header || size > message.body.len() - message.filled {
@@ -232,7 +238,7 @@ impl Incoming {
     }
 
     /// Takes what the buffer has of a chunk, and its end.
-    fn take_chunk(&mut self, mut chunk: Chunk) -> Result<Option<Taken>, Problem> {
+    fn take_chunk(&mut self, mut chunk: Chunk) -> Result<Option<Taken>, Failure> {
         let message = &mut self.messages[chunk.message];
         let taken = chunk.left.min(self.end - self.start);
         message.body[message.filled..message.filled + taken]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use amq_protocol::frame::{AMQPContentHeader, AMQPFrame, parse_frame};
 use amq_protocol::protocol::{AMQPClass, BasicProperties, basic, channel};
+use amq_protocol::types::{AMQPValue, FieldTable};
 use bytes::Bytes;
 use proptest::prelude::*;
 use tokio::net::{TcpListener, TcpStream};
@@ -12,8 +13,8 @@ use super::Buffers;
 use super::connection::AmqpConnection;
 use super::incoming::{Incoming, Received};
 use super::outgoing::{Envelope, Outgoing, Parts, write_frame};
-use super::socket::Socket;
 use crate::BrokerUrl;
+use crate::socket::Socket;
 
 fn event_loop() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
@@ -124,18 +125,53 @@ proptest! {
     }
 }
 
+#[test]
+fn headers_may_be_as_large_as_the_frames_that_were_agreed() {
+    const FRAME_MAX: usize = 128 << 10;
+    let headers = |bytes: usize| {
+        let mut table = FieldTable::default();
+        table.insert("x-large".into(), AMQPValue::LongString(vec![b'a'; bytes].into()));
+        BasicProperties::default().with_headers(table)
+    };
+    // What AMQP puts around the text.
+    let around = {
+        let mut header = Vec::new();
+        let content = AMQPContentHeader { class_id: 60, body_size: 1, properties: headers(0) };
+        write_frame(&AMQPFrame::Header(1, content), &mut header);
+        header.len()
+    };
+    let mut bytes = Vec::new();
+    for (tag, size) in [100 << 10, 0, FRAME_MAX - around, 64 << 10].into_iter().enumerate() {
+        let deliver = deliver(tag as u64);
+        write_frame(&AMQPFrame::Method(1, AMQPClass::Basic(basic::AMQPMethod::Deliver(deliver))), &mut bytes);
+        let content = AMQPContentHeader { class_id: 60, body_size: 1, properties: headers(size) };
+        write_frame(&AMQPFrame::Header(1, content), &mut bytes);
+        write_frame(&AMQPFrame::Body(1, vec![tag as u8]), &mut bytes);
+    }
+    for steps in [vec![1 << 20], vec![1000, 70_000]] {
+        let received = event_loop().block_on(receive_within(bytes.clone(), steps, 4, FRAME_MAX));
+        for (tag, received) in received.iter().enumerate() {
+            let Received::Delivery { deliver, body, .. } = received else { panic!("{received:?}") };
+            assert_eq!((deliver.delivery_tag, &body[..]), (tag as u64, &[tag as u8][..]));
+        }
+    }
+}
+
+fn deliver(tag: u64) -> basic::Deliver {
+    basic::Deliver {
+        consumer_tag: "c".into(),
+        delivery_tag: tag,
+        redelivered: false,
+        exchange: "e".into(),
+        routing_key: "k".into(),
+    }
+}
+
 /// Messages as a broker sends them: each channel's in order, frames of several in turn.
 fn interleaved(messages: &[(u16, u64, Vec<u8>)], frame_max: usize) -> Vec<u8> {
     let mut channels: Vec<Vec<AMQPFrame>> = vec![Vec::new(); 4];
     for (channel, tag, body) in messages {
-        let deliver = basic::Deliver {
-            consumer_tag: "c".into(),
-            delivery_tag: *tag,
-            redelivered: false,
-            exchange: "e".into(),
-            routing_key: "k".into(),
-        };
-        let method = AMQPClass::Basic(basic::AMQPMethod::Deliver(deliver));
+        let method = AMQPClass::Basic(basic::AMQPMethod::Deliver(deliver(*tag)));
         let properties = BasicProperties::default();
         let header = AMQPContentHeader { class_id: 60, body_size: body.len() as u64, properties };
         let frames = &mut channels[usize::from(*channel)];
@@ -173,9 +209,19 @@ async fn peer(bytes: Vec<u8>, steps: Vec<usize>) -> Socket {
 }
 
 async fn receive(bytes: Vec<u8>, steps: Vec<usize>, messages: usize) -> Vec<Received> {
+    receive_within(bytes, steps, messages, 0).await
+}
+
+async fn receive_within(
+    bytes: Vec<u8>,
+    steps: Vec<usize>,
+    messages: usize,
+    frame_max: usize,
+) -> Vec<Received> {
     let mut socket = peer(bytes, steps).await;
     let buffers = Buffers::new();
     let mut incoming = Incoming::new(buffers.clone());
+    incoming.set_frame_max(frame_max);
     // One that was used before holds other bytes.
     buffers.give(vec![0xff; 100_000]);
     let mut received = Vec::new();
@@ -195,7 +241,7 @@ async fn connected() -> (AmqpConnection, TcpStream) {
     let address = listener.local_addr().unwrap();
     let url: BrokerUrl = format!("amqp://{address}").parse().unwrap();
     let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
-    (AmqpConnection::new(&url, Socket::Plain(ours.unwrap()), Buffers::none()), theirs.unwrap().0)
+    (AmqpConnection::new(&url, "a test", Socket::Plain(ours.unwrap()), Buffers::none()), theirs.unwrap().0)
 }
 
 #[test]
@@ -222,7 +268,7 @@ fn a_peer_that_falls_silent_is_gone_and_one_that_was_not_read_is_not() {
 }
 
 #[test]
-fn what_the_broker_closes_is_told_in_its_words() {
+fn what_the_broker_closes_has_its_own_message() {
     event_loop().block_on(async {
         let (mut connection, theirs) = connected().await;
         let close = |code, text: &str| channel::Close {

@@ -17,7 +17,7 @@ fn certificates_come_with_the_url() {
 }
 
 #[test]
-fn what_is_no_url_of_a_broker_says_how_to_write_one() {
+fn an_invalid_url_says_how_to_write_one() {
     for wrong in
         ["", "localhost", "localhost:5672", "http://localhost", "amqp://host:port", "amqp://host:99999"]
     {

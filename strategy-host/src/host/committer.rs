@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use super::HostError;
 use crate::ledger::{Claim, Commit, LaneId, Ledger, LedgerError};
 
-/// Is told of every commit once it is durable, on the committing thread.
+/// Gets every commit once it is durable, on the committing thread.
 pub trait CommitObserver: Send {
     /// What was just committed, and how far lanes are.
     fn committed(&mut self, commits: &[Commit], progress: &[LaneProgress]);
@@ -36,9 +36,9 @@ pub(super) struct Committer {
 pub(super) struct CommitHandle {
     requests: Sender<Request>,
     under_way: Option<UnderWay>,
-    settled: Option<Settled>,
+    outcome: Option<Outcome>,
     rest_until: Instant,
-    /// Whether anybody wants to know how far lanes are.
+    /// Whether anybody observes how far lanes are.
     pub(super) observed: bool,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Stored {
 
 /// What a request came to.
 #[derive(Default)]
-pub(super) struct Settled {
+pub(super) struct Outcome {
     /// The lanes that were fenced off: nothing of them is stored.
     pub(super) fenced: Vec<LaneId>,
     /// What else is stored now.
@@ -90,10 +90,6 @@ const REST: u32 = 39;
 /// Nor longer than this.
 const LONGEST_REST: Duration = Duration::from_millis(250);
 
-/// A commit that takes longer than this has failed. A ledger on a server waits five minutes for one
-/// that is away before it gives up.
-const COMMIT_TIMEOUT: Duration = Duration::from_secs(360);
-
 impl Committer {
     pub(super) fn start(mut ledger: Box<dyn Ledger>, mut observer: Option<Box<dyn CommitObserver>>) -> Self {
         let observed = observer.is_some();
@@ -118,7 +114,7 @@ impl Committer {
         CommitHandle {
             requests: self.requests.clone(),
             under_way: None,
-            settled: None,
+            outcome: None,
             rest_until: Instant::now(),
             observed: self.observed,
         }
@@ -135,7 +131,7 @@ impl Committer {
     }
 }
 
-/// Does all that is asked; says whether that took a transaction of commits.
+/// Serves all requests; gives whether that took a transaction of commits.
 fn serve(
     ledger: &mut dyn Ledger,
     requests: impl Iterator<Item = Request>,
@@ -184,7 +180,7 @@ fn commit_group(
         let _ = reply_to.send(Reply { fenced: lanes.collect(), took });
     }
     if let Some(observer) = observer {
-        // What was fenced off is not told: a stored commit stands where its fence would.
+        // What was fenced off is left out: a stored commit stands where its fence would.
         let mut place = 0..;
         commits.retain(|_| place.next().is_some_and(|place| !fenced.contains(&place)));
         observer.committed(&commits, &progress);
@@ -215,19 +211,20 @@ impl CommitHandle {
     }
 
     /// How long to wait for frames, while something waits to be committed, before asking again.
-    pub(super) fn patience(&self, now: Instant) -> Duration {
+    pub(super) fn wait_for_frames(&self, now: Instant) -> Duration {
         let rest = self.rest_until.saturating_duration_since(now);
         rest.max(Duration::from_micros(100))
     }
 
-    /// Waits until the last request is done.
+    /// Waits until the last request is done, for as long as the ledger's thread lives: the ledger
+    /// itself limits how long it tries, and a process that is stopped meanwhile goes on afterwards.
     ///
     /// # Errors
     /// The ledger has stopped.
     pub(super) fn wait(&mut self) -> Result<(), HostError> {
         let Some(under_way) = &self.under_way else { return Ok(()) };
         // A ledger that has failed drops its requests, and with them the replies' channels.
-        let reply = under_way.replies.recv_timeout(COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)?;
+        let reply = under_way.replies.recv().map_err(|_| HostError::LedgerStopped)?;
         self.settle(reply, Instant::now());
         Ok(())
     }
@@ -257,23 +254,23 @@ impl CommitHandle {
     pub(super) fn claim(&mut self, lane: LaneId, begins_at: u64) -> Result<Claim, HostError> {
         let (reply_to, replies) = bounded(1);
         self.send(Request::Claim { lane, begins_at, reply_to })?;
-        replies.recv_timeout(COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)
+        replies.recv().map_err(|_| HostError::LedgerStopped)
     }
 
     /// What the last request came to, once.
     #[inline]
-    pub(super) fn take_settled(&mut self) -> Option<Settled> {
-        self.settled.take()
+    pub(super) fn take_outcome(&mut self) -> Option<Outcome> {
+        self.outcome.take()
     }
 
     fn send(&self, request: Request) -> Result<(), HostError> {
-        self.requests.send_timeout(request, COMMIT_TIMEOUT).map_err(|_| HostError::LedgerStopped)
+        self.requests.send(request).map_err(|_| HostError::LedgerStopped)
     }
 
     fn settle(&mut self, reply: Reply, now: Instant) {
         self.rest_until = now + (reply.took * REST).min(LONGEST_REST);
         let mut stored = self.under_way.take().map_or_else(Vec::new, |under_way| under_way.stored);
         stored.retain(|stored| !reply.fenced.iter().any(|lane| lane.shard == stored.shard));
-        self.settled = Some(Settled { fenced: reply.fenced, stored });
+        self.outcome = Some(Outcome { fenced: reply.fenced, stored });
     }
 }

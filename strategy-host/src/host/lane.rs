@@ -2,14 +2,26 @@
 //! no I/O and reads no clock.
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
 use tick_feed::{Cursor, Frame, FrameFlags, NewInstrument, Verdict};
-use tick_sdk::host::{Lane, LaneError};
+use tick_sdk::Tick;
+use tick_sdk::decimal::{UNDEFINED_PRICE, format_decimal};
+use tick_sdk::host::{Lane, LanePosition};
 use tick_sdk::signal::encode_signals;
+use tracing::Span;
+
+mod calls;
+mod counts;
+mod requests;
+
+pub use counts::LaneCounts;
 
 use super::{HostError, LaneProgress};
 use crate::ledger::{Claim, Commit, LaneId};
+use calls::{catch, failed, panicked};
+use requests::ResendRequest;
 
 /// A claimed lane.
 pub(super) struct HostedLane {
@@ -23,32 +35,28 @@ pub(super) struct HostedLane {
     /// The ticks before it are in the stored state.
     stored: u64,
     new_instruments: Vec<NewInstrument>,
-    /// Ticks of an accepted gap that no commit has told yet.
+    /// Each instrument's symbol, by id: for messages.
+    symbols: Vec<Box<str>>,
+    /// Ticks of an accepted gap that no commit has recorded yet.
     skipped: u64,
     ended: bool,
     end_committed: bool,
     /// Nothing earlier than this receive time follows.
     watermark: u64,
-    /// The watermark that was told last, and whether the end was.
-    told: (u64, bool),
-    /// Signals of the commit that was made last: they count as committed until it is known to be
-    /// fenced off.
+    /// The watermark that was reported last, and whether the end was.
+    reported: (u64, bool),
+    /// Signals of the commit that was made last: they count as committed as long as it is not known
+    /// to be fenced off.
     signals_in_flight: u64,
-    /// What was asked for last.
-    asked: Option<Asked>,
-    /// When names of instruments were asked for last.
-    asked_names: Option<Instant>,
+    /// What was requested last.
+    requested: Option<ResendRequest>,
+    /// When names of instruments were requested last.
+    names_requested_at: Option<Instant>,
     /// The missing ticks are gone for good, and that is accepted.
     may_jump: bool,
     pub(super) counts: LaneCounts,
-}
-
-/// A request for missing ticks.
-#[derive(Clone, Copy, Debug)]
-struct Asked {
-    from_seq: u64,
-    attempt: u32,
-    at: Instant,
+    /// As long as the claim.
+    pub(super) span: Span,
 }
 
 /// What became of a frame.
@@ -62,77 +70,41 @@ pub(super) enum Taken {
     Unnamed,
 }
 
-/// Without an answer for this long, what is missing is asked for again.
-pub(super) const ASK_AGAIN: Duration = Duration::from_secs(3);
-
-/// What a lane counted in this process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LaneCounts {
-    /// Ticks that the strategy was given.
-    pub ticks: u64,
-    /// Ticks left out because they had been taken before: on resume, all up to the stored state.
-    pub duplicates: u64,
-    /// Signals committed.
-    pub signals: u64,
-    /// Where the lane stands: the sequence number after its last tick.
-    pub position: u64,
-    /// Whether it has come to the run's end.
-    pub ended: bool,
-    /// How often missing ticks were asked for.
-    pub asked: u64,
-    /// Ticks that were missing for good, and accepted as such.
-    pub skipped: u64,
-    /// How often the lane was taken over from somebody, or claimed anew after a loss.
-    pub takeovers: u64,
-    /// How often somebody else took it over.
-    pub fenced: u64,
-}
-
-impl LaneCounts {
-    /// Adds what the same lane counted under an earlier claim.
-    pub(super) fn add(&mut self, earlier: &Self) {
-        self.ticks += earlier.ticks;
-        self.duplicates += earlier.duplicates;
-        self.signals += earlier.signals;
-        self.asked += earlier.asked;
-        self.skipped += earlier.skipped;
-        self.takeovers += earlier.takeovers;
-        self.fenced += earlier.fenced;
-        self.position = self.position.max(earlier.position);
-        self.ended |= earlier.ended;
-    }
-}
-
 impl HostedLane {
     /// Goes on from what a claim found.
     ///
     /// # Errors
     /// The stored state cannot be restored.
     pub(super) fn restore(id: LaneId, mut lane: Box<dyn Lane>, claim: Claim) -> Result<Self, HostError> {
-        let restore = |lane: &mut dyn Lane| {
+        let restore = || {
             for instrument in &claim.dictionary {
                 lane.open(instrument.id, &instrument.symbol, &instrument.key)?;
             }
             claim.states.iter().try_for_each(|(key, state)| lane.restore(key, state))
         };
-        restore(&mut *lane).map_err(|source| failed(&id, source))?;
+        catch(&id, restore, || "restoring its state".to_owned())?;
         lane.suppress_below(claim.cursor);
+        let span = tracing::info_span!(
+            "claim", run = %id.run, strategy = %id.strategy, shard = id.shard, epoch = claim.epoch
+        );
         Ok(Self {
             id,
+            span,
             lane,
             epoch: claim.epoch,
             position: Cursor::at(claim.state_seq),
             committed: claim.cursor,
             stored: claim.state_seq,
             new_instruments: Vec::new(),
+            symbols: claim.dictionary.iter().map(|new| new.symbol.as_str().into()).collect(),
             skipped: 0,
             ended: claim.ended,
             end_committed: claim.ended,
             watermark: 0,
-            told: (0, false),
+            reported: (0, false),
             signals_in_flight: 0,
-            asked: None,
-            asked_names: None,
+            requested: None,
+            names_requested_at: None,
             may_jump: false,
             counts: LaneCounts {
                 position: claim.state_seq,
@@ -146,7 +118,7 @@ impl HostedLane {
     /// Takes what is new in a frame of its shard.
     ///
     /// # Errors
-    /// The strategy made a mistake.
+    /// The strategy failed, or panicked.
     #[inline]
     pub(super) fn take(&mut self, frame: &Frame) -> Result<Taken, HostError> {
         let ticks = frame.ticks();
@@ -166,34 +138,65 @@ impl HostedLane {
             return Ok(Taken::Unnamed);
         }
         self.counts.duplicates += skip as u64;
-        self.take_new(frame, skip).map_err(|source| failed(&self.id, source))?;
+        self.take_new(frame, skip)?;
         Ok(Taken::Yes)
     }
 
     #[inline]
-    fn take_new(&mut self, frame: &Frame, skip: usize) -> Result<(), LaneError> {
+    fn take_new(&mut self, frame: &Frame, skip: usize) -> Result<(), HostError> {
         let ticks = &frame.ticks()[skip..];
         self.open(&frame.new_instruments)?;
         if !ticks.is_empty() {
-            self.lane.run(frame.header.first_seq + skip as u64, ticks)?;
+            self.run(frame.header.first_seq + skip as u64, ticks)?;
             self.position.advance_to(frame.end_seq());
             self.counts.ticks += ticks.len() as u64;
             self.counts.position = self.position.next_seq();
         }
         let at_end = self.position.next_seq() == frame.end_seq();
         if at_end && frame.header.flags.contains(FrameFlags::END_OF_RUN) {
-            self.lane.end(self.position.next_seq(), frame.header.watermark)?;
-            (self.ended, self.counts.ended) = (true, true);
+            let (seq, watermark) = (self.position.next_seq(), frame.header.watermark);
+            catch(&self.id, || self.lane.end(seq, watermark), || "the end of the run".to_owned())?;
+            self.ended = true;
+            self.counts.ended = true;
         }
         Ok(())
     }
 
+    /// Runs the strategy. A panic is caught here, once a frame, and the tick that caused it is found
+    /// afterwards, so that nothing is noted down for each.
+    #[inline]
+    fn run(&mut self, first_seq: u64, ticks: &[Tick]) -> Result<(), HostError> {
+        let ran = catch_unwind(AssertUnwindSafe(|| self.lane.run(first_seq, ticks)));
+        match ran {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(source)) => Err(failed(&self.id, source)),
+            Err(panic) => Err(panicked(&self.id, &*panic, self.describe_last(first_seq, ticks))),
+        }
+    }
+
+    /// The last tick that the strategy was given, for a person.
+    #[cold]
+    fn describe_last(&self, first_seq: u64, ticks: &[Tick]) -> String {
+        let given = self.lane.position().filter(|position| position.seq >= first_seq);
+        let tick = given.and_then(|position| ticks.get((position.seq - first_seq) as usize));
+        let (Some(LanePosition { key, seq }), Some(tick)) = (given, tick) else {
+            return format!("one of the ticks {first_seq} to {}", first_seq + ticks.len() as u64 - 1);
+        };
+        let symbol = self.symbols.get(tick.instrument as usize).map_or("of no name", |symbol| symbol);
+        let price =
+            if tick.price == UNDEFINED_PRICE { "none".to_owned() } else { format_decimal(tick.price) };
+        let of_group = if symbol == key { String::new() } else { format!(" of group {key}") };
+        format!("tick {seq} of instrument {symbol}{of_group} (ts_recv {}, price {price})", tick.ts_recv)
+    }
+
     /// Makes names known that follow those that are; others are left alone.
     #[inline]
-    fn open(&mut self, new_instruments: &[NewInstrument]) -> Result<(), LaneError> {
+    fn open(&mut self, new_instruments: &[NewInstrument]) -> Result<(), HostError> {
         for new in new_instruments {
             if new.id == self.lane.instruments() {
-                self.lane.open(new.id, &new.symbol, &new.key)?;
+                let open = || self.lane.open(new.id, &new.symbol, &new.key);
+                catch(&self.id, open, || format!("its new instrument {}", new.symbol))?;
+                self.symbols.push(new.symbol.as_str().into());
                 self.new_instruments.push(new.clone());
             }
         }
@@ -204,7 +207,7 @@ impl HostedLane {
     #[cold]
     fn take_early(&mut self, frame: &Frame, missing: Range<u64>) -> Result<Taken, HostError> {
         if frame.header.flags.contains(FrameFlags::DICTIONARY) {
-            self.open(&frame.new_instruments).map_err(|source| failed(&self.id, source))?;
+            self.open(&frame.new_instruments)?;
             return Ok(Taken::Yes);
         }
         if std::mem::take(&mut self.may_jump) {
@@ -217,52 +220,11 @@ impl HostedLane {
         Ok(Taken::Early { missing })
     }
 
-    /// The first missing tick, if it is to be asked for now that a frame of `attempt` has shown the
-    /// gap: once for each attempt, and again when nothing came for [`ASK_AGAIN`].
-    pub(super) fn ask(&mut self, attempt: u32, now: Instant) -> Option<u64> {
-        let from_seq = self.position.next_seq();
-        let waits = self.asked.is_some_and(|asked| {
-            asked.from_seq == from_seq && asked.attempt >= attempt && now < asked.at + ASK_AGAIN
-        });
-        if waits {
-            return None;
-        }
-        self.asked = Some(Asked { from_seq, attempt, at: now });
-        self.counts.asked += 1;
-        Some(from_seq)
-    }
-
-    /// Whether names are to be asked for now.
-    pub(super) fn ask_names(&mut self, now: Instant) -> bool {
-        let due = self.asked_names.is_none_or(|at| now >= at + ASK_AGAIN);
-        if due {
-            self.asked_names = Some(now);
-        }
-        due
-    }
-
-    /// The end was published as `attempt`, and `end_seq` is where it stands. Gives what to ask for if
-    /// the end itself does not come.
-    pub(super) fn ask_end(&mut self, end_seq: u64, attempt: u32, now: Instant) -> Option<u64> {
-        if self.ended || self.position.next_seq() != end_seq {
-            return None;
-        }
-        match self.asked {
-            Some(asked) if asked.from_seq == end_seq && now < asked.at + ASK_AGAIN => None,
-            Some(asked) if asked.from_seq == end_seq => self.ask(attempt, now),
-            _ => {
-                // It may be on its way: the first time only the clock is started.
-                self.asked = Some(Asked { from_seq: end_seq, attempt, at: now });
-                None
-            }
-        }
-    }
-
-    /// Whether this lane has asked for ticks of which those from `from_seq` on are gone for good.
+    /// Whether this lane has requested ticks of which those from `from_seq` on are gone for good.
     pub(super) fn waits_for(&self, from_seq: u64) -> bool {
         !self.ended
             && self.position.next_seq() <= from_seq
-            && self.asked.is_some_and(|asked| asked.from_seq == self.position.next_seq())
+            && self.requested.is_some_and(|last| last.from_seq == self.position.next_seq())
     }
 
     /// Goes on after the gap with the next frame.
@@ -289,7 +251,7 @@ impl HostedLane {
 
     /// Whether a commit would change anything.
     #[inline]
-    pub(super) fn has_news(&self) -> bool {
+    pub(super) fn has_uncommitted(&self) -> bool {
         self.position.next_seq() > self.committed || self.ended != self.end_committed
     }
 
@@ -299,24 +261,26 @@ impl HostedLane {
         !self.end_committed && position > self.stored && position >= self.committed
     }
 
-    /// How far it is, if that has changed since it was told last. What is told goes with the
+    /// How far it is, if that has changed since it was reported last. What is reported goes with the
     /// commit that covers it.
     pub(super) fn progress(&mut self) -> Option<LaneProgress> {
         let now = (self.watermark, self.ended);
-        if std::mem::replace(&mut self.told, now) == now {
+        if std::mem::replace(&mut self.reported, now) == now {
             return None;
         }
         Some(LaneProgress { lane: self.id.clone(), watermark: self.watermark, ended: self.ended })
     }
 
-    /// Everything since the last commit; with the states of the keys that changed, if wanted.
+    /// Everything since the last commit; with the states of the keys that changed, if
+    /// `with_state`.
     pub(super) fn commit(&mut self, with_state: bool) -> Result<Commit, HostError> {
         let to_seq = self.position.next_seq();
         let mut states = None;
         if with_state {
             let mut changed = Vec::new();
             let visit = &mut |key: &str, state| changed.push((key.to_owned(), state));
-            self.lane.changed_since(self.stored, visit).map_err(|source| failed(&self.id, source))?;
+            let encode = || self.lane.changed_since(self.stored, visit);
+            catch(&self.id, encode, || "encoding its state".to_owned())?;
             self.stored = to_seq;
             states = Some(changed);
         }
@@ -340,10 +304,6 @@ impl HostedLane {
             skipped: std::mem::take(&mut self.skipped),
         })
     }
-}
-
-fn failed(id: &LaneId, source: LaneError) -> HostError {
-    HostError::Lane { strategy: id.strategy.clone(), shard: id.shard, source }
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use tick_feed::Frame;
 use tick_feed::transport::{Arrival, FrameReceiver, Receipt};
+use tracing::{info, warn};
 
+use super::checkpoints::CheckpointBudget;
 use super::committer::CommitHandle;
 use super::lane::Taken;
 use super::{HostError, HostedLane, LaneCounts, LaneSource, Timing};
@@ -21,8 +23,8 @@ pub(super) struct Worker {
     /// Makes a lane when the first frame of its shard comes; without it, lanes are as they were at
     /// the start.
     source: Option<LaneSource>,
-    /// What lanes counted that were let go.
-    let_go: BTreeMap<LaneId, LaneCounts>,
+    /// What lanes counted that were released.
+    released: BTreeMap<LaneId, LaneCounts>,
     timing: Timing,
     checkpoints: CheckpointBudget,
 }
@@ -37,7 +39,7 @@ pub(super) struct WorkerReport {
 const MAX_PENDING_SIGNALS: usize = 1 << 18;
 
 impl Worker {
-    /// One that has no lane until shards come.
+    /// One that gets its lanes with their shards.
     pub(super) fn following(source: LaneSource) -> Self {
         Self { source: Some(source), ..Self::default() }
     }
@@ -46,7 +48,7 @@ impl Worker {
         self.lanes.is_empty() && self.markets.is_empty()
     }
 
-    /// The shards whose frames it wants.
+    /// The shards whose frames it takes.
     pub(super) fn shards(&self) -> Vec<u16> {
         let lanes = self.lanes.iter().map(|lane| lane.id.shard);
         let mut shards: Vec<_> = lanes.chain(self.markets.iter().map(|(shard, _)| *shard)).collect();
@@ -55,17 +57,17 @@ impl Worker {
         shards
     }
 
-    /// Takes frames until the transport closes; then commits everything, with state.
+    /// Takes frames as long as the transport is open; then commits everything, with state.
     pub(super) fn run(
         &mut self,
         frames: &mut impl FrameReceiver,
         mut commits: CommitHandle,
     ) -> Result<(), HostError> {
         let mut now = Instant::now();
-        while let Ok(arrival) = frames.receive(self.patience(frames, &commits, now)) {
+        while let Ok(arrival) = frames.receive(self.receive_timeout(frames, &commits, now)) {
             now = match arrival {
                 Some(Arrival::Frame(frame, receipt)) => self.take(&frame, receipt, frames, &mut commits)?,
-                Some(other) => self.attend(other, frames, &mut commits)?,
+                Some(other) => self.on_arrival(other, frames, &mut commits)?,
                 None => Instant::now(),
             };
             self.commit_if_due(now, frames, &mut commits)?;
@@ -90,17 +92,14 @@ impl Worker {
         if !commits.is_free(now)? {
             return Ok(());
         }
-        self.heed(frames, commits)?;
+        self.on_outcome(frames, commits)?;
         if frames.is_prefetch_half_full() {
             for lane in self.lanes.iter().filter(|lane| lane.is_catching_up()) {
                 frames.grow_prefetch(lane.id.shard)?;
             }
             return self.commit(commits, true);
         }
-        match commits.is_rested(now) {
-            true => self.commit(commits, self.checkpoints.allow(now)),
-            false => Ok(()),
-        }
+        if commits.is_rested(now) { self.commit(commits, self.checkpoints.allows(now)) } else { Ok(()) }
     }
 
     /// Waits for what is under way.
@@ -110,37 +109,43 @@ impl Worker {
         commits: &mut CommitHandle,
     ) -> Result<(), HostError> {
         commits.wait()?;
-        self.heed(frames, commits)
+        self.on_outcome(frames, commits)
     }
 
     /// Does what the last commit's outcome asks for: what is stored is acknowledged, what was fenced
-    /// off is let go.
+    /// off is released.
     #[inline]
-    fn heed(&mut self, frames: &mut impl FrameReceiver, commits: &mut CommitHandle) -> Result<(), HostError> {
-        let Some(settled) = commits.take_settled() else { return Ok(()) };
-        for stored in settled.stored {
+    fn on_outcome(
+        &mut self,
+        frames: &mut impl FrameReceiver,
+        commits: &mut CommitHandle,
+    ) -> Result<(), HostError> {
+        let Some(outcome) = commits.take_outcome() else { return Ok(()) };
+        for stored in outcome.stored {
             frames.acknowledge(stored.shard, stored.before);
         }
-        for lane in settled.fenced {
+        for lane in outcome.fenced {
             if !frames.repairs() {
                 return Err(HostError::Fenced { strategy: lane.strategy, shard: lane.shard });
             }
+            warn!(strategy = %lane.strategy, shard = lane.shard, "fenced off: another process has claimed the shard");
             if let Some(place) = self.lanes.iter().position(|hosted| hosted.id == lane) {
                 self.lanes[place].fence();
-                self.let_go(place);
+                self.release_lane(place);
             }
             frames.release(lane.shard);
         }
         Ok(())
     }
 
-    fn let_go(&mut self, place: usize) {
+    fn release_lane(&mut self, place: usize) {
         let lane = self.lanes.swap_remove(place);
-        self.let_go.entry(lane.id).or_default().add(&lane.counts);
+        lane.span.in_scope(|| info!(position = lane.counts.position, "shard released"));
+        self.released.entry(lane.id).or_default().add(&lane.counts);
     }
 
-    /// What is no frame.
-    fn attend(
+    /// What is not a frame.
+    fn on_arrival(
         &mut self,
         arrival: Arrival,
         frames: &mut impl FrameReceiver,
@@ -154,13 +159,13 @@ impl Worker {
                 self.commit(commits, true)?;
                 self.settle(frames, commits)?;
                 while let Some(place) = self.lanes.iter().position(|lane| lane.id.shard == shard) {
-                    self.let_go(place);
+                    self.release_lane(place);
                 }
                 frames.release(shard);
             }
             Arrival::Published { shard, end_seq, attempt } => {
                 for lane in self.lanes.iter_mut().filter(|lane| lane.id.shard == shard) {
-                    if let Some(from_seq) = lane.ask_end(end_seq, attempt, now) {
+                    if let Some(from_seq) = lane.request_end(end_seq, attempt, now) {
                         frames.request_resend(shard, from_seq, attempt);
                     }
                 }
@@ -173,6 +178,7 @@ impl Worker {
                         let strategy = lane.id.strategy.clone();
                         return Err(HostError::Gone { strategy, shard, from_seq, reason });
                     }
+                    lane.span.in_scope(|| warn!(from_seq, reason, "ticks are gone; the gap is accepted"));
                     lane.accept_gap();
                 }
             }
@@ -180,18 +186,16 @@ impl Worker {
         Ok(now)
     }
 
-    fn patience(&self, frames: &impl FrameReceiver, commits: &CommitHandle, now: Instant) -> Duration {
+    fn receive_timeout(&self, frames: &impl FrameReceiver, commits: &CommitHandle, now: Instant) -> Duration {
         /// With nothing to commit only a frame or the end is waited for.
         const IDLE: Duration = Duration::from_secs(1);
         /// No frame may come before the commit under way is done, and its outcome wakes nobody.
-        const PRESSED: Duration = Duration::from_micros(500);
+        const HALF_FULL: Duration = Duration::from_micros(500);
         if frames.is_prefetch_half_full() {
-            return PRESSED;
+            return HALF_FULL;
         }
-        match self.lanes.iter().any(HostedLane::has_news) {
-            true => commits.patience(now),
-            false => IDLE,
-        }
+        let has_uncommitted = self.lanes.iter().any(HostedLane::has_uncommitted);
+        if has_uncommitted { commits.wait_for_frames(now) } else { IDLE }
     }
 
     /// Runs a frame through every lane of its shard; gives the time when that was done.
@@ -240,9 +244,11 @@ impl Worker {
     ) -> Result<(), HostError> {
         let Some(source) = &self.source else { return Ok(()) };
         let claim = commits.claim(source.id(shard), frames.begins_at(shard))?;
-        // What somebody else has stored comes again where they could not say so any more.
+        // What another member has stored is delivered again where it could not acknowledge that.
         frames.acknowledge(shard, if claim.ended { u64::MAX } else { claim.state_seq });
-        self.lanes.push(HostedLane::restore(source.id(shard), source.lane(), claim)?);
+        let lane = HostedLane::restore(source.id(shard), source.lane(), claim)?;
+        lane.span.in_scope(|| info!(position = lane.counts.position, "shard claimed"));
+        self.lanes.push(lane);
         Ok(())
     }
 
@@ -252,7 +258,7 @@ impl Worker {
         let mut progress = Vec::new();
         for lane in &mut self.lanes {
             let with_state = with_state && lane.has_unstored_state();
-            if with_state || lane.has_news() {
+            if with_state || lane.has_uncommitted() {
                 ready.push(lane.commit(with_state)?);
             }
             if commits.observed {
@@ -262,14 +268,11 @@ impl Worker {
         if with_state {
             self.checkpoints.spent(started.elapsed());
         }
-        match ready.is_empty() && progress.is_empty() {
-            true => Ok(()),
-            false => commits.request(ready, progress),
-        }
+        if ready.is_empty() && progress.is_empty() { Ok(()) } else { commits.request(ready, progress) }
     }
 
     pub(super) fn report(&mut self) -> WorkerReport {
-        let mut lanes = std::mem::take(&mut self.let_go);
+        let mut lanes = std::mem::take(&mut self.released);
         for lane in &self.lanes {
             lanes.entry(lane.id.clone()).or_default().add(&lane.counts);
         }
@@ -281,7 +284,7 @@ impl Worker {
     }
 }
 
-/// A frame beyond the cursor is let go, as it will come again behind what is missing.
+/// A frame beyond the cursor is discarded, as it will come again behind what is missing.
 #[cold]
 fn early(
     lane: &mut HostedLane,
@@ -295,43 +298,19 @@ fn early(
         return Err(HostError::Gap { strategy, shard, first: missing.start, last: missing.end - 1 });
     }
     frames.discard(receipt);
-    if let Some(from_seq) = lane.ask(frame.header.attempt, Instant::now()) {
-        frames.request_resend(lane.id.shard, from_seq, frame.header.attempt);
+    if let Some(from_seq) = lane.request_resend(frame.header.attempt, Instant::now()) {
+        let (attempt, missing_to) = (frame.header.attempt, missing.end);
+        lane.span.in_scope(|| warn!(attempt, from_seq, missing_to, "gap: ticks are requested again"));
+        frames.request_resend(lane.id.shard, from_seq, attempt);
     }
     Ok(())
 }
 
-/// A frame with ticks of instruments without a name is let go: once they are named, it is a gap.
+/// A frame with ticks of instruments without a name is discarded: once they are named, it is a gap.
 #[cold]
 fn unnamed(lane: &mut HostedLane, receipt: Receipt, frames: &mut impl FrameReceiver) {
     frames.discard(receipt);
-    if lane.ask_names(Instant::now()) {
+    if lane.request_names(Instant::now()) {
         frames.request_dictionary(lane.id.shard);
-    }
-}
-
-/// Keeps the encoding of states at most one twentieth of the time: cheap state goes with every
-/// commit, dear state with fewer.
-#[derive(Debug)]
-struct CheckpointBudget {
-    since: Instant,
-    spent: Duration,
-    last: Duration,
-}
-
-impl Default for CheckpointBudget {
-    fn default() -> Self {
-        Self { since: Instant::now(), spent: Duration::ZERO, last: Duration::ZERO }
-    }
-}
-
-impl CheckpointBudget {
-    fn allow(&self, now: Instant) -> bool {
-        (self.spent + self.last) * 20 <= now.saturating_duration_since(self.since)
-    }
-
-    fn spent(&mut self, cost: Duration) {
-        self.spent += cost;
-        self.last = cost;
     }
 }

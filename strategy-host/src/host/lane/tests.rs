@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
+// Linked, so that Apple is registered.
+use strategies as _;
 use tick_feed::run::Manifest;
 use tick_feed::{FrameHeader, NewInstrument};
 use tick_sdk::decimal::UNITS_PER_ONE;
@@ -15,11 +17,12 @@ use tick_sdk::names::RunId;
 use tick_sdk::signal::{Signal, decode_signals};
 use tick_sdk::{Side, Tick};
 
+use super::requests::REQUEST_AGAIN;
 use super::*;
 use crate::ledger::{Ledger, MemoryLedger};
 
 const TICKS: u64 = 600;
-/// How far apart in time two steps are: less than [`ASK_AGAIN`].
+/// How far apart in time two steps are: less than [`REQUEST_AGAIN`].
 const STEP: Duration = Duration::from_millis(700);
 
 /// Instrument `i` appears at tick `40 * i`.
@@ -106,7 +109,7 @@ impl Shard {
         match self.owner.take(&frame).unwrap() {
             Taken::Yes => {}
             Taken::Early { .. } => {
-                if let Some(from_seq) = self.owner.ask(attempt, self.now) {
+                if let Some(from_seq) = self.owner.request_resend(attempt, self.now) {
                     // One that a later attempt answers already is left alone.
                     if self.attempt == attempt || from_seq < self.published {
                         (self.attempt, self.published) = (self.attempt + 1, from_seq.min(self.published));
@@ -114,7 +117,7 @@ impl Shard {
                 }
             }
             Taken::Unnamed => {
-                if self.owner.ask_names(self.now) {
+                if self.owner.request_names(self.now) {
                     let (run, seq) = (self.id.run, self.published);
                     let names = frame_of_names(run, self.attempt, seq);
                     self.queue.push_back(names);
@@ -125,7 +128,7 @@ impl Shard {
 
     fn commit(&mut self, with_state: bool) {
         let with_state = with_state && self.owner.has_unstored_state();
-        if with_state || self.owner.has_news() {
+        if with_state || self.owner.has_uncommitted() {
             let commit = self.owner.commit(with_state).unwrap();
             assert!(self.ledger.commit(&[commit]).unwrap().is_empty(), "the owner was fenced off");
         }
@@ -142,7 +145,7 @@ impl Shard {
                 let _ = zombie.take(frame).unwrap();
             }
             let with_state = zombie.has_unstored_state();
-            if with_state || zombie.has_news() {
+            if with_state || zombie.has_uncommitted() {
                 let commit = zombie.commit(with_state).unwrap();
                 assert_eq!(self.ledger.commit(&[commit]).unwrap(), [0], "a zombie committed");
             }
@@ -249,28 +252,28 @@ proptest! {
 }
 
 #[test]
-fn a_gap_is_asked_for_once_an_attempt_and_again_without_an_answer() {
+fn a_gap_is_requested_once_an_attempt_and_again_without_an_answer() {
     let mut shard = Shard::new();
     let (lane, now) = (&mut shard.owner, shard.now);
-    assert_eq!(lane.ask(0, now), Some(0));
-    assert_eq!(lane.ask(0, now + STEP), None);
-    assert_eq!(lane.ask(1, now + STEP), Some(0), "a later attempt has a gap, too");
-    assert_eq!(lane.ask(1, now + STEP + ASK_AGAIN), Some(0));
-    assert_eq!(lane.counts.asked, 3);
+    assert_eq!(lane.request_resend(0, now), Some(0));
+    assert_eq!(lane.request_resend(0, now + STEP), None);
+    assert_eq!(lane.request_resend(1, now + STEP), Some(0), "a later attempt has a gap, too");
+    assert_eq!(lane.request_resend(1, now + STEP + REQUEST_AGAIN), Some(0));
+    assert_eq!(lane.counts.resend_requests, 3);
 }
 
 #[test]
-fn an_end_that_was_published_and_does_not_come_is_asked_for() {
+fn an_end_that_was_published_and_does_not_come_is_requested() {
     let mut shard = Shard::new();
     let (run, now) = (shard.id.run, shard.now);
     let lane = &mut shard.owner;
-    assert_eq!(lane.ask_end(10, 2, now), None, "ticks before it are on their way");
+    assert_eq!(lane.request_end(10, 2, now), None, "ticks before it are under way");
     lane.take(&frame(run, 2, 0, 10, FrameFlags::TICKS)).unwrap();
-    assert_eq!(lane.ask_end(10, 2, now), None, "it may be on its way");
-    assert_eq!(lane.ask_end(10, 2, now + ASK_AGAIN), Some(10));
-    assert_eq!(lane.ask_end(10, 2, now + ASK_AGAIN), None);
+    assert_eq!(lane.request_end(10, 2, now), None, "it may be under way");
+    assert_eq!(lane.request_end(10, 2, now + REQUEST_AGAIN), Some(10));
+    assert_eq!(lane.request_end(10, 2, now + REQUEST_AGAIN), None);
     lane.take(&frame(run, 3, 10, 10, FrameFlags::END_OF_RUN)).unwrap();
-    assert_eq!(lane.ask_end(10, 3, now + ASK_AGAIN * 9), None);
+    assert_eq!(lane.request_end(10, 3, now + REQUEST_AGAIN * 9), None);
 }
 
 #[test]
@@ -281,8 +284,8 @@ fn an_accepted_gap_is_jumped_over_once_and_counted_in_the_commit() {
     lane.take(&frame(run, 0, 0, 10, FrameFlags::TICKS)).unwrap();
     let later = frame(run, 0, 30, 35, FrameFlags::TICKS);
     assert_eq!(lane.take(&later).unwrap(), Taken::Early { missing: 10..30 });
-    assert!(!lane.waits_for(10), "it has not asked yet");
-    lane.ask(0, now);
+    assert!(!lane.waits_for(10), "nothing was requested yet");
+    lane.request_resend(0, now);
     assert!(lane.waits_for(10));
     lane.accept_gap();
     assert_eq!(lane.take(&later).unwrap(), Taken::Yes);
@@ -303,7 +306,7 @@ fn ticks_without_names_wait_for_the_dictionary() {
     let mut lane = HostedLane::restore(shard.id.clone(), configured(), claim).unwrap();
     let frame = frame(run, 0, 100, 110, FrameFlags::TICKS);
     assert_eq!(lane.take(&frame).unwrap(), Taken::Unnamed);
-    assert!(lane.ask_names(shard.now) && !lane.ask_names(shard.now + STEP));
+    assert!(lane.request_names(shard.now) && !lane.request_names(shard.now + STEP));
     // It has come through a queue of its own, so that it stands anywhere.
     for seq in [100, 200] {
         assert_eq!(lane.take(&frame_of_names(run, 0, seq)).unwrap(), Taken::Yes);

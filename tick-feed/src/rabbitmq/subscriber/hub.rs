@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::connection::{Opened, keep};
 use super::context::Context;
@@ -124,7 +125,12 @@ impl Hub {
         let for_control = keep(self.context.clone(), node, first, control_to);
         let (outbox, unsent) = mpsc::channel(WAITING_CONTROLS);
         let for_messages = control_link::run(self.context.clone(), control.clone(), unsent);
-        self.tasks.extend([tokio::spawn(link.run()), tokio::spawn(for_control), tokio::spawn(for_messages)]);
+        let span = tracing::info_span!("node", feed = %self.feed(), strategy = self.strategy(), node);
+        self.tasks.extend([
+            tokio::spawn(link.run().instrument(span.clone())),
+            tokio::spawn(for_control.instrument(span.clone())),
+            tokio::spawn(for_messages.instrument(span)),
+        ]);
         self.dead_lettering.add_node(control.clone());
         self.nodes.push(Node { frames, control, outbox });
     }

@@ -5,6 +5,7 @@ use super::*;
 use crate::rabbitmq::dead_letters::{DeadLetter, DeadLetters};
 use crate::rabbitmq::event_loop::event_loop;
 use crate::rabbitmq::topology;
+use broker::{Message, Table};
 
 fn dead_letters(feed: &HandFeed) -> Vec<DeadLetter> {
     let taken = DeadLetters::take(std::slice::from_ref(&feed.url), &feed.name, 1_000);
@@ -98,6 +99,42 @@ fn a_shard_goes_on_to_its_next_owner_where_no_dead_letter_can_be_stored() {
         assert_eq!(handle.counts().dead_lettered, 0);
     }
     feed.wait_for_messages(0, 3);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_message_with_headers_as_large_as_the_broker_takes_becomes_a_dead_letter() {
+    let feed = HandFeed::new("poison-headers");
+    let run = RunId::random();
+    let exchange = topology::frames_exchange(&feed.name);
+    feed.publish(&frame(run, 0, 0, 1, FrameFlags::TICKS));
+    // RabbitMQ's own limit is a frame of 128 KiB.
+    let sizes = [64 << 10, 100 << 10, 127 << 10];
+    for size in sizes {
+        let headers = Table::default().with("x-large", "a".repeat(size).as_str());
+        feed.publish_message(&exchange, "0", &Message { headers, ..Message::transient(b"not a frame") });
+    }
+    feed.publish(&frame(run, 0, 1, 1, FrameFlags::TICKS));
+    let (mut subscriber, handle) = subscribe(&feed, run);
+    handle.assign([0].into());
+    assert_eq!(seqs(&mut subscriber, 2), [0, 1]);
+    let until = Instant::now() + SOON;
+    while handle.counts().dead_lettered < sizes.len() as u64 {
+        assert!(subscriber.receive(NEVER).unwrap().is_none());
+        assert!(Instant::now() < until, "{:?}, {:?}", handle.counts(), handle.last_error());
+    }
+    subscriber.acknowledge(0, 2);
+    assert_eq!(handle.counts().lost, 0, "{:?}", handle.last_error());
+    end(subscriber, &handle);
+    feed.wait_for_messages(0, 0);
+    event_loop().unwrap().block_on(async {
+        let taken = DeadLetters::take(std::slice::from_ref(&feed.url), &feed.name, 10).await.unwrap();
+        let bodies: Vec<_> = taken.iter().map(|(_, letter)| letter.body.clone()).collect();
+        assert_eq!(bodies, vec![b"not a frame".to_vec(); sizes.len()]);
+        taken.requeue(1).await.unwrap();
+        taken.close().await.unwrap();
+    });
+    feed.wait_for_messages(0, 1);
 }
 
 #[test]

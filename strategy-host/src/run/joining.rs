@@ -1,0 +1,74 @@
+//! Becoming one of a feed's strategies.
+
+use std::time::{Duration, Instant};
+
+use tick_feed::rabbitmq::control::JoinFrom;
+use tick_feed::rabbitmq::{Control, FeedState};
+
+use super::session::{Session, active};
+use super::watch::SILENCE;
+use super::{Begin, POLL, RunError, RunEvent};
+use crate::ledger::LaneRow;
+
+/// Between two requests to join.
+const JOIN_AGAIN: Duration = Duration::from_secs(1);
+
+impl Session<'_> {
+    /// Waits until the feed has the strategy, and asks for it where it has not; gives the first
+    /// sequence number that it is given of each shard. `None` if that was cancelled.
+    ///
+    /// # Errors
+    /// The ingester refuses the strategy, or it commits to another ledger.
+    pub(super) fn join(
+        &self,
+        lanes: &[LaneRow],
+        on_event: &mut dyn FnMut(RunEvent),
+    ) -> Result<Option<Vec<u64>>, RunError> {
+        let name = &self.plan.name;
+        let has = |state: &FeedState| state.run != self.run() || active(state, name).is_some();
+        let started = Instant::now();
+        let mut asked: Option<Instant> = None;
+        let mut is_reported = false;
+        while !self.cancellation.is_cancelled() {
+            self.check_taken_in()?;
+            if let Some(state) = self.handle.wait_for_state(POLL, has) {
+                self.check_ledger(&state, self.ledger.id())?;
+                let shards = state.shards.len();
+                return Ok(Some(
+                    active(&state, name).map_or_else(|| vec![0; shards], |one| one.begins_at.clone()),
+                ));
+            }
+            // The first state may be one that was kept, from before somebody else joined.
+            let is_due = asked.is_none_or(|at| at.elapsed() > JOIN_AGAIN);
+            if is_due && (self.handle.announced_at().is_some() || started.elapsed() > JOIN_AGAIN) {
+                asked = Some(Instant::now());
+                let from = self.begins(lanes);
+                self.handle.send(Control::Join { run: self.run(), strategy: name.to_string(), from });
+            }
+            if !is_reported && started.elapsed() > SILENCE {
+                is_reported = true;
+                on_event(RunEvent::WaitingToJoin);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where it begins: where its ledger stands if it was there before.
+    fn begins(&self, lanes: &[LaneRow]) -> JoinFrom {
+        if lanes.is_empty() {
+            return match self.plan.begin {
+                Begin::Start => JoinFrom::Start,
+                Begin::Now => JoinFrom::Now,
+            };
+        }
+        let known = self.state.strategies.iter().find(|one| self.plan.name == one.name.as_str());
+        let mut begins = known.map_or_else(Vec::new, |one| one.begins_at.clone());
+        begins.resize(self.state.shards.len(), 0);
+        for row in lanes {
+            if let Some(begin) = begins.get_mut(usize::from(row.lane.shard)) {
+                *begin = row.state_seq;
+            }
+        }
+        JoinFrom::At(begins)
+    }
+}
