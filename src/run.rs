@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use strategy_host::run::{Cancellation, RunEnd, RunError, RunPlan, leave, run as take_part};
 
-use crate::commands::replay::{expect_groups, strategies};
+use crate::commands::replay::strategies;
 use crate::ended::{Ended, UsageError};
 use crate::sources::on_interrupt;
 
