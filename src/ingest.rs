@@ -10,20 +10,25 @@ use tick_feed::rabbitmq::publisher::{Snapshot, StrategyProgress, UNCONFIRMED_BYT
 use tick_feed::rabbitmq::{Publisher, PublisherPlan};
 use tick_ingest::feed::{FeedControl, FeedPlan, Gather, SourceSpec};
 use tick_sdk::groups::Groups;
+use tick_sdk::host::Registration;
 
 use crate::ended::Ended;
 use crate::manifest::{self, Described};
 use crate::replay::{read_groups, sources};
 use crate::sources::on_interrupt;
 
+mod absent;
 mod args;
 mod feeding;
+mod folder_lock;
 mod log;
 mod progress;
 mod state;
 
+use absent::AbsentNotices;
 pub(crate) use args::IngestArgs;
 use feeding::Feeding;
+use folder_lock::FolderLock;
 use log::SourceLog;
 use progress::{ProgressLines, Summary};
 use state::OpenedState;
@@ -45,20 +50,32 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
     };
     let manifest = manifest::describe(&described)?;
     let is_logged = described.is_logged;
+    if is_logged {
+        log::refuse_repeats(args.selection.selection(&args.sources)?.repeats)?;
+    }
+    // Until the end: nobody else reads or writes what is kept there.
+    let _lock = FolderLock::take(&args.state_folder())?;
     let mut state = state::open(args, &manifest)?;
     let control = Arc::new(FeedControl::default());
     let mut plan = plan(args, &state, specs, groups)?;
     plan.read.stopped = control.stop_flag();
-    let mut log = match is_logged {
-        true => SourceLog::open(&state.folder, args.resume.is_some(), &mut plan)?,
-        false => None,
-    };
+    let is_resumed = args.resume.is_some();
+    // A damaged log is an error before anything is published.
+    let resumed_log =
+        if is_logged && is_resumed { SourceLog::resume(&state.folder, &mut plan)? } else { None };
 
     let stop = control.clone();
     on_interrupt(move || stop.stop())?;
     let publisher = Publisher::start(publisher_plan(args, &state, groups_text)?)?;
-    // Nothing is published before it is written down which run it is of.
-    state.save(None, false)?;
+    let begun = begin(&mut state, is_logged && !is_resumed);
+    let mut log = match begun {
+        Ok(begun) => begun.or(resumed_log),
+        Err(error) => {
+            // Nothing was published of a run that begins: it does not stay behind as one that has not ended.
+            publisher.stop(!is_resumed)?;
+            return Err(error);
+        }
+    };
     eprintln!("run {}", state.record.run);
     let started = Instant::now();
     let reader = log.as_ref().map(SourceLog::reader).transpose()?;
@@ -86,6 +103,14 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
     let text = if args.json { summary.json() } else { summary.text() };
     std::io::stdout().write_all(text.as_bytes()).context("writing the summary")?;
     Ok(ended)
+}
+
+/// Writes down which run is published, before anything is. Only now is it sure that this is the feed's
+/// ingester, so that the log of the run before may go: gives the new run's, if it `is_logged`.
+fn begin(state: &mut OpenedState, is_logged: bool) -> Result<Option<SourceLog>> {
+    let log = if is_logged { Some(SourceLog::begin(&state.folder)?) } else { None };
+    state.save(None, false)?;
+    Ok(log)
 }
 
 /// What a thread came to; its panic goes on here.
@@ -144,6 +169,8 @@ fn watch<'scope>(
 ) -> Result<Ended> {
     let mut lines = ProgressLines::new(args.quiet, feeding.publisher.snapshot()?);
     let mut patience = Patience::new(args.abandon_after);
+    let known = Registration::all()?.iter().map(|registration| registration.name).collect();
+    let mut absent = AbsentNotices::new(args.feed.to_string(), known);
     loop {
         feeding.publisher.wait(LOOK);
         while let Some(frames) = feeding.publisher.next_catch_up() {
@@ -162,6 +189,10 @@ fn watch<'scope>(
         }
         if lines.show(&snapshot) {
             state.save(Some(&snapshot), false)?;
+            if !args.quiet {
+                let notices = absent.at(Instant::now(), &snapshot.without_instance);
+                notices.iter().for_each(|notice| eprintln!("  {notice}"));
+            }
         }
     }
 }

@@ -105,6 +105,51 @@ fn a_broker_that_is_not_there_leaves_no_run_behind() {
 }
 
 #[test]
+fn a_log_is_kept_until_the_feed_is_owned() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path().join("s")).expect("a folder");
+    std::fs::write(folder.path().join("s/log.ticks"), "of the run before").expect("a file");
+    let broker = ["--broker", "amqp://127.0.0.1:1", "--state", "s", "--new"];
+    let args = [&["ingest", "-", "--feed", "f", "--strategies", "a"][..], &broker].concat();
+    folder.fails(1, &args, &["cannot be reached"]);
+    assert_eq!(folder.read("s/log.ticks"), b"of the run before");
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_state_folder_has_one_ingester_and_its_log_stays() {
+    let folder = Folder::new();
+    folder.done(&["generate", "market.csv", "--ticks", "20K", "--quiet"]);
+    let (feed, broker) = (feed(), broker());
+    let args = ["ingest", "-", "--feed", &feed, "--strategies", "apple", "--broker", &broker, "--state", "s"];
+    let mut child = folder.command(&args).stdin(Stdio::piped()).spawn().expect("the program starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    let mut running = Running(child);
+    input.write_all(&folder.read("market.csv")).expect("it reads");
+    wait_for(|| confirmed(&folder, "s") > 5_000);
+    let pid = format!("process id {}", running.0.id());
+    folder.fails(1, &[&args[..], &["--new"]].concat(), &["in use by another ingester", &pid]);
+    drop(input);
+    expect_equal_signals(&folder, &feed, &broker, "market.csv");
+    assert!(running.0.wait().expect("it ends").success());
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_run_says_which_strategy_no_instance_runs() {
+    let folder = Folder::new();
+    let (feed, broker) = (feed(), broker());
+    let args = ["ingest", "--ticks", "1K", "--feed", &feed, "--strategies", "aple", "--broker", &broker];
+    let mut child = folder.command(&args).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let errors = child.stderr.take().expect("a pipe");
+    let mut running = Running(child);
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(errors));
+    let notice = lines.find_map(|line| line.ok().filter(|line| line.contains("no instance of aple")));
+    running.0.kill().expect("it runs");
+    assert!(notice.expect("it is said").contains("Is apple meant?"));
+}
+
+#[test]
 #[ignore = "needs servers: run scripts/test"]
 fn a_killed_run_goes_on_with_the_same_options_only() {
     let folder = Folder::new();

@@ -38,13 +38,13 @@ impl Feeding<'_> {
                 Err(FeedError::Transport(TransportError::Closed)) => return Ok(()),
                 Err(error) => {
                     // The sources were read to their end once, and are not there any more.
-                    if !self.publisher.give_up(&error.to_string()) {
+                    if !self.publisher.abandon(&error.to_string()) {
                         return Err(error.into());
                     }
                     eprintln!("ticks that are wanted again cannot be had: {error}");
                 }
             }
-            while !self.publisher.is_set_back() && !self.control.is_stopped() {
+            while !self.publisher.is_rewound() && !self.control.is_stopped() {
                 self.publisher.wait(LOOK);
             }
         }
@@ -93,11 +93,11 @@ impl Feeding<'_> {
                 Err(error) => {
                     // The feed goes on for those whom it need not read again for.
                     eprintln!("strategy {} cannot be caught up: {error}", frames.strategy());
-                    frames.give_up(&error.to_string());
+                    frames.abandon(&error.to_string());
                     return Ok(());
                 }
             }
-            while !frames.is_set_back() && !frames.is_over() && !self.control.is_stopped() {
+            while !frames.is_rewound() && !frames.is_over() && !self.control.is_stopped() {
                 self.publisher.wait(LOOK);
             }
         }

@@ -26,6 +26,14 @@ pub(super) fn is_needed(sources: &[SourceSpec]) -> Result<bool> {
     Ok(false)
 }
 
+/// Sources that cannot be read twice cannot be played again.
+pub(super) fn refuse_repeats(repeats: u64) -> Result<()> {
+    if repeats > 1 {
+        bail!("--loop plays files again, and a pipe can be read only once: convert it to a .ticks file");
+    }
+    Ok(())
+}
+
 /// The log of a run's sources, which is not finished.
 pub(super) struct SourceLog {
     path: PathBuf,
@@ -33,23 +41,25 @@ pub(super) struct SourceLog {
 }
 
 impl SourceLog {
-    /// Opens the run's log in its folder. One that is finished is the plan's only source from now on,
-    /// and there is nothing to write: `None`.
-    pub(super) fn open(folder: &Path, is_resumed: bool, plan: &mut FeedPlan) -> Result<Option<Self>> {
+    /// Begins the log of a new run; that of an earlier run is deleted.
+    pub(super) fn begin(folder: &Path) -> Result<Self> {
         let path = folder.join("log.ticks");
-        if plan.selection.repeats > 1 {
-            bail!("--loop plays files again, and a pipe can be read only once: convert it to a .ticks file");
-        }
-        if !is_resumed {
-            for old in [path.clone(), folder.join("log.ticks.names")] {
-                match fs::remove_file(&old) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        return Err(error).with_context(|| old.display().to_string());
-                    }
-                    _ => {}
+        for old in [path.clone(), folder.join("log.ticks.names")] {
+            match fs::remove_file(&old) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| old.display().to_string());
                 }
+                _ => {}
             }
         }
+        let log = TicksLog::open(&path).with_context(|| path.display().to_string())?;
+        Ok(Self { path, log })
+    }
+
+    /// Takes up the log of a run that is resumed. One that is finished is the plan's only source from now
+    /// on, and there is nothing to write: `None`.
+    pub(super) fn resume(folder: &Path, plan: &mut FeedPlan) -> Result<Option<Self>> {
+        let path = folder.join("log.ticks");
         let name = path.display().to_string();
         if path.exists() && TicksFile::open(&path).is_ok() {
             plan.sources = vec![SourceSpec::File { name, prefix: String::new() }];

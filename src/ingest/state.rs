@@ -1,11 +1,12 @@
 //! What an ingester keeps of its run, so that a killed one goes on: one small file.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
+use tick_feed::atomic_file;
 use tick_feed::budget::{Budget, place_shards};
 use tick_feed::rabbitmq::publisher::{ShardStart, Snapshot, StrategyProgress};
 use tick_feed::run::Manifest;
@@ -166,12 +167,7 @@ impl OpenedState {
         self.write().with_context(|| format!("writing {}", self.folder.join("run").display()))
     }
 
-    /// Whole or not at all: a new file takes the old one's place.
     fn write(&self) -> Result<()> {
-        let new = self.folder.join("run.new");
-        let mut file = File::create(&new)?;
-        file.write_all(&serde_json::to_vec_pretty(&self.record)?)?;
-        file.sync_data()?;
-        Ok(fs::rename(new, self.folder.join("run"))?)
+        Ok(atomic_file::replace(&self.folder.join("run"), &serde_json::to_vec_pretty(&self.record)?)?)
     }
 }

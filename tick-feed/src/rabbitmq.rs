@@ -15,7 +15,7 @@ pub mod subscriber;
 pub mod topology;
 
 pub use broker::{BrokerError, BrokerUrl};
-pub use control::{Control, FeedState};
+pub use control::{Control, FeedState, StateVersion};
 pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
 pub use event_loop::event_loop;
 pub use publisher::{PublishError, Publisher, PublisherPlan};

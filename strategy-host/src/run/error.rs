@@ -76,17 +76,6 @@ pub enum RunError {
         /// Why, in the ingester's words.
         reason: String,
     },
-    /// The sources of the run cannot be read again for a strategy that came late.
-    #[error(
-        "strategy {strategy} cannot be caught up, as the ingester cannot read its sources again: {reason}\n  \
-         put them back and start this again, or run it as another one with --as NAME --from now"
-    )]
-    NotCaughtUp {
-        /// The strategy's instance name.
-        strategy: StrategyName,
-        /// Why.
-        reason: String,
-    },
     /// The run was replaced before it had ended.
     #[error(
         "run {run} was abandoned by its ingester, and another one is the feed's now\n  \

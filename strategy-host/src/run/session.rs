@@ -247,8 +247,8 @@ pub(super) fn check_ledger(plan: &RunPlan, state: &FeedState, own: &str) -> Resu
 
 pub(super) fn check_taken_in(plan: &RunPlan, handle: &SubscriberHandle, run: RunId) -> Result<(), RunError> {
     let strategy = plan.name.clone();
-    match handle.not_caught_up(run) {
-        Some(reason) => Err(RunError::NotCaughtUp { strategy, reason }),
+    match handle.join_refused(run) {
+        Some(reason) => Err(RunError::JoinRefused { strategy, feed: plan.feed.clone(), reason }),
         None => Ok(()),
     }
 }

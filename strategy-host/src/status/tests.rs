@@ -1,5 +1,5 @@
 use tick_feed::rabbitmq::Durability;
-use tick_feed::rabbitmq::control::{FeedState, ShardCursor, ShardState, StrategyState};
+use tick_feed::rabbitmq::control::{FeedState, ShardCursor, ShardState, StateVersion, StrategyState};
 use tick_feed::rabbitmq::observe::{HostReported, Observation, QueueSeen};
 
 use super::*;
@@ -29,6 +29,7 @@ fn state(at: u64, published: u64) -> FeedState {
         strategies: vec![strategy("apple", true), strategy("pear", false)],
         published: false,
         closed: false,
+        version: StateVersion { ingester_epoch: 1, counter: at },
         at,
     }
 }

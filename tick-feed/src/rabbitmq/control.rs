@@ -34,11 +34,12 @@ pub enum Control {
         /// Of which shard.
         shard: u16,
     },
-    /// From a host whose strategy is not among the feed's, or was abandoned.
+    /// From a host whose strategy is not among the feed's, or was abandoned. The ingester broadcasts a state
+    /// in which the strategy takes part, or [`JoinRefused`](Self::JoinRefused).
     Join {
         /// The run.
         run: RunId,
-        /// The strategy's instance name.
+        /// The strategy's instance name, which the ingester checks.
         strategy: String,
         /// From where.
         from: JoinFrom,
@@ -74,13 +75,13 @@ pub enum Control {
         /// Why.
         reason: String,
     },
-    /// From the ingester: a strategy that joined late is let go, as the sources cannot be read for it.
-    NotCaughtUp {
+    /// From the ingester: a strategy that asked to join does not take part.
+    JoinRefused {
         /// The run.
         run: RunId,
-        /// The strategy's instance name.
+        /// The strategy's instance name, as its host wrote it.
         strategy: String,
-        /// Why.
+        /// Why, with what its user may do about it.
         reason: String,
     },
 }
@@ -110,9 +111,21 @@ pub struct ShardCursor {
     pub ended: bool,
 }
 
-/// How a feed stands, as its ingester tells it; the last one is kept on the broker.
+/// The order of a feed's states: a later ingester's come after an earlier one's, and those of one
+/// ingester are counted. Clocks of machines differ, so no clock takes part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StateVersion {
+    /// Grows with every ingester that takes the feed; the first one has 1.
+    pub ingester_epoch: u64,
+    /// Grows with every state that this ingester broadcasts.
+    pub counter: u64,
+}
+
+/// How a feed stands, as its ingester broadcasts it; the last one is kept on the broker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedState {
+    /// Which of two states is the later one.
+    pub version: StateVersion,
     /// The feed.
     pub feed: FeedName,
     /// Its active run.
@@ -133,7 +146,8 @@ pub struct FeedState {
     pub published: bool,
     /// Every required strategy has committed to the end, or the run was given up.
     pub closed: bool,
-    /// When this was said, in ns since the UNIX epoch.
+    /// When this was broadcast by the clock of the ingester's machine, in ns since the UNIX epoch. For
+    /// people: nothing is decided by it.
     pub at: u64,
 }
 

@@ -192,8 +192,8 @@ async fn announcements(
 
 /// The states of the run that was announced last, each once and in order.
 fn of_the_newest_run(mut states: Vec<FeedState>) -> Vec<FeedState> {
-    states.sort_by_key(|state| state.at);
-    states.dedup_by_key(|state| state.at);
+    states.sort_by_key(|state| state.version);
+    states.dedup_by_key(|state| state.version);
     let newest = states.last().map(|state| state.run);
     states.retain(|state| Some(state.run) == newest);
     states

@@ -170,6 +170,24 @@ pub enum PublishError {
         /// Its run.
         run: RunId,
     },
+    /// Another ingester has had the feed while this one's connection to its broker was lost.
+    #[error(
+        "another ingester has taken feed {feed} while the connection to its broker was lost\n  stop that one \
+         before this run is resumed"
+    )]
+    TakenOver {
+        /// The feed.
+        feed: FeedName,
+    },
+    /// The feed's last state was written by another version of this program.
+    #[error(
+        "how feed {feed} stood last cannot be read: it was written by another version of this program\n  end \
+         its run with that version, or delete queue orchard.{feed}.run"
+    )]
+    UnreadableState {
+        /// The feed.
+        feed: FeedName,
+    },
     /// A frame cannot be sent.
     #[error("shard {shard}: a frame cannot be sent: {source}\n  make frames smaller with --frame-bytes")]
     Frame {
@@ -217,8 +235,8 @@ impl Publisher {
 
     /// Whether ticks are wanted again that left the window: the feed then has to run again from
     /// [`restart`](Self::restart).
-    pub fn is_set_back(&self) -> bool {
-        self.shared.is_set_back()
+    pub fn is_rewound(&self) -> bool {
+        self.shared.is_rewound()
     }
 
     /// The first tick wanted of each shard; from now on frames are taken again.
@@ -229,8 +247,8 @@ impl Publisher {
     /// Says that the ticks which are wanted again cannot be had, and why: hosts then stop with that, or
     /// go on behind the gap. Gives whether the run can come to its end so: the feed had sent
     /// everything once, and some of it is missing now.
-    pub fn give_up(&self, reason: &str) -> bool {
-        self.shared.give_up(reason)
+    pub fn abandon(&self, reason: &str) -> bool {
+        self.shared.abandon(reason)
     }
 
     /// A strategy that joined late and needs a pass of its own; whoever asks has to run it.

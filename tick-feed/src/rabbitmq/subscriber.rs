@@ -160,13 +160,15 @@ impl Subscriber {
         self.flush();
     }
 
-    /// What the ingester's announcement means for frames: those of an unknown run were of an old one if
-    /// this one is still the feed's, and a lost end of the run shows.
+    /// What the ingester's announcement means for frames: a lost end of the run shows, and frames of other
+    /// runs that leave no room for this one's are those of an old one as long as this one is the feed's.
+    /// Should frames of the next run have overtaken the announcement, its hosts request them again.
     fn on_feed_state(&mut self, state: &FeedState) {
         if state.run != self.run {
             return;
         }
-        for intake in &mut self.shards {
+        let prefetch_bytes = self.prefetch_bytes;
+        for intake in self.shards.iter_mut().filter(|intake| intake.is_prefetch_half_full(prefetch_bytes)) {
             intake.unacked.release_unknown_runs();
         }
         self.flush();
@@ -191,6 +193,11 @@ impl Subscriber {
         let bytes = delivered.body.len();
         match self.check(delivered) {
             Ok(frame) => {
+                if frame.header.run == self.run {
+                    // A feed has one run at a time, so that frames of others before it are of earlier ones.
+                    let are_any = self.shards[usize::from(shard)].unacked.release_unknown_runs();
+                    self.unneeded += u32::from(are_any);
+                }
                 let needed_below = self.needed_below(&frame);
                 self.keep(shard, tag, bytes, needed_below);
                 let receipt = Receipt { shard, link, tag };
@@ -245,16 +252,11 @@ impl Subscriber {
     /// The broker is to keep a frame while not everything below this sequence number is stored.
     #[inline]
     fn needed_below(&self, frame: &Frame) -> u64 {
-        let FrameHeader { run, flags, published_at, .. } = frame.header;
+        let FrameHeader { run, flags, .. } = frame.header;
         if run != self.run {
             self.shared.counts.of_other_runs.fetch_add(1, Ordering::Relaxed);
-            // A run that began after the ingester's last announcement may be the feed's next one.
-            let ours_since = self.shared.state().filter(|state| state.run == self.run).map(|state| state.at);
-            return if ours_since.is_some_and(|at| published_at <= at) {
-                NOT_NEEDED
-            } else {
-                NEEDED_UNTIL_RUN_KNOWN
-            };
+            // It may be the feed's next one, whose ingester has not been heard of yet.
+            return NEEDED_UNTIL_RUN_KNOWN;
         }
         if flags.contains(FrameFlags::END_OF_RUN) {
             NEEDED_UNTIL_END_COMMITTED

@@ -215,6 +215,10 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
         let skip = shard.start.saturating_sub(shard.next_seq).min(len as u64);
         shard.next_seq += skip;
         self.ticks += skip;
+        if let Some(last) = (skip as usize).checked_sub(1) {
+            // Ticks that were sent before count for how far the run is: its end may be all that follows.
+            self.watermark = block.as_slice()[last].ts_recv;
+        }
         if skip > 0 && shard.next_seq == shard.start {
             self.before_start = 0;
         }

@@ -130,3 +130,38 @@ fn shards_share_a_short_budget() {
     }
     assert_eq!(*sender.frames.lock().unwrap(), [10; SHARDS as usize]);
 }
+
+/// Keeps the headers of all frames.
+#[derive(Default)]
+struct Headers(Mutex<Vec<tick_feed::FrameHeader>>);
+
+impl FrameSender for Headers {
+    fn send(&self, frame: Arc<Frame>) -> Result<(), TransportError> {
+        self.0.lock().unwrap().push(frame.header);
+        Ok(())
+    }
+}
+
+#[test]
+fn an_end_of_run_that_alone_is_left_carries_the_last_receive_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("market.ticks");
+    let mut writer = tick_feed::ticks_file::TicksWriter::new(std::fs::File::create(&path).unwrap()).unwrap();
+    writer.add_symbol("X").unwrap();
+    // More than one block, so that one of them is passed over as a whole.
+    let ticks: Vec<Tick> = (1..=20_000).map(|ts| Tick::trade(ts, ts, 1, 1, tick_sdk::Side::NONE)).collect();
+    writer.write(&ticks).unwrap();
+    writer.finish().unwrap();
+    for (start, paced) in [(20_000, false), (20_000, true), (19_999, false)] {
+        let plan = FeedPlan {
+            sources: vec![SourceSpec::File { name: path.display().to_string(), prefix: String::new() }],
+            shards: 1,
+            ..plan(0, 1 << 20, paced.then_some(1e12), vec![start])
+        };
+        let sender = Headers::default();
+        run(&plan, &sender, &FeedControl::default()).unwrap();
+        let last = *sender.0.lock().unwrap().last().expect("the end is sent");
+        assert_eq!((last.flags, last.first_seq), (FrameFlags::END_OF_RUN, 20_000));
+        assert_eq!(last.watermark, 20_000, "from {start}, paced: {paced}");
+    }
+}

@@ -1,6 +1,6 @@
 use super::*;
 use crate::rabbitmq::Durability;
-use crate::rabbitmq::control::{ShardState, StrategyState};
+use crate::rabbitmq::control::{ShardState, StateVersion, StrategyState};
 use crate::rabbitmq::event_loop::event_loop;
 use broker::{ExchangeKind, ExchangeOptions, Message, Table};
 
@@ -81,6 +81,7 @@ impl Feed {
             strategies: vec![strategy],
             published: false,
             closed: false,
+            version: StateVersion { ingester_epoch: 1, counter: at },
             at,
         }
     }

@@ -35,17 +35,25 @@ pub struct CatchUpFrames {
 impl Shared {
     /// Begins to fill a strategy's queues from these ticks on.
     pub(super) fn begin_catch_up(&self, strategy: &str, from: &[u64]) {
-        let set_back = Arc::new(AtomicBool::new(false));
+        let rewound = Arc::new(AtomicBool::new(false));
         let stream = |(shard, from): (&Arc<Stream>, &u64)| {
             // Whoever was there before has seen the feed's own attempts.
             let window = Window::new(*from, lock(&shard.sending).window.attempt());
             let to = Some(strategy.to_owned());
-            Arc::new(Stream::new(shard.node, shard.shard, to, ROOM, window, set_back.clone()))
+            Arc::new(Stream::new(shard.node, shard.shard, to, ROOM, window, rewound.clone()))
         };
         let streams = self.shards.iter().zip(from).map(stream).collect();
         let catch_up = CatchUp { strategy: strategy.to_owned(), streams, is_run: AtomicBool::new(false) };
         self.end_catch_up(strategy);
         lock(&self.catch_ups).push(Arc::new(catch_up));
+    }
+
+    /// Answers that a strategy does not take part, and why.
+    pub(super) fn refuse_join(&self, strategy: &str, reason: &str) {
+        let (run, strategy, reason) = (self.plan.run, strategy.to_owned(), reason.to_owned());
+        // Without a connection nobody hears it; a host that still waits asks again, and is answered again.
+        let _ = self.announcements.send(Control::JoinRefused { run, strategy, reason });
+        self.tell();
     }
 
     /// Ends a strategy's pass, if it has one.
@@ -90,14 +98,14 @@ impl CatchUpFrames {
 
     /// The first tick wanted of each shard; from now on frames are taken again.
     pub fn restart(&self) -> Vec<u64> {
-        self.set_back().store(false, Ordering::Release);
+        self.rewound().store(false, Ordering::Release);
         positions(&self.catch_up.streams)
     }
 
     /// Whether ticks are wanted again: the pass then has to run again from
     /// [`restart`](Self::restart).
-    pub fn is_set_back(&self) -> bool {
-        self.set_back().load(Ordering::Acquire)
+    pub fn is_rewound(&self) -> bool {
+        self.rewound().load(Ordering::Acquire)
     }
 
     /// Whether nothing more is wanted: every queue is bound, or the strategy has left.
@@ -105,19 +113,21 @@ impl CatchUpFrames {
         self.catch_up.is_over() || self.shared.takes_no_more()
     }
 
-    /// Says that the pass cannot be run, and why: the strategy is let go, and its hosts stop with that.
-    pub fn give_up(&self, reason: &str) {
+    /// The pass cannot be run, for this reason: the strategy leaves the feed, and its hosts stop with the
+    /// reason.
+    pub fn abandon(&self, reason: &str) {
         let strategy = &self.catch_up.strategy;
         self.shared.end_catch_up(strategy);
-        let (run, reason) = (self.shared.plan.run, reason.to_owned());
-        let told = Control::NotCaughtUp { run, strategy: strategy.clone(), reason };
-        // Where no node listens nobody is told; a host that waits asks again.
-        let _ = self.shared.announcements.send(told);
+        let reason = format!(
+            "it cannot be caught up, as the ingester cannot read its sources again: {reason}\n  put them back \
+             and start this again, or run it as another one with --as NAME --from now"
+        );
+        self.shared.refuse_join(strategy, &reason);
         self.shared.change_strategies(|strategies| strategies.leave(strategy));
     }
 
-    fn set_back(&self) -> &AtomicBool {
-        &self.catch_up.streams[0].set_back
+    fn rewound(&self) -> &AtomicBool {
+        &self.catch_up.streams[0].rewound
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Link {
     first_tag: u64,
     /// Where frames go, mandatory or not.
     envelope: Option<(bool, Envelope)>,
+    /// So many requests have to be answered before another frame may go out.
+    pub(super) held: usize,
     /// What the broker said since the last look.
     pub(super) answers: Vec<(Ticket, Answer)>,
 }
@@ -50,8 +52,19 @@ impl Link {
             in_flight: VecDeque::new(),
             first_tag: 1,
             envelope: None,
+            held: 0,
             answers: Vec::new(),
         }
+    }
+
+    /// Whether it carries a shard's frames to all who are bound.
+    pub(super) fn is_of_all(&self, shard: u16) -> bool {
+        self.stream.to.is_none() && self.stream.shard == shard
+    }
+
+    /// Whether it fills one strategy's queue of a shard.
+    pub(super) fn is_of(&self, strategy: &str, shard: u16) -> bool {
+        self.stream.to.as_deref() == Some(strategy) && self.stream.shard == shard
     }
 
     /// Where frames go; `address`, the exchange and the key, is asked for once.

@@ -16,7 +16,8 @@ use broker::backoff::Backoff;
 use broker::{
     Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, Delivery, Message, QueueOptions,
 };
-use tick_sdk::names::StrategyName;
+use tick_sdk::names::FeedName;
+use tracing::info;
 
 /// How often the state is told without a change.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -26,8 +27,10 @@ const TELL_AT_MOST_EVERY: Duration = Duration::from_millis(50);
 const PREDECESSOR: Duration = Duration::from_secs(15);
 /// Who had the feed waits longer for its own connection that was lost: a busy broker takes its time.
 const OWN_PREDECESSOR: Duration = Duration::from_secs(60);
-/// A feed has at most so many strategies: each is a queue a shard.
-const MAX_STRATEGIES: usize = 256;
+/// So often the kept state is looked for where the feed was before.
+const LOOKS_FOR_STATE: u32 = 20;
+/// Between these looks.
+const LOOK_FOR_STATE: Duration = Duration::from_millis(50);
 /// How long a clean end may take.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -37,6 +40,14 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
     let mut stopping = shared.stopping.subscribe();
     let mut was_ready = false;
     let mut turn = index;
+    if index > 0 {
+        // No state is broadcast before this ingester has its epoch, which the first node keeps.
+        let mut owned = shared.owned.subscribe();
+        tokio::select! {
+            _ = owned.wait_for(|owned| *owned) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+    }
     while !shared.is_stopping() {
         let url = shared.plan.broker(index, turn);
         let session = Session::open(&shared, index, url).await;
@@ -86,10 +97,10 @@ impl<'a> Session<'a> {
         let connection = Connection::open(url, &format!("orchard ingest {feed}, control")).await?;
         let channel =
             if index == 0 { own(shared, url, &connection).await? } else { connection.open_channel().await? };
+        let is_new = !has_kept_state(&connection, feed).await?;
         declare::feed(&channel, feed).await?;
-        if index == 0 && !*shared.owned.borrow() {
-            refuse_another_run(shared, &channel).await?;
-        }
+        let kept = if is_new { None } else { kept_state(&channel, feed).await? };
+        take_over(shared, index, kept.as_deref())?;
         let queue = channel.declare_queue("", &QueueOptions::exclusive()).await?.name;
         channel.bind_queue(&queue, &topology::control_exchange(feed), "").await?;
         let heard = channel.consume(&queue, Acknowledgement::Automatic).await?;
@@ -149,7 +160,10 @@ impl<'a> Session<'a> {
                 shared.resend(&strategy, shard, from_seq, attempt);
             }
             Control::Cursors { run, strategy, ledger, cursors, .. } if run == ours => {
-                let heard = shared.strategies().heard(&strategy, &ledger, &cursors);
+                let mut strategies = shared.strategies();
+                strategies.see_instance(&strategy, shared.now());
+                let heard = strategies.heard(&strategy, &ledger, &cursors);
+                drop(strategies);
                 match heard {
                     Heard::Nothing => {}
                     // Nothing more is sent there.
@@ -174,15 +188,20 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A strategy wants to take part; a second word while it is on its way changes nothing.
+    /// Lets a strategy take part, or answers why not: its hosts would wait for ever.
     fn join(&self, strategy: &str, from: &JoinFrom) {
         let shared = self.shared;
-        if strategy.parse::<StrategyName>().is_err() || shared.strategies().states().len() >= MAX_STRATEGIES {
-            return;
-        }
+        // The lock is not held while the answer is made.
         let joined = shared.strategies().join(strategy, from);
-        if let Joined::CatchUp(begins) = joined {
-            shared.begin_catch_up(strategy, &begins);
+        shared.strategies().see_instance(strategy, shared.now());
+        match joined {
+            Ok(Joined::CatchUp(begins)) => shared.begin_catch_up(strategy, &begins),
+            Ok(Joined::Bound) => {}
+            Err(error) => {
+                let run = shared.plan.run;
+                info!(feed = %shared.plan.feed, %run, strategy, %error, "a request to join is refused");
+                return shared.refuse_join(strategy, &error.to_string());
+            }
         }
         shared.change_strategies(|_| {});
     }
@@ -242,17 +261,59 @@ async fn own(shared: &Shared, url: &BrokerUrl, connection: &Connection) -> Resul
     }
 }
 
-/// Looks at the last state that the broker keeps: a run that has not ended is not pushed aside.
-async fn refuse_another_run(shared: &Shared, channel: &Channel) -> Result<(), PublishError> {
-    let queue = topology::run_queue(&shared.plan.feed);
-    let Some(last) = channel.get(&queue).await? else { return Ok(()) };
-    channel.requeue(last.tag).await?;
-    match Control::decode(&last.body) {
-        Ok(Control::State(state)) if stands_in_the_way(&state, shared) => {
-            Err(PublishError::AnotherRun { feed: shared.plan.feed.clone(), run: state.run })
-        }
-        _ => Ok(()),
+/// Whether the feed was on this node before.
+async fn has_kept_state(connection: &Connection, feed: &FeedName) -> Result<bool, BrokerError> {
+    // A queue that is not there closes the channel.
+    let channel = connection.open_channel().await?;
+    match channel.inspect_queue(&topology::run_queue(feed)).await {
+        Err(BrokerError::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error),
+        Ok(_) => channel.close().await.map(|()| true),
     }
+}
+
+/// The last state that the node keeps, encoded. A host that reads it may have it in hand, so that it is
+/// looked for again for some time.
+async fn kept_state(channel: &Channel, feed: &FeedName) -> Result<Option<Vec<u8>>, BrokerError> {
+    let queue = topology::run_queue(feed);
+    let mut left = LOOKS_FOR_STATE;
+    loop {
+        if let Some(kept) = channel.get(&queue).await? {
+            channel.requeue(kept.tag).await?;
+            return Ok(Some(kept.body));
+        }
+        left -= 1;
+        if left == 0 {
+            return Ok(None);
+        }
+        sleep(LOOK_FOR_STATE).await;
+    }
+}
+
+/// Goes on from the last state that a node keeps: this ingester's states come after it, a run that has
+/// not ended is not replaced, and a feed that another ingester has had since is left to that one.
+fn take_over(shared: &Shared, index: usize, kept: Option<&[u8]>) -> Result<(), PublishError> {
+    let feed = || shared.plan.feed.clone();
+    let is_owner = *shared.owned.borrow();
+    let epoch = match kept.map(Control::decode) {
+        None => 0,
+        Some(Ok(Control::State(state))) => {
+            if index == 0 && !is_owner && stands_in_the_way(&state, shared) {
+                return Err(PublishError::AnotherRun { feed: feed(), run: state.run });
+            }
+            state.version.ingester_epoch
+        }
+        Some(_) if index > 0 || shared.plan.replace => 0,
+        Some(_) => return Err(PublishError::UnreadableState { feed: feed() }),
+    };
+    let own = shared.ingester_epoch();
+    if index == 0 && is_owner && epoch > own {
+        return Err(PublishError::TakenOver { feed: feed() });
+    }
+    if epoch >= own && !(index == 0 && is_owner) {
+        shared.follow_epoch(epoch);
+    }
+    Ok(())
 }
 
 fn stands_in_the_way(state: &FeedState, shared: &Shared) -> bool {

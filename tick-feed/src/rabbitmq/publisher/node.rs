@@ -1,6 +1,7 @@
 //! One broker node's task: keeps a connection, declares what its shards need, and publishes what
 //! their windows give.
 
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,11 +9,13 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
+use declarer::Declarer;
 use rkyv::util::AlignedVec;
 use tokio::time::{Instant, sleep};
 
 use super::link::Link;
 use super::shared::{Node, Sending, Shared, lock};
+use super::strategies::Binding;
 use super::window::Outgoing;
 use super::{FIRST_CONNECTION, PublishError, declare};
 use broker::amqp::AmqpConnection;
@@ -22,6 +25,7 @@ use broker::{BrokerError, BrokerUrl, Channel, Connection};
 
 mod answers;
 mod binding;
+mod declarer;
 mod frames;
 
 /// At most so many messages of one shard are on the way.
@@ -87,6 +91,14 @@ fn is_final(error: &PublishError, was_ready: bool, shared: &Shared) -> bool {
     }
 }
 
+/// What a queue was last requested to be.
+#[derive(Clone, Copy)]
+struct Requested {
+    binding: Binding,
+    /// Which request that was: answers to earlier ones count for nothing.
+    number: u64,
+}
+
 /// One pair of connections' life: one carries frames and their confirms, the other declares.
 struct Session<'a> {
     shared: &'a Shared,
@@ -96,6 +108,11 @@ struct Session<'a> {
     connection: AmqpConnection,
     declaring: Connection,
     declarations: Channel,
+    declarer: Declarer,
+    /// What each strategy's queue of each shard was last requested to be.
+    requested: HashMap<(String, u16), Requested>,
+    /// How many requests were made.
+    requests: u64,
     links: Vec<Link>,
     /// The number of the channel that was opened last.
     channels: u16,
@@ -112,7 +129,7 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     async fn run(
-        shared: &'a Shared,
+        shared: &'a Arc<Shared>,
         index: usize,
         url: &'a BrokerUrl,
         backoff: &mut Backoff,
@@ -129,7 +146,10 @@ impl<'a> Session<'a> {
             url,
             connection: AmqpConnection::open(url, &name, Buffers::none()).await?,
             declaring,
+            declarer: Declarer::start(declarations.clone(), shared.clone()),
             declarations,
+            requested: HashMap::new(),
+            requests: 0,
             links: Vec::new(),
             channels: 0,
             head: AlignedVec::new(),
@@ -138,7 +158,9 @@ impl<'a> Session<'a> {
             looked: shared.now(),
             turn: 0,
         };
-        session.bind().await?;
+        // What is published before every queue is bound is missing in some.
+        session.bind()?;
+        session.wait_until_declared().await?;
         backoff.reset();
         *lock(&session.node.reason) = None;
         session.node.ready.store(true, Ordering::Release);
@@ -155,13 +177,16 @@ impl<'a> Session<'a> {
             while let Some(received) = self.connection.try_next()? {
                 self.heed(received)?;
             }
+            while let Some(step) = self.declarer.try_next()? {
+                self.on_declared(step)?;
+            }
             self.settle();
             let is_blocked = self.connection.is_blocked();
             if !is_blocked {
                 if self.bindings != self.shared.bindings.load(Ordering::Acquire) {
-                    self.bind().await?;
+                    self.bind()?;
                 }
-                self.join_caught_up().await?;
+                self.bind_caught_up();
             }
             if self.shared.is_stopping() {
                 // What is on its way may be confirmed; the rest is sent when the run is resumed.
@@ -174,7 +199,9 @@ impl<'a> Session<'a> {
                 self.send()?;
             }
             let is_full = self.connection.unwritten_bytes() >= MAX_UNWRITTEN_BYTES;
-            let (connection, node) = (&mut self.connection, self.node);
+            let connection = &mut self.connection;
+            let declarer = &mut self.declarer;
+            let node = self.node;
             let received = poll_fn(|cx| match connection.poll_next(cx) {
                 Poll::Ready(received) => Poll::Ready(Some(received)),
                 Poll::Pending if is_full && connection.unwritten_bytes() < MAX_UNWRITTEN_BYTES => {
@@ -186,6 +213,7 @@ impl<'a> Session<'a> {
                 received = received => if let Some(received) = received {
                     self.heed(received?)?;
                 },
+                step = declarer.next() => self.on_declared(step?)?,
                 () = node.wake.notified() => {}
                 () = &mut look => {
                     look.as_mut().reset(Instant::now() + LOOK);
@@ -213,7 +241,7 @@ impl<'a> Session<'a> {
         }
         for place in 0..self.links.len() {
             let link = &mut self.links[place];
-            if link.stream.to.is_none() && now.saturating_sub(link.last_sent) >= HEARTBEAT {
+            if link.stream.to.is_none() && link.held == 0 && now.saturating_sub(link.last_sent) >= HEARTBEAT {
                 link.last_sent = now;
                 self.send_heartbeat(place)?;
             }
@@ -230,7 +258,7 @@ impl<'a> Session<'a> {
             self.turn = (place + 1) % self.links.len();
             idle += 1;
             let link = &self.links[place];
-            if link.in_flight() >= MAX_UNCONFIRMED_FRAMES || link.stream.is_over() {
+            if link.in_flight() >= MAX_UNCONFIRMED_FRAMES || link.held > 0 || link.stream.is_over() {
                 continue;
             }
             if self.node.unconfirmed_bytes.load(Ordering::Relaxed) >= self.shared.plan.unconfirmed_bytes {

@@ -63,6 +63,7 @@ impl QueueWatch {
         for (strategy, _) in bindings.into_iter().filter(|(_, binding)| *binding == Binding::Bound) {
             let name = topology::frames_queue(&shared.plan.feed, &strategy, shard);
             let Some(queue) = self.inspect(&name, connection).await? else {
+                lock(&shared.nodes[shared.shards[usize::from(shard)].node].missing).insert((strategy, shard));
                 shared.change_strategies(|strategies| strategies.redeclare());
                 continue;
             };
@@ -81,6 +82,8 @@ impl QueueWatch {
             let strategy = key.0;
             let is_required = shared.strategies().is_required(&strategy);
             if !is_required && queue.messages > 0 && waited >= shared.plan.abandon_after {
+                // What its other shards still miss is not read for it any more.
+                shared.end_catch_up(&strategy);
                 shared.change_strategies(|strategies| strategies.abandon(&strategy));
             } else if queue.messages > 0 {
                 blamed.push(blame(&strategy, &queue));

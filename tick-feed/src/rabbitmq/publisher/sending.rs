@@ -60,7 +60,7 @@ pub(super) fn hand_over(shared: &Shared, stream: &Stream, frame: Arc<Frame>) -> 
         if shared.takes_no_more() {
             return Err(TransportError::Closed);
         }
-        if stream.set_back.load(Ordering::Acquire) {
+        if stream.rewound.load(Ordering::Acquire) {
             return Err(TransportError::Rewound);
         }
         if stream.is_over() {
@@ -94,7 +94,7 @@ pub(super) fn hand_over(shared: &Shared, stream: &Stream, frame: Arc<Frame>) -> 
 }
 
 impl Sending {
-    fn enter(&mut self, frame: Arc<Frame>, bytes: usize) {
+    pub(super) fn enter(&mut self, frame: Arc<Frame>, bytes: usize) {
         for new in &frame.new_instruments {
             if new.id as usize == self.dictionary.len() {
                 self.dictionary.push(new.clone());

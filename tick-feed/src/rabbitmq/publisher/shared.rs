@@ -12,7 +12,7 @@ use super::strategies::Strategies;
 use super::window::{Rewound, Window};
 use super::{FIRST_CONNECTION, PublishError, PublisherPlan, ShardStart};
 use crate::budget::{TokenBucket, place_shards};
-use crate::rabbitmq::control::Control;
+use crate::rabbitmq::control::{Control, StateVersion};
 use crate::{Frame, FrameHeader, NewInstrument};
 
 /// All shards together may hold about so many bytes of frames, sent and unsent.
@@ -37,13 +37,17 @@ pub(super) struct Shared {
     pub(super) bindings: AtomicU64,
     /// Counts changes that hosts are told of at once.
     pub(super) changes: watch::Sender<u64>,
+    /// Of this ingester; 0 until it owns the feed.
+    ingester_epoch: AtomicU64,
+    /// How many states were made.
+    states: AtomicU64,
     /// Whether this is the feed's only ingester.
     pub(super) owned: watch::Sender<bool>,
     pub(super) stopping: watch::Sender<bool>,
     closed: AtomicBool,
     /// The feed's frames are taken no more.
     enough: AtomicBool,
-    set_back: Arc<AtomicBool>,
+    rewound: Arc<AtomicBool>,
     failure: Mutex<Option<PublishError>>,
     /// To be told to hosts once, beside the state.
     pub(super) announcements: broadcast::Sender<Control>,
@@ -65,7 +69,7 @@ pub(super) struct Stream {
     pub(super) sending: Mutex<Sending>,
     pub(super) changed: Condvar,
     /// Set where ticks are wanted again that left the window; shared by all streams of one pass.
-    pub(super) set_back: Arc<AtomicBool>,
+    pub(super) rewound: Arc<AtomicBool>,
     /// Its pass may send no more: its queue is bound now, or not wanted.
     pub(super) is_over: AtomicBool,
 }
@@ -110,11 +114,22 @@ pub(super) struct Node {
     pub(super) control_problem: Mutex<Option<String>>,
     /// Dictionaries that are asked for: strategy and shard.
     pub(super) dictionaries: Mutex<BTreeSet<(String, u16)>>,
+    /// Queues that were found to be missing: strategy and shard.
+    pub(super) missing: Mutex<BTreeSet<(String, u16)>>,
 }
 
 impl Node {
-    /// So many bytes are on the way no longer.
-    pub(super) fn confirmed(&self, bytes: usize) {
+    /// Changes a window of one of its shards, and takes what it no longer waits for off the node's
+    /// unconfirmed bytes: nothing else would, and the node would one day send nothing more.
+    pub(super) fn change_window<T>(&self, sending: &mut Sending, change: impl FnOnce(&mut Window) -> T) -> T {
+        let before = sending.window.unconfirmed_bytes();
+        let changed = change(&mut sending.window);
+        self.release_bytes(before - sending.window.unconfirmed_bytes());
+        changed
+    }
+
+    /// The node is no longer waited for to confirm so many bytes.
+    pub(super) fn release_bytes(&self, bytes: usize) {
         self.unconfirmed_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
@@ -136,7 +151,7 @@ impl Stream {
         to: Option<String>,
         room: usize,
         window: Window,
-        set_back: Arc<AtomicBool>,
+        rewound: Arc<AtomicBool>,
     ) -> Self {
         let sending = Sending {
             window,
@@ -157,7 +172,7 @@ impl Stream {
             cost: AtomicU32::new(1),
             sending: Mutex::new(sending),
             changed: Condvar::new(),
-            set_back,
+            rewound,
             is_over: AtomicBool::new(false),
         }
     }
@@ -183,10 +198,10 @@ impl Shared {
         let shards = plan.shards.len().clamp(1, usize::from(u16::MAX)) as u16;
         let places = place_shards(shards, &plan.budget.weights(plan.brokers.len()));
         let room = (READ_AHEAD_BYTES / usize::from(shards)).clamp(MIN_SHARD_BYTES, MAX_SHARD_BYTES);
-        let set_back = Arc::new(AtomicBool::new(false));
+        let rewound = Arc::new(AtomicBool::new(false));
         let stream = |(shard, (start, node)): (usize, (&ShardStart, &u16))| {
             let window = Window::new(start.position, start.attempt);
-            Arc::new(Stream::new(usize::from(*node), shard as u16, None, room, window, set_back.clone()))
+            Arc::new(Stream::new(usize::from(*node), shard as u16, None, room, window, rewound.clone()))
         };
         let node = |node| Node {
             bucket: Mutex::new(TokenBucket::new(plan.budget.rate(node), Duration::ZERO)),
@@ -203,6 +218,7 @@ impl Shared {
             reason: Mutex::new(None),
             control_problem: Mutex::new(None),
             dictionaries: Mutex::new(BTreeSet::new()),
+            missing: Mutex::new(BTreeSet::new()),
         };
         let shared = Self {
             started: Instant::now(),
@@ -212,11 +228,13 @@ impl Shared {
             strategies: Mutex::new(Strategies::new(plan.strategies.clone(), plan.shards.len())),
             bindings: AtomicU64::new(0),
             changes: watch::Sender::new(0),
+            ingester_epoch: AtomicU64::new(0),
+            states: AtomicU64::new(0),
             owned: watch::Sender::new(false),
             stopping: watch::Sender::new(false),
             closed: AtomicBool::new(false),
             enough: AtomicBool::new(false),
-            set_back,
+            rewound,
             failure: Mutex::new(None),
             announcements: broadcast::Sender::new(MAX_ANNOUNCEMENTS),
             news: Mutex::new(0),
@@ -230,6 +248,21 @@ impl Shared {
     /// Time since the publisher began.
     pub(super) fn now(&self) -> Duration {
         super::since(self.started)
+    }
+
+    /// This ingester comes after the one with this epoch. An epoch never shrinks.
+    pub(super) fn follow_epoch(&self, before: u64) {
+        self.ingester_epoch.fetch_max(before + 1, Ordering::AcqRel);
+    }
+
+    pub(super) fn ingester_epoch(&self) -> u64 {
+        self.ingester_epoch.load(Ordering::Acquire)
+    }
+
+    /// Of the next state.
+    pub(super) fn next_version(&self) -> StateVersion {
+        let counter = self.states.fetch_add(1, Ordering::AcqRel) + 1;
+        StateVersion { ingester_epoch: self.ingester_epoch(), counter }
     }
 
     pub(super) fn strategies(&self) -> MutexGuard<'_, Strategies> {
@@ -262,23 +295,20 @@ impl Shared {
     /// covers that.
     pub(super) fn resend(&self, strategy: &str, shard: u16, seq: u64, seen: u32) {
         match self.catching_up(strategy, shard) {
-            Some(stream) => self.set_back_stream(&stream, seq, seen),
-            None => self.set_back_stream(&self.shards[usize::from(shard)], seq, seen),
+            Some(stream) => self.rewind_stream(&stream, seq, seen),
+            None => self.rewind_stream(&self.shards[usize::from(shard)], seq, seen),
         }
         self.tell();
     }
 
-    pub(super) fn set_back_stream(&self, stream: &Stream, seq: u64, seen: u32) {
+    pub(super) fn rewind_stream(&self, stream: &Stream, seq: u64, seen: u32) {
         let mut sending = lock(&stream.sending);
-        let before = sending.window.unconfirmed_bytes();
-        let set_back = sending.window.set_back(seq, seen);
         let node = &self.nodes[stream.node];
-        node.confirmed(before - sending.window.unconfirmed_bytes());
-        match set_back {
-            Rewound::Covered => return,
-            Rewound::Again => {}
+        match node.change_window(&mut sending, |window| window.rewind(seq, seen)) {
+            Rewound::AlreadyCovered => return,
+            Rewound::InWindow => {}
             // While the stream is locked: the feed must not put a frame behind the gap.
-            Rewound::Deep => stream.set_back.store(true, Ordering::Release),
+            Rewound::BeyondWindow => stream.rewound.store(true, Ordering::Release),
         }
         drop(sending);
         stream.changed.notify_all();
@@ -301,7 +331,7 @@ impl Shared {
 
     /// Ticks that are wanted again cannot be had: hosts are told which, and what follows them is the
     /// end. Gives whether that is so: the feed had come to its end, and something is missing.
-    pub(super) fn give_up(&self, reason: &str) -> bool {
+    pub(super) fn abandon(&self, reason: &str) -> bool {
         let mut gone = Vec::new();
         for stream in &self.shards {
             let mut sending = lock(&stream.sending);
@@ -311,13 +341,13 @@ impl Shared {
                 let (run, shard, reason) = (self.plan.run, stream.shard, reason.to_owned());
                 gone.push(Control::Gone { run, shard, from_seq, reason });
                 let high = sending.high;
-                sending.window.skip_to(high);
+                self.nodes[stream.node].change_window(&mut sending, |window| window.skip_to(high));
             }
             // One that has it already leaves it out.
             sending.window.enter(end, 0);
         }
         let is_so = !gone.is_empty();
-        self.set_back.store(false, Ordering::Release);
+        self.rewound.store(false, Ordering::Release);
         for gone in gone {
             // Where no node listens nobody is told; who misses ticks asks again.
             let _ = self.announcements.send(gone);
@@ -327,12 +357,12 @@ impl Shared {
         is_so
     }
 
-    pub(super) fn is_set_back(&self) -> bool {
-        self.set_back.load(Ordering::Acquire)
+    pub(super) fn is_rewound(&self) -> bool {
+        self.rewound.load(Ordering::Acquire)
     }
 
     pub(super) fn restart(&self) -> Vec<u64> {
-        self.set_back.store(false, Ordering::Release);
+        self.rewound.store(false, Ordering::Release);
         positions(&self.shards)
     }
 
@@ -385,5 +415,93 @@ impl Shared {
             self.wait_for_news(Duration::from_millis(100));
         }
         self.failure()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FrameFlags;
+    use crate::rabbitmq::topology::Durability;
+    use tick_sdk::names::RunId;
+    use tick_sdk::{Side, Tick};
+
+    fn shared() -> Shared {
+        Shared::new(PublisherPlan {
+            feed: "test".parse().expect("a name"),
+            run: RunId([1; 16]),
+            manifest: String::new(),
+            groups: String::new(),
+            brokers: vec!["amqp://localhost".parse().expect("a URL")],
+            budget: crate::budget::Budget::OFF,
+            durability: Durability::Memory,
+            max_frame_bytes: 1 << 16,
+            queue_bytes: 1 << 20,
+            abandon_after: Duration::from_secs(1),
+            shards: vec![ShardStart::default()],
+            strategies: Vec::new(),
+            replace: false,
+            unconfirmed_bytes: super::super::UNCONFIRMED_BYTES,
+            observer: None,
+        })
+    }
+
+    fn frame(first_seq: u64, ticks: u64) -> Arc<Frame> {
+        let header = FrameHeader {
+            run: RunId([1; 16]),
+            shard: 0,
+            shards: 1,
+            attempt: 0,
+            first_seq,
+            published_at: 0,
+            watermark: first_seq,
+            flags: if ticks == 0 { FrameFlags::END_OF_RUN } else { FrameFlags::TICKS },
+        };
+        let ticks = (first_seq..first_seq + ticks).map(|seq| Tick::trade(seq, seq, 1, 1, Side::NONE));
+        Arc::new(Frame::owned(header, ticks.collect()))
+    }
+
+    /// As the node's task sends all that is there.
+    fn send_all(shared: &Shared) -> Vec<super::super::window::Outgoing> {
+        let window = &mut lock(&shared.shards[0].sending).window;
+        let sent: Vec<_> = std::iter::from_fn(|| window.take_next(Duration::ZERO)).collect();
+        let bytes = sent.iter().map(|outgoing| outgoing.bytes).sum();
+        shared.nodes[0].unconfirmed_bytes.fetch_add(bytes, Ordering::Relaxed);
+        sent
+    }
+
+    #[test]
+    fn what_is_abandoned_no_longer_counts_as_unconfirmed() {
+        let shared = shared();
+        let unconfirmed = || shared.nodes[0].unconfirmed_bytes.load(Ordering::Relaxed);
+        let enter = |frame: Arc<Frame>| lock(&shared.shards[0].sending).enter(frame, 100);
+        enter(frame(0, 10));
+        enter(frame(10, 10));
+        enter(frame(20, 0));
+        let sent = send_all(&shared);
+        for outgoing in sent {
+            let mut sending = lock(&shared.shards[0].sending);
+            shared.nodes[0].change_window(&mut sending, |window| window.confirm(outgoing.ticket));
+        }
+        assert_eq!(unconfirmed(), 0);
+        // Everything is requested again, and the source breaks off behind the first frame.
+        shared.resend("apple", 0, 0, 9);
+        assert_eq!(shared.restart(), [0]);
+        enter(frame(0, 10));
+        send_all(&shared);
+        assert_eq!(unconfirmed(), 100);
+        assert!(shared.abandon("the file is gone"));
+        assert_eq!(unconfirmed(), 0, "or the node would send nothing more");
+    }
+
+    #[test]
+    fn states_are_ordered_by_epoch_and_counter() {
+        let (before, after) = (shared(), shared());
+        before.follow_epoch(0);
+        after.follow_epoch(before.feed_state().version.ingester_epoch);
+        let (first, second) = (before.feed_state().version, before.feed_state().version);
+        assert!(first < second && second < after.feed_state().version);
+        after.follow_epoch(0);
+        assert_eq!(after.ingester_epoch(), 2, "an epoch never shrinks");
     }
 }

@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub strategies: Vec<StrategyProgress>,
     /// Whether everything, each shard's end included, is confirmed.
     pub is_published: bool,
+    /// The strategies that have not ended and of which no instance has said anything for some seconds.
+    pub without_instance: Vec<String>,
 }
 
 /// How one broker node stands.
@@ -48,7 +50,7 @@ pub struct NodeSnapshot {
 pub struct ShardSnapshot {
     /// The node it is on.
     pub node: usize,
-    /// How often it was set back.
+    /// How often it was rewound.
     pub attempt: u32,
     /// Ticks before this came from the feed.
     pub position: u64,
@@ -67,11 +69,16 @@ pub struct ShardSnapshot {
 impl Shared {
     pub(super) fn snapshot(&self) -> Snapshot {
         let shards: Vec<_> = self.shards.iter().map(|stream| self.shard_snapshot(stream)).collect();
+        let (strategies, without_instance) = {
+            let strategies = self.strategies();
+            (strategies.progress(), strategies.without_instance(self.now()))
+        };
         Snapshot {
             nodes: (0..self.nodes.len()).map(|node| self.node_snapshot(node)).collect(),
-            is_published: shards.iter().all(|shard| shard.is_finished) && !self.is_set_back(),
+            is_published: shards.iter().all(|shard| shard.is_finished) && !self.is_rewound(),
             shards,
-            strategies: self.strategies().progress(),
+            strategies,
+            without_instance,
         }
     }
 
@@ -125,6 +132,7 @@ impl Shared {
             stalled: shard.stalled,
         };
         FeedState {
+            version: self.next_version(),
             feed: plan.feed.clone(),
             run: plan.run,
             manifest: plan.manifest.clone(),

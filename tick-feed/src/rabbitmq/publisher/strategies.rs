@@ -1,5 +1,10 @@
 //! The feed's strategies: who takes part, from where on, and how far each is. Pure.
 
+use std::time::Duration;
+
+use thiserror::Error;
+use tick_sdk::names::{InvalidName, StrategyName};
+
 use super::StrategyProgress;
 use crate::rabbitmq::control::{JoinFrom, ShardCursor, StrategyState};
 
@@ -18,7 +23,13 @@ struct Member {
     bindings: Vec<Binding>,
     /// Whether each shard's queue is declared, so that a host may read it.
     declared: Vec<bool>,
+    /// When an instance said last how far it is; before, since the publisher began.
+    last_seen: Duration,
 }
+
+/// An instance says each second how far it is; one that has not for so long does not run, or cannot be
+/// reached.
+const INSTANCE_SILENCE: Duration = Duration::from_secs(5);
 
 /// What one strategy's queue of one shard is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +48,32 @@ pub(super) enum Binding {
     Gone,
 }
 
-/// What a wish to join leads to.
+/// A feed has at most so many strategies: each is a queue a shard.
+pub(super) const MAX_STRATEGIES: usize = 256;
+
+/// Why a strategy may not join.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub(super) enum JoinError {
+    /// It would be part of the names of queues.
+    #[error("{0}\n  start its instances with another --as NAME")]
+    Name(#[from] InvalidName),
+    /// It would be one too many.
+    #[error(
+        "the feed has {MAX_STRATEGIES} strategies already, and takes no more\n  take one out with \
+         `orchard run … --leave`, or run it on another feed"
+    )]
+    TooMany,
+    /// It names positions of another number of shards.
+    #[error("it names positions of {named} shards, and the feed has {shards}: use matching versions")]
+    Shards {
+        /// How many it names.
+        named: usize,
+        /// How many there are.
+        shards: usize,
+    },
+}
+
+/// What a request to join leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Joined {
     /// It takes part already, or will at once.
@@ -65,7 +101,7 @@ impl Strategies {
         self.version
     }
 
-    /// Everything is to be declared again.
+    /// A queue is to be declared again.
     pub(super) fn redeclare(&mut self) {
         self.version += 1;
     }
@@ -100,6 +136,21 @@ impl Strategies {
         self.members.iter().map(state).collect()
     }
 
+    /// The strategies that have not ended, and of which no instance has said anything for some time.
+    pub(super) fn without_instance(&self, now: Duration) -> Vec<String> {
+        let is_absent = |member: &&Member| {
+            !member.progress.has_ended(self.shards) && now.saturating_sub(member.last_seen) > INSTANCE_SILENCE
+        };
+        self.members.iter().filter(is_absent).map(|member| member.progress.state.name.clone()).collect()
+    }
+
+    /// An instance of a strategy runs at `now`.
+    pub(super) fn see_instance(&mut self, strategy: &str, now: Duration) {
+        if let Some(member) = self.find(strategy) {
+            member.last_seen = now;
+        }
+    }
+
     /// Whether it takes part.
     pub(super) fn has(&self, strategy: &str) -> bool {
         self.members.iter().any(|member| member.progress.state.name == strategy)
@@ -111,18 +162,26 @@ impl Strategies {
         members.any(|member| member.progress.state.name == strategy && member.progress.state.required)
     }
 
-    /// A strategy wants to take part.
-    pub(super) fn join(&mut self, strategy: &str, from: &JoinFrom) -> Joined {
-        self.version += 1;
+    /// A strategy is to take part; a second request while it is being caught up changes nothing.
+    ///
+    /// # Errors
+    /// It may not; nothing is changed.
+    pub(super) fn join(&mut self, strategy: &str, from: &JoinFrom) -> Result<Joined, JoinError> {
+        strategy.parse::<StrategyName>()?;
         let shards = self.shards;
+        if !self.has(strategy) && self.members.len() >= MAX_STRATEGIES {
+            return Err(JoinError::TooMany);
+        }
+        if let JoinFrom::At(begins) = from
+            && begins.len() != shards
+        {
+            return Err(JoinError::Shards { named: begins.len(), shards });
+        }
+        self.version += 1;
         let begins = match from {
             JoinFrom::Start => vec![0; shards],
             JoinFrom::Now => Vec::new(),
-            JoinFrom::At(begins) => {
-                let mut begins = begins.clone();
-                begins.resize(shards, 0);
-                begins
-            }
+            JoinFrom::At(begins) => begins.clone(),
         };
         let binding = if begins.is_empty() { Binding::FromNow } else { Binding::CatchingUp };
         match self.find(strategy) {
@@ -131,7 +190,7 @@ impl Strategies {
                 member.bindings = vec![binding; shards];
                 member.declared = vec![false; shards];
             }
-            Some(_) => return Joined::Bound,
+            Some(_) => return Ok(Joined::Bound),
             None => {
                 let begins_at = if begins.is_empty() { vec![0; shards] } else { begins.clone() };
                 let name = strategy.to_owned();
@@ -147,10 +206,7 @@ impl Strategies {
                 self.members.push(Member::new(progress, binding, shards));
             }
         }
-        match binding {
-            Binding::FromNow => Joined::Bound,
-            _ => Joined::CatchUp(begins),
-        }
+        Ok(if binding == Binding::FromNow { Joined::Bound } else { Joined::CatchUp(begins) })
     }
 
     /// A queue is there; it is bound where it is to be, and where it begins now that is `position`.
@@ -254,7 +310,8 @@ pub(super) enum Heard {
 
 impl Member {
     fn new(progress: StrategyProgress, binding: Binding, shards: usize) -> Self {
-        Self { progress, bindings: vec![binding; shards], declared: vec![false; shards] }
+        let last_seen = Duration::ZERO;
+        Self { progress, bindings: vec![binding; shards], declared: vec![false; shards], last_seen }
     }
 
     fn is_out(&self) -> bool {
@@ -303,7 +360,7 @@ mod tests {
     #[test]
     fn who_joins_now_begins_where_its_queues_are_bound() {
         let mut strategies = strategies();
-        assert_eq!(strategies.join("plum", &JoinFrom::Now), Joined::Bound);
+        assert_eq!(strategies.join("plum", &JoinFrom::Now), Ok(Joined::Bound));
         assert_eq!(strategies.bindings(0)[2], ("plum".to_owned(), Binding::FromNow));
         strategies.declared("plum", 0, 70);
         assert!(!state(&strategies, "plum").active, "one of its queues is missing");
@@ -317,8 +374,8 @@ mod tests {
     fn who_joins_from_the_start_is_caught_up_and_then_bound() {
         let mut strategies = strategies();
         let from_start = Joined::CatchUp(vec![0, 0]);
-        assert_eq!(strategies.join("plum", &JoinFrom::Start), from_start);
-        assert_eq!(strategies.join("plum", &JoinFrom::Start), Joined::Bound, "it is on its way");
+        assert_eq!(strategies.join("plum", &JoinFrom::Start), Ok(from_start));
+        assert_eq!(strategies.join("plum", &JoinFrom::Start), Ok(Joined::Bound), "it is being caught up");
         strategies.declared("plum", 0, 70);
         strategies.declared("plum", 1, 80);
         let plum = state(&strategies, "plum");
@@ -335,7 +392,7 @@ mod tests {
         assert_eq!((strategies.bound(0), state(&strategies, "pear").active), (1, false));
         let back = strategies.heard("pear", "L", &[cursor(1, 30, false)]);
         assert_eq!(back, Heard::Back(vec![0, 30]));
-        assert_eq!(strategies.join("pear", &JoinFrom::At(vec![0, 30])), Joined::CatchUp(vec![0, 30]));
+        assert_eq!(strategies.join("pear", &JoinFrom::At(vec![0, 30])), Ok(Joined::CatchUp(vec![0, 30])));
         assert_eq!(strategies.heard("pear", "L", &[cursor(1, 31, false)]), Heard::Nothing);
     }
 
@@ -363,6 +420,37 @@ mod tests {
         let strategies = Strategies::new(strategies.progress(), 2);
         assert_eq!(strategies.bindings(1)[0].1, Binding::Over);
         assert_eq!(strategies.bindings(1)[1].1, Binding::Bound);
+    }
+
+    #[test]
+    fn a_strategy_that_no_instance_runs_is_known_after_some_seconds() {
+        let mut strategies = strategies();
+        let at = Duration::from_secs;
+        assert!(strategies.without_instance(at(4)).is_empty());
+        strategies.see_instance("pear", at(5));
+        assert_eq!(strategies.without_instance(at(6)), ["apple"]);
+        assert_eq!(strategies.without_instance(at(11)), ["apple", "pear"], "it has gone");
+        strategies.heard("apple", "L", &[cursor(0, 5, true), cursor(1, 5, true)]);
+        assert_eq!(strategies.without_instance(at(11)), ["pear"], "who has ended is not missed");
+    }
+
+    #[test]
+    fn a_join_that_cannot_be_is_refused_with_the_reason() {
+        let mut strategies = strategies();
+        let before = strategies.version();
+        let refused = |strategies: &mut Strategies, name: &str, from: JoinFrom| {
+            strategies.join(name, &from).expect_err("it may not join").to_string()
+        };
+        assert!(refused(&mut strategies, "v1.2", JoinFrom::Now).contains("not a valid strategy name"));
+        let positions = refused(&mut strategies, "plum", JoinFrom::At(vec![1, 2, 3]));
+        assert!(positions.contains("of 3 shards, and the feed has 2"), "{positions}");
+        assert_eq!(strategies.version(), before, "nothing has changed");
+        for number in strategies.states().len()..MAX_STRATEGIES {
+            strategies.join(&format!("s{number}"), &JoinFrom::Now).expect("there is room");
+        }
+        assert!(refused(&mut strategies, "plum", JoinFrom::Now).contains("has 256 strategies already"));
+        assert!(strategies.abandon("pear"));
+        strategies.join("pear", &JoinFrom::At(vec![0, 0])).expect("it is one of them");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::{Frame, FrameFlags, FrameHeader, NewInstrument};
 use tick_sdk::{Side, Tick};
 
 mod broker;
+mod slow;
 
 use broker::{Broker, SOON, wait_for};
 
@@ -84,7 +85,7 @@ fn feed_always(run: RunId, publisher: &Publisher, passes: &AtomicU64) {
             Err(_) => return,
         }
         passes.fetch_add(1, Ordering::SeqCst);
-        while !publisher.is_set_back() {
+        while !publisher.is_rewound() {
             if publisher.shared.takes_no_more() {
                 return;
             }
@@ -244,6 +245,43 @@ fn who_joins_now_gets_names_first_and_who_leaves_gives_its_queues_up() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
+fn a_slow_declaration_holds_no_frames_up() {
+    let broker = Broker::new();
+    let proxy = slow::Declarations::new();
+    let plan = PublisherPlan { brokers: vec![proxy.url.clone()], ..plan(&broker, &["apple"]) };
+    let run = plan.run;
+    let publisher = Publisher::start(plan).expect("the broker takes the feed");
+    proxy.hold(true);
+    broker.say(&Control::Join { run, strategy: "plum".to_owned(), from: JoinFrom::Now });
+    assert!(wait_for(SOON, || strategy(&publisher, "plum").is_some()));
+    pass(run, &publisher.restart(), &publisher.frames()).expect("it is taken");
+    assert!(wait_for(SOON, || is_published(&publisher)), "frames wait for plum's queues");
+    let plum = || strategy(&publisher, "plum").expect("it joins");
+    assert!(!plum().state.active, "its queues are not there yet");
+    proxy.hold(false);
+    assert!(wait_for(SOON, || plum().state.active));
+    assert_eq!(plum().state.begins_at, [TICKS, TICKS]);
+    publisher.stop(true).expect("it could go on");
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_refused_request_to_join_is_answered() {
+    let broker = Broker::new();
+    let plan = plan(&broker, &["apple"]);
+    let run = plan.run;
+    fed(plan, |_| {
+        let hearing = broker.hear();
+        broker.say(&Control::Join { run, strategy: "v1.2".to_owned(), from: JoinFrom::Now });
+        let answer = hearing.wait_for(|control| matches!(control, Control::JoinRefused { .. }));
+        let Control::JoinRefused { run: of, strategy, reason } = answer else { unreachable!() };
+        assert_eq!((of, strategy.as_str()), (run, "v1.2"));
+        assert!(reason.contains("not a valid strategy name"), "{reason}");
+    });
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
 fn a_deleted_exchange_and_a_closed_channel_lose_nothing() {
     let broker = Broker::new();
     fed(plan(&broker, &["apple"]), |publisher| {
@@ -308,12 +346,27 @@ fn the_state_says_who_takes_part_and_from_where() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
+fn each_ingester_of_a_feed_comes_after_the_one_before_it() {
+    let broker = Broker::new();
+    let first = plan(&broker, &["apple"]);
+    let second = PublisherPlan { replace: true, ..plan(&broker, &["apple"]) };
+    let version = |plan: PublisherPlan| {
+        Publisher::start(plan).expect("the feed is free").stop(false).expect("it could go on");
+        broker.kept_state().expect("it is kept").version
+    };
+    let (first, second) = (version(first), version(second));
+    assert_eq!((first.ingester_epoch, second.ingester_epoch), (1, 2));
+    assert!(first < second);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
 fn what_cannot_be_had_again_is_said_and_the_end_follows() {
     let broker = Broker::new();
     let plan = plan(&broker, &["apple"]);
     let run = plan.run;
     let publisher = Publisher::start(plan).expect("the broker takes the feed");
-    assert!(!publisher.give_up("nothing was sent"), "nothing is missing");
+    assert!(!publisher.abandon("nothing was sent"), "nothing is missing");
     pass(run, &publisher.restart(), &publisher.frames()).expect("it is taken");
     assert!(wait_for(SOON, || is_published(&publisher)));
     for shard in 0..SHARDS {
@@ -321,8 +374,8 @@ fn what_cannot_be_had_again_is_said_and_the_end_follows() {
     }
     let hearing = broker.hear();
     broker.say(&Control::Resend { run, strategy: "apple".to_owned(), shard: 1, from_seq: 70, attempt: 9 });
-    assert!(wait_for(SOON, || publisher.is_set_back()));
-    assert!(publisher.give_up("the file is gone"));
+    assert!(wait_for(SOON, || publisher.is_rewound()));
+    assert!(publisher.abandon("the file is gone"));
     let said = hearing.wait_for(|control| matches!(control, Control::Gone { .. }));
     assert_eq!(said, Control::Gone { run, shard: 1, from_seq: 70, reason: "the file is gone".to_owned() });
     let is_end =

@@ -89,15 +89,15 @@ pub struct Outgoing {
     pub is_repeated: bool,
 }
 
-/// What came of the wish to send again.
+/// What came of a request to send again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rewound {
     /// It goes out again from there.
-    Again,
+    InWindow,
     /// A later attempt than the one that showed the loss covers it, or it was not yet sent.
-    Covered,
+    AlreadyCovered,
     /// It has left the window: the window now begins there, and is empty until its frames enter again.
-    Deep,
+    BeyondWindow,
 }
 
 impl Window {
@@ -155,7 +155,7 @@ impl Window {
         Some(Outgoing { ticket, attempt: self.attempt, frame, bytes, is_repeated })
     }
 
-    /// The broker has this sending. One that was set back since then does not count.
+    /// The broker has this sending. One that was rewound since then does not count.
     pub fn confirm(&mut self, ticket: Ticket) {
         let Some(entry) = self.sent_mut(ticket) else { return };
         if std::mem::replace(&mut entry.confirmed, true) {
@@ -188,12 +188,12 @@ impl Window {
     }
 
     /// Ticks from `seq` on are missing at the other end, as a frame of attempt `seen` showed.
-    pub fn set_back(&mut self, seq: u64, seen: u32) -> Rewound {
+    pub fn rewind(&mut self, seq: u64, seen: u32) -> Rewound {
         let covered = self.is_covered(seq, seen);
         if covered || seq >= self.published() {
             // The end of the run has no tick of its own, and can be missing alone.
             if covered || seq != self.position || !self.ended || self.next < self.entries.len() {
-                return Rewound::Covered;
+                return Rewound::AlreadyCovered;
             }
         }
         let holds = |entry: &Entry| {
@@ -203,17 +203,17 @@ impl Window {
         match index.filter(|index| self.entries[*index].frame.header.first_seq <= seq) {
             Some(index) => {
                 self.go_back_to(index);
-                Rewound::Again
+                Rewound::InWindow
             }
             None => {
                 self.begin_at(seq);
-                Rewound::Deep
+                Rewound::BeyondWindow
             }
         }
     }
 
-    /// The way to the broker is lost, and with it every answer to come: what is not confirmed goes
-    /// out again.
+    /// The connection to the broker is lost, and with it every answer to come: what is not confirmed
+    /// goes out again.
     pub fn lost(&mut self) {
         self.pause = Pause::None;
         self.backoff.reset();
@@ -272,7 +272,7 @@ impl Window {
         self.starts.get(later).is_some_and(|(_, start)| *start <= seq)
     }
 
-    /// The entry of a ticket, unless it was set back since.
+    /// The entry of a ticket, unless it was rewound since.
     fn sent_mut(&mut self, ticket: Ticket) -> Option<&mut Entry> {
         let index = usize::try_from(ticket.place.checked_sub(self.first_place)?).ok()?;
         self.entries.get_mut(index).filter(|entry| entry.sent && entry.attempt == Some(ticket.attempt))
@@ -293,7 +293,7 @@ impl Window {
         self.entries.get(self.next).map_or(self.position, |entry| entry.frame.header.first_seq)
     }
 
-    /// How often it was set back.
+    /// How often it was rewound.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }

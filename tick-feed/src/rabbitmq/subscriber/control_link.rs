@@ -84,8 +84,8 @@ fn on_message(context: &Context, body: &[u8]) {
         Ok(Control::Gone { run, shard, from_seq, reason }) => {
             context.notify(Notice::Gone { run, shard, from_seq, reason });
         }
-        Ok(Control::NotCaughtUp { run, strategy, reason }) if strategy == context.subscription.strategy => {
-            context.shared.on_not_caught_up(run, reason);
+        Ok(Control::JoinRefused { run, strategy, reason }) if strategy == context.subscription.strategy => {
+            context.shared.on_join_refused(run, reason);
         }
         Ok(_) => {}
         Err(error) => {

@@ -127,10 +127,10 @@ impl SubscriberHandle {
         self.shared.last_error()
     }
 
-    /// Why the ingester has taken the strategy out of the feed, if it has: its sources cannot be read
-    /// again for it.
-    pub fn not_caught_up(&self, run: RunId) -> Option<String> {
-        self.shared.not_caught_up(run)
+    /// Why the ingester does not let the strategy take part in the run, if it does not. A request to join is
+    /// answered by this or by a state in which the strategy takes part.
+    pub fn join_refused(&self, run: RunId) -> Option<String> {
+        self.shared.join_refused(run)
     }
 
     /// These shards are this end's from now on; what it had beside them it releases.

@@ -22,8 +22,8 @@ struct Known {
     /// When the ingester itself announced a state last.
     announced_at: Option<Instant>,
     last_error: Option<(Instant, String)>,
-    /// The run that the strategy cannot be caught up in, and why.
-    not_caught_up: Option<(RunId, String)>,
+    /// The run that the strategy may not take part in, and why.
+    join_refused: Option<(RunId, String)>,
     nodes: Vec<Node>,
 }
 
@@ -127,7 +127,7 @@ impl Shared {
             Node { broker: url.to_string(), control: state.clone(), frames: state }
         };
         let nodes = subscription.brokers.iter().map(node).collect();
-        let known = Known { state: None, announced_at: None, last_error: None, not_caught_up: None, nodes };
+        let known = Known { state: None, announced_at: None, last_error: None, join_refused: None, nodes };
         Self {
             known: Mutex::new(known),
             state_changed: Condvar::new(),
@@ -152,9 +152,9 @@ impl Shared {
         self.lock().last_error.clone()
     }
 
-    pub(super) fn not_caught_up(&self, run: RunId) -> Option<String> {
+    pub(super) fn join_refused(&self, run: RunId) -> Option<String> {
         let known = self.lock();
-        known.not_caught_up.as_ref().filter(|(of, _)| *of == run).map(|(_, reason)| reason.clone())
+        known.join_refused.as_ref().filter(|(of, _)| *of == run).map(|(_, reason)| reason.clone())
     }
 
     pub(super) fn connections(&self) -> Vec<NodeConnection> {
@@ -186,7 +186,7 @@ impl Shared {
         if live {
             known.announced_at = Some(Instant::now());
         }
-        if known.state.as_ref().is_some_and(|known| known.at > state.at) {
+        if known.state.as_ref().is_some_and(|known| known.version > state.version) {
             return None;
         }
         let is_new_run = known.state.as_ref().is_none_or(|known| known.run != state.run);
@@ -199,9 +199,9 @@ impl Shared {
         Some(state)
     }
 
-    /// The ingester cannot read the run's sources again for this strategy.
-    pub(super) fn on_not_caught_up(&self, run: RunId, reason: String) {
-        self.lock().not_caught_up = Some((run, reason));
+    /// The ingester does not let the strategy take part in the run.
+    pub(super) fn on_join_refused(&self, run: RunId, reason: String) {
+        self.lock().join_refused = Some((run, reason));
     }
 
     /// A channel or a consumer was lost, or a request failed; it will be tried again.
@@ -276,6 +276,7 @@ impl ConnectionState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rabbitmq::{Durability, StateVersion};
 
     #[test]
     fn a_node_is_lost_since_the_first_of_its_connections_was() {
@@ -303,5 +304,39 @@ mod tests {
         shared.on_connection_lost(0, Purpose::Frames, "refused".to_owned());
         assert_eq!(state(0), ConnectionState::Lost { since, error: "refused".to_owned() });
         assert!(!shared.connections()[0].broker.contains("guest@"), "no password");
+    }
+
+    fn feed_state(run: u8, ingester_epoch: u64, counter: u64, at: u64) -> FeedState {
+        FeedState {
+            feed: "test".parse().expect("a name"),
+            run: RunId([run; 16]),
+            manifest: String::new(),
+            groups: String::new(),
+            durability: Durability::Memory,
+            max_frame_bytes: 1,
+            shards: Vec::new(),
+            strategies: Vec::new(),
+            published: false,
+            closed: false,
+            version: StateVersion { ingester_epoch, counter },
+            at,
+        }
+    }
+
+    #[test]
+    fn a_later_ingester_is_followed_whatever_its_clock_says() {
+        let shared = Shared::new(&Subscription {
+            brokers: Vec::new(),
+            feed: "test".parse().expect("a name"),
+            strategy: "apple".to_owned(),
+            member: "m".to_owned(),
+            prefetch_bytes: 1,
+        });
+        let run = || shared.state().map(|state| state.run.0[0]);
+        assert!(shared.on_feed_state(feed_state(1, 1, 7, 900), true).is_some());
+        assert!(shared.on_feed_state(feed_state(1, 1, 6, 950), true).is_none(), "one that was overtaken");
+        assert!(shared.on_feed_state(feed_state(2, 2, 1, 600), true).is_some(), "five minutes behind");
+        assert!(shared.on_feed_state(feed_state(1, 1, 8, 990), true).is_none(), "of the ingester before");
+        assert_eq!(run(), Some(2));
     }
 }

@@ -10,6 +10,8 @@ pub(super) struct Unacked {
     bytes: usize,
     /// Everything before it is stored.
     stored: u64,
+    /// How many wait until it is known whose run they are of.
+    unknown: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +45,7 @@ impl Unacked {
     /// A delivery that is needed until everything before `needed_below` is stored.
     pub(super) fn push(&mut self, tag: u64, bytes: usize, needed_below: u64) {
         self.bytes += bytes;
+        self.unknown += usize::from(needed_below == NEEDED_UNTIL_RUN_KNOWN);
         self.entries.push_back(Entry { tag, bytes, needed_below });
     }
 
@@ -73,6 +76,7 @@ impl Unacked {
     pub(super) fn discard(&mut self, tag: u64) -> Option<Ack> {
         let place = self.entries.binary_search_by_key(&tag, |entry| entry.tag).ok()?;
         if self.entries.range(..place).all(|entry| entry.needed_below <= self.stored) {
+            self.unknown -= usize::from(self.entries[place].needed_below == NEEDED_UNTIL_RUN_KNOWN);
             self.entries[place].needed_below = NOT_NEEDED;
             return None;
         }
@@ -84,16 +88,23 @@ impl Unacked {
     pub(super) fn acknowledged(&mut self, tag: u64) -> usize {
         let place = self.entries.binary_search_by_key(&tag, |entry| entry.tag);
         let entry = place.ok().and_then(|place| self.entries.remove(place));
-        let bytes = entry.map_or(0, |entry| entry.bytes);
-        self.bytes -= bytes;
-        bytes
+        let Some(entry) = entry else { return 0 };
+        self.unknown -= usize::from(entry.needed_below == NEEDED_UNTIL_RUN_KNOWN);
+        self.bytes -= entry.bytes;
+        entry.bytes
     }
 
-    /// The runs that were unknown are over.
-    pub(super) fn release_unknown_runs(&mut self) {
+    /// The runs that were unknown are over; gives whether there were any.
+    #[inline]
+    pub(super) fn release_unknown_runs(&mut self) -> bool {
+        if self.unknown == 0 {
+            return false;
+        }
+        self.unknown = 0;
         for entry in self.entries.iter_mut().filter(|entry| entry.needed_below == NEEDED_UNTIL_RUN_KNOWN) {
             entry.needed_below = NOT_NEEDED;
         }
+        true
     }
 
     /// Whether what is needed until then is not stored yet.
@@ -105,6 +116,7 @@ impl Unacked {
     pub(super) fn forget(&mut self) {
         self.entries.clear();
         self.bytes = 0;
+        self.unknown = 0;
     }
 
     /// How many deliveries there are.
@@ -145,7 +157,7 @@ mod tests {
         assert_eq!(unacked.store(1_000_000), None);
         assert_eq!(unacked.store(u64::MAX), Some(Ack::UpTo(1)));
         assert_eq!(unacked.due(), None);
-        unacked.release_unknown_runs();
+        assert!(unacked.release_unknown_runs() && !unacked.release_unknown_runs());
         assert_eq!(unacked.due(), Some(Ack::UpTo(2)));
         unacked.push(4, 1, NOT_NEEDED);
         assert_eq!(unacked.due(), None);

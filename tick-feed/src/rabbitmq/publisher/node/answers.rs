@@ -1,12 +1,14 @@
 //! What the broker says to frames: confirms, refusals, returns.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use broker::amqp::protocol::{AMQPClass, basic, channel};
 
 use super::Session;
 use crate::rabbitmq::publisher::link::Answer;
 use crate::rabbitmq::publisher::shared::{Shared, Stream, lock};
+use crate::rabbitmq::publisher::window::{Ticket, Window};
 use crate::{Frame, FrameHeader};
 use broker::BrokerError;
 use broker::amqp::Received;
@@ -34,8 +36,12 @@ impl Session<'_> {
             // It comes before the confirm of the same message.
             Received::Returned { body, .. } => {
                 self.shared.returned(&link.stream, body);
-                // Its queue is not there: all are declared again before anything else goes out.
-                self.bindings = 0;
+                // A queue is not there: the shard's are declared again before another frame of it goes out.
+                let shard = link.stream.shard;
+                if link.held == 0 {
+                    self.requested.retain(|(_, of), _| *of != shard);
+                    self.bindings = 0;
+                }
             }
             _ => {}
         }
@@ -48,27 +54,19 @@ impl Session<'_> {
         for link in self.links.iter_mut().filter(|link| !link.answers.is_empty()) {
             let stream = &*link.stream;
             let mut sending = lock(&stream.sending);
-            let before = sending.window.unconfirmed_bytes();
-            for (ticket, answer) in link.answers.drain(..) {
-                match answer {
-                    Answer::Taken => sending.window.confirm(ticket),
-                    Answer::Refused if sending.window.refuse(ticket, now) => {
-                        sending.refused_since.get_or_insert(now);
-                    }
-                    Answer::Refused => {}
-                }
+            let answers = link.answers.drain(..);
+            if self.node.change_window(&mut sending, |window| settle(window, answers, now)) {
+                sending.refused_since.get_or_insert(now);
             }
             if !sending.window.is_refused() {
                 (sending.refused_since, sending.stalled) = (None, None);
             }
-            let after = sending.window.unconfirmed_bytes();
             let (finished, confirmed) = (sending.window.is_finished(), sending.window.confirmed());
             drop(sending);
             if let Some(observer) = self.shared.plan.observer.as_ref().filter(|_| stream.to.is_none()) {
                 observer.confirmed(stream.shard, confirmed);
             }
             stream.changed.notify_all();
-            self.node.confirmed(before - after);
             if finished {
                 self.shared.tell();
             }
@@ -77,13 +75,25 @@ impl Session<'_> {
     }
 }
 
+/// Gives whether anything was refused.
+fn settle(window: &mut Window, answers: impl Iterator<Item = (Ticket, Answer)>, now: Duration) -> bool {
+    let mut is_refused = false;
+    for (ticket, answer) in answers {
+        match answer {
+            Answer::Taken => window.confirm(ticket),
+            Answer::Refused => is_refused |= window.refuse(ticket, now),
+        }
+    }
+    is_refused
+}
+
 impl Shared {
     /// A frame that reached no queue goes out again, and everything behind it.
     fn returned(&self, stream: &Stream, body: Vec<u8>) {
         let Ok(frame) = Frame::decode(body) else { return };
         let FrameHeader { run, first_seq, attempt, .. } = frame.header;
         if run == self.plan.run && !frame.ticks().is_empty() {
-            self.set_back_stream(stream, first_seq, attempt);
+            self.rewind_stream(stream, first_seq, attempt);
         }
     }
 }

@@ -120,7 +120,7 @@ impl World {
             Event::Consume => self.broker.consume(),
             Event::Ask => {
                 if let Some((seq, attempt)) = self.broker.gap.take() {
-                    self.window.set_back(seq, attempt);
+                    self.window.rewind(seq, attempt);
                 }
             }
             Event::Forget => self.broker.queue.clear(),
@@ -180,7 +180,7 @@ impl World {
             // Heartbeats show a lost tail, and the last state that the end is lost.
             let next = self.broker.cursor.next_seq();
             if next < self.window.published() || (self.window.is_end_sent() && !self.broker.ended) {
-                self.window.set_back(next, self.window.attempt());
+                self.window.rewind(next, self.window.attempt());
             }
             self.check();
         }
@@ -239,13 +239,13 @@ fn filled(frames: u64) -> (Window, Vec<Outgoing>) {
 #[test]
 fn several_who_miss_the_same_cost_one_resend() {
     let (mut window, _) = filled(4);
-    assert_eq!(window.set_back(15, 3), Rewound::Again);
+    assert_eq!(window.rewind(15, 3), Rewound::InWindow);
     assert_eq!((window.published(), window.attempt()), (10, 4));
-    assert_eq!(window.set_back(15, 3), Rewound::Covered);
-    assert_eq!(window.set_back(12, 3), Rewound::Covered);
+    assert_eq!(window.rewind(15, 3), Rewound::AlreadyCovered);
+    assert_eq!(window.rewind(12, 3), Rewound::AlreadyCovered);
     while window.take_next(Duration::ZERO).is_some() {}
-    assert_eq!(window.set_back(30, 3), Rewound::Covered);
-    assert_eq!(window.set_back(5, 3), Rewound::Again, "the later attempt began behind it");
+    assert_eq!(window.rewind(30, 3), Rewound::AlreadyCovered);
+    assert_eq!(window.rewind(5, 3), Rewound::InWindow, "the later attempt began behind it");
     assert_eq!(window.published(), 0);
 }
 
@@ -265,8 +265,8 @@ fn a_request_that_comes_late_is_covered_by_any_attempt_since() {
         .for_each(|outgoing| window.confirm(outgoing.ticket));
     window.lost();
     assert_eq!(window.attempt(), 5);
-    assert_eq!(window.set_back(10, 3), Rewound::Covered);
-    assert_eq!(window.set_back(5, 3), Rewound::Deep, "no attempt since began there");
+    assert_eq!(window.rewind(10, 3), Rewound::AlreadyCovered);
+    assert_eq!(window.rewind(5, 3), Rewound::BeyondWindow, "no attempt since began there");
 }
 
 #[test]
@@ -274,11 +274,11 @@ fn what_left_the_window_has_to_enter_again() {
     let (mut window, sent) = filled(4);
     sent[..2].iter().for_each(|outgoing| window.confirm(outgoing.ticket));
     assert_eq!(window.confirmed(), 20);
-    assert_eq!(window.set_back(15, 3), Rewound::Deep);
+    assert_eq!(window.rewind(15, 3), Rewound::BeyondWindow);
     assert_eq!((window.position(), window.published(), window.held_bytes()), (15, 15, 0));
     window.confirm(sent[3].ticket);
     assert_eq!(window.confirmed(), 15, "a confirm from before counts for nothing");
-    assert_eq!(window.set_back(15, 3), Rewound::Covered);
+    assert_eq!(window.rewind(15, 3), Rewound::AlreadyCovered);
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn after_a_refusal_one_frame_goes_first() {
     let (mut window, sent) = filled(4);
     let later = Duration::from_millis(500);
     assert!(window.refuse(sent[1].ticket, Duration::ZERO));
-    assert!(!window.refuse(sent[2].ticket, Duration::ZERO), "it is set back already");
+    assert!(!window.refuse(sent[2].ticket, Duration::ZERO), "it was rewound already");
     assert!(window.take_next(Duration::from_millis(9)).is_none());
     let probe = window.take_next(later).expect("the pause is over");
     assert_eq!(probe.frame.header.first_seq, 10);
