@@ -146,20 +146,22 @@ pub(crate) fn no_answer() -> String {
 
 /// Reports what happens to a connection until it is there no more; gives the reason.
 async fn until_lost(mut events: impl Stream<Item = Event> + Unpin, status: &ConnectionStatus) -> String {
+    let mut reason = "it was closed".to_owned();
     loop {
         tokio::select! {
             event = events.next() => match event {
-                Some(Event::Error(error)) => return error.to_string(),
+                // It may be a channel's alone, which the connection survives.
+                Some(Event::Error(error)) => reason = error.to_string(),
                 Some(Event::ConnectionBlocked(reason)) => warn!(reason, "blocked by the broker"),
                 Some(Event::ConnectionUnblocked) => info!("unblocked by the broker"),
                 Some(_) => {}
-                None => return "it was closed".to_owned(),
+                None => return reason,
             },
             // Not every end is announced.
             () = tokio::time::sleep(LOOK) => {}
         }
         if !status.connected() {
-            return "it was closed".to_owned();
+            return reason;
         }
     }
 }
