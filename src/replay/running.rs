@@ -230,6 +230,9 @@ impl Work {
     }
 }
 
+/// Who writes signals while the run goes on, and who writes all of them at its end.
+type SignalWriters = (Option<Box<dyn CommitObserver>>, Option<Box<dyn SignalSink>>);
+
 /// Signals go out while the run goes on, or at its end. Those of a resumed run go out whole at the
 /// end, as the ones before the interruption are not committed again.
 fn take_signals(
@@ -237,7 +240,7 @@ fn take_signals(
     opened: OpenedRun,
     names: &[StrategyName],
     failure: &StreamFailure,
-) -> Result<(Option<Box<dyn CommitObserver>>, Option<Box<dyn SignalSink>>), ReplayError> {
+) -> Result<SignalWriters, ReplayError> {
     let Some(output) = plan.signals.take() else { return Ok((None, None)) };
     if opened.resumed || !output.is_live {
         return Ok((None, Some(output.sink)));
