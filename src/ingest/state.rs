@@ -168,6 +168,6 @@ impl OpenedState {
     }
 
     fn write(&self) -> Result<()> {
-        Ok(atomic_file::replace(&self.folder.join("run"), &serde_json::to_vec_pretty(&self.record)?)?)
+        Ok(atomic_file::write(&self.folder.join("run"), &serde_json::to_vec_pretty(&self.record)?)?)
     }
 }

@@ -5,7 +5,6 @@
 
 #![deny(missing_docs, unnameable_types)]
 
-pub mod atomic_file;
 pub mod batch;
 pub mod detect;
 pub mod error;
