@@ -27,9 +27,11 @@
 //!
 //! The calls block: async code makes them in `spawn_blocking`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
+
+use crate::feed::FeedControl;
 
 mod error;
 mod event;
@@ -39,6 +41,8 @@ mod log;
 mod plan;
 mod session;
 mod state;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use error::{IngestError, LogError, StateError};
@@ -51,17 +55,40 @@ const POLL: Duration = Duration::from_millis(200);
 
 /// Asks a [`run`] to end, from any thread: what is published stays, and the run can be resumed.
 #[derive(Clone, Debug, Default)]
-pub struct Cancellation(Arc<AtomicBool>);
+pub struct Cancellation(Arc<CancellationState>);
+
+#[derive(Debug, Default)]
+struct CancellationState {
+    is_cancelled: AtomicBool,
+    /// The feeds that it stops.
+    feeds: Mutex<Vec<Weak<FeedControl>>>,
+}
 
 impl Cancellation {
     /// Asks for the end. Does not wait.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.is_cancelled.store(true, Ordering::Release);
+        self.feeds().iter().filter_map(Weak::upgrade).for_each(|feed| feed.stop());
     }
 
     /// Whether the end was asked for.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.is_cancelled.load(Ordering::Acquire)
+    }
+
+    /// Stops this feed when it is cancelled, or now if it has been.
+    fn attach(&self, feed: &Arc<FeedControl>) {
+        let mut feeds = self.feeds();
+        feeds.retain(|feed| feed.strong_count() > 0);
+        feeds.push(Arc::downgrade(feed));
+        drop(feeds);
+        if self.is_cancelled() {
+            feed.stop();
+        }
+    }
+
+    fn feeds(&self) -> MutexGuard<'_, Vec<Weak<FeedControl>>> {
+        self.0.feeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

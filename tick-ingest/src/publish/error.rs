@@ -57,7 +57,7 @@ pub enum IngestError {
     Source {
         /// The file as the plan names it.
         file: String,
-        /// The system's words.
+        /// The system's error.
         source: io::Error,
     },
     /// A source cannot be read to describe it.
@@ -221,7 +221,7 @@ pub enum StateError {
     Io {
         /// The folder or file.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         source: io::Error,
     },
     /// The run's position cannot be written.
@@ -229,7 +229,7 @@ pub enum StateError {
     Write {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -250,7 +250,7 @@ pub enum LogError {
     Remove {
         /// The log, or its file of names.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         source: io::Error,
     },
     /// What comes now lies before the log's end, and is not what the log has.

@@ -22,7 +22,7 @@ pub(super) struct Feeding<'a> {
     pub(super) control: &'a FeedControl,
     /// What the readers counted.
     pub(super) counts: Mutex<Counts>,
-    /// What whoever watches the run reports. One that finds no room is left out: it is in the log of events.
+    /// What is reported to the caller, on its thread. A report that finds no room is dropped: it is traced, too.
     pub(super) events: Sender<IngestEvent>,
 }
 

@@ -19,14 +19,14 @@ use super::{Begin, Cancellation, IngestEnd, IngestError, IngestEvent, IngestOutc
 use crate::feed::{FeedControl, FeedPlan, Gather};
 use crate::manifest::{self, Described};
 
-/// So many reports of the feeding threads wait for whoever watches; each is of something that failed.
+/// So many reports of the feeding threads wait to be handed on; each is of something that failed.
 const WAITING_EVENTS: usize = 64;
 
 /// A run that was checked, and whose state folder is this process's, and of which nothing is published.
 pub struct PreparedIngest<'a> {
     plan: &'a IngestPlan,
     feed: FeedPlan,
-    control: FeedControl,
+    control: Arc<FeedControl>,
     state: OpenedState,
     /// The sources cannot be read twice.
     is_logged: bool,
@@ -58,7 +58,7 @@ pub fn prepare(plan: &IngestPlan) -> Result<PreparedIngest<'_>, IngestError> {
     }
     let lock = FolderLock::take(&plan.state)?;
     let state = state::open(plan, &manifest)?;
-    let control = FeedControl::default();
+    let control = Arc::new(FeedControl::default());
     let mut feed = feed_plan(plan, state.record.run, groups, &control);
     // A damaged log is an error before anything is published.
     let is_resumed = matches!(plan.begin, Begin::Resume(_));
@@ -106,6 +106,7 @@ impl PreparedIngest<'_> {
         cancellation: &Cancellation,
         mut on_event: impl FnMut(IngestEvent),
     ) -> Result<IngestOutcome, IngestError> {
+        cancellation.attach(&self.control);
         let publisher = Publisher::start(self.publisher_plan()?)?;
         let log = match self.begin() {
             Ok(log) => log,
