@@ -12,6 +12,9 @@
 
 use std::process::ExitCode;
 
+// Linked, so that Apple and Pear are found by their names.
+use strategies as _;
+
 mod broker;
 mod counting;
 mod feeds;

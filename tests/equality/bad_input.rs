@@ -107,7 +107,7 @@ fn a_late_strategy_whose_source_is_gone() {
     case.wait_committed(&disturber, 0.0001);
     std::fs::remove_file(copy).expect("it is removed");
     let late = with(&case.instance_args("apple", &[]), "--as", "late");
-    fails(case.folder(), &late, &["strategy late cannot be caught up", "copy.csv", "put them back"]);
+    fails(case.folder(), &late, &["refuses strategy late: it cannot be caught up", "copy.csv", "put them back"]);
     let before = disturber.committed();
     wait_until("the others go on", STARTS, || disturber.committed() > before);
 }
@@ -169,10 +169,11 @@ fn two_ingesters_of_one_feed() {
     let mut again = Program::start("ingest, resumed", case.folder(), &again);
     let elsewhere = tempfile::tempdir().expect("a folder");
     let mut new = Program::start("ingest, elsewhere", elsewhere.path(), &case.ingest_args());
-    for second in [&mut again, &mut new] {
+    // In the same folder the lock is in the way, elsewhere the feed's owner.
+    for (second, reason) in [(&mut again, "is in use by another ingester"), (&mut new, "has an ingester already")] {
         let ended = second.wait(FOUND);
         assert_eq!(ended.code, Some(1), "{}", ended.said);
-        assert!(ended.said.contains("has an ingester already"), "{}", ended.said);
+        assert!(ended.said.contains(reason), "{}", ended.said);
     }
     let before = disturber.committed();
     wait_until("the first goes on", STARTS, || disturber.committed() > before);
