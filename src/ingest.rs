@@ -86,7 +86,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
         threads.extend(log.take().map(|log| scope.spawn(|| feeding.write_log(log))));
         let watched = watch(args, &feeding, scope, &mut threads, &mut state);
         control.stop();
-        publisher.take_no_more();
+        publisher.stop_accepting();
         let fed = threads.into_iter().map(joined).fold(Ok(()), Result::and);
         let ended = watched?;
         fed.map(|()| ended)

@@ -59,7 +59,7 @@ pub(super) fn open(args: &IngestArgs, manifest: &Manifest) -> Result<OpenedState
             folder.display()
         ),
         (None, Some(known)) if !known.closed && !args.new => bail!(
-            "{} holds run {}, which has not ended\n  go on with it by --resume {}, or give it up by --new",
+            "{} holds run {}, which has not ended\n  go on with it by --resume {}, or abandon it by --new",
             folder.display(),
             known.run,
             known.run

@@ -1,4 +1,4 @@
-//! What an ingester and the hosts of its feed say to each other beside frames: JSON, over the
+//! What an ingester and the hosts of its feed send each other beside frames: JSON, over the
 //! control exchange, to all who listen.
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub enum Control {
     Resend {
         /// The run.
         run: RunId,
-        /// Who asks.
+        /// The strategy's instance name.
         strategy: String,
         /// Of which shard.
         shard: u16,
@@ -29,7 +29,7 @@ pub enum Control {
     Dictionary {
         /// The run.
         run: RunId,
-        /// Who asks.
+        /// The strategy's instance name.
         strategy: String,
         /// Of which shard.
         shard: u16,
@@ -44,7 +44,7 @@ pub enum Control {
         /// From where.
         from: JoinFrom,
     },
-    /// From a host that is told to: the strategy's queues are no longer wanted.
+    /// From a host that was started with `--leave`: the strategy's queues are to be deleted.
     Leave {
         /// The run.
         run: RunId,
@@ -75,7 +75,7 @@ pub enum Control {
         /// Why.
         reason: String,
     },
-    /// From the ingester: a strategy that asked to join does not take part.
+    /// From the ingester: a request to join is refused.
     JoinRefused {
         /// The run.
         run: RunId,
@@ -144,7 +144,7 @@ pub struct FeedState {
     pub strategies: Vec<StrategyState>,
     /// Everything is published, the end included.
     pub published: bool,
-    /// Every required strategy has committed to the end, or the run was given up.
+    /// Every required strategy has committed to the end, or the run was abandoned.
     pub closed: bool,
     /// When this was broadcast by the clock of the ingester's machine, in ns since the UNIX epoch. For
     /// people: nothing is decided by it.
@@ -156,7 +156,7 @@ pub struct FeedState {
 pub struct ShardState {
     /// The broker node that it is on: a place in the ingester's list of brokers.
     pub node: u16,
-    /// How often its publish position was set back.
+    /// How often its publish position was rewound.
     pub attempt: u32,
     /// Ticks before this were published.
     pub published: u64,
@@ -181,7 +181,7 @@ pub struct StrategyState {
     pub begins_at: Vec<u64>,
     /// The ledger its first host named; another one is refused.
     pub ledger: Option<String>,
-    /// Its hosts have said that the run's end is committed in every shard: nothing more is sent to it,
+    /// Its hosts have reported that the run's end is committed in every shard: nothing more is sent to it,
     /// and nobody need wait for its hosts.
     #[serde(default)]
     pub ended: bool,

@@ -54,7 +54,7 @@ impl FeedRemover {
         })
     }
 
-    /// Removes everything of the feed. What is not there is no error.
+    /// Removes everything of the feed. A part that is not there is skipped.
     ///
     /// # Errors
     /// The broker refuses, or is lost.

@@ -7,7 +7,7 @@
 //! | `orchard.{feed}.control` | fanout exchange, durable | [`Control`](super::Control) messages |
 //! | `orchard.{feed}.run` | durable queue of at most one message | the last [`FeedState`](super::FeedState) |
 //! | `orchard.{feed}.ingester` | exclusive queue | nothing: whoever has it is the feed's only ingester |
-//! | `orchard.{feed}.dead` | durable queue | what is no frame of this feed, with the reason |
+//! | `orchard.{feed}.dead` | durable queue | what is not a frame of this feed, with the reason |
 
 use std::str::FromStr;
 

@@ -37,7 +37,7 @@ impl Shared {
     pub(super) fn begin_catch_up(&self, strategy: &str, from: &[u64]) {
         let rewound = Arc::new(AtomicBool::new(false));
         let stream = |(shard, from): (&Arc<Stream>, &u64)| {
-            // Whoever was there before has seen the feed's own attempts.
+            // Hosts that were there before have seen the feed's own attempts.
             let window = Window::new(*from, lock(&shard.sending).window.attempt());
             let to = Some(strategy.to_owned());
             Arc::new(Stream::new(shard.node, shard.shard, to, ROOM, window, rewound.clone()))
@@ -51,9 +51,9 @@ impl Shared {
     /// Answers that a strategy does not take part, and why.
     pub(super) fn refuse_join(&self, strategy: &str, reason: &str) {
         let (run, strategy, reason) = (self.plan.run, strategy.to_owned(), reason.to_owned());
-        // Without a connection nobody hears it; a host that still waits asks again, and is answered again.
+        // Without a connection nobody receives it; a host that still waits requests again, and is answered again.
         let _ = self.announcements.send(Control::JoinRefused { run, strategy, reason });
-        self.tell();
+        self.notify_change();
     }
 
     /// Ends a strategy's pass, if it has one.
@@ -96,21 +96,21 @@ impl CatchUpFrames {
         &self.catch_up.strategy
     }
 
-    /// The first tick wanted of each shard; from now on frames are taken again.
+    /// The first tick that each shard needs; from now on frames are accepted again.
     pub fn restart(&self) -> Vec<u64> {
         self.rewound().store(false, Ordering::Release);
         positions(&self.catch_up.streams)
     }
 
-    /// Whether ticks are wanted again: the pass then has to run again from
+    /// Whether ticks have to be sent again: the pass then has to run again from
     /// [`restart`](Self::restart).
     pub fn is_rewound(&self) -> bool {
         self.rewound().load(Ordering::Acquire)
     }
 
-    /// Whether nothing more is wanted: every queue is bound, or the strategy has left.
+    /// Whether the pass is done: every queue is bound, or the strategy has left.
     pub fn is_over(&self) -> bool {
-        self.catch_up.is_over() || self.shared.takes_no_more()
+        self.catch_up.is_over() || self.shared.has_stopped_accepting()
     }
 
     /// The pass cannot be run, for this reason: the strategy leaves the feed, and its hosts stop with the

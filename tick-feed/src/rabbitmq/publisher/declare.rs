@@ -48,7 +48,7 @@ fn queue_arguments(durability: Durability, bytes: u64) -> Table {
         .with("x-overflow", "reject-publish");
     match durability {
         Durability::Memory => arguments,
-        // A frame that is delivered often was not taken in often: that says nothing against it.
+        // A frame may be delivered often because its hosts were restarted: it is not poison for that.
         Durability::Replicated => arguments.with("x-delivery-limit", NO_DELIVERY_LIMIT),
     }
 }

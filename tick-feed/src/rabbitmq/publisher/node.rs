@@ -30,17 +30,17 @@ mod frames;
 
 /// At most so many messages of one shard are on the way.
 const MAX_UNCONFIRMED_FRAMES: usize = 1024;
-/// So much may wait for the socket: enough for it to be always busy, and little enough to be still in
+/// So much may wait for the socket: it keeps the socket busy, and is still in
 /// the processor's caches when it is written.
 const MAX_UNWRITTEN_BYTES: usize = 1 << 20;
 /// So much is written at once, rather than behind more.
 const WRITE_AT_ONCE: usize = 128 << 10;
-/// How often the task looks at what nobody wakes it for.
-const LOOK: Duration = Duration::from_millis(50);
-/// How long a shard is silent before a heartbeat tells how far it is.
+/// How often the task checks what nothing wakes it for.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
+/// How long a shard is silent before a heartbeat is sent.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long a clean end may take.
-const CLOSING: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Publishes a node's shards until the publisher stops.
 pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
@@ -60,7 +60,7 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
         // The session that just ended may have been the first, and long.
         let was_ready = node.ready.load(Ordering::Acquire);
         for stream in shared.streams_of(index) {
-            lock(&stream.sending).window.lost();
+            lock(&stream.sending).window.on_connection_lost();
         }
         node.is_blocked.store(false, Ordering::Relaxed);
         node.unconfirmed_bytes.store(0, Ordering::Relaxed);
@@ -69,8 +69,8 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
         if is_final(&error, was_ready, &shared) {
             return shared.fail(error);
         }
-        *lock(&node.reason) = Some(error.to_string());
-        shared.tell();
+        *lock(&node.frames_error) = Some(error.to_string());
+        shared.notify_change();
         turn += 1;
         tokio::select! {
             () = sleep(backoff.next_wait()) => {}
@@ -121,9 +121,9 @@ struct Session<'a> {
     tail: Vec<u8>,
     /// The version of the bindings that hold on the broker.
     bindings: u64,
-    /// When it was last looked whether the broker blocks.
-    looked: Duration,
-    /// The link that is asked first next time.
+    /// When it was last checked whether the broker blocks.
+    checked: Duration,
+    /// The link that is first in turn next time.
     turn: usize,
 }
 
@@ -155,27 +155,27 @@ impl<'a> Session<'a> {
             head: AlignedVec::new(),
             tail: Vec::new(),
             bindings: 0,
-            looked: shared.now(),
+            checked: shared.now(),
             turn: 0,
         };
         // What is published before every queue is bound is missing in some.
         session.bind()?;
         session.wait_until_declared().await?;
         backoff.reset();
-        *lock(&session.node.reason) = None;
+        *lock(&session.node.frames_error) = None;
         session.node.ready.store(true, Ordering::Release);
-        shared.tell();
+        shared.notify_change();
         session.publish().await?;
         session.close().await;
         Ok(())
     }
 
     async fn publish(&mut self) -> Result<(), PublishError> {
-        let mut look = pin!(sleep(LOOK));
+        let mut check = pin!(sleep(CHECK_EVERY));
         let mut stopped = None;
         loop {
             while let Some(received) = self.connection.try_next()? {
-                self.heed(received)?;
+                self.on_received(received)?;
             }
             while let Some(step) = self.declarer.try_next()? {
                 self.on_declared(step)?;
@@ -191,7 +191,7 @@ impl<'a> Session<'a> {
             if self.shared.is_stopping() {
                 // What is on its way may be confirmed; the rest is sent when the run is resumed.
                 let since = *stopped.get_or_insert(self.shared.now());
-                if self.in_flight() == 0 || is_blocked || self.shared.now() > since + CLOSING {
+                if self.in_flight() == 0 || is_blocked || self.shared.now() > since + CLOSE_TIMEOUT {
                     return Ok(());
                 }
             }
@@ -211,22 +211,22 @@ impl<'a> Session<'a> {
             });
             tokio::select! {
                 received = received => if let Some(received) = received {
-                    self.heed(received?)?;
+                    self.on_received(received?)?;
                 },
                 step = declarer.next() => self.on_declared(step?)?,
                 () = node.wake.notified() => {}
-                () = &mut look => {
-                    look.as_mut().reset(Instant::now() + LOOK);
-                    self.look(is_blocked)?;
+                () = &mut check => {
+                    check.as_mut().reset(Instant::now() + CHECK_EVERY);
+                    self.check(is_blocked)?;
                 }
             }
         }
     }
 
-    /// What nobody wakes the task for: a connection that ended, one that is blocked, silent shards.
-    fn look(&mut self, is_blocked: bool) -> Result<(), PublishError> {
+    /// Checks what nothing wakes the task for: a connection that ended, one that is blocked, silent shards.
+    fn check(&mut self, is_blocked: bool) -> Result<(), PublishError> {
         let now = self.shared.now();
-        let since = now.saturating_sub(std::mem::replace(&mut self.looked, now));
+        let since = now.saturating_sub(std::mem::replace(&mut self.checked, now));
         self.node.is_blocked.store(is_blocked, Ordering::Relaxed);
         if is_blocked {
             self.node.blocked_ns.fetch_add(since.as_nanos() as u64, Ordering::Relaxed);
@@ -312,7 +312,7 @@ impl<'a> Session<'a> {
     async fn close(self) {
         self.connection.close().await;
         // A broker that does not answer in time has lost nothing by it.
-        let _ = tokio::time::timeout(CLOSING, self.declaring.close()).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.declaring.close()).await;
     }
 }
 

@@ -9,7 +9,7 @@ use super::shared::{Shared, lock};
 use super::strategies::Binding;
 use broker::{BrokerError, Channel, Connection, QueueStatus};
 
-/// A shard that is refused for so long is said to be stalled, and by whom.
+/// A shard that is refused for so long is shown as stalled, with the strategies whose queues are full.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
 /// How often it is looked whether every queue is there; a frame that another queue takes does not
 /// come back.
@@ -58,7 +58,7 @@ impl QueueWatch {
         is_stalled: bool,
         connection: &Connection,
     ) -> Result<(), BrokerError> {
-        let mut blamed = Vec::new();
+        let mut reasons = Vec::new();
         let bindings = shared.strategies().bindings(shard);
         for (strategy, _) in bindings.into_iter().filter(|(_, binding)| *binding == Binding::Bound) {
             let name = topology::frames_queue(&shared.plan.feed, &strategy, shard);
@@ -86,11 +86,11 @@ impl QueueWatch {
                 shared.end_catch_up(&strategy);
                 shared.change_strategies(|strategies| strategies.abandon(&strategy));
             } else if queue.messages > 0 {
-                blamed.push(blame(&strategy, &queue));
+                reasons.push(stall_reason(&strategy, &queue));
             }
         }
-        if is_stalled && !blamed.is_empty() {
-            lock(&shared.shards[usize::from(shard)].sending).stalled = Some(blamed.join("; "));
+        if is_stalled && !reasons.is_empty() {
+            lock(&shared.shards[usize::from(shard)].sending).stalled = Some(reasons.join("; "));
         }
         Ok(())
     }
@@ -117,7 +117,7 @@ impl QueueWatch {
     }
 }
 
-fn blame(strategy: &str, queue: &QueueStatus) -> String {
+fn stall_reason(strategy: &str, queue: &QueueStatus) -> String {
     let QueueStatus { messages, consumers, .. } = queue;
     match consumers {
         0 => format!("nobody runs strategy {strategy}, whose queue holds {messages} frames"),

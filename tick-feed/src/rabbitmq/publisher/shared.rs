@@ -1,4 +1,4 @@
-//! What the feed's thread, the publisher's tasks and whoever watches share.
+//! What the feed's thread, the publisher's tasks and its callers share.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ const MAX_SHARD_BYTES: usize = 32 << 20;
 /// Few shards' worth of large frames, so that a shard is never idle for want of read-ahead.
 const MIN_SHARD_BYTES: usize = 4 << 20;
 
-/// So many announcements may wait to be told; a host that misses one asks again.
+/// So many announcements may wait to be broadcast; a host that misses one requests again.
 const MAX_ANNOUNCEMENTS: usize = 1024;
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Shared {
     strategies: Mutex<Strategies>,
     /// Changes whenever the strategies' bindings do.
     pub(super) bindings: AtomicU64,
-    /// Counts changes that hosts are told of at once.
+    /// Counts changes that are broadcast to hosts at once.
     pub(super) changes: watch::Sender<u64>,
     /// Of this ingester; 0 until it owns the feed.
     ingester_epoch: AtomicU64,
@@ -45,17 +45,17 @@ pub(super) struct Shared {
     pub(super) owned: watch::Sender<bool>,
     pub(super) stopping: watch::Sender<bool>,
     closed: AtomicBool,
-    /// The feed's frames are taken no more.
-    enough: AtomicBool,
+    /// No more frames of the feed are accepted.
+    stopped_accepting: AtomicBool,
     rewound: Arc<AtomicBool>,
     failure: Mutex<Option<PublishError>>,
-    /// To be told to hosts once, beside the state.
+    /// To be broadcast to hosts once, beside the state.
     pub(super) announcements: broadcast::Sender<Control>,
-    news: Mutex<u64>,
-    has_news: Condvar,
+    change_count: Mutex<u64>,
+    has_changed: Condvar,
 }
 
-/// One shard's way to its queues: to all that are bound, or to one that is caught up.
+/// One shard's frames to its queues: to all that are bound, or to one that is caught up.
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) node: usize,
@@ -68,9 +68,9 @@ pub(super) struct Stream {
     pub(super) cost: AtomicU32,
     pub(super) sending: Mutex<Sending>,
     pub(super) changed: Condvar,
-    /// Set where ticks are wanted again that left the window; shared by all streams of one pass.
+    /// Set where ticks have to be sent again that left the window; shared by all streams of one pass.
     pub(super) rewound: Arc<AtomicBool>,
-    /// Its pass may send no more: its queue is bound now, or not wanted.
+    /// Its pass may send no more: its queue is bound now, or deleted.
     pub(super) is_over: AtomicBool,
 }
 
@@ -82,13 +82,13 @@ pub(super) struct Sending {
     pub(super) dictionary: Vec<NewInstrument>,
     /// The last frame sent, without its ticks: what a heartbeat follows from.
     pub(super) last: Option<FrameHeader>,
-    /// The feed's word that nothing earlier than the time follows the tick.
-    pub(super) told: (u64, u64),
+    /// The feed's last heartbeat: a sequence number, and a watermark (ns since the UNIX epoch) from there on.
+    pub(super) heartbeat: (u64, u64),
     /// The receive time of the last tick published.
     pub(super) ts_recv: u64,
     pub(super) refused_since: Option<Duration>,
     pub(super) stalled: Option<String>,
-    /// The last tick and the end that ever came from the feed: what a set-back does not change.
+    /// The last tick and the end that ever came from the feed: what a rewind does not change.
     pub(super) high: u64,
     pub(super) end: Option<Arc<Frame>>,
 }
@@ -109,10 +109,10 @@ pub(super) struct Node {
     pub(super) ready: AtomicBool,
     pub(super) is_blocked: AtomicBool,
     /// Why frames do not go out.
-    pub(super) reason: Mutex<Option<String>>,
-    /// Why hosts are not heard.
-    pub(super) control_problem: Mutex<Option<String>>,
-    /// Dictionaries that are asked for: strategy and shard.
+    pub(super) frames_error: Mutex<Option<String>>,
+    /// Why control messages are not exchanged.
+    pub(super) control_error: Mutex<Option<String>>,
+    /// Dictionaries that are requested: strategy and shard.
     pub(super) dictionaries: Mutex<BTreeSet<(String, u16)>>,
     /// Queues that were found to be missing: strategy and shard.
     pub(super) missing: Mutex<BTreeSet<(String, u16)>>,
@@ -120,7 +120,7 @@ pub(super) struct Node {
 
 impl Node {
     /// Changes a window of one of its shards, and takes what it no longer waits for off the node's
-    /// unconfirmed bytes: nothing else would, and the node would one day send nothing more.
+    /// unconfirmed bytes: otherwise the node would one day wait for confirms that never come.
     pub(super) fn change_window<T>(&self, sending: &mut Sending, change: impl FnOnce(&mut Window) -> T) -> T {
         let before = sending.window.unconfirmed_bytes();
         let changed = change(&mut sending.window);
@@ -139,7 +139,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The first tick that each stream wants of its pass.
+/// The first tick that each stream needs of its pass.
 pub(super) fn positions(streams: &[Arc<Stream>]) -> Vec<u64> {
     streams.iter().map(|stream| lock(&stream.sending).window.position()).collect()
 }
@@ -157,7 +157,7 @@ impl Stream {
             window,
             dictionary: Vec::new(),
             last: None,
-            told: (0, 0),
+            heartbeat: (0, 0),
             ts_recv: 0,
             refused_since: None,
             stalled: None,
@@ -181,7 +181,7 @@ impl Stream {
         self.is_over.load(Ordering::Acquire)
     }
 
-    /// Its pass is told that nothing more is wanted.
+    /// Ends its pass: no frame is accepted any more.
     pub(super) fn end(&self) {
         self.is_over.store(true, Ordering::Release);
         self.changed.notify_all();
@@ -215,8 +215,8 @@ impl Shared {
             blocked_ns: AtomicU64::new(0),
             ready: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
-            reason: Mutex::new(None),
-            control_problem: Mutex::new(None),
+            frames_error: Mutex::new(None),
+            control_error: Mutex::new(None),
             dictionaries: Mutex::new(BTreeSet::new()),
             missing: Mutex::new(BTreeSet::new()),
         };
@@ -233,12 +233,12 @@ impl Shared {
             owned: watch::Sender::new(false),
             stopping: watch::Sender::new(false),
             closed: AtomicBool::new(false),
-            enough: AtomicBool::new(false),
+            stopped_accepting: AtomicBool::new(false),
             rewound,
             failure: Mutex::new(None),
             announcements: broadcast::Sender::new(MAX_ANNOUNCEMENTS),
-            news: Mutex::new(0),
-            has_news: Condvar::new(),
+            change_count: Mutex::new(0),
+            has_changed: Condvar::new(),
             plan,
         };
         shared.change_strategies(|_| {});
@@ -277,7 +277,7 @@ impl Shared {
         self.shards.iter().chain(caught_up).filter(lives).cloned().collect()
     }
 
-    /// Changes the strategies, and lets all know who follow them.
+    /// Changes the strategies, and notifies the nodes' tasks and hosts.
     pub(super) fn change_strategies<T>(&self, change: impl FnOnce(&mut Strategies) -> T) -> T {
         let mut strategies = self.strategies();
         let changed = change(&mut strategies);
@@ -287,7 +287,7 @@ impl Shared {
         }
         drop(strategies);
         self.nodes.iter().for_each(|node| node.wake.notify_one());
-        self.tell();
+        self.notify_change();
         changed
     }
 
@@ -298,7 +298,7 @@ impl Shared {
             Some(stream) => self.rewind_stream(&stream, seq, seen),
             None => self.rewind_stream(&self.shards[usize::from(shard)], seq, seen),
         }
-        self.tell();
+        self.notify_change();
     }
 
     pub(super) fn rewind_stream(&self, stream: &Stream, seq: u64, seen: u32) {
@@ -315,22 +315,22 @@ impl Shared {
         node.wake.notify_one();
     }
 
-    /// Hosts are to know the state at once, and whoever waits for news has some.
-    pub(super) fn tell(&self) {
+    /// Broadcasts the state at once, and wakes who waits in [`wait_for_change`](Self::wait_for_change).
+    pub(super) fn notify_change(&self) {
         self.changes.send_modify(|changes| *changes += 1);
-        *lock(&self.news) += 1;
-        self.has_news.notify_all();
+        *lock(&self.change_count) += 1;
+        self.has_changed.notify_all();
     }
 
-    pub(super) fn wait_for_news(&self, timeout: Duration) {
-        let news = lock(&self.news);
-        let before = *news;
-        let waited = self.has_news.wait_timeout_while(news, timeout, |news| *news == before);
+    pub(super) fn wait_for_change(&self, timeout: Duration) {
+        let count = lock(&self.change_count);
+        let before = *count;
+        let waited = self.has_changed.wait_timeout_while(count, timeout, |count| *count == before);
         drop(waited);
     }
 
-    /// Ticks that are wanted again cannot be had: hosts are told which, and what follows them is the
-    /// end. Gives whether that is so: the feed had come to its end, and something is missing.
+    /// Ticks that were requested again cannot be read again: they are announced to hosts, and what follows
+    /// them is the end. True if the feed had come to its end, and something is missing.
     pub(super) fn abandon(&self, reason: &str) -> bool {
         let mut gone = Vec::new();
         for stream in &self.shards {
@@ -346,15 +346,15 @@ impl Shared {
             // One that has it already leaves it out.
             sending.window.enter(end, 0);
         }
-        let is_so = !gone.is_empty();
+        let is_missing = !gone.is_empty();
         self.rewound.store(false, Ordering::Release);
         for gone in gone {
-            // Where no node listens nobody is told; who misses ticks asks again.
+            // Where no node is connected nobody receives it; a host that misses ticks requests again.
             let _ = self.announcements.send(gone);
         }
         self.nodes.iter().for_each(|node| node.wake.notify_one());
-        self.tell();
-        is_so
+        self.notify_change();
+        is_missing
     }
 
     pub(super) fn is_rewound(&self) -> bool {
@@ -374,12 +374,12 @@ impl Shared {
         self.closed.load(Ordering::Acquire)
     }
 
-    pub(super) fn takes_no_more(&self) -> bool {
-        self.enough.load(Ordering::Acquire)
+    pub(super) fn has_stopped_accepting(&self) -> bool {
+        self.stopped_accepting.load(Ordering::Acquire)
     }
 
-    pub(super) fn take_no_more(&self) {
-        self.enough.store(true, Ordering::Release);
+    pub(super) fn stop_accepting(&self) {
+        self.stopped_accepting.store(true, Ordering::Release);
         self.shards.iter().for_each(|shard| shard.changed.notify_all());
         for catch_up in lock(&self.catch_ups).iter() {
             catch_up.streams.iter().for_each(|stream| stream.changed.notify_all());
@@ -388,10 +388,10 @@ impl Shared {
 
     pub(super) fn stop(&self, closed: bool) {
         self.closed.fetch_or(closed, Ordering::AcqRel);
-        self.take_no_more();
+        self.stop_accepting();
         self.stopping.send_replace(true);
         self.nodes.iter().for_each(|node| node.wake.notify_one());
-        self.tell();
+        self.notify_change();
     }
 
     pub(super) fn fail(&self, error: PublishError) {
@@ -405,14 +405,14 @@ impl Shared {
 
     pub(super) fn wait_until_ready(&self) -> Result<(), PublishError> {
         // Each step has its own, shorter, bound, and fails by itself.
-        let patience = FIRST_CONNECTION * 6;
+        let timeout = FIRST_CONNECTION * 6;
         while !self.nodes.iter().all(|node| node.ready.load(Ordering::Acquire)) {
             self.failure()?;
-            if self.now() > patience {
-                let reason = self.nodes.iter().find_map(|node| lock(&node.reason).clone());
+            if self.now() > timeout {
+                let reason = self.nodes.iter().find_map(|node| lock(&node.frames_error).clone());
                 return Err(PublishError::Thread(reason.unwrap_or_else(|| "it does not begin".to_owned())));
             }
-            self.wait_for_news(Duration::from_millis(100));
+            self.wait_for_change(Duration::from_millis(100));
         }
         self.failure()
     }

@@ -23,11 +23,11 @@ struct Member {
     bindings: Vec<Binding>,
     /// Whether each shard's queue is declared, so that a host may read it.
     declared: Vec<bool>,
-    /// When an instance said last how far it is; before, since the publisher began.
+    /// When an instance last reported how far it is; before that, when the publisher began.
     last_seen: Duration,
 }
 
-/// An instance says each second how far it is; one that has not for so long does not run, or cannot be
+/// An instance reports each second how far it is; one that has not for so long does not run, or cannot be
 /// reached.
 const INSTANCE_SILENCE: Duration = Duration::from_secs(5);
 
@@ -43,9 +43,9 @@ pub(super) enum Binding {
     /// Not bound: it was abandoned, and waits for its strategy to come back.
     Unbound,
     /// Not bound: the run's end is committed there, and all that would follow is its repetition.
-    Over,
-    /// Not wanted any more.
-    Gone,
+    Ended,
+    /// To be deleted.
+    Deleted,
 }
 
 /// A feed has at most so many strategies: each is a queue a shard.
@@ -85,12 +85,12 @@ pub(super) enum Joined {
 impl Strategies {
     pub(super) fn new(members: Vec<StrategyProgress>, shards: usize) -> Self {
         let member = |progress: StrategyProgress| {
-            // What was caught up before is caught up from where it is, as soon as its host says that.
+            // What was caught up before is caught up from where it is, as soon as its host reports that.
             let mut member = Member::new(progress, Binding::Bound, shards);
             if !member.progress.bound {
                 member.leave(Binding::Unbound);
             }
-            member.leave_what_ended();
+            member.unbind_what_ended();
             member
         };
         Self { members: members.into_iter().map(member).collect(), shards, version: 1 }
@@ -122,7 +122,7 @@ impl Strategies {
     pub(super) fn progress(&self) -> Vec<StrategyProgress> {
         let progress = |member: &Member| {
             let bound =
-                member.bindings.iter().all(|binding| matches!(binding, Binding::Bound | Binding::Over));
+                member.bindings.iter().all(|binding| matches!(binding, Binding::Bound | Binding::Ended));
             StrategyProgress { bound, ..member.progress.clone() }
         };
         self.members.iter().map(progress).collect()
@@ -136,7 +136,7 @@ impl Strategies {
         self.members.iter().map(state).collect()
     }
 
-    /// The strategies that have not ended, and of which no instance has said anything for some time.
+    /// The strategies that have not ended, and of which no instance has reported for some time.
     pub(super) fn without_instance(&self, now: Duration) -> Vec<String> {
         let is_absent = |member: &&Member| {
             !member.progress.has_ended(self.shards) && now.saturating_sub(member.last_seen) > INSTANCE_SILENCE
@@ -231,7 +231,7 @@ impl Strategies {
         }
     }
 
-    /// A strategy whose queues do not drain is held for no longer. Gives whether that is news.
+    /// The feed no longer waits for a strategy whose queues do not drain. False if it was abandoned before.
     pub(super) fn abandon(&mut self, strategy: &str) -> bool {
         let Some(member) = self.find(strategy).filter(|member| !member.is_out()) else { return false };
         member.leave(Binding::Unbound);
@@ -239,10 +239,10 @@ impl Strategies {
         true
     }
 
-    /// A strategy's queues are not wanted any more.
+    /// A strategy's queues are to be deleted.
     pub(super) fn leave(&mut self, strategy: &str) {
         if let Some(member) = self.find(strategy) {
-            member.leave(Binding::Gone);
+            member.leave(Binding::Deleted);
             self.version += 1;
         }
     }
@@ -252,25 +252,25 @@ impl Strategies {
         if let Some(member) = self.find(strategy) {
             member.bindings[usize::from(shard)] = Binding::Unbound;
         }
-        let has_queues = |member: &Member| member.bindings.contains(&Binding::Gone);
+        let has_queues = |member: &Member| member.bindings.contains(&Binding::Deleted);
         self.members.retain(|member| member.progress.state.name != strategy || has_queues(member));
     }
 
-    /// A host's word on how far it is. A host with another ledger than the strategy's first one counts
+    /// A host reports how far it is. A host with another ledger than the strategy's first one counts
     /// for nothing.
-    pub(super) fn heard(&mut self, strategy: &str, ledger: &str, cursors: &[ShardCursor]) -> Heard {
+    pub(super) fn on_cursors(&mut self, strategy: &str, ledger: &str, cursors: &[ShardCursor]) -> Reported {
         let shards = self.shards;
-        let Some(member) = self.find(strategy) else { return Heard::Nothing };
+        let Some(member) = self.find(strategy) else { return Reported::Progress };
         let progress = &mut member.progress;
         if *progress.state.ledger.get_or_insert_with(|| ledger.to_owned()) != ledger {
-            return Heard::Nothing;
+            return Reported::Progress;
         }
-        let mut news = Heard::Nothing;
+        let mut reported = Reported::Progress;
         for cursor in cursors.iter().filter(|cursor| usize::from(cursor.shard) < shards) {
             let known = progress.cursors.iter_mut().find(|known| known.shard == cursor.shard);
             let ended_before = known.as_ref().is_some_and(|known| known.ended);
             if cursor.ended && !ended_before {
-                news = Heard::End;
+                reported = Reported::End;
             }
             match known {
                 Some(known) => {
@@ -281,15 +281,15 @@ impl Strategies {
                 None => progress.cursors.push(*cursor),
             }
         }
-        let has_left = news == Heard::End && member.leave_what_ended();
+        let has_left = reported == Reported::End && member.unbind_what_ended();
         let is_abandoned = member.bindings.iter().all(|binding| *binding == Binding::Unbound);
         if is_abandoned && !cursors.is_empty() {
-            return Heard::Back(member.progress.stored(shards));
+            return Reported::Returned(member.progress.stored(shards));
         }
         if has_left {
             self.version += 1;
         }
-        news
+        reported
     }
 
     fn find(&mut self, strategy: &str) -> Option<&mut Member> {
@@ -297,15 +297,15 @@ impl Strategies {
     }
 }
 
-/// What a host's word means.
+/// What a host's report of its cursors means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum Reported {
     /// Nothing beside how far it is.
-    Nothing,
+    Progress,
     /// It has come to some shard's end.
     End,
-    /// A strategy that was abandoned lives: it wants what follows these ticks.
-    Back(Vec<u64>),
+    /// A strategy that was abandoned runs again: it needs what follows these ticks.
+    Returned(Vec<u64>),
 }
 
 impl Member {
@@ -315,19 +315,19 @@ impl Member {
     }
 
     fn is_out(&self) -> bool {
-        self.bindings.iter().all(|binding| matches!(binding, Binding::Unbound | Binding::Gone))
+        self.bindings.iter().all(|binding| matches!(binding, Binding::Unbound | Binding::Deleted))
     }
 
-    /// Nothing more is sent where the end is committed. Gives whether that is news.
-    fn leave_what_ended(&mut self) -> bool {
-        let mut is_news = false;
+    /// Nothing more is sent where the end is committed. True if that changes a binding.
+    fn unbind_what_ended(&mut self) -> bool {
+        let mut is_changed = false;
         for cursor in self.progress.cursors.iter().filter(|cursor| cursor.ended) {
             if let Some(binding @ Binding::Bound) = self.bindings.get_mut(usize::from(cursor.shard)) {
-                *binding = Binding::Over;
-                is_news = true;
+                *binding = Binding::Ended;
+                is_changed = true;
             }
         }
-        is_news
+        is_changed
     }
 
     fn leave(&mut self, binding: Binding) {
@@ -390,18 +390,18 @@ mod tests {
         let mut strategies = strategies();
         assert!(strategies.abandon("pear") && !strategies.abandon("pear"));
         assert_eq!((strategies.bound(0), state(&strategies, "pear").active), (1, false));
-        let back = strategies.heard("pear", "L", &[cursor(1, 30, false)]);
-        assert_eq!(back, Heard::Back(vec![0, 30]));
+        let back = strategies.on_cursors("pear", "L", &[cursor(1, 30, false)]);
+        assert_eq!(back, Reported::Returned(vec![0, 30]));
         assert_eq!(strategies.join("pear", &JoinFrom::At(vec![0, 30])), Ok(Joined::CatchUp(vec![0, 30])));
-        assert_eq!(strategies.heard("pear", "L", &[cursor(1, 31, false)]), Heard::Nothing);
+        assert_eq!(strategies.on_cursors("pear", "L", &[cursor(1, 31, false)]), Reported::Progress);
     }
 
     #[test]
     fn a_second_ledger_counts_for_nothing() {
         let mut strategies = strategies();
-        assert_eq!(strategies.heard("apple", "L", &[cursor(0, 5, true)]), Heard::End);
-        assert_eq!(strategies.heard("apple", "M", &[cursor(1, 9, true)]), Heard::Nothing);
-        assert_eq!(strategies.heard("apple", "L", &[cursor(0, 3, false)]), Heard::Nothing);
+        assert_eq!(strategies.on_cursors("apple", "L", &[cursor(0, 5, true)]), Reported::End);
+        assert_eq!(strategies.on_cursors("apple", "M", &[cursor(1, 9, true)]), Reported::Progress);
+        assert_eq!(strategies.on_cursors("apple", "L", &[cursor(0, 3, false)]), Reported::Progress);
         assert_eq!(strategies.progress()[0].cursors, [cursor(0, 5, true)], "nothing goes back");
         assert!(!strategies.progress()[0].has_ended(2));
     }
@@ -410,15 +410,18 @@ mod tests {
     fn nothing_more_is_sent_where_the_end_is_committed() {
         let mut strategies = strategies();
         let before = strategies.version();
-        assert_eq!(strategies.heard("apple", "L", &[cursor(0, 5, true), cursor(1, 3, false)]), Heard::End);
-        assert_eq!(strategies.bindings(0)[0].1, Binding::Over);
+        assert_eq!(
+            strategies.on_cursors("apple", "L", &[cursor(0, 5, true), cursor(1, 3, false)]),
+            Reported::End
+        );
+        assert_eq!(strategies.bindings(0)[0].1, Binding::Ended);
         assert_eq!((strategies.bound(0), strategies.bound(1)), (1, 2));
         assert!(strategies.version() > before && !state(&strategies, "apple").ended);
-        strategies.heard("apple", "L", &[cursor(1, 7, true)]);
+        strategies.on_cursors("apple", "L", &[cursor(1, 7, true)]);
         assert!(state(&strategies, "apple").ended && strategies.progress()[0].bound);
         // A resumed ingester does as the one before it.
         let strategies = Strategies::new(strategies.progress(), 2);
-        assert_eq!(strategies.bindings(1)[0].1, Binding::Over);
+        assert_eq!(strategies.bindings(1)[0].1, Binding::Ended);
         assert_eq!(strategies.bindings(1)[1].1, Binding::Bound);
     }
 
@@ -430,7 +433,7 @@ mod tests {
         strategies.see_instance("pear", at(5));
         assert_eq!(strategies.without_instance(at(6)), ["apple"]);
         assert_eq!(strategies.without_instance(at(11)), ["apple", "pear"], "it has gone");
-        strategies.heard("apple", "L", &[cursor(0, 5, true), cursor(1, 5, true)]);
+        strategies.on_cursors("apple", "L", &[cursor(0, 5, true), cursor(1, 5, true)]);
         assert_eq!(strategies.without_instance(at(11)), ["pear"], "who has ended is not missed");
     }
 
@@ -457,7 +460,7 @@ mod tests {
     fn who_leaves_is_forgotten_with_its_last_queue() {
         let mut strategies = strategies();
         strategies.leave("pear");
-        assert_eq!(strategies.bindings(0)[1].1, Binding::Gone);
+        assert_eq!(strategies.bindings(0)[1].1, Binding::Deleted);
         strategies.deleted("pear", 0);
         assert_eq!(strategies.states().len(), 2);
         strategies.deleted("pear", 1);

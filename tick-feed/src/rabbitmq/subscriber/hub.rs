@@ -29,7 +29,7 @@ const WAITING_COMMANDS: usize = 1024;
 /// No feed has more shards, so that each can report that it was released.
 const MAX_SHARDS: usize = 1024;
 /// For so long tasks are waited for at the end.
-const CLOSING: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// A frame is no larger than this where the ingester has not announced it.
 const USUAL_FRAME: usize = 512 << 10;
 
@@ -269,7 +269,7 @@ impl Hub {
     async fn end(self) {
         let Self { nodes, tasks, dead_lettering, .. } = self;
         drop((nodes, dead_lettering));
-        let _ = tokio::time::timeout(CLOSING, futures_util::future::join_all(tasks)).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, futures_util::future::join_all(tasks)).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the broker says to frames: confirms, refusals, returns.
+//! What the broker answers to frames: confirms, refusals, returns.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use broker::BrokerError;
 use broker::amqp::Received;
 
 impl Session<'_> {
-    /// Notes what the broker said.
-    pub(super) fn heed(&mut self, received: Received) -> Result<(), BrokerError> {
+    /// Takes one answer of the broker.
+    pub(super) fn on_received(&mut self, received: Received) -> Result<(), BrokerError> {
         use basic::AMQPMethod::{Ack, Nack};
         use channel::AMQPMethod::Close;
         let (Received::Method { channel, .. }
         | Received::Returned { channel, .. }
         | Received::Delivery { channel, .. }) = &received;
-        // One that was given up is of no interest.
+        // One that was closed meanwhile needs no answer.
         let Some(link) = self.links.iter_mut().find(|link| link.channel == *channel) else { return Ok(()) };
         match received {
             Received::Method { method: AMQPClass::Basic(Ack(ack)), .. } => {
@@ -48,7 +48,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Lets the windows know what was confirmed and what was refused.
+    /// Brings confirms and refusals to the windows.
     pub(super) fn settle(&mut self) {
         let now = self.shared.now();
         for link in self.links.iter_mut().filter(|link| !link.answers.is_empty()) {
@@ -59,7 +59,8 @@ impl Session<'_> {
                 sending.refused_since.get_or_insert(now);
             }
             if !sending.window.is_refused() {
-                (sending.refused_since, sending.stalled) = (None, None);
+                sending.refused_since = None;
+                sending.stalled = None;
             }
             let (finished, confirmed) = (sending.window.is_finished(), sending.window.confirmed());
             drop(sending);
@@ -68,14 +69,14 @@ impl Session<'_> {
             }
             stream.changed.notify_all();
             if finished {
-                self.shared.tell();
+                self.shared.notify_change();
             }
         }
         self.node.in_flight.store(self.in_flight(), Ordering::Relaxed);
     }
 }
 
-/// Gives whether anything was refused.
+/// True if anything was refused.
 fn settle(window: &mut Window, answers: impl Iterator<Item = (Ticket, Answer)>, now: Duration) -> bool {
     let mut is_refused = false;
     for (ticket, answer) in answers {

@@ -72,8 +72,8 @@ impl Session<'_> {
             Binding::FromNow => &[Action::Declare],
             Binding::CatchingUp if before == Some(Binding::Bound) => &[Action::Unbind, Action::Declare],
             Binding::CatchingUp => &[Action::Declare],
-            Binding::Unbound | Binding::Over => &[Action::Unbind],
-            Binding::Gone => &[Action::Delete],
+            Binding::Unbound | Binding::Ended => &[Action::Unbind],
+            Binding::Deleted => &[Action::Delete],
         };
         let holds = binding == Binding::Bound;
         for &action in actions {
@@ -103,7 +103,7 @@ impl Session<'_> {
         let position = lock(&self.links[place].stream.sending).window.published();
         match action {
             Action::Declare if binding == Binding::FromNow => {
-                // Its host knows no names yet, and would have to ask while frames come.
+                // Its host knows no names yet, and would have to request them while frames come.
                 self.send_dictionary(place, strategy)?;
                 let strategy = strategy.to_owned();
                 let action = Action::Bind;

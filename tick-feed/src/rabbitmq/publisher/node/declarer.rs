@@ -81,7 +81,7 @@ impl Declarer {
     }
 
     pub(super) fn request(&mut self, step: Step) {
-        // A task that has failed has said so, which the next look at the answers shows.
+        // A task that has failed has reported that, which the next look at the answers shows.
         if self.steps.send(step).is_ok() {
             self.pending += 1;
         }

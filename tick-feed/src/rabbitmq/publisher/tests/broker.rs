@@ -120,7 +120,7 @@ impl Broker {
         client.runtime.block_on(client.channel.inspect_queue(&name)).is_ok()
     }
 
-    pub(super) fn say(&self, control: &Control) {
+    pub(super) fn send(&self, control: &Control) {
         let client = Client::new(&self.url);
         let (exchange, body) = (topology::control_exchange(&self.feed), control.encode());
         client.runtime.block_on(async {
@@ -129,8 +129,8 @@ impl Broker {
         });
     }
 
-    /// Listens to what ingester and hosts say, from now on.
-    pub(super) fn hear(&self) -> Hearing {
+    /// Receives what ingester and hosts send, from now on.
+    pub(super) fn listen(&self) -> Announcements {
         let client = Client::new(&self.url);
         let channel = &client.channel;
         let queue = client.runtime.block_on(async {
@@ -138,7 +138,7 @@ impl Broker {
             channel.bind_queue(&queue, &topology::control_exchange(&self.feed), "").await.unwrap();
             queue
         });
-        Hearing { client, queue }
+        Announcements { client, queue }
     }
 
     /// The state that the broker keeps; it stays there.
@@ -169,26 +169,26 @@ impl Broker {
     }
 }
 
-/// What is said on the control exchange.
-pub(super) struct Hearing {
+/// What comes on the control exchange.
+pub(super) struct Announcements {
     client: Client,
     queue: String,
 }
 
-impl Hearing {
-    /// The first word of this kind.
+impl Announcements {
+    /// The first message of this kind.
     pub(super) fn wait_for(&self, is_it: impl Fn(&Control) -> bool) -> Control {
-        let mut heard = None;
+        let mut found = None;
         assert!(wait_for(SOON, || {
             while let Some(body) = self.client.get(&self.queue) {
-                heard = Control::decode(&body).ok().filter(&is_it);
-                if heard.is_some() {
+                found = Control::decode(&body).ok().filter(&is_it);
+                if found.is_some() {
                     return true;
                 }
             }
             false
         }));
-        heard.expect("it was said")
+        found.expect("it was sent")
     }
 }
 

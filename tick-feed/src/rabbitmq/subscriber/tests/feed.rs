@@ -214,14 +214,14 @@ impl HandFeed {
     /// Waits until a queue that nobody consumes has so many messages.
     pub(super) fn wait_for_messages(&self, shard: u16, count: u32) {
         let queue = topology::frames_queue(&self.name, "apple", shard);
-        let until = Instant::now() + SOON;
+        let deadline = Instant::now() + SOON;
         loop {
             let found = self.runtime.block_on(self.channel.inspect_queue(&queue)).unwrap();
             let is_free = found.consumers == 0;
             if is_free && found.messages == count {
                 return;
             }
-            assert!(Instant::now() < until, "{} messages and not {count}", found.messages);
+            assert!(Instant::now() < deadline, "{} messages and not {count}", found.messages);
             std::thread::sleep(Duration::from_millis(20));
         }
     }
