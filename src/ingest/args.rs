@@ -92,7 +92,7 @@ The run's id is the first line on standard error. `orchard run --feed btc …` r
 /// A strategy that the feed has from the run's first tick on.
 #[derive(Clone, Debug)]
 pub(super) struct WantedStrategy {
-    pub(super) name: String,
+    pub(super) name: StrategyName,
     pub(super) required: bool,
 }
 
@@ -102,7 +102,7 @@ impl std::str::FromStr for WantedStrategy {
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, required) = text.strip_suffix('?').map_or((text, true), |name| (name, false));
         let name: StrategyName = name.parse().map_err(|error: InvalidName| error.to_string())?;
-        Ok(Self { name: name.into(), required })
+        Ok(Self { name, required })
     }
 }
 

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::topology::Durability;
-use tick_sdk::names::{FeedName, RunId};
+use tick_sdk::names::{FeedName, RunId, StrategyName};
 
 /// One control message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub enum Control {
         /// The run.
         run: RunId,
         /// The strategy's instance name.
-        strategy: String,
+        strategy: StrategyName,
         /// Of which shard.
         shard: u16,
         /// The first missing sequence number.
@@ -30,7 +30,7 @@ pub enum Control {
         /// The run.
         run: RunId,
         /// The strategy's instance name.
-        strategy: String,
+        strategy: StrategyName,
         /// Of which shard.
         shard: u16,
     },
@@ -49,14 +49,14 @@ pub enum Control {
         /// The run.
         run: RunId,
         /// The strategy's instance name.
-        strategy: String,
+        strategy: StrategyName,
     },
     /// From every host, every second and at every shard's end.
     Cursors {
         /// The run.
         run: RunId,
         /// The strategy's instance name.
-        strategy: String,
+        strategy: StrategyName,
         /// The host's own id.
         member: String,
         /// Which ledger it commits to.
@@ -172,7 +172,7 @@ pub struct ShardState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StrategyState {
     /// Its instance name, which its queues bear.
-    pub name: String,
+    pub name: StrategyName,
     /// Whether its full queues stall the feed; an optional one is abandoned.
     pub required: bool,
     /// Whether its queues are there and filled: a host may read them.

@@ -12,7 +12,7 @@ use super::topology;
 use broker::{
     Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, QueueOptions, QueueStatus,
 };
-use tick_sdk::names::{FeedName, RunId};
+use tick_sdk::names::{FeedName, RunId, StrategyName};
 
 /// Everyone who has part in a feed announces how far it is once a second; this is a little longer.
 pub const LISTEN: Duration = Duration::from_millis(1_300);
@@ -42,7 +42,7 @@ pub struct Observation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostReported {
     /// The strategy's instance name.
-    pub strategy: String,
+    pub strategy: StrategyName,
     /// The host's own id.
     pub member: String,
     /// Which ledger it commits to.
@@ -55,7 +55,7 @@ pub struct HostReported {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueSeen {
     /// The strategy's instance name.
-    pub strategy: String,
+    pub strategy: StrategyName,
     /// The shard.
     pub shard: u16,
     /// Messages that wait in it, those that were delivered and not acknowledged left out; `None` if

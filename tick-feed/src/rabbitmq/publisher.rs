@@ -17,7 +17,7 @@ use super::topology::Durability;
 use crate::budget::Budget;
 use crate::frame::FrameError;
 use broker::{BrokerError, BrokerUrl};
-use tick_sdk::names::{FeedName, RunId};
+use tick_sdk::names::{FeedName, RunId, StrategyName};
 
 mod catch_up;
 mod declare;
@@ -118,7 +118,7 @@ pub struct StrategyProgress {
 
 impl StrategyProgress {
     /// A strategy that takes part from the run's first tick on.
-    pub fn from_start(name: String, required: bool, shards: u16) -> Self {
+    pub fn from_start(name: StrategyName, required: bool, shards: u16) -> Self {
         let begins_at = vec![0; usize::from(shards)];
         let state = StrategyState { name, required, active: true, begins_at, ledger: None, ended: false };
         Self { state, cursors: Vec::new(), bound: true }

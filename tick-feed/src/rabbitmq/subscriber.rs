@@ -22,7 +22,7 @@ use crate::transport::{Arrival, FrameReceiver, Receipt, TransportError};
 use crate::{Frame, FrameFlags, FrameHeader};
 use broker::BrokerError;
 use broker::amqp::Buffers;
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
 mod connection;
 mod context;
@@ -59,7 +59,7 @@ pub struct Subscriber {
     commands: Commands,
     shared: Arc<Shared>,
     feed_exchange: String,
-    strategy: String,
+    strategy: StrategyName,
     prefetch_bytes: usize,
     /// How many bytes of a shard may be unacknowledged where its prefetch has to grow.
     max_grown_bytes: usize,

@@ -10,6 +10,7 @@ use super::window::Window;
 use crate::Frame;
 use crate::rabbitmq::control::Control;
 use crate::transport::{FrameSender, TransportError};
+use tick_sdk::names::StrategyName;
 
 /// Each queue that is caught up holds at most so many bytes of frames here.
 const ROOM: usize = 4 << 20;
@@ -17,7 +18,7 @@ const ROOM: usize = 4 << 20;
 /// One strategy's pass.
 #[derive(Debug)]
 pub(super) struct CatchUp {
-    pub(super) strategy: String,
+    pub(super) strategy: StrategyName,
     /// One a shard.
     pub(super) streams: Vec<Arc<Stream>>,
     /// Whether somebody runs the pass.
@@ -34,16 +35,16 @@ pub struct CatchUpFrames {
 
 impl Shared {
     /// Begins to fill a strategy's queues from these ticks on.
-    pub(super) fn begin_catch_up(&self, strategy: &str, from: &[u64]) {
+    pub(super) fn begin_catch_up(&self, strategy: &StrategyName, from: &[u64]) {
         let rewound = Arc::new(AtomicBool::new(false));
         let stream = |(shard, from): (&Arc<Stream>, &u64)| {
             // Hosts that were there before have seen the feed's own attempts.
             let window = Window::new(*from, lock(&shard.sending).window.attempt());
-            let to = Some(strategy.to_owned());
+            let to = Some(strategy.clone());
             Arc::new(Stream::new(shard.node, shard.shard, to, ROOM, window, rewound.clone()))
         };
         let streams = self.shards.iter().zip(from).map(stream).collect();
-        let catch_up = CatchUp { strategy: strategy.to_owned(), streams, is_run: AtomicBool::new(false) };
+        let catch_up = CatchUp { strategy: strategy.clone(), streams, is_run: AtomicBool::new(false) };
         self.end_catch_up(strategy);
         lock(&self.catch_ups).push(Arc::new(catch_up));
     }
@@ -57,9 +58,9 @@ impl Shared {
     }
 
     /// Ends a strategy's pass, if it has one.
-    pub(super) fn end_catch_up(&self, strategy: &str) {
+    pub(super) fn end_catch_up(&self, strategy: &StrategyName) {
         lock(&self.catch_ups).retain(|catch_up| {
-            let stays = catch_up.strategy != strategy;
+            let stays = catch_up.strategy != *strategy;
             if !stays {
                 catch_up.streams.iter().for_each(|stream| stream.end());
             }
@@ -68,9 +69,9 @@ impl Shared {
     }
 
     /// The stream that fills a strategy's queue of a shard, if that is not yet bound.
-    pub(super) fn catching_up(&self, strategy: &str, shard: u16) -> Option<Arc<Stream>> {
+    pub(super) fn catching_up(&self, strategy: &StrategyName, shard: u16) -> Option<Arc<Stream>> {
         let catch_ups = lock(&self.catch_ups);
-        let catch_up = catch_ups.iter().find(|catch_up| catch_up.strategy == strategy)?;
+        let catch_up = catch_ups.iter().find(|catch_up| catch_up.strategy == *strategy)?;
         catch_up.streams.get(usize::from(shard)).filter(|stream| !stream.is_over()).cloned()
     }
 
@@ -92,7 +93,7 @@ impl CatchUp {
 
 impl CatchUpFrames {
     /// Whose pass it is.
-    pub fn strategy(&self) -> &str {
+    pub fn strategy(&self) -> &StrategyName {
         &self.catch_up.strategy
     }
 
@@ -122,7 +123,7 @@ impl CatchUpFrames {
             "it cannot be caught up, as the ingester cannot read its sources again: {reason}\n  put them back \
              and start this again, or run it as another one with --as NAME --from now"
         );
-        self.shared.refuse_join(strategy, &reason);
+        self.shared.refuse_join(strategy.as_str(), &reason);
         self.shared.change_strategies(|strategies| strategies.leave(strategy));
     }
 

@@ -8,6 +8,7 @@ use super::shared::Stream;
 use super::window::Ticket;
 use broker::amqp::Envelope;
 use broker::amqp::protocol::BasicProperties;
+use tick_sdk::names::StrategyName;
 
 /// One shard's channel and what is on its way there. A channel a shard, so that a shard's answers are
 /// counted by themselves.
@@ -63,8 +64,8 @@ impl Link {
     }
 
     /// Whether it fills one strategy's queue of a shard.
-    pub(super) fn is_of(&self, strategy: &str, shard: u16) -> bool {
-        self.stream.to.as_deref() == Some(strategy) && self.stream.shard == shard
+    pub(super) fn is_of(&self, strategy: &StrategyName, shard: u16) -> bool {
+        self.stream.to.as_ref() == Some(strategy) && self.stream.shard == shard
     }
 
     /// Where frames go; `address`, the exchange and the key, is made once.

@@ -9,14 +9,14 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::queues::QueueWatch;
 use super::shared::{Shared, lock};
-use super::strategies::{Joined, Reported};
-use super::{FIRST_CONNECTION, PublishError, declare};
+use super::strategies::{JoinError, Joined, Reported};
+use super::{FIRST_CONNECTION, PublishError, PublisherPlan, declare};
 use crate::rabbitmq::control::{Control, FeedState, JoinFrom};
 use broker::backoff::Backoff;
 use broker::{
     Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, Delivery, Message, QueueOptions,
 };
-use tick_sdk::names::FeedName;
+use tick_sdk::names::{FeedName, StrategyName};
 use tracing::info;
 
 /// How often the state is broadcast without a change.
@@ -171,7 +171,7 @@ impl<'a> Session<'a> {
                     Reported::Returned(from) => self.join(&strategy, &JoinFrom::At(from)),
                 }
             }
-            Control::Join { run, strategy, from } if run == ours => self.join(&strategy, &from),
+            Control::Join { run, strategy, from } if run == ours => self.on_join(&strategy, &from),
             Control::Leave { run, strategy } if run == ours => {
                 shared.end_catch_up(&strategy);
                 shared.change_strategies(|strategies| strategies.leave(&strategy));
@@ -188,8 +188,16 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Adds a strategy, or answers why not: its hosts would wait for ever.
-    fn join(&self, strategy: &str, from: &JoinFrom) {
+    /// A request to join is answered, whatever name it has: its hosts would wait for ever.
+    fn on_join(&self, strategy: &str, from: &JoinFrom) {
+        match strategy.parse() {
+            Ok(strategy) => self.join(&strategy, from),
+            Err(error) => self.refuse_join(strategy, &JoinError::Name(error)),
+        }
+    }
+
+    /// Adds a strategy, or answers why not.
+    fn join(&self, strategy: &StrategyName, from: &JoinFrom) {
         let shared = self.shared;
         // The lock is not held while the answer is made.
         let joined = shared.strategies().join(strategy, from);
@@ -197,13 +205,15 @@ impl<'a> Session<'a> {
         match joined {
             Ok(Joined::CatchUp(begins)) => shared.begin_catch_up(strategy, &begins),
             Ok(Joined::Bound) => {}
-            Err(error) => {
-                let run = shared.plan.run;
-                info!(feed = %shared.plan.feed, %run, strategy, %error, "a request to join is refused");
-                return shared.refuse_join(strategy, &error.to_string());
-            }
+            Err(error) => return self.refuse_join(strategy.as_str(), &error),
         }
         shared.change_strategies(|_| {});
+    }
+
+    fn refuse_join(&self, strategy: &str, error: &JoinError) {
+        let PublisherPlan { feed, run, .. } = &self.shared.plan;
+        info!(%feed, %run, strategy, %error, "request to join refused");
+        self.shared.refuse_join(strategy, &error.to_string());
     }
 
     /// Broadcasts the state and waiting announcements, and keeps the state for hosts that start later.

@@ -22,6 +22,7 @@ use broker::amqp::AmqpConnection;
 use broker::amqp::Buffers;
 use broker::backoff::Backoff;
 use broker::{BrokerError, BrokerUrl, Channel, Connection};
+use tick_sdk::names::StrategyName;
 
 mod answers;
 mod binding;
@@ -110,7 +111,7 @@ struct Session<'a> {
     declarations: Channel,
     declarer: Declarer,
     /// What each strategy's queue of each shard was last requested to be.
-    requested: HashMap<(String, u16), Requested>,
+    requested: HashMap<(StrategyName, u16), Requested>,
     /// How many requests were made.
     requests: u64,
     links: Vec<Link>,
@@ -298,7 +299,7 @@ impl<'a> Session<'a> {
             lock(&self.node.bucket).take(now, cost);
         }
         let to = link.stream.to.clone();
-        self.publish_frame(place, Some(outgoing.ticket), frame, to.as_deref())?;
+        self.publish_frame(place, Some(outgoing.ticket), frame, to.as_ref())?;
         if let Some(observer) = self.shared.plan.observer.as_ref().filter(|_| to.is_none()) {
             observer.sent(shard, end_seq);
         }

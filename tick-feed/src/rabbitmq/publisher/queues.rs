@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::shared::{Shared, lock};
 use super::strategies::Binding;
 use broker::{BrokerError, Channel, Connection, QueueStatus};
+use tick_sdk::names::StrategyName;
 
 /// A shard that is refused for so long is shown as stalled, with the strategies whose queues are full.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
@@ -20,7 +21,7 @@ const LOOK_AT_ALL: Duration = Duration::from_secs(5);
 pub(super) struct QueueWatch {
     channel: Option<Channel>,
     /// How many messages each full queue held, and since when it has not had fewer.
-    full: HashMap<(String, u16), (u32, Duration)>,
+    full: HashMap<(StrategyName, u16), (u32, Duration)>,
     last_all: Duration,
 }
 
@@ -117,7 +118,7 @@ impl QueueWatch {
     }
 }
 
-fn stall_reason(strategy: &str, queue: &QueueStatus) -> String {
+fn stall_reason(strategy: &StrategyName, queue: &QueueStatus) -> String {
     let QueueStatus { messages, consumers, .. } = queue;
     match consumers {
         0 => format!("nobody runs strategy {strategy}, whose queue holds {messages} frames"),

@@ -14,6 +14,7 @@ use super::{FIRST_CONNECTION, PublishError, PublisherPlan, ShardStart};
 use crate::budget::{TokenBucket, place_shards};
 use crate::rabbitmq::control::{Control, StateVersion};
 use crate::{Frame, FrameHeader, NewInstrument};
+use tick_sdk::names::StrategyName;
 
 /// All shards together may hold about so many bytes of frames, sent and unsent.
 const READ_AHEAD_BYTES: usize = 256 << 20;
@@ -61,7 +62,7 @@ pub(super) struct Stream {
     pub(super) node: usize,
     pub(super) shard: u16,
     /// The strategy whose queue alone is filled; `None` for all that are bound.
-    pub(super) to: Option<String>,
+    pub(super) to: Option<StrategyName>,
     /// Frames may hold so many bytes.
     pub(super) room: usize,
     /// How many messages one frame makes.
@@ -113,9 +114,9 @@ pub(super) struct Node {
     /// Why control messages are not exchanged.
     pub(super) control_error: Mutex<Option<String>>,
     /// Dictionaries that are requested: strategy and shard.
-    pub(super) dictionaries: Mutex<BTreeSet<(String, u16)>>,
+    pub(super) dictionaries: Mutex<BTreeSet<(StrategyName, u16)>>,
     /// Queues that were found to be missing: strategy and shard.
-    pub(super) missing: Mutex<BTreeSet<(String, u16)>>,
+    pub(super) missing: Mutex<BTreeSet<(StrategyName, u16)>>,
 }
 
 impl Node {
@@ -148,7 +149,7 @@ impl Stream {
     pub(super) fn new(
         node: usize,
         shard: u16,
-        to: Option<String>,
+        to: Option<StrategyName>,
         room: usize,
         window: Window,
         rewound: Arc<AtomicBool>,
@@ -293,7 +294,7 @@ impl Shared {
 
     /// Sends a shard's ticks from `seq` on again for a strategy, unless an attempt later than `seen`
     /// covers that.
-    pub(super) fn resend(&self, strategy: &str, shard: u16, seq: u64, seen: u32) {
+    pub(super) fn resend(&self, strategy: &StrategyName, shard: u16, seq: u64, seen: u32) {
         match self.catching_up(strategy, shard) {
             Some(stream) => self.rewind_stream(&stream, seq, seen),
             None => self.rewind_stream(&self.shards[usize::from(shard)], seq, seen),
@@ -485,7 +486,7 @@ mod tests {
         }
         assert_eq!(unconfirmed(), 0);
         // Everything is requested again, and the source breaks off behind the first frame.
-        shared.resend("apple", 0, 0, 9);
+        shared.resend(&"apple".parse().expect("a name"), 0, 0, 9);
         assert_eq!(shared.restart(), [0]);
         enter(frame(0, 10));
         send_all(&shared);

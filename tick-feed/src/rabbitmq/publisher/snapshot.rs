@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::StrategyProgress;
 use super::shared::{Shared, Stream, lock};
 use crate::rabbitmq::control::{FeedState, ShardState};
+use tick_sdk::names::StrategyName;
 
 /// How a publisher stands.
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ pub struct Snapshot {
     /// Whether everything, each shard's end included, is confirmed.
     pub is_published: bool,
     /// The strategies that have not ended and of which no instance has reported for some seconds.
-    pub without_instance: Vec<String>,
+    pub without_instance: Vec<StrategyName>,
 }
 
 /// How one broker node stands.

@@ -107,7 +107,7 @@ impl Strategies {
     }
 
     /// Every strategy's binding of a shard.
-    pub(super) fn bindings(&self, shard: u16) -> Vec<(String, Binding)> {
+    pub(super) fn bindings(&self, shard: u16) -> Vec<(StrategyName, Binding)> {
         let binding =
             |member: &Member| (member.progress.state.name.clone(), member.bindings[usize::from(shard)]);
         self.members.iter().map(binding).collect()
@@ -137,7 +137,7 @@ impl Strategies {
     }
 
     /// The strategies that have not ended, and of which no instance has reported for some time.
-    pub(super) fn without_instance(&self, now: Duration) -> Vec<String> {
+    pub(super) fn without_instance(&self, now: Duration) -> Vec<StrategyName> {
         let is_absent = |member: &&Member| {
             !member.progress.has_ended(self.shards) && now.saturating_sub(member.last_seen) > INSTANCE_SILENCE
         };
@@ -145,29 +145,28 @@ impl Strategies {
     }
 
     /// An instance of a strategy runs at `now`.
-    pub(super) fn see_instance(&mut self, strategy: &str, now: Duration) {
+    pub(super) fn see_instance(&mut self, strategy: &StrategyName, now: Duration) {
         if let Some(member) = self.find(strategy) {
             member.last_seen = now;
         }
     }
 
     /// Whether it takes part.
-    pub(super) fn has(&self, strategy: &str) -> bool {
-        self.members.iter().any(|member| member.progress.state.name == strategy)
+    pub(super) fn has(&self, strategy: &StrategyName) -> bool {
+        self.members.iter().any(|member| member.progress.state.name == *strategy)
     }
 
     /// Whether a full queue of this strategy may stall the feed.
-    pub(super) fn is_required(&self, strategy: &str) -> bool {
+    pub(super) fn is_required(&self, strategy: &StrategyName) -> bool {
         let mut members = self.members.iter();
-        members.any(|member| member.progress.state.name == strategy && member.progress.state.required)
+        members.any(|member| member.progress.state.name == *strategy && member.progress.state.required)
     }
 
     /// A strategy is to take part; a second request while it is being caught up changes nothing.
     ///
     /// # Errors
     /// It may not; nothing is changed.
-    pub(super) fn join(&mut self, strategy: &str, from: &JoinFrom) -> Result<Joined, JoinError> {
-        strategy.parse::<StrategyName>()?;
+    pub(super) fn join(&mut self, strategy: &StrategyName, from: &JoinFrom) -> Result<Joined, JoinError> {
         let shards = self.shards;
         if !self.has(strategy) && self.members.len() >= MAX_STRATEGIES {
             return Err(JoinError::TooMany);
@@ -193,7 +192,7 @@ impl Strategies {
             Some(_) => return Ok(Joined::Bound),
             None => {
                 let begins_at = if begins.is_empty() { vec![0; shards] } else { begins.clone() };
-                let name = strategy.to_owned();
+                let name = strategy.clone();
                 let state = StrategyState {
                     name,
                     required: false,
@@ -210,7 +209,7 @@ impl Strategies {
     }
 
     /// A queue is there; it is bound where it is to be, and where it begins now that is `position`.
-    pub(super) fn declared(&mut self, strategy: &str, shard: u16, position: u64) {
+    pub(super) fn declared(&mut self, strategy: &StrategyName, shard: u16, position: u64) {
         let Some(member) = self.find(strategy) else { return };
         let place = usize::from(shard);
         if member.bindings[place] == Binding::FromNow {
@@ -222,7 +221,7 @@ impl Strategies {
     }
 
     /// A queue that was caught up is bound.
-    pub(super) fn caught_up(&mut self, strategy: &str, shard: u16) {
+    pub(super) fn caught_up(&mut self, strategy: &StrategyName, shard: u16) {
         let Some(member) = self.find(strategy) else { return };
         let binding = &mut member.bindings[usize::from(shard)];
         if *binding == Binding::CatchingUp {
@@ -232,7 +231,7 @@ impl Strategies {
     }
 
     /// The feed no longer waits for a strategy whose queues do not drain. False if it was abandoned before.
-    pub(super) fn abandon(&mut self, strategy: &str) -> bool {
+    pub(super) fn abandon(&mut self, strategy: &StrategyName) -> bool {
         let Some(member) = self.find(strategy).filter(|member| !member.is_out()) else { return false };
         member.leave(Binding::Unbound);
         self.version += 1;
@@ -240,7 +239,7 @@ impl Strategies {
     }
 
     /// A strategy's queues are to be deleted.
-    pub(super) fn leave(&mut self, strategy: &str) {
+    pub(super) fn leave(&mut self, strategy: &StrategyName) {
         if let Some(member) = self.find(strategy) {
             member.leave(Binding::Deleted);
             self.version += 1;
@@ -248,17 +247,22 @@ impl Strategies {
     }
 
     /// A queue is deleted; with its last one the strategy is forgotten.
-    pub(super) fn deleted(&mut self, strategy: &str, shard: u16) {
+    pub(super) fn deleted(&mut self, strategy: &StrategyName, shard: u16) {
         if let Some(member) = self.find(strategy) {
             member.bindings[usize::from(shard)] = Binding::Unbound;
         }
         let has_queues = |member: &Member| member.bindings.contains(&Binding::Deleted);
-        self.members.retain(|member| member.progress.state.name != strategy || has_queues(member));
+        self.members.retain(|member| member.progress.state.name != *strategy || has_queues(member));
     }
 
     /// A host reports how far it is. A host with another ledger than the strategy's first one counts
     /// for nothing.
-    pub(super) fn on_cursors(&mut self, strategy: &str, ledger: &str, cursors: &[ShardCursor]) -> Reported {
+    pub(super) fn on_cursors(
+        &mut self,
+        strategy: &StrategyName,
+        ledger: &str,
+        cursors: &[ShardCursor],
+    ) -> Reported {
         let shards = self.shards;
         let Some(member) = self.find(strategy) else { return Reported::Progress };
         let progress = &mut member.progress;
@@ -292,8 +296,8 @@ impl Strategies {
         reported
     }
 
-    fn find(&mut self, strategy: &str) -> Option<&mut Member> {
-        self.members.iter_mut().find(|member| member.progress.state.name == strategy)
+    fn find(&mut self, strategy: &StrategyName) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.progress.state.name == *strategy)
     }
 }
 
@@ -338,132 +342,4 @@ impl Member {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn strategies() -> Strategies {
-        let members = vec![
-            StrategyProgress::from_start("apple".to_owned(), true, 2),
-            StrategyProgress::from_start("pear".to_owned(), false, 2),
-        ];
-        Strategies::new(members, 2)
-    }
-
-    fn cursor(shard: u16, cursor: u64, ended: bool) -> ShardCursor {
-        ShardCursor { shard, cursor, stored: cursor, ended }
-    }
-
-    fn state(strategies: &Strategies, name: &str) -> StrategyState {
-        strategies.states().into_iter().find(|state| state.name == name).expect("it takes part")
-    }
-
-    #[test]
-    fn who_joins_now_begins_where_its_queues_are_bound() {
-        let mut strategies = strategies();
-        assert_eq!(strategies.join("plum", &JoinFrom::Now), Ok(Joined::Bound));
-        assert_eq!(strategies.bindings(0)[2], ("plum".to_owned(), Binding::FromNow));
-        strategies.declared("plum", 0, 70);
-        assert!(!state(&strategies, "plum").active, "one of its queues is missing");
-        strategies.declared("plum", 1, 80);
-        let plum = state(&strategies, "plum");
-        assert_eq!((plum.active, plum.begins_at, plum.required), (true, vec![70, 80], false));
-        assert_eq!(strategies.bound(1), 3);
-    }
-
-    #[test]
-    fn who_joins_from_the_start_is_caught_up_and_then_bound() {
-        let mut strategies = strategies();
-        let from_start = Joined::CatchUp(vec![0, 0]);
-        assert_eq!(strategies.join("plum", &JoinFrom::Start), Ok(from_start));
-        assert_eq!(strategies.join("plum", &JoinFrom::Start), Ok(Joined::Bound), "it is being caught up");
-        strategies.declared("plum", 0, 70);
-        strategies.declared("plum", 1, 80);
-        let plum = state(&strategies, "plum");
-        assert_eq!((plum.active, plum.begins_at), (true, vec![0, 0]), "its host may read already");
-        assert_eq!(strategies.bound(0), 2);
-        strategies.caught_up("plum", 0);
-        assert_eq!((strategies.bound(0), strategies.bound(1)), (3, 2));
-    }
-
-    #[test]
-    fn who_was_abandoned_comes_back_where_it_was() {
-        let mut strategies = strategies();
-        assert!(strategies.abandon("pear") && !strategies.abandon("pear"));
-        assert_eq!((strategies.bound(0), state(&strategies, "pear").active), (1, false));
-        let back = strategies.on_cursors("pear", "L", &[cursor(1, 30, false)]);
-        assert_eq!(back, Reported::Returned(vec![0, 30]));
-        assert_eq!(strategies.join("pear", &JoinFrom::At(vec![0, 30])), Ok(Joined::CatchUp(vec![0, 30])));
-        assert_eq!(strategies.on_cursors("pear", "L", &[cursor(1, 31, false)]), Reported::Progress);
-    }
-
-    #[test]
-    fn a_second_ledger_counts_for_nothing() {
-        let mut strategies = strategies();
-        assert_eq!(strategies.on_cursors("apple", "L", &[cursor(0, 5, true)]), Reported::End);
-        assert_eq!(strategies.on_cursors("apple", "M", &[cursor(1, 9, true)]), Reported::Progress);
-        assert_eq!(strategies.on_cursors("apple", "L", &[cursor(0, 3, false)]), Reported::Progress);
-        assert_eq!(strategies.progress()[0].cursors, [cursor(0, 5, true)], "nothing goes back");
-        assert!(!strategies.progress()[0].has_ended(2));
-    }
-
-    #[test]
-    fn nothing_more_is_sent_where_the_end_is_committed() {
-        let mut strategies = strategies();
-        let before = strategies.version();
-        assert_eq!(
-            strategies.on_cursors("apple", "L", &[cursor(0, 5, true), cursor(1, 3, false)]),
-            Reported::End
-        );
-        assert_eq!(strategies.bindings(0)[0].1, Binding::Ended);
-        assert_eq!((strategies.bound(0), strategies.bound(1)), (1, 2));
-        assert!(strategies.version() > before && !state(&strategies, "apple").ended);
-        strategies.on_cursors("apple", "L", &[cursor(1, 7, true)]);
-        assert!(state(&strategies, "apple").ended && strategies.progress()[0].bound);
-        // A resumed ingester does as the one before it.
-        let strategies = Strategies::new(strategies.progress(), 2);
-        assert_eq!(strategies.bindings(1)[0].1, Binding::Ended);
-        assert_eq!(strategies.bindings(1)[1].1, Binding::Bound);
-    }
-
-    #[test]
-    fn a_strategy_that_no_instance_runs_is_known_after_some_seconds() {
-        let mut strategies = strategies();
-        let at = Duration::from_secs;
-        assert!(strategies.without_instance(at(4)).is_empty());
-        strategies.see_instance("pear", at(5));
-        assert_eq!(strategies.without_instance(at(6)), ["apple"]);
-        assert_eq!(strategies.without_instance(at(11)), ["apple", "pear"], "it has gone");
-        strategies.on_cursors("apple", "L", &[cursor(0, 5, true), cursor(1, 5, true)]);
-        assert_eq!(strategies.without_instance(at(11)), ["pear"], "who has ended is not missed");
-    }
-
-    #[test]
-    fn a_join_that_cannot_be_is_refused_with_the_reason() {
-        let mut strategies = strategies();
-        let before = strategies.version();
-        let refused = |strategies: &mut Strategies, name: &str, from: JoinFrom| {
-            strategies.join(name, &from).expect_err("it may not join").to_string()
-        };
-        assert!(refused(&mut strategies, "v1.2", JoinFrom::Now).contains("not a valid strategy name"));
-        let positions = refused(&mut strategies, "plum", JoinFrom::At(vec![1, 2, 3]));
-        assert!(positions.contains("of 3 shards, and the feed has 2"), "{positions}");
-        assert_eq!(strategies.version(), before, "nothing has changed");
-        for number in strategies.states().len()..MAX_STRATEGIES {
-            strategies.join(&format!("s{number}"), &JoinFrom::Now).expect("there is room");
-        }
-        assert!(refused(&mut strategies, "plum", JoinFrom::Now).contains("has 256 strategies already"));
-        assert!(strategies.abandon("pear"));
-        strategies.join("pear", &JoinFrom::At(vec![0, 0])).expect("it is one of them");
-    }
-
-    #[test]
-    fn who_leaves_is_forgotten_with_its_last_queue() {
-        let mut strategies = strategies();
-        strategies.leave("pear");
-        assert_eq!(strategies.bindings(0)[1].1, Binding::Deleted);
-        strategies.deleted("pear", 0);
-        assert_eq!(strategies.states().len(), 2);
-        strategies.deleted("pear", 1);
-        assert_eq!(strategies.states().len(), 1);
-    }
-}
+mod tests;

@@ -21,8 +21,8 @@ const FRAME: u64 = 50;
 
 fn plan(broker: &Broker, strategies: &[&str]) -> PublisherPlan {
     let strategy = |name: &&str| match name.strip_suffix('?') {
-        Some(name) => StrategyProgress::from_start(name.to_owned(), false, SHARDS),
-        None => StrategyProgress::from_start((*name).to_owned(), true, SHARDS),
+        Some(name) => StrategyProgress::from_start(name.parse().unwrap(), false, SHARDS),
+        None => StrategyProgress::from_start(name.parse().unwrap(), true, SHARDS),
     };
     PublisherPlan {
         feed: broker.feed.clone(),
@@ -151,7 +151,7 @@ fn a_deleted_queue_is_made_again_and_filled_again() {
         let seen = heartbeat.header.attempt;
         let run = heartbeat.header.run;
         let asking =
-            Control::Resend { run, strategy: "apple".to_owned(), shard: 1, from_seq: 0, attempt: seen };
+            Control::Resend { run, strategy: "apple".parse().unwrap(), shard: 1, from_seq: 0, attempt: seen };
         broker.send(&asking);
         broker.send(&asking);
         let taken = broker.take_run("apple", 1);
@@ -199,7 +199,7 @@ fn an_optional_strategy_is_abandoned_and_comes_back() {
         let cursor = |shard| ShardCursor { shard, cursor: 0, stored: 0, ended: false };
         broker.send(&Control::Cursors {
             run,
-            strategy: "pear".to_owned(),
+            strategy: "pear".parse().unwrap(),
             member: "m".to_owned(),
             ledger: "l".to_owned(),
             cursors: (0..SHARDS).map(cursor).collect(),
@@ -236,9 +236,9 @@ fn who_joins_now_gets_names_first_and_who_leaves_gives_its_queues_up() {
         assert_eq!(names.header.flags, FrameFlags::DICTIONARY);
         assert_eq!(names.new_instruments[0].symbol, "X");
         assert_eq!(broker.take_frame("plum", 0).header.flags, FrameFlags::END_OF_RUN);
-        broker.send(&Control::Dictionary { run, strategy: "plum".to_owned(), shard: 1 });
+        broker.send(&Control::Dictionary { run, strategy: "plum".parse().unwrap(), shard: 1 });
         assert!(wait_for(SOON, || broker.take_frame("plum", 1).header.flags == FrameFlags::DICTIONARY));
-        broker.send(&Control::Leave { run, strategy: "plum".to_owned() });
+        broker.send(&Control::Leave { run, strategy: "plum".parse().unwrap() });
         assert!(wait_for(SOON, || plum().is_none() && !broker.has_queue("plum", 0)));
     });
 }
@@ -373,7 +373,13 @@ fn what_cannot_be_had_again_is_said_and_the_end_follows() {
         assert_eq!(broker.take_run("apple", shard).next_seq, TICKS);
     }
     let announcements = broker.listen();
-    broker.send(&Control::Resend { run, strategy: "apple".to_owned(), shard: 1, from_seq: 70, attempt: 9 });
+    broker.send(&Control::Resend {
+        run,
+        strategy: "apple".parse().unwrap(),
+        shard: 1,
+        from_seq: 70,
+        attempt: 9,
+    });
     assert!(wait_for(SOON, || publisher.is_rewound()));
     assert!(publisher.abandon("the file is gone"));
     let announced = announcements.wait_for(|control| matches!(control, Control::Gone { .. }));

@@ -84,7 +84,7 @@ fn on_message(context: &Context, body: &[u8]) {
         Ok(Control::Gone { run, shard, from_seq, reason }) => {
             context.notify(Notice::Gone { run, shard, from_seq, reason });
         }
-        Ok(Control::JoinRefused { run, strategy, reason }) if strategy == context.subscription.strategy => {
+        Ok(Control::JoinRefused { run, strategy, reason }) if context.subscription.strategy == strategy => {
             context.shared.on_join_refused(run, reason);
         }
         Ok(_) => {}

@@ -42,7 +42,7 @@ fn state(feed: &HandFeed, run: RunId, at: u64) -> FeedState {
         max_frame_bytes: 4096,
         shards: vec![ShardState::default(), ShardState::default()],
         strategies: vec![StrategyState {
-            name: "apple".to_owned(),
+            name: "apple".parse().unwrap(),
             required: true,
             active: true,
             begins_at: vec![0, 0],
@@ -73,7 +73,7 @@ fn subscribe_with(
     let subscription = Subscription {
         brokers: vec![url.clone()],
         feed: feed.name.clone(),
-        strategy: "apple".to_owned(),
+        strategy: "apple".parse().unwrap(),
         member: "test".to_owned(),
         prefetch_bytes,
     };
@@ -383,7 +383,7 @@ fn requests_reach_the_ingester_and_its_announcements_the_subscriber() {
     subscriber.discard(receipt);
     subscriber.request_resend(0, 0, 3);
     subscriber.request_dictionary(0);
-    let strategy = || "apple".to_owned();
+    let strategy = || "apple".parse().unwrap();
     let expected = Control::Resend { run, strategy: strategy(), shard: 0, from_seq: 0, attempt: 3 };
     assert_eq!(listening.next(), expected);
     assert_eq!(listening.next(), Control::Dictionary { run, strategy: strategy(), shard: 0 });

@@ -12,6 +12,7 @@ use crate::rabbitmq::publisher::link::Link;
 use crate::rabbitmq::publisher::shared::lock;
 use crate::rabbitmq::publisher::strategies::Binding;
 use broker::BrokerError;
+use tick_sdk::names::StrategyName;
 
 impl Session<'_> {
     /// Brings the links up to date, and requests what queues and bindings need to follow the strategies.
@@ -56,7 +57,7 @@ impl Session<'_> {
 
     /// Requests what makes one queue what it is to be, unless that was requested before. Where the queue has
     /// to be there before the next frame, its shard is held until the broker has answered.
-    fn request_binding(&mut self, place: usize, strategy: String, binding: Binding) {
+    fn request_binding(&mut self, place: usize, strategy: StrategyName, binding: Binding) {
         let shard = self.links[place].stream.shard;
         let key = (strategy.clone(), shard);
         let before = self.requested.get(&key).map(|requested| requested.binding);
@@ -99,13 +100,13 @@ impl Session<'_> {
             // It is to be something else by now, which is requested, too.
             return Ok(());
         }
-        let strategy = key.0.as_str();
+        let strategy = &key.0;
         let position = lock(&self.links[place].stream.sending).window.published();
         match action {
             Action::Declare if binding == Binding::FromNow => {
                 // Its host knows no names yet, and would have to request them while frames come.
                 self.send_dictionary(place, strategy)?;
-                let strategy = strategy.to_owned();
+                let strategy = strategy.clone();
                 let action = Action::Bind;
                 self.declarer.request(Step { strategy, shard, binding, request, action, holds: false });
             }

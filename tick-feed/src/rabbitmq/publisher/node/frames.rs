@@ -13,6 +13,7 @@ use crate::rabbitmq::topology::Durability;
 use crate::{Frame, FrameFlags, FrameHeader};
 use broker::amqp::protocol::BasicProperties;
 use broker::amqp::{Envelope, Parts};
+use tick_sdk::names::StrategyName;
 
 impl Session<'_> {
     /// Sends a heartbeat that says how far a silent shard is; after its end, the end again.
@@ -46,7 +47,11 @@ impl Session<'_> {
     }
 
     /// Sends one strategy the names of all instruments of a shard; false if there are none yet.
-    pub(super) fn send_dictionary(&mut self, place: usize, strategy: &str) -> Result<bool, PublishError> {
+    pub(super) fn send_dictionary(
+        &mut self,
+        place: usize,
+        strategy: &StrategyName,
+    ) -> Result<bool, PublishError> {
         let stream = &self.links[place].stream;
         let frame = {
             let sending = lock(&stream.sending);
@@ -94,7 +99,7 @@ impl Session<'_> {
         place: usize,
         ticket: Option<Ticket>,
         mut frame: Frame,
-        to: Option<&str>,
+        to: Option<&StrategyName>,
     ) -> Result<(), PublishError> {
         let link = &mut self.links[place];
         let shard = link.stream.shard;

@@ -76,7 +76,7 @@ impl Broker {
     /// Takes frames up to the end of the run.
     pub(super) fn take_run(&self, strategy: &str, shard: u16) -> Taken {
         let client = Client::new(&self.url);
-        let queue = topology::frames_queue(&self.feed, strategy, shard);
+        let queue = topology::frames_queue(&self.feed, &strategy.parse().unwrap(), shard);
         let (mut cursor, mut taken) = (Cursor::default(), Taken::default());
         let mut ended = false;
         let all = wait_for(SOON, || {
@@ -104,7 +104,7 @@ impl Broker {
 
     /// The next frame of a queue.
     pub(super) fn take_frame(&self, strategy: &str, shard: u16) -> Frame {
-        let queue = topology::frames_queue(&self.feed, strategy, shard);
+        let queue = topology::frames_queue(&self.feed, &strategy.parse().unwrap(), shard);
         let mut body = None;
         assert!(wait_for(SOON, || {
             // Each time anew: a queue that is not there closes the channel.
@@ -116,7 +116,7 @@ impl Broker {
 
     pub(super) fn has_queue(&self, strategy: &str, shard: u16) -> bool {
         let client = Client::new(&self.url);
-        let name = topology::frames_queue(&self.feed, strategy, shard);
+        let name = topology::frames_queue(&self.feed, &strategy.parse().unwrap(), shard);
         client.runtime.block_on(client.channel.inspect_queue(&name)).is_ok()
     }
 
@@ -158,7 +158,7 @@ impl Broker {
 
     pub(super) fn delete_queue(&self, strategy: &str, shard: u16) {
         let client = Client::new(&self.url);
-        let name = topology::frames_queue(&self.feed, strategy, shard);
+        let name = topology::frames_queue(&self.feed, &strategy.parse().unwrap(), shard);
         client.runtime.block_on(client.channel.delete_queue(&name)).unwrap();
     }
 
@@ -200,9 +200,9 @@ impl Drop for Broker {
         }
         let client = Client::new(&self.url);
         let strategies = ["apple", "pear", "plum"];
-        let queues = strategies
-            .iter()
-            .flat_map(|name| (0..super::SHARDS).map(|shard| topology::frames_queue(&self.feed, name, shard)));
+        let queues = strategies.iter().flat_map(|name| {
+            (0..super::SHARDS).map(|shard| topology::frames_queue(&self.feed, &name.parse().unwrap(), shard))
+        });
         for queue in queues.chain([topology::run_queue(&self.feed), topology::dead_queue(&self.feed)]) {
             let _ = client.runtime.block_on(client.channel.delete_queue(&queue));
         }

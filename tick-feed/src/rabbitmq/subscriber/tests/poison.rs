@@ -49,7 +49,10 @@ fn what_is_not_a_frame_of_its_queue_is_stored_with_the_reason() {
     for part in ["magic", "wire version is 9", "crc32c", "shard 1 of 2", "foreign"] {
         assert!(reasons.iter().any(|reason| reason.contains(part)), "{part}: {reasons:?}");
     }
-    assert!(dead.iter().all(|letter| letter.queue == topology::frames_queue(&feed.name, "apple", 0)));
+    assert!(
+        dead.iter()
+            .all(|letter| letter.queue == topology::frames_queue(&feed.name, &"apple".parse().unwrap(), 0))
+    );
 }
 
 #[test]
