@@ -18,6 +18,7 @@ use crate::budget::Budget;
 use crate::frame::FrameError;
 use broker::{BrokerError, BrokerUrl};
 use tick_sdk::names::{FeedName, RunId, StrategyName};
+use tracing::{Instrument, info_span};
 
 mod catch_up;
 mod declare;
@@ -29,6 +30,7 @@ mod sending;
 mod shared;
 mod snapshot;
 mod strategies;
+mod stream;
 pub mod window;
 
 pub use catch_up::CatchUpFrames;
@@ -309,8 +311,10 @@ fn run(shared: &Arc<Shared>) {
     };
     let tasks = tokio::task::LocalSet::new();
     for node in 0..shared.nodes.len() {
-        tasks.spawn_local(node::serve(shared.clone(), node));
-        tasks.spawn_local(listen::serve(shared.clone(), node));
+        let PublisherPlan { feed, run, .. } = &shared.plan;
+        let span = info_span!("publisher", %feed, %run, node);
+        tasks.spawn_local(node::serve(shared.clone(), node).instrument(span.clone()));
+        tasks.spawn_local(listen::serve(shared.clone(), node).instrument(span));
     }
     runtime.block_on(tasks);
     // A connection that was not closed in time is not waited for.

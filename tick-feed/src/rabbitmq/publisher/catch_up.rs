@@ -4,13 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::PublisherPlan;
 use super::sending::hand_over;
-use super::shared::{Shared, Stream, lock, positions};
+use super::shared::Shared;
+use super::stream::{Stream, lock, positions};
 use super::window::Window;
 use crate::Frame;
 use crate::rabbitmq::control::Control;
 use crate::transport::{FrameSender, TransportError};
 use tick_sdk::names::StrategyName;
+use tracing::warn;
 
 /// Each queue that is caught up holds at most so many bytes of frames here.
 const ROOM: usize = 4 << 20;
@@ -123,6 +126,8 @@ impl CatchUpFrames {
             "it cannot be caught up, as the ingester cannot read its sources again: {reason}\n  put them back \
              and start this again, or run it as another one with --as NAME --from now"
         );
+        let PublisherPlan { feed, run, .. } = &self.shared.plan;
+        warn!(%feed, %run, %strategy, reason, "strategy cannot be caught up");
         self.shared.refuse_join(strategy.as_str(), &reason);
         self.shared.change_strategies(|strategies| strategies.leave(strategy));
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::shared::Stream;
+use super::stream::Stream;
 use super::window::Ticket;
 use broker::amqp::Envelope;
 use broker::amqp::protocol::BasicProperties;

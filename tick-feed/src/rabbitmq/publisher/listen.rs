@@ -8,16 +8,17 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::queues::QueueWatch;
-use super::shared::{Shared, lock};
+use super::shared::Shared;
 use super::strategies::{JoinError, Joined, Reported};
-use super::{FIRST_CONNECTION, PublishError, PublisherPlan, declare};
+use super::stream::lock;
+use super::{FIRST_CONNECTION, PublishError, declare};
 use crate::rabbitmq::control::{Control, FeedState, JoinFrom};
 use broker::backoff::Backoff;
 use broker::{
     Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, Delivery, Message, QueueOptions,
 };
 use tick_sdk::names::{FeedName, StrategyName};
-use tracing::info;
+use tracing::{info, warn};
 
 /// How often the state is broadcast without a change.
 const BROADCAST_EVERY: Duration = Duration::from_secs(1);
@@ -56,6 +57,7 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
                 was_ready = true;
                 backoff.reset();
                 *lock(&shared.nodes[index].control_error) = None;
+                info!(%url, "connected to broker for control messages");
                 session.run().await.map_err(PublishError::from)
             }
             Err(error) => Err(error),
@@ -70,7 +72,11 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
         if is_final {
             return shared.fail(error);
         }
-        *lock(&shared.nodes[index].control_error) = Some(error.to_string());
+        let before = lock(&shared.nodes[index].control_error).replace(error.to_string());
+        if before.is_none() {
+            let owns_feed = index == 0;
+            warn!(%url, %error, owns_feed, "connection to broker for control messages lost");
+        }
         turn += 1;
         tokio::select! {
             () = sleep(backoff.next_wait()) => {}
@@ -105,6 +111,7 @@ impl<'a> Session<'a> {
         channel.bind_queue(&queue, &topology::control_exchange(feed), "").await?;
         let controls = channel.consume(&queue, Acknowledgement::Automatic).await?;
         if index == 0 {
+            info!(ingester_epoch = shared.ingester_epoch(), "feed owned");
             shared.owned.send_replace(true);
         }
         let changes = shared.changes.subscribe();
@@ -174,7 +181,9 @@ impl<'a> Session<'a> {
             Control::Join { run, strategy, from } if run == ours => self.on_join(&strategy, &from),
             Control::Leave { run, strategy } if run == ours => {
                 shared.end_catch_up(&strategy);
-                shared.change_strategies(|strategies| strategies.leave(&strategy));
+                if shared.change_strategies(|strategies| strategies.leave(&strategy)) {
+                    info!(%strategy, "strategy left: its queues are deleted");
+                }
             }
             // Every node receives it, and the shard's own answers.
             Control::Dictionary { run, strategy, shard }
@@ -203,16 +212,19 @@ impl<'a> Session<'a> {
         let joined = shared.strategies().join(strategy, from);
         shared.strategies().see_instance(strategy, shared.now());
         match joined {
-            Ok(Joined::CatchUp(begins)) => shared.begin_catch_up(strategy, &begins),
-            Ok(Joined::Bound) => {}
+            Ok(Joined::CatchUp(begins)) => {
+                info!(%strategy, from = ?begins, "strategy joined: it is caught up by a pass of its own");
+                shared.begin_catch_up(strategy, &begins);
+            }
+            Ok(Joined::Bound) => info!(%strategy, "strategy joined: from the next frame on"),
+            Ok(Joined::Already) => {}
             Err(error) => return self.refuse_join(strategy.as_str(), &error),
         }
         shared.change_strategies(|_| {});
     }
 
     fn refuse_join(&self, strategy: &str, error: &JoinError) {
-        let PublisherPlan { feed, run, .. } = &self.shared.plan;
-        info!(%feed, %run, strategy, %error, "request to join refused");
+        info!(strategy, %error, "request to join refused");
         self.shared.refuse_join(strategy, &error.to_string());
     }
 

@@ -14,8 +14,9 @@ use rkyv::util::AlignedVec;
 use tokio::time::{Instant, sleep};
 
 use super::link::Link;
-use super::shared::{Node, Sending, Shared, lock};
+use super::shared::Shared;
 use super::strategies::Binding;
+use super::stream::{Node, Sending, lock};
 use super::window::Outgoing;
 use super::{FIRST_CONNECTION, PublishError, declare};
 use broker::amqp::AmqpConnection;
@@ -23,6 +24,7 @@ use broker::amqp::Buffers;
 use broker::backoff::Backoff;
 use broker::{BrokerError, BrokerUrl, Channel, Connection};
 use tick_sdk::names::StrategyName;
+use tracing::{info, warn};
 
 mod answers;
 mod binding;
@@ -70,7 +72,9 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
         if is_final(&error, was_ready, &shared) {
             return shared.fail(error);
         }
-        *lock(&node.frames_error) = Some(error.to_string());
+        if lock(&node.frames_error).replace(error.to_string()).is_none() {
+            warn!(%url, %error, "connection to broker for frames lost: what is not confirmed is sent again");
+        }
         shared.notify_change();
         turn += 1;
         tokio::select! {
@@ -164,6 +168,7 @@ impl<'a> Session<'a> {
         session.wait_until_declared().await?;
         backoff.reset();
         *lock(&session.node.frames_error) = None;
+        info!(%url, "connected to broker for frames, and queues declared");
         session.node.ready.store(true, Ordering::Release);
         shared.notify_change();
         session.publish().await?;
@@ -228,7 +233,12 @@ impl<'a> Session<'a> {
     fn check(&mut self, is_blocked: bool) -> Result<(), PublishError> {
         let now = self.shared.now();
         let since = now.saturating_sub(std::mem::replace(&mut self.checked, now));
-        self.node.is_blocked.store(is_blocked, Ordering::Relaxed);
+        let was_blocked = self.node.is_blocked.swap(is_blocked, Ordering::Relaxed);
+        if is_blocked && !was_blocked {
+            warn!(url = %self.url, "broker is short of memory or disk, and takes nothing");
+        } else if was_blocked && !is_blocked {
+            info!(url = %self.url, "broker takes messages again");
+        }
         if is_blocked {
             self.node.blocked_ns.fetch_add(since.as_nanos() as u64, Ordering::Relaxed);
         }

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::shared::{Shared, lock};
+use super::shared::Shared;
 use super::strategies::Binding;
+use super::stream::lock;
 use broker::{BrokerError, Channel, Connection, QueueStatus};
 use tick_sdk::names::StrategyName;
+use tracing::warn;
 
 /// A shard that is refused for so long is shown as stalled, with the strategies whose queues are full.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
@@ -64,6 +66,7 @@ impl QueueWatch {
         for (strategy, _) in bindings.into_iter().filter(|(_, binding)| *binding == Binding::Bound) {
             let name = topology::frames_queue(&shared.plan.feed, &strategy, shard);
             let Some(queue) = self.inspect(&name, connection).await? else {
+                warn!(%strategy, shard, "queue is missing: it is declared again");
                 lock(&shared.nodes[shared.shards[usize::from(shard)].node].missing).insert((strategy, shard));
                 shared.change_strategies(|strategies| strategies.redeclare());
                 continue;
@@ -85,13 +88,20 @@ impl QueueWatch {
             if !is_required && queue.messages > 0 && waited >= shared.plan.abandon_after {
                 // What its other shards still miss is not read for it any more.
                 shared.end_catch_up(&strategy);
-                shared.change_strategies(|strategies| strategies.abandon(&strategy));
+                if shared.change_strategies(|strategies| strategies.abandon(&strategy)) {
+                    warn!(%strategy, shard, messages = queue.messages, "strategy abandoned: its queue stays full");
+                }
             } else if queue.messages > 0 {
                 reasons.push(stall_reason(&strategy, &queue));
             }
         }
         if is_stalled && !reasons.is_empty() {
-            lock(&shared.shards[usize::from(shard)].sending).stalled = Some(reasons.join("; "));
+            let reason = reasons.join("; ");
+            let stalled = &mut lock(&shared.shards[usize::from(shard)].sending).stalled;
+            if stalled.is_none() {
+                warn!(shard, reason, "queue full: shard stalled");
+            }
+            *stalled = Some(reason);
         }
         Ok(())
     }

@@ -5,7 +5,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::shared::{Node, Sending, Shared, Stream, lock};
+use super::shared::Shared;
+use super::stream::{Node, Sending, Stream, lock};
 use crate::transport::{FrameSender, TransportError};
 use crate::{Frame, FrameFlags};
 

@@ -1,20 +1,20 @@
 //! What the feed's thread, the publisher's tasks and its callers share.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 
 use super::catch_up::CatchUp;
 use super::strategies::Strategies;
+use super::stream::{Cause, Node, Stream, lock, positions};
 use super::window::{Rewound, Window};
 use super::{FIRST_CONNECTION, PublishError, PublisherPlan, ShardStart};
-use crate::budget::{TokenBucket, place_shards};
+use crate::budget::place_shards;
 use crate::rabbitmq::control::{Control, StateVersion};
-use crate::{Frame, FrameHeader, NewInstrument};
 use tick_sdk::names::StrategyName;
+use tracing::{error, info, warn};
 
 /// All shards together may hold about so many bytes of frames, sent and unsent.
 const READ_AHEAD_BYTES: usize = 256 << 20;
@@ -56,144 +56,6 @@ pub(super) struct Shared {
     has_changed: Condvar,
 }
 
-/// One shard's frames to its queues: to all that are bound, or to one that is caught up.
-#[derive(Debug)]
-pub(super) struct Stream {
-    pub(super) node: usize,
-    pub(super) shard: u16,
-    /// The strategy whose queue alone is filled; `None` for all that are bound.
-    pub(super) to: Option<StrategyName>,
-    /// Frames may hold so many bytes.
-    pub(super) room: usize,
-    /// How many messages one frame makes.
-    pub(super) cost: AtomicU32,
-    pub(super) sending: Mutex<Sending>,
-    pub(super) changed: Condvar,
-    /// Set where ticks have to be sent again that left the window; shared by all streams of one pass.
-    pub(super) rewound: Arc<AtomicBool>,
-    /// Its pass may send no more: its queue is bound now, or deleted.
-    pub(super) is_over: AtomicBool,
-}
-
-/// What one shard sends.
-#[derive(Debug)]
-pub(super) struct Sending {
-    pub(super) window: Window,
-    /// Every instrument named so far.
-    pub(super) dictionary: Vec<NewInstrument>,
-    /// The last frame sent, without its ticks: what a heartbeat follows from.
-    pub(super) last: Option<FrameHeader>,
-    /// The feed's last heartbeat: a sequence number, and a watermark (ns since the UNIX epoch) from there on.
-    pub(super) heartbeat: (u64, u64),
-    /// The receive time of the last tick published.
-    pub(super) ts_recv: u64,
-    pub(super) refused_since: Option<Duration>,
-    pub(super) stalled: Option<String>,
-    /// The last tick and the end that ever came from the feed: what a rewind does not change.
-    pub(super) high: u64,
-    pub(super) end: Option<Arc<Frame>>,
-}
-
-/// One broker node, as far as others than its task look at it.
-#[derive(Debug)]
-pub(super) struct Node {
-    pub(super) bucket: Mutex<TokenBucket>,
-    pub(super) wake: Notify,
-    pub(super) unconfirmed_bytes: AtomicUsize,
-    pub(super) in_flight: AtomicUsize,
-    pub(super) messages: AtomicU64,
-    pub(super) frames: AtomicU64,
-    pub(super) ticks: AtomicU64,
-    pub(super) resent: AtomicU64,
-    pub(super) blocked_ns: AtomicU64,
-    /// Whether its queues are declared and frames go out.
-    pub(super) ready: AtomicBool,
-    pub(super) is_blocked: AtomicBool,
-    /// Why frames do not go out.
-    pub(super) frames_error: Mutex<Option<String>>,
-    /// Why control messages are not exchanged.
-    pub(super) control_error: Mutex<Option<String>>,
-    /// Dictionaries that are requested: strategy and shard.
-    pub(super) dictionaries: Mutex<BTreeSet<(StrategyName, u16)>>,
-    /// Queues that were found to be missing: strategy and shard.
-    pub(super) missing: Mutex<BTreeSet<(StrategyName, u16)>>,
-}
-
-impl Node {
-    /// Changes a window of one of its shards, and takes what it no longer waits for off the node's
-    /// unconfirmed bytes: otherwise the node would one day wait for confirms that never come.
-    pub(super) fn change_window<T>(&self, sending: &mut Sending, change: impl FnOnce(&mut Window) -> T) -> T {
-        let before = sending.window.unconfirmed_bytes();
-        let changed = change(&mut sending.window);
-        self.release_bytes(before - sending.window.unconfirmed_bytes());
-        changed
-    }
-
-    /// The node is no longer waited for to confirm so many bytes.
-    pub(super) fn release_bytes(&self, bytes: usize) {
-        self.unconfirmed_bytes.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
-
-/// A lock whose holder panicked is still sound: nothing here panics half-way through a change.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The first tick that each stream needs of its pass.
-pub(super) fn positions(streams: &[Arc<Stream>]) -> Vec<u64> {
-    streams.iter().map(|stream| lock(&stream.sending).window.position()).collect()
-}
-
-impl Stream {
-    pub(super) fn new(
-        node: usize,
-        shard: u16,
-        to: Option<StrategyName>,
-        room: usize,
-        window: Window,
-        rewound: Arc<AtomicBool>,
-    ) -> Self {
-        let sending = Sending {
-            window,
-            dictionary: Vec::new(),
-            last: None,
-            heartbeat: (0, 0),
-            ts_recv: 0,
-            refused_since: None,
-            stalled: None,
-            high: 0,
-            end: None,
-        };
-        Self {
-            node,
-            shard,
-            to,
-            room,
-            cost: AtomicU32::new(1),
-            sending: Mutex::new(sending),
-            changed: Condvar::new(),
-            rewound,
-            is_over: AtomicBool::new(false),
-        }
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::Acquire)
-    }
-
-    /// Ends its pass: no frame is accepted any more.
-    pub(super) fn end(&self) {
-        self.is_over.store(true, Ordering::Release);
-        self.changed.notify_all();
-    }
-
-    /// How many messages one frame makes.
-    pub(super) fn cost(&self) -> u32 {
-        self.cost.load(Ordering::Relaxed).max(1)
-    }
-}
-
 impl Shared {
     pub(super) fn new(plan: PublisherPlan) -> Self {
         let shards = plan.shards.len().clamp(1, usize::from(u16::MAX)) as u16;
@@ -204,23 +66,7 @@ impl Shared {
             let window = Window::new(start.position, start.attempt);
             Arc::new(Stream::new(usize::from(*node), shard as u16, None, room, window, rewound.clone()))
         };
-        let node = |node| Node {
-            bucket: Mutex::new(TokenBucket::new(plan.budget.rate(node), Duration::ZERO)),
-            wake: Notify::new(),
-            unconfirmed_bytes: AtomicUsize::new(0),
-            in_flight: AtomicUsize::new(0),
-            messages: AtomicU64::new(0),
-            frames: AtomicU64::new(0),
-            ticks: AtomicU64::new(0),
-            resent: AtomicU64::new(0),
-            blocked_ns: AtomicU64::new(0),
-            ready: AtomicBool::new(false),
-            is_blocked: AtomicBool::new(false),
-            frames_error: Mutex::new(None),
-            control_error: Mutex::new(None),
-            dictionaries: Mutex::new(BTreeSet::new()),
-            missing: Mutex::new(BTreeSet::new()),
-        };
+        let node = |node| Node::new(plan.budget.rate(node));
         let shared = Self {
             started: Instant::now(),
             shards: plan.shards.iter().zip(&places).enumerate().map(stream).collect(),
@@ -292,26 +138,31 @@ impl Shared {
         changed
     }
 
-    /// Sends a shard's ticks from `seq` on again for a strategy, unless an attempt later than `seen`
-    /// covers that.
+    /// Sends a shard's ticks from `seq` on again for a strategy that requests them, unless an attempt later
+    /// than `seen` covers that.
     pub(super) fn resend(&self, strategy: &StrategyName, shard: u16, seq: u64, seen: u32) {
         match self.catching_up(strategy, shard) {
-            Some(stream) => self.rewind_stream(&stream, seq, seen),
-            None => self.rewind_stream(&self.shards[usize::from(shard)], seq, seen),
+            Some(stream) => self.rewind_stream(&stream, seq, seen, Cause::Requested(strategy)),
+            None => {
+                self.rewind_stream(&self.shards[usize::from(shard)], seq, seen, Cause::Requested(strategy));
+            }
         }
         self.notify_change();
     }
 
-    pub(super) fn rewind_stream(&self, stream: &Stream, seq: u64, seen: u32) {
+    pub(super) fn rewind_stream(&self, stream: &Stream, seq: u64, seen: u32, why: Cause<'_>) {
         let mut sending = lock(&stream.sending);
         let node = &self.nodes[stream.node];
-        match node.change_window(&mut sending, |window| window.rewind(seq, seen)) {
+        let rewound = node.change_window(&mut sending, |window| window.rewind(seq, seen));
+        match rewound {
             Rewound::AlreadyCovered => return,
             Rewound::InWindow => {}
             // While the stream is locked: the feed must not put a frame behind the gap.
             Rewound::BeyondWindow => stream.rewound.store(true, Ordering::Release),
         }
+        let attempt = sending.window.attempt();
         drop(sending);
+        info!(shard = stream.shard, attempt, from_seq = seq, %why, ?rewound, "shard rewound");
         stream.changed.notify_all();
         node.wake.notify_one();
     }
@@ -350,6 +201,10 @@ impl Shared {
         let is_missing = !gone.is_empty();
         self.rewound.store(false, Ordering::Release);
         for gone in gone {
+            if let Control::Gone { shard, from_seq, .. } = &gone {
+                let PublisherPlan { feed, run, .. } = &self.plan;
+                warn!(%feed, %run, shard, from_seq, reason, "run abandoned: ticks cannot be read again");
+            }
             // Where no node is connected nobody receives it; a host that misses ticks requests again.
             let _ = self.announcements.send(gone);
         }
@@ -396,6 +251,7 @@ impl Shared {
     }
 
     pub(super) fn fail(&self, error: PublishError) {
+        error!(feed = %self.plan.feed, run = %self.plan.run, %error, "publisher cannot go on");
         lock(&self.failure).get_or_insert(error);
         self.stop(false);
     }
@@ -420,89 +276,4 @@ impl Shared {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::FrameFlags;
-    use crate::rabbitmq::topology::Durability;
-    use tick_sdk::names::RunId;
-    use tick_sdk::{Side, Tick};
-
-    fn shared() -> Shared {
-        Shared::new(PublisherPlan {
-            feed: "test".parse().expect("a name"),
-            run: RunId([1; 16]),
-            manifest: String::new(),
-            groups: String::new(),
-            brokers: vec!["amqp://localhost".parse().expect("a URL")],
-            budget: crate::budget::Budget::OFF,
-            durability: Durability::Memory,
-            max_frame_bytes: 1 << 16,
-            queue_bytes: 1 << 20,
-            abandon_after: Duration::from_secs(1),
-            shards: vec![ShardStart::default()],
-            strategies: Vec::new(),
-            replace: false,
-            unconfirmed_bytes: super::super::UNCONFIRMED_BYTES,
-            observer: None,
-        })
-    }
-
-    fn frame(first_seq: u64, ticks: u64) -> Arc<Frame> {
-        let header = FrameHeader {
-            run: RunId([1; 16]),
-            shard: 0,
-            shards: 1,
-            attempt: 0,
-            first_seq,
-            published_at: 0,
-            watermark: first_seq,
-            flags: if ticks == 0 { FrameFlags::END_OF_RUN } else { FrameFlags::TICKS },
-        };
-        let ticks = (first_seq..first_seq + ticks).map(|seq| Tick::trade(seq, seq, 1, 1, Side::NONE));
-        Arc::new(Frame::owned(header, ticks.collect()))
-    }
-
-    /// As the node's task sends all that is there.
-    fn send_all(shared: &Shared) -> Vec<super::super::window::Outgoing> {
-        let window = &mut lock(&shared.shards[0].sending).window;
-        let sent: Vec<_> = std::iter::from_fn(|| window.take_next(Duration::ZERO)).collect();
-        let bytes = sent.iter().map(|outgoing| outgoing.bytes).sum();
-        shared.nodes[0].unconfirmed_bytes.fetch_add(bytes, Ordering::Relaxed);
-        sent
-    }
-
-    #[test]
-    fn what_is_abandoned_no_longer_counts_as_unconfirmed() {
-        let shared = shared();
-        let unconfirmed = || shared.nodes[0].unconfirmed_bytes.load(Ordering::Relaxed);
-        let enter = |frame: Arc<Frame>| lock(&shared.shards[0].sending).enter(frame, 100);
-        enter(frame(0, 10));
-        enter(frame(10, 10));
-        enter(frame(20, 0));
-        let sent = send_all(&shared);
-        for outgoing in sent {
-            let mut sending = lock(&shared.shards[0].sending);
-            shared.nodes[0].change_window(&mut sending, |window| window.confirm(outgoing.ticket));
-        }
-        assert_eq!(unconfirmed(), 0);
-        // Everything is requested again, and the source breaks off behind the first frame.
-        shared.resend(&"apple".parse().expect("a name"), 0, 0, 9);
-        assert_eq!(shared.restart(), [0]);
-        enter(frame(0, 10));
-        send_all(&shared);
-        assert_eq!(unconfirmed(), 100);
-        assert!(shared.abandon("the file is gone"));
-        assert_eq!(unconfirmed(), 0, "or the node would send nothing more");
-    }
-
-    #[test]
-    fn states_are_ordered_by_epoch_and_counter() {
-        let (before, after) = (shared(), shared());
-        before.follow_epoch(0);
-        after.follow_epoch(before.feed_state().version.ingester_epoch);
-        let (first, second) = (before.feed_state().version, before.feed_state().version);
-        assert!(first < second && second < after.feed_state().version);
-        after.follow_epoch(0);
-        assert_eq!(after.ingester_epoch(), 2, "an epoch never shrinks");
-    }
-}
+mod tests;

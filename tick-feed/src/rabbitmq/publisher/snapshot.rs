@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::StrategyProgress;
-use super::shared::{Shared, Stream, lock};
+use super::shared::Shared;
+use super::stream::{Stream, lock};
 use crate::rabbitmq::control::{FeedState, ShardState};
 use tick_sdk::names::StrategyName;
 

@@ -76,7 +76,9 @@ pub(super) enum JoinError {
 /// What a request to join leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Joined {
-    /// It takes part already, or will at once.
+    /// It takes part already, or is about to.
+    Already,
+    /// It will at once, from the next frame on.
     Bound,
     /// A pass of its own has to begin at these ticks.
     CatchUp(Vec<u64>),
@@ -189,7 +191,7 @@ impl Strategies {
                 member.bindings = vec![binding; shards];
                 member.declared = vec![false; shards];
             }
-            Some(_) => return Ok(Joined::Bound),
+            Some(_) => return Ok(Joined::Already),
             None => {
                 let begins_at = if begins.is_empty() { vec![0; shards] } else { begins.clone() };
                 let name = strategy.clone();
@@ -238,12 +240,13 @@ impl Strategies {
         true
     }
 
-    /// A strategy's queues are to be deleted.
-    pub(super) fn leave(&mut self, strategy: &StrategyName) {
-        if let Some(member) = self.find(strategy) {
-            member.leave(Binding::Deleted);
-            self.version += 1;
-        }
+    /// A strategy's queues are to be deleted. False if they are already, or there is no such strategy.
+    pub(super) fn leave(&mut self, strategy: &StrategyName) -> bool {
+        let Some(member) = self.find(strategy) else { return false };
+        let is_new = !member.bindings.contains(&Binding::Deleted);
+        member.leave(Binding::Deleted);
+        self.version += 1;
+        is_new
     }
 
     /// A queue is deleted; with its last one the strategy is forgotten.

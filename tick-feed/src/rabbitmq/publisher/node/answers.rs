@@ -7,11 +7,13 @@ use broker::amqp::protocol::{AMQPClass, basic, channel};
 
 use super::Session;
 use crate::rabbitmq::publisher::link::Answer;
-use crate::rabbitmq::publisher::shared::{Shared, Stream, lock};
+use crate::rabbitmq::publisher::shared::Shared;
+use crate::rabbitmq::publisher::stream::{Cause, Stream, lock};
 use crate::rabbitmq::publisher::window::{Ticket, Window};
 use crate::{Frame, FrameHeader};
 use broker::BrokerError;
 use broker::amqp::Received;
+use tracing::{debug, info};
 
 impl Session<'_> {
     /// Takes one answer of the broker.
@@ -56,11 +58,15 @@ impl Session<'_> {
             let mut sending = lock(&stream.sending);
             let answers = link.answers.drain(..);
             if self.node.change_window(&mut sending, |window| settle(window, answers, now)) {
+                let is_first = sending.refused_since.is_none();
                 sending.refused_since.get_or_insert(now);
+                report_refusal(stream.shard, &sending.window, is_first);
             }
             if !sending.window.is_refused() {
                 sending.refused_since = None;
-                sending.stalled = None;
+                if sending.stalled.take().is_some() {
+                    info!(shard = stream.shard, "shard runs again");
+                }
             }
             let (finished, confirmed) = (sending.window.is_finished(), sending.window.confirmed());
             drop(sending);
@@ -88,13 +94,23 @@ fn settle(window: &mut Window, answers: impl Iterator<Item = (Ticket, Answer)>, 
     is_refused
 }
 
+/// One event where refusals begin; while they last, each attempt to send is a detail.
+fn report_refusal(shard: u16, window: &Window, is_first: bool) {
+    let (attempt, from_seq, why) = (window.attempt(), window.published(), Cause::Refused);
+    if is_first {
+        info!(shard, attempt, from_seq, %why, "shard rewound");
+    } else {
+        debug!(shard, attempt, from_seq, %why, "shard rewound");
+    }
+}
+
 impl Shared {
     /// A frame that reached no queue goes out again, and everything behind it.
     fn returned(&self, stream: &Stream, body: Vec<u8>) {
         let Ok(frame) = Frame::decode(body) else { return };
         let FrameHeader { run, first_seq, attempt, .. } = frame.header;
         if run == self.plan.run && !frame.ticks().is_empty() {
-            self.rewind_stream(stream, first_seq, attempt);
+            self.rewind_stream(stream, first_seq, attempt, Cause::Returned);
         }
     }
 }

@@ -9,10 +9,11 @@ use super::declarer::{Action, Step};
 use super::{Requested, Session};
 use crate::rabbitmq::publisher::PublishError;
 use crate::rabbitmq::publisher::link::Link;
-use crate::rabbitmq::publisher::shared::lock;
 use crate::rabbitmq::publisher::strategies::Binding;
+use crate::rabbitmq::publisher::stream::lock;
 use broker::BrokerError;
 use tick_sdk::names::StrategyName;
+use tracing::info;
 
 impl Session<'_> {
     /// Brings the links up to date, and requests what queues and bindings need to follow the strategies.
@@ -125,6 +126,7 @@ impl Session<'_> {
                 if let Some(link) = self.links.iter().find(|link| link.is_of(strategy, shard)) {
                     link.stream.end();
                 }
+                info!(%strategy, shard, position, "strategy caught up");
                 self.shared.change_strategies(|strategies| strategies.caught_up(strategy, shard));
                 self.requested.insert(key, Requested { binding: Binding::Bound, number: request });
             }

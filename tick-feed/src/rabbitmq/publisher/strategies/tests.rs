@@ -38,7 +38,11 @@ fn who_joins_from_the_start_is_caught_up_and_then_bound() {
     let mut strategies = strategies();
     let from_start = Joined::CatchUp(vec![0, 0]);
     assert_eq!(strategies.join(&name("plum"), &JoinFrom::Start), Ok(from_start));
-    assert_eq!(strategies.join(&name("plum"), &JoinFrom::Start), Ok(Joined::Bound), "it is being caught up");
+    assert_eq!(
+        strategies.join(&name("plum"), &JoinFrom::Start),
+        Ok(Joined::Already),
+        "it is being caught up"
+    );
     strategies.declared(&name("plum"), 0, 70);
     strategies.declared(&name("plum"), 1, 80);
     let plum = state(&strategies, "plum");
