@@ -83,9 +83,9 @@ fn mistakes_are_named() {
     let with = |more: &[&'static str]| [&base[..], more].concat();
     folder.fails(2, &with(&["--strategies", "apple,apple"]), &["names apple twice"]);
     folder.fails(2, &with(&["--strategies", "a b"]), &["not a valid strategy name"]);
-    folder.fails(2, &with(&["--strategies", "a", "--queue-bytes", "0"]), &["no number of bytes"]);
+    folder.fails(2, &with(&["--strategies", "a", "--queue-bytes", "0"]), &["number of bytes"]);
     folder.fails(2, &with(&["--strategies", "a", "--broker", nowhere]), &["2 --broker for --shards 1"]);
-    folder.fails(2, &with(&["--strategies", "a", "--budget", "fast"]), &["no budget"]);
+    folder.fails(2, &with(&["--strategies", "a", "--budget", "fast"]), &["not a valid budget"]);
     let run = RunId::random().to_string();
     let resume = [&base[..], &["--strategies", "a", "--resume", &run]].concat();
     folder.fails(1, &resume, &["holds no run", "--state"]);

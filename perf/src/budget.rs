@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 use thiserror::Error;
+use tick_feed::atomic_file;
 use tick_feed::budget::measured::{BUDGET_FILE, MeasuredBudget};
 use tick_feed::rabbitmq::BrokerUrl;
-use tick_ingest::atomic_file;
 use tick_ingest::outputs::{self, Output, OutputError};
 use tick_sdk::quantity::parse_duration;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use broker::{BrokerError, BrokerUrl};
-use tick_ingest::atomic_file;
+use tick_feed::atomic_file;
 
 use crate::args::{LedgerArgs, LoadArgs, OutputArgs};
 use crate::error::PerfError;

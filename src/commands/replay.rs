@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use strategy_host::host::Instance;
 use strategy_host::ledger::NamedSignal;
-use tick_ingest::atomic_file::{AtomicFile, Existing};
+use tick_feed::atomic_file::{AtomicFile, Existing};
 use tick_ingest::feed::SourceSpec;
 use tick_ingest::generate::GenerateOptions;
 use tick_ingest::outputs::{Output, OutputError};
@@ -311,6 +311,6 @@ fn write_report(path: &Path, outcome: &ReplayOutcome, peak_anonymous: u64) -> Re
     let mut data = outcome.report_data();
     data.facts.peak_memory_bytes = (peak_anonymous > 0).then_some(peak_anonymous);
     let page = crate::report::render(&data);
-    tick_ingest::atomic_file::write(path, page.as_bytes())
+    tick_feed::atomic_file::write(path, page.as_bytes())
         .with_context(|| format!("writing {}", path.display()))
 }

@@ -6,23 +6,23 @@ use std::time::Duration;
 use clap::Args;
 use tick_feed::budget::Budget;
 use tick_feed::rabbitmq::{BrokerUrl, Durability};
-use tick_sdk::names::{FeedName, InvalidName, RunId, StrategyName};
+use tick_ingest::publish::{AtEnd, Begin, FeedStrategy};
+use tick_sdk::names::{FeedName, InvalidName, RunId};
 use tick_sdk::quantity::{count_within, parse_bytes, parse_duration};
 
 use crate::commands::replay::{ClockArgs, GeneratedArgs};
-use crate::ended::UsageError;
 use crate::sources::{SelectionArgs, SourceArgs};
 
 /// Options of `orchard ingest`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct IngestArgs {
-    /// The feed's name, which its hosts are told, too
+    /// The feed's name, by which `orchard run` finds it
     #[arg(long, value_name = "NAME", help_heading = "Feed")]
     pub(super) feed: FeedName,
-    /// Who is waited for; with a question mark only as long as that holds nobody up
-    #[arg(long, value_name = "apple,pear?", required = true, value_delimiter = ',', help_heading = "Feed")]
-    pub(super) strategies: Vec<WantedStrategy>,
+    /// Strategies that are waited for; one with a question mark is optional: see --abandon-after
+    #[arg(long, value_name = "apple,pear?", required = true, value_delimiter = ',', value_parser = parse_strategy, help_heading = "Feed")]
+    pub(super) strategies: Vec<FeedStrategy>,
     /// A broker, as amqp://user:password@host; repeat for several
     #[arg(long, value_name = "URL", required = true, help_heading = "Feed")]
     pub(super) broker: Vec<BrokerUrl>,
@@ -47,7 +47,7 @@ pub(crate) struct IngestArgs {
     /// Go on with a run that was interrupted or killed, with the same files and options
     #[arg(long, value_name = "RUN", conflicts_with = "new", help_heading = "Run")]
     pub(super) resume: Option<RunId>,
-    /// Give a run up that has not ended, and begin another
+    /// Abandon a run that has not ended, and begin another
     #[arg(long, help_heading = "Run")]
     pub(super) new: bool,
     /// End when everything is published, without waiting for the strategies
@@ -89,61 +89,25 @@ Examples:
 
 The run's id is the first line on standard error. `orchard run --feed btc …` runs a strategy.";
 
-/// A strategy that the feed has from the run's first tick on.
-#[derive(Clone, Debug)]
-pub(super) struct WantedStrategy {
-    pub(super) name: StrategyName,
-    pub(super) required: bool,
-}
-
-impl std::str::FromStr for WantedStrategy {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, required) = text.strip_suffix('?').map_or((text, true), |name| (name, false));
-        let name: StrategyName = name.parse().map_err(|error: InvalidName| error.to_string())?;
-        Ok(Self { name, required })
-    }
+/// Reads `apple`, or `pear?` for an optional one.
+fn parse_strategy(text: &str) -> Result<FeedStrategy, InvalidName> {
+    let (name, is_required) = text.strip_suffix('?').map_or((text, true), |name| (name, false));
+    Ok(FeedStrategy { name: name.parse()?, is_required })
 }
 
 impl IngestArgs {
-    pub(super) fn state_folder(&self) -> PathBuf {
-        let folder = || PathBuf::from(".orchard").join(self.feed.to_string());
-        self.state.clone().unwrap_or_else(folder)
-    }
-
-    /// What clap cannot see by itself.
-    pub(super) fn check(&self) -> Result<(), UsageError> {
-        for (place, strategy) in self.strategies.iter().enumerate() {
-            if self.strategies[..place].iter().any(|other| other.name == strategy.name) {
-                return Err(UsageError(format!("--strategies names {} twice", strategy.name)));
-            }
+    pub(super) fn begin(&self) -> Begin {
+        match self.resume {
+            Some(run) => Begin::Resume(run),
+            None if self.new => Begin::Replace,
+            None => Begin::New,
         }
-        if self.broker.len() > usize::from(self.shards) {
-            let (brokers, shards) = (self.broker.len(), self.shards);
-            let reason = format!("{brokers} --broker for --shards {shards}: each takes at least one shard");
-            return Err(UsageError(reason));
-        }
-        Ok(())
     }
 
-    /// At most so many ticks a frame.
-    pub(super) fn frame_ticks(&self) -> usize {
-        let room = (self.frame_bytes as usize).saturating_sub(FRAME_OVERHEAD) / size_of::<tick_sdk::Tick>();
-        self.frame_ticks.map_or(room, |ticks| ticks as usize).clamp(1, MAX_FRAME_TICKS)
-    }
-
-    /// Bytes a frame, at most, but for one with the names of many instruments: what hosts derive the
-    /// number of frames from that may be on their way to them.
-    pub(super) fn max_frame_bytes(&self) -> usize {
-        FRAME_OVERHEAD + self.frame_ticks() * size_of::<tick_sdk::Tick>()
+    pub(super) fn at_end(&self) -> AtEnd {
+        if self.detach { AtEnd::Detach } else { AtEnd::AwaitStrategies }
     }
 }
-
-/// A frame's prefix and what goes around its ticks, with some names.
-const FRAME_OVERHEAD: usize = 256;
-/// Half of what the wire allows: the rest is for the names of instruments.
-const MAX_FRAME_TICKS: usize = tick_feed::frame::wire::MAX_FRAME_BYTES / 2 / size_of::<tick_sdk::Tick>();
 
 #[cfg(test)]
 mod tests {
@@ -151,11 +115,12 @@ mod tests {
 
     #[test]
     fn strategies_are_read() {
-        let pear: WantedStrategy = "pear?".parse().unwrap();
-        assert_eq!((pear.name.as_str(), pear.required), ("pear", false));
-        assert!("apple".parse::<WantedStrategy>().unwrap().required);
+        let pear = parse_strategy("pear?").unwrap();
+        assert_eq!(pear.name.as_str(), "pear");
+        assert!(!pear.is_required);
+        assert!(parse_strategy("apple").unwrap().is_required);
         for wrong in ["", "?", "a b", "a.b"] {
-            assert!(wrong.parse::<WantedStrategy>().is_err(), "{wrong}");
+            assert!(parse_strategy(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
-use tick_ingest::atomic_file::{AtomicFile, Existing, PendingName};
+use tick_feed::atomic_file::{AtomicFile, Existing, PendingName};
 use tick_ingest::outputs::OutputError;
 
 use crate::sources::on_interrupt;

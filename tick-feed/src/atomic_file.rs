@@ -1,74 +1,117 @@
-//! A file that is there whole or not at all: a temporary one beside it takes its name at the end.
+//! Files that are there whole or not at all.
 //!
-//! So whoever has mapped an older file of that name keeps it, and nobody ever reads half a file.
+//! What is written goes to a temporary file in the same folder, which gets the final name at the end. So
+//! whoever has an older file of that name open or mapped keeps it, nobody ever reads half a file, and a
+//! full disk leaves the older file as it was.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
-/// What is done where a file of that name is there already.
+/// What is done where a file of that name exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
-    /// It is an error of kind [`ErrorKind::AlreadyExists`].
-    Refuse,
-    /// The new file takes its place; behind a link, that of the file that the link points to.
+    /// The new file takes its place; behind a symbolic link, the place of the file that it points to.
     Replace,
+    /// It stays, and creating or committing the new one is an error of kind
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists).
+    Keep,
 }
 
-/// A file that does not have its name yet. Dropped, it is removed.
+/// A file that does not have its name yet. Dropped without [`AtomicFile::commit`] it leaves nothing.
 #[derive(Debug)]
-pub struct UnfinishedFile {
+pub struct AtomicFile {
+    file: File,
+    name: PendingName,
+}
+
+/// The name that a file is to have. Dropped without [`PendingName::commit`] it removes the file.
+#[derive(Debug)]
+pub struct PendingName {
     temporary: TempPath,
     path: PathBuf,
     existing: Existing,
 }
 
-/// Begins the file that will be at `path`: what is written to the file given stands there once the other
-/// part is [finished](UnfinishedFile::finish).
+/// Writes a whole file, which replaces an older one, and syncs it to the disk: after a power cut it has the
+/// old or the new content.
 ///
 /// # Errors
-/// There is one that may not be replaced, or what is there is not a plain file
-/// ([`ErrorKind::InvalidInput`]), or its folder cannot be written to.
-pub fn begin(path: &Path, existing: Existing) -> io::Result<(File, UnfinishedFile)> {
-    let path = match fs::metadata(path) {
-        Ok(known) if !known.is_file() => {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a plain file"));
-        }
-        Ok(_) if existing == Existing::Refuse => return Err(ErrorKind::AlreadyExists.into()),
-        Ok(_) => fs::canonicalize(path)?,
-        Err(_) => path.to_owned(),
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let (file, temporary) = temporary_in(folder)?.into_parts();
-    Ok((file, UnfinishedFile { temporary, path, existing }))
+/// The file cannot be written; an older one is unchanged.
+pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = AtomicFile::create(path, Existing::Replace)?;
+    file.write_all(content)?;
+    file.sync()?;
+    file.commit()
 }
 
-/// Writes a whole file, which replaces one that is there; its bytes are on the disk before it has its name.
-///
-/// # Errors
-/// It cannot be written; the one that was there is unchanged.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let (mut file, unfinished) = begin(path, Existing::Replace)?;
-    file.write_all(bytes)?;
-    file.sync_data()?;
-    unfinished.finish()
-}
+impl AtomicFile {
+    /// Begins the file that is to be at `path`.
+    ///
+    /// # Errors
+    /// There is one and [`Existing::Keep`], there is something that is not a plain file
+    /// ([`InvalidInput`](io::ErrorKind::InvalidInput)), or its folder cannot be written to.
+    pub fn create(path: &Path, existing: Existing) -> io::Result<Self> {
+        let path = match fs::metadata(path) {
+            Ok(known) if !known.is_file() => {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain file"));
+            }
+            Ok(_) if existing == Existing::Keep => return Err(io::ErrorKind::AlreadyExists.into()),
+            Ok(_) => fs::canonicalize(path)?,
+            Err(_) => path.to_owned(),
+        };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let (file, temporary) = temporary_in(folder.unwrap_or(Path::new(".")))?.into_parts();
+        Ok(Self { file, name: PendingName { temporary, path, existing } })
+    }
 
-impl UnfinishedFile {
+    /// Waits until what was written is on the disk.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
     /// Gives the file its name.
     ///
     /// # Errors
-    /// It cannot be renamed, or one that may not be replaced has been made meanwhile
-    /// ([`ErrorKind::AlreadyExists`]). The temporary file is removed.
-    pub fn finish(self) -> io::Result<()> {
+    /// It cannot be renamed, or there is one of that name by now and [`Existing::Keep`]. The temporary file is
+    /// removed.
+    pub fn commit(self) -> io::Result<()> {
+        self.name.commit()
+    }
+
+    /// The file and its name apart, where another part of the program commits or drops the name.
+    pub fn into_parts(self) -> (File, PendingName) {
+        (self.file, self.name)
+    }
+}
+
+impl PendingName {
+    /// As [`AtomicFile::commit`].
+    ///
+    /// # Errors
+    /// As [`AtomicFile::commit`].
+    pub fn commit(self) -> io::Result<()> {
         let Self { temporary, path, existing } = self;
         let named = match existing {
             Existing::Replace => temporary.persist(path),
-            Existing::Refuse => temporary.persist_noclobber(path),
+            Existing::Keep => temporary.persist_noclobber(path),
         };
         named.map_err(|error| error.error)
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -88,37 +131,38 @@ fn temporary_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 mod tests {
     use super::*;
 
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    #[test]
+    fn what_is_not_committed_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        fs::write(&path, "old").unwrap();
+        let mut file = AtomicFile::create(&path, Existing::Replace).unwrap();
+        file.write_all(b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        drop(file);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        write(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 
     #[test]
-    fn a_file_is_there_whole_or_not_at_all() {
+    fn an_existing_file_is_replaced_only_where_that_is_allowed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
-        let (mut file, unfinished) = begin(&path, Existing::Refuse).unwrap();
-        file.write_all(b"half").unwrap();
-        assert!(!path.exists());
-        drop(unfinished);
-        assert!(names(folder.path()).is_empty(), "nothing is left of it");
-
-        replace(&path, b"whole").unwrap();
-        replace(&path, b"another").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"another");
-        assert_eq!(names(folder.path()), ["out"]);
-    }
-
-    #[test]
-    fn what_is_there_is_replaced_only_where_that_is_allowed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("out");
-        let (_, late) = begin(&path, Existing::Refuse).unwrap();
+        let file = AtomicFile::create(&path, Existing::Keep).unwrap();
         fs::write(&path, "first").unwrap();
-        assert_eq!(late.finish().unwrap_err().kind(), ErrorKind::AlreadyExists);
-        assert_eq!(begin(&path, Existing::Refuse).unwrap_err().kind(), ErrorKind::AlreadyExists);
-        assert_eq!(begin(folder.path(), Existing::Replace).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(file.commit().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        let refused = AtomicFile::create(&path, Existing::Keep).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_is_not_a_plain_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = AtomicFile::create(folder.path(), Existing::Replace).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]
@@ -128,7 +172,7 @@ mod tests {
         let (path, link) = (folder.path().join("out"), folder.path().join("link"));
         fs::write(&path, "old").unwrap();
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        replace(&link, b"new").unwrap();
+        write(&link, b"new").unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&path).unwrap(), b"new");
     }

@@ -5,7 +5,6 @@
 
 #![deny(missing_docs, unnameable_types)]
 
-pub mod atomic_file;
 pub mod batch;
 pub mod detect;
 pub mod error;
@@ -19,6 +18,8 @@ pub mod lines;
 pub mod manifest;
 pub mod options;
 pub mod outputs;
+#[cfg(feature = "rabbitmq")]
+pub mod publish;
 
 pub use batch::{Batch, Counts, LateTick, NamedSymbol, SymbolIds};
 pub use error::{BadField, ReadError};

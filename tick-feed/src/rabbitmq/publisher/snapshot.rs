@@ -24,6 +24,18 @@ pub struct Snapshot {
     pub without_instance: Vec<StrategyName>,
 }
 
+impl Snapshot {
+    /// Ticks published so far, each counted once, whoever published them.
+    pub fn published(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.published).sum()
+    }
+
+    /// Ticks sent so far by this publisher, repeated ones included.
+    pub fn sent(&self) -> u64 {
+        self.nodes.iter().map(|node| node.ticks).sum()
+    }
+}
+
 /// How one broker node stands.
 #[derive(Clone, Debug)]
 pub struct NodeSnapshot {

@@ -1,19 +1,19 @@
-//! The sources on their way to the publisher, pass by pass.
+//! The passes over the sources that feed the publisher.
 
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::Result;
+use crossbeam_channel::Sender;
 use tick_feed::rabbitmq::Publisher;
 use tick_feed::rabbitmq::publisher::CatchUpFrames;
 use tick_feed::ticks_file::TicksLogReader;
 use tick_feed::transport::{FrameSender, TransportError};
-use tick_ingest::Counts;
-use tick_ingest::feed::{self, FeedControl, FeedError, FeedPlan, Pace};
 
-use super::LOOK;
 use super::log::SourceLog;
+use super::{IngestError, IngestEvent, POLL};
+use crate::Counts;
+use crate::feed::{self, FeedControl, FeedError, FeedPlan, Pace};
 
-/// The sources on their way to the publisher, as often as that needs them.
+/// Feeds the publisher, once, and again for every rewind beyond its window.
 pub(super) struct Feeding<'a> {
     pub(super) plan: &'a FeedPlan,
     /// What is read instead of the plan's sources, where those cannot be read twice.
@@ -22,30 +22,33 @@ pub(super) struct Feeding<'a> {
     pub(super) control: &'a FeedControl,
     /// What the readers counted.
     pub(super) counts: Mutex<Counts>,
+    /// What is reported to the caller, on its thread. A report that finds no room is dropped: it is traced, too.
+    pub(super) events: Sender<IngestEvent>,
 }
 
 impl Feeding<'_> {
-    /// Feeds the run, again from where ticks are wanted that the publisher no longer holds, until
-    /// somebody says stop.
-    pub(super) fn run(&self) -> Result<()> {
+    /// Feeds the run, and again from each rewind to ticks that the publisher no longer holds, until the feed
+    /// is stopped.
+    pub(super) fn run(&self) -> Result<(), IngestError> {
         let mut plan = self.plan.clone();
         while !self.control.is_stopped() {
             plan.start = self.publisher.restart();
             match self.pass(&plan, &self.publisher.frames(), self.control) {
                 Ok(_) => {}
                 Err(FeedError::Transport(TransportError::Rewound)) => continue,
-                // The publisher knows why, and says so to whoever watches it.
+                // The publisher has the reason, and its snapshots give it.
                 Err(FeedError::Transport(TransportError::Closed)) => return Ok(()),
                 Err(error) => {
                     // The sources were read to their end once, and are not there any more.
                     if !self.publisher.abandon(&error.to_string()) {
                         return Err(error.into());
                     }
-                    eprintln!("ticks that are wanted again cannot be had: {error}");
+                    tracing::info!(run = %plan.run, %error, "requested ticks are no longer available");
+                    self.report(IngestEvent::TicksUnavailable { error: error.to_string() });
                 }
             }
             while !self.publisher.is_rewound() && !self.control.is_stopped() {
-                self.publisher.wait(LOOK);
+                self.publisher.wait(POLL);
             }
         }
         Ok(())
@@ -74,14 +77,19 @@ impl Feeding<'_> {
         }
     }
 
-    pub(super) fn write_log(&self, log: SourceLog) -> Result<()> {
+    fn report(&self, event: IngestEvent) {
+        let _ = self.events.try_send(event);
+    }
+
+    /// Writes the sources to their log.
+    pub(super) fn write_log(&self, log: SourceLog) -> Result<(), IngestError> {
         let counts = log.write(self.plan, self.control)?;
         self.count(&counts);
         Ok(())
     }
 
     /// Runs a strategy's own pass, at full speed, until its queues are where the feed is.
-    pub(super) fn catch_up(&self, frames: &CatchUpFrames) -> Result<()> {
+    pub(super) fn catch_up(&self, frames: &CatchUpFrames) -> Result<(), IngestError> {
         let mut plan = self.plan.clone();
         plan.pace = Pace::default();
         while !frames.is_over() && !self.control.is_stopped() {
@@ -91,14 +99,16 @@ impl Feeding<'_> {
                 Err(FeedError::Transport(TransportError::Rewound)) => continue,
                 Err(FeedError::Transport(TransportError::Closed)) => return Ok(()),
                 Err(error) => {
-                    // The feed goes on for those whom it need not read again for.
-                    eprintln!("strategy {} cannot be caught up: {error}", frames.strategy());
+                    // The feed goes on for the other strategies.
+                    let strategy = frames.strategy().to_string();
+                    tracing::info!(run = %plan.run, strategy, %error, "a strategy cannot be caught up");
+                    self.report(IngestEvent::CatchUpFailed { strategy, error: error.to_string() });
                     frames.abandon(&error.to_string());
                     return Ok(());
                 }
             }
             while !frames.is_rewound() && !frames.is_over() && !self.control.is_stopped() {
-                self.publisher.wait(LOOK);
+                self.publisher.wait(POLL);
             }
         }
         Ok(())

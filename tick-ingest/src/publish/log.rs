@@ -7,31 +7,25 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use tick_feed::ticks_file::{TicksFile, TicksFileError, TicksLog, TicksLogReader};
-use tick_ingest::Counts;
-use tick_ingest::feed::{FeedControl, FeedPlan, Merged, SourceSpec, TickSelection};
 use tick_sdk::Tick;
 
-/// Whether any source is no file that can be read again.
-pub(super) fn is_needed(sources: &[SourceSpec]) -> Result<bool> {
+use super::{IngestError, LogError};
+use crate::feed::{FeedControl, FeedPlan, Merged, SourceSpec, TickSelection};
+use crate::{Counts, ReadError};
+
+/// Whether a source is something else than a file that can be read again.
+pub(super) fn is_needed(sources: &[SourceSpec]) -> Result<bool, IngestError> {
     for source in sources {
         let SourceSpec::File { name, .. } = source else { continue };
-        let is_file = || fs::metadata(name).map(|file| file.is_file()).with_context(|| name.clone());
+        let failed = |source| IngestError::Source { file: name.clone(), source };
+        let is_file = || fs::metadata(name).map(|file| file.is_file()).map_err(failed);
         if name == "-" || !is_file()? {
             return Ok(true);
         }
     }
     Ok(false)
-}
-
-/// Sources that cannot be read twice cannot be played again.
-pub(super) fn refuse_repeats(repeats: u64) -> Result<()> {
-    if repeats > 1 {
-        bail!("--loop plays files again, and a pipe can be read only once: convert it to a .ticks file");
-    }
-    Ok(())
 }
 
 /// The log of a run's sources, which is not finished.
@@ -42,48 +36,58 @@ pub(super) struct SourceLog {
 
 impl SourceLog {
     /// Begins the log of a new run; that of an earlier run is deleted.
-    pub(super) fn begin(folder: &Path) -> Result<Self> {
+    pub(super) fn begin(folder: &Path) -> Result<Self, LogError> {
         let path = folder.join("log.ticks");
         for old in [path.clone(), folder.join("log.ticks.names")] {
             match fs::remove_file(&old) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error).with_context(|| old.display().to_string());
+                    return Err(LogError::Remove { path: old, source: error });
                 }
                 _ => {}
             }
         }
-        let log = TicksLog::open(&path).with_context(|| path.display().to_string())?;
-        Ok(Self { path, log })
+        Self::open(path)
     }
 
-    /// Takes up the log of a run that is resumed. One that is finished is the plan's only source from now
-    /// on, and there is nothing to write: `None`.
-    pub(super) fn resume(folder: &Path, plan: &mut FeedPlan) -> Result<Option<Self>> {
+    /// Goes on with the log of a run that is resumed. One that is finished is the plan's only source from
+    /// now on, and there is nothing to write: `None`.
+    pub(super) fn resume(folder: &Path, plan: &mut FeedPlan) -> Result<Option<Self>, LogError> {
         let path = folder.join("log.ticks");
-        let name = path.display().to_string();
         if path.exists() && TicksFile::open(&path).is_ok() {
+            let name = path.display().to_string();
             plan.sources = vec![SourceSpec::File { name, prefix: String::new() }];
             plan.selection = TickSelection::default();
             return Ok(None);
         }
-        let log = TicksLog::open(&path).with_context(|| name)?;
-        Ok(Some(Self { path, log }))
+        Self::open(path).map(Some)
     }
 
-    pub(super) fn reader(&self) -> Result<TicksLogReader> {
-        self.log.reader().with_context(|| self.path.display().to_string())
+    fn open(path: PathBuf) -> Result<Self, LogError> {
+        match TicksLog::open(&path) {
+            Ok(log) => Ok(Self { path, log }),
+            Err(source) => Err(LogError::File { path, source }),
+        }
     }
 
-    /// Writes what the sources give, until they end or somebody says stop; gives what their readers
-    /// counted.
-    pub(super) fn write(mut self, plan: &FeedPlan, control: &FeedControl) -> Result<Counts> {
+    /// Reads the log from its first tick on, while it is written.
+    pub(super) fn reader(&self) -> Result<TicksLogReader, LogError> {
+        self.log.reader().map_err(|source| LogError::File { path: self.path.clone(), source })
+    }
+
+    /// Writes what the sources give, until they end or the feed is stopped; what their readers counted.
+    pub(super) fn write(mut self, plan: &FeedPlan, control: &FeedControl) -> Result<Counts, IngestError> {
+        let path = self.path.clone();
+        let failed = |source: TicksFileError| match source {
+            TicksFileError::OutOfOrder { .. } => LogError::OutOfOrder { path: path.clone() },
+            source => LogError::File { path: path.clone(), source },
+        };
         let mut last_counts = Counts::default();
         let parts = read_on_thread(plan);
         let mut ids = Ids::of(&self.log);
         let mut known = Known::of(&self.log);
         loop {
-            let part = match parts.recv_timeout(LOOK_FOR_STOP) {
-                // A source that was given up on looks as if it had ended.
+            let part = match parts.recv_timeout(POLL_STOP) {
+                // A source that is read no further looks as if it had ended.
                 _ if control.is_stopped() => return Ok(last_counts),
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -93,11 +97,10 @@ impl SourceLog {
             last_counts = counts;
             ids.symbols.extend(new_symbols);
             let new = known.skip(&ticks)?;
-            let name = || self.path.display().to_string();
-            ids.translate(&mut self.log, &mut ticks[new..]).with_context(name)?;
-            self.log.append(&ticks[new..]).map_err(|error| out_of_order(error, &self.path))?;
+            ids.translate(&mut self.log, &mut ticks[new..]).map_err(failed)?;
+            self.log.append(&ticks[new..]).map_err(failed)?;
         }
-        self.log.finish().with_context(|| self.path.display().to_string())?;
+        self.log.finish().map_err(failed)?;
         Ok(last_counts)
     }
 }
@@ -112,15 +115,15 @@ struct Part {
 /// How many parts the sources may be ahead of their log.
 const PARTS_AHEAD: usize = 4;
 
-/// How often a source that gives nothing is left to see whether anybody still wants it.
-const LOOK_FOR_STOP: Duration = Duration::from_millis(100);
+/// Between looks whether the feed was stopped, while a source gives nothing.
+const POLL_STOP: Duration = Duration::from_millis(100);
 
-/// Reads the sources on a thread that nobody waits for: a pipe that gives nothing holds it for ever.
-fn read_on_thread(plan: &FeedPlan) -> Receiver<Result<Part>> {
+/// Reads the sources on a thread that is never joined: a pipe that gives nothing blocks it without a limit.
+fn read_on_thread(plan: &FeedPlan) -> Receiver<Result<Part, ReadError>> {
     let (filled, parts) = bounded(PARTS_AHEAD);
     let failed = filled.clone();
     let (sources, read, selection) = (plan.sources.clone(), plan.read.clone(), plan.selection.clone());
-    let reading = move || -> Result<()> {
+    let reading = move || -> Result<(), ReadError> {
         let mut merged = Merged::open(&sources, &read, &selection)?;
         let mut named = 0;
         loop {
@@ -128,7 +131,7 @@ fn read_on_thread(plan: &FeedPlan) -> Receiver<Result<Part>> {
             let more = merged.read_soon(&mut ticks)?;
             let new_symbols = merged.symbols()[named..].to_vec();
             named += new_symbols.len();
-            // A receiver that has gone wants nothing more.
+            // The receiver is dropped when the feed is stopped.
             if filled.send(Ok(Part { ticks, new_symbols, counts: merged.counts() })).is_err() || !more {
                 return Ok(());
             }
@@ -136,22 +139,11 @@ fn read_on_thread(plan: &FeedPlan) -> Receiver<Result<Part>> {
     };
     std::thread::spawn(move || {
         if let Err(error) = reading() {
-            // Whoever wants no ticks wants no error.
+            // As above.
             let _ = failed.send(Err(error));
         }
     });
     parts
-}
-
-fn out_of_order(error: TicksFileError, path: &Path) -> anyhow::Error {
-    match error {
-        TicksFileError::OutOfOrder { .. } => anyhow::anyhow!(
-            "{} ends later than what comes now begins\n  a run goes on with what follows it in time, or with the \
-             same input from its first tick",
-            path.display()
-        ),
-        error => anyhow::Error::new(error).context(path.display().to_string()),
-    }
 }
 
 /// The log's ids of the sources' symbols; a resumed log has its own.
@@ -195,28 +187,25 @@ impl Ids {
 struct Known {
     first: Option<Tick>,
     last_ts_recv: u64,
-    /// How many ticks are still to be left out; `None` before the first one has come.
-    left: Option<u64>,
+    /// How many ticks are still to be skipped; `None` before the first one has been read.
+    to_skip: Option<u64>,
     ticks: u64,
 }
 
 impl Known {
     fn of(log: &TicksLog) -> Self {
-        Self { first: log.first(), last_ts_recv: log.last_ts_recv(), left: None, ticks: log.ticks() }
+        Self { first: log.first(), last_ts_recv: log.last_ts_recv(), to_skip: None, ticks: log.ticks() }
     }
 
     /// How many of these ticks, which come next, are in the log already.
-    fn skip(&mut self, ticks: &[Tick]) -> Result<usize> {
+    fn skip(&mut self, ticks: &[Tick]) -> Result<usize, LogError> {
         let Some(first) = ticks.first() else { return Ok(0) };
         let is_again = self.first.is_some_and(|known| is_same(&known, first));
-        let left = self.left.get_or_insert(if is_again { self.ticks } else { 0 });
-        let skipped = (*left).min(ticks.len() as u64);
-        *left -= skipped;
-        if skipped > 0 && *left == 0 && ticks[skipped as usize - 1].ts_recv != self.last_ts_recv {
-            bail!(
-                "the input begins as the run's log does, and then differs\n  resume with the same input, or begin \
-                 another run by --new"
-            );
+        let to_skip = self.to_skip.get_or_insert(if is_again { self.ticks } else { 0 });
+        let skipped = (*to_skip).min(ticks.len() as u64);
+        *to_skip -= skipped;
+        if skipped > 0 && *to_skip == 0 && ticks[skipped as usize - 1].ts_recv != self.last_ts_recv {
+            return Err(LogError::OtherInput);
         }
         Ok(skipped as usize)
     }

@@ -1,10 +1,10 @@
 //! One ingester at a time has a state folder: two would delete and overwrite each other's run.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use super::StateError;
 
 /// A state folder that is this process's until it is dropped; the system releases it at the process's
 /// end, however that comes.
@@ -17,29 +17,25 @@ impl FolderLock {
     ///
     /// # Errors
     /// Another process has it, which is named by its process id; or it cannot be written to.
-    pub(super) fn take(folder: &Path) -> Result<Self> {
-        let name = || folder.display().to_string();
-        fs::create_dir_all(folder).with_context(name)?;
+    pub(super) fn take(folder: &Path) -> Result<Self, StateError> {
+        let failed = |source: io::Error| StateError::Io { path: folder.to_owned(), source };
+        fs::create_dir_all(folder).map_err(failed)?;
         let path = folder.join("lock");
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let mut file = file.with_context(name)?;
+        let mut file = file.map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                // Who has it may be just writing its number; the lock is what counts.
+                // Its owner may not have written its id yet; the lock is what counts.
                 let _ = file.read_to_string(&mut holder);
                 let holder = Some(holder.trim()).filter(|pid| !pid.is_empty()).unwrap_or("unknown");
-                bail!(
-                    "{} is in use by another ingester, process id {holder}\n  stop that one first, or name \
-                     another folder with --state",
-                    folder.display()
-                )
+                return Err(StateError::InUse { folder: folder.to_owned(), process: holder.to_owned() });
             }
-            Err(TryLockError::Error(error)) => return Err(error).with_context(name),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        file.set_len(0).with_context(name)?;
-        write!(file, "{}", std::process::id()).with_context(name)?;
+        file.set_len(0).map_err(failed)?;
+        write!(file, "{}", std::process::id()).map_err(failed)?;
         Ok(Self { _file: file })
     }
 }
