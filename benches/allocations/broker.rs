@@ -35,7 +35,7 @@ fn run(broker: &str, load: Load) -> Counted {
     let (mut subscriber, handle) = Subscriber::connect(Subscription {
         brokers: vec![broker.parse().expect("a broker's URL")],
         feed: feed.parse().expect("a feed's name"),
-        strategy: "apple".to_owned(),
+        strategy: "apple".parse().expect("a name"),
         member: "bench".to_owned(),
         prefetch_bytes: 64 << 20,
     })
@@ -88,7 +88,7 @@ fn publisher_plan(broker: &str, feed: &str, run: RunId) -> PublisherPlan {
         queue_bytes: 256 << 20,
         abandon_after: Duration::from_secs(60),
         shards: vec![ShardStart::default()],
-        strategies: vec![StrategyProgress::from_start("apple".to_owned(), true, 1)],
+        strategies: vec![StrategyProgress::from_start("apple".parse().expect("a name"), true, 1)],
         replace: false,
         unconfirmed_bytes: UNCONFIRMED_BYTES,
         observer: None,

@@ -19,7 +19,7 @@ pub(crate) fn consume(broker: &str, feed: &str) -> Duration {
     let (mut subscriber, handle) = Subscriber::connect(Subscription {
         brokers: vec![broker.parse().expect("a broker's URL")],
         feed: feed.parse().expect("a feed's name"),
-        strategy: "apple".to_owned(),
+        strategy: "apple".parse().expect("a name"),
         member: "bench".to_owned(),
         prefetch_bytes: 64 << 20,
     })

@@ -9,6 +9,7 @@ use clap::Args;
 use tick_feed::budget::Budget;
 use tick_feed::rabbitmq::{BrokerError, BrokerUrl, Durability};
 use tick_ingest::outputs::{self, Output, OutputError};
+use tick_sdk::names::StrategyName;
 use tick_sdk::quantity::{count_within, parse_bytes, parse_count, parse_duration};
 
 use crate::rates::Rates;
@@ -151,6 +152,12 @@ impl LoadArgs {
             return Ok(None);
         }
         self.rate.join(" ").parse().map(Some)
+    }
+
+    /// The names of its strategies, which were found before: so they are valid.
+    pub(crate) fn strategy_names(&self) -> Vec<StrategyName> {
+        let instances = self.instances_of().into_iter();
+        instances.map(|(name, _)| name.parse().expect("a strategy that was found has a valid name")).collect()
     }
 
     /// Names of strategies' instances, and what each runs.

@@ -50,7 +50,7 @@ impl Embedded<'_> {
         let control = Arc::new(FeedControl::default());
         let schedule = market.schedule(plan.rate, &control);
         let strategies = self.load.instances_of();
-        let names: Vec<String> = strategies.iter().map(|(name, _)| name.clone()).collect();
+        let names = self.load.strategy_names();
         let trace = FeedTrace::new(probe.clone(), schedule, false, self.load.shards, &names);
         let mut ledger = open_ledger(&self.ledger)?;
         let gather = Gather { linger: self.load.linger, ..Gather::default() };

@@ -185,7 +185,7 @@ impl Feeds<'_> {
             };
             let step = step_run.follow(sampler);
             is_over.store(true, Ordering::Release);
-            producers.iter().for_each(|producer| producer.publisher.take_no_more());
+            producers.iter().for_each(|producer| producer.publisher.stop_accepting());
             for sent in sending {
                 sent.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             }

@@ -14,6 +14,7 @@ use tick_ingest::feed::FeedControl;
 use tick_sdk::Tick;
 use tick_sdk::groups::Groups;
 use tick_sdk::host::{Configured, Lane, LaneError, LanePosition, Registration};
+use tick_sdk::names::StrategyName;
 use tick_sdk::signal::Signal;
 
 use crate::probe::{Point, Probe, Sample, lock, take_until};
@@ -55,7 +56,7 @@ pub(crate) struct FeedTrace {
     /// Whether a broker is between the ends.
     is_brokered: bool,
     shards: Vec<ShardTrace>,
-    strategies: Vec<String>,
+    strategies: Vec<StrategyName>,
 }
 
 #[derive(Debug, Default)]
@@ -83,7 +84,7 @@ impl FeedTrace {
         schedule: Schedule,
         is_brokered: bool,
         shards: u16,
-        strategies: &[String],
+        strategies: &[StrategyName],
     ) -> Arc<Self> {
         let queues = || strategies.iter().map(|_| Mutex::default()).collect();
         let shard = |_| ShardTrace { to_run: queues(), to_commit: queues(), ..ShardTrace::default() };

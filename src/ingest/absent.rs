@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tick_sdk::names::StrategyName;
+
 /// Between two notices of the same.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -10,7 +12,7 @@ pub(super) struct AbsentNotices {
     feed: String,
     /// The strategies that this program has.
     known: Vec<&'static str>,
-    last: Option<(Instant, Vec<String>)>,
+    last: Option<(Instant, Vec<StrategyName>)>,
 }
 
 impl AbsentNotices {
@@ -19,7 +21,7 @@ impl AbsentNotices {
     }
 
     /// The lines to show at `now`, when no instance of these strategies runs.
-    pub(super) fn at(&mut self, now: Instant, absent: &[String]) -> Vec<String> {
+    pub(super) fn at(&mut self, now: Instant, absent: &[StrategyName]) -> Vec<String> {
         if absent.is_empty() {
             self.last = None;
             return Vec::new();
@@ -31,7 +33,7 @@ impl AbsentNotices {
             return Vec::new();
         }
         self.last = Some((now, absent.to_vec()));
-        absent.iter().map(|name| self.line(name)).collect()
+        absent.iter().map(|name| self.line(name.as_str())).collect()
     }
 
     fn line(&self, name: &str) -> String {
@@ -78,7 +80,7 @@ mod tests {
     #[test]
     fn a_strategy_that_nobody_runs_is_named_once_and_then_rarely() {
         let mut notices = AbsentNotices::new("btc".to_owned(), vec!["apple", "pear"]);
-        let (begun, absent) = (Instant::now(), ["apple".to_owned()]);
+        let (begun, absent) = (Instant::now(), ["apple".parse().unwrap()]);
         let said = notices.at(begun, &absent);
         assert_eq!(said, ["no instance of apple runs: start `orchard run --feed btc --strategy apple …`"]);
         assert!(notices.at(begun + Duration::from_secs(30), &absent).is_empty());
@@ -90,7 +92,7 @@ mod tests {
     #[test]
     fn a_misspelt_name_is_shown_with_the_one_that_is_meant() {
         let mut notices = AbsentNotices::new("btc".to_owned(), vec!["apple", "pear"]);
-        let said = notices.at(Instant::now(), &["aple".to_owned(), "momentum".to_owned()]);
+        let said = notices.at(Instant::now(), &["aple".parse().unwrap(), "momentum".parse().unwrap()]);
         assert!(said[0].contains("it has apple, pear). Is apple meant?"), "{}", said[0]);
         assert!(
             said[1].contains("--strategy momentum=STRATEGY") && !said[1].contains("meant"),

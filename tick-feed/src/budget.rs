@@ -15,7 +15,7 @@ pub mod measured;
 pub const DEFAULT_RATES: [u32; 2] = [30_000, 15_000];
 
 /// What may be sent at once after a pause, in time of the rate. It is short, as a broker feels a
-/// burst as latency; and long enough for a timer that wakes late.
+/// burst as latency; and covers a timer that wakes late.
 pub const BURST: Duration = Duration::from_millis(10);
 
 /// Messages a second that each broker node may be given, or no limit.
@@ -125,8 +125,8 @@ impl TokenBucket {
     /// How long until `cost` messages may leave, if nothing else is taken meanwhile.
     pub fn delay(&self, now: Duration, cost: u32) -> Duration {
         let Some(rate) = self.rate else { return Duration::ZERO };
-        let wanted = (i128::from(cost) * BILLION).min(self.burst);
-        let missing = (wanted - self.tokens_at(now)).max(0) as u128;
+        let needed = (i128::from(cost) * BILLION).min(self.burst);
+        let missing = (needed - self.tokens_at(now)).max(0) as u128;
         let ns = missing.div_ceil(u128::from(rate));
         Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
     }

@@ -28,7 +28,7 @@ pub enum Verdict {
 }
 
 impl Cursor {
-    /// A cursor at which `next_seq` is the first tick wanted.
+    /// A cursor at which `next_seq` is the first tick to take.
     pub const fn at(next_seq: u64) -> Self {
         Self { next_seq }
     }

@@ -35,7 +35,7 @@ pub struct FrameHeader {
     pub shard: u16,
     /// How many shards the run has.
     pub shards: u16,
-    /// How often the publish position was set back before this frame was made.
+    /// How often the publish position was rewound before this frame was made.
     pub attempt: u32,
     /// The sequence number of the first tick; of a frame without ticks, of the next one.
     pub first_seq: u64,

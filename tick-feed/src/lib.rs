@@ -1,6 +1,8 @@
 //! How ticks travel from a source to strategies: [`Frame`]s of them over a [`transport`], a [`Cursor`] that
 //! takes each tick once, and [`ticks_file`]s, which are mapped and not parsed.
 
+#![deny(missing_docs, unnameable_types)]
+
 pub mod atomic_file;
 pub mod budget;
 pub mod cursor;

@@ -1,7 +1,7 @@
-//! RabbitMQ: the only module that speaks with brokers.
+//! RabbitMQ: the only module that connects to brokers.
 //!
 //! A [`Publisher`] sends a run's frames and sends again what was lost; a [`Subscriber`] receives the
-//! shards that it is told to and acknowledges what is stored. What they say to each other beside
+//! shards that are assigned to it and acknowledges what is stored. What they send each other beside
 //! frames is in [`control`], what is declared where in [`topology`]. Frames travel over
 //! [`broker::amqp`], everything else over [`broker::Connection`].
 
@@ -26,7 +26,7 @@ pub use subscriber::{
 pub use topology::Durability;
 
 impl crate::frame::wire::BufferHome for broker::amqp::Buffers {
-    fn give(&self, buffer: Vec<u8>) {
+    fn recycle(&self, buffer: Vec<u8>) {
         Self::give(self, buffer);
     }
 }

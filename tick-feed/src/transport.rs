@@ -19,7 +19,7 @@ pub trait FrameSender: Send {
     /// a process may be stopped and go on: how slow is too slow only a person can say.
     ///
     /// # Errors
-    /// The other end has gone; or it wants ticks again that were sent before:
+    /// The other end has gone; or ticks have to be sent again that were sent before:
     /// [`TransportError::Rewound`].
     fn send(&self, frame: Arc<Frame>) -> Result<(), TransportError>;
 
@@ -34,7 +34,7 @@ pub trait FrameSender: Send {
 ///
 /// Within a process a frame that was received is done with, and that is what the methods beside
 /// [`receive`](Self::receive) do by themselves: nothing. Over a broker a frame is kept there until it
-/// is acknowledged, shards come and go, and what was lost is asked for again.
+/// is acknowledged, shards are assigned and revoked, and what was lost is requested again.
 pub trait FrameReceiver: Send {
     /// The next frame, in the order of sending within its shard, or what happened to a shard; `None`
     /// if there was nothing for `timeout`.
@@ -43,7 +43,7 @@ pub trait FrameReceiver: Send {
     /// The other end has gone, and every frame it sent was received.
     fn receive(&mut self, timeout: Duration) -> Result<Option<Arrival>, TransportError>;
 
-    /// Whether frames that were lost can be had again, and shards be let go. If not, a gap or a
+    /// Whether frames that were lost can be requested again, and shards be released. If not, a gap or a
     /// lost claim is the end.
     fn repairs(&self) -> bool {
         false
@@ -58,17 +58,17 @@ pub trait FrameReceiver: Send {
     /// again; [`u64::MAX`] includes the end of the run.
     fn acknowledge(&mut self, _shard: u16, _stored_seq: u64) {}
 
-    /// Lets a frame go that came before its time: it will be sent again.
+    /// Drops a frame that came before its time: it will be sent again.
     fn discard(&mut self, _receipt: Receipt) {}
 
-    /// Asks for everything of this shard from `from_seq` on; a frame of `attempt` showed that it is
+    /// Requests everything of this shard from `from_seq` on; a frame of `attempt` showed that it is
     /// missing.
     fn request_resend(&mut self, _shard: u16, _from_seq: u64, _attempt: u32) {}
 
-    /// Asks for the names of all instruments of this shard.
+    /// Requests the names of all instruments of this shard.
     fn request_dictionary(&mut self, _shard: u16) {}
 
-    /// Gives a shard back: what of it is not acknowledged goes to whoever has it next, perhaps to
+    /// Releases a shard: what of it is not acknowledged goes to whoever has it next, perhaps to
     /// this end again.
     fn release(&mut self, _shard: u16) {}
 
@@ -136,9 +136,9 @@ pub enum TransportError {
     /// The other end has gone.
     #[error("the other end of the transport has closed")]
     Closed,
-    /// Ticks that were sent before are wanted again: the feed has to begin anew, from where the
-    /// sender says.
-    #[error("the transport wants ticks again that were sent before")]
+    /// Ticks that were sent before have to be sent again: the feed has to begin anew, from where the
+    /// sender's `restart` has it.
+    #[error("ticks that were sent before have to be sent again")]
     Rewound,
     /// A shard's committed cursor lies too far beyond its stored state.
     #[error(

@@ -12,6 +12,7 @@ use strategies as _;
 use tick_feed::rabbitmq::{Subscriber, SubscriberHandle, Subscription};
 use tick_feed::run::Manifest;
 use tick_sdk::host::Registration;
+use tick_sdk::names::StrategyName;
 
 use super::producer::Producer;
 use super::{Feeds, FeedsError};
@@ -64,6 +65,7 @@ impl Host {
         number: u16,
     ) -> Result<Self, FeedsError> {
         let (name, kind) = strategies[place].clone();
+        let name: StrategyName = name.parse().expect("perf names its strategies");
         let configured = find_strategy(&kind)?;
         let (shards, instances) = (feeds.load.shards, feeds.options.instances);
         let (mut subscriber, handle) = Subscriber::connect(Subscription {
@@ -83,7 +85,6 @@ impl Host {
         let trace = producer.trace.clone();
         let observer: Box<dyn CommitObserver> = Box::new(WatchedCommits(trace.clone()));
         let configured = Box::new(WatchedStrategy { inner: configured, trace, place });
-        let name = name.parse().expect("perf names its strategies");
         let instance = Instance { name, configured };
         let plan =
             FollowPlan { instance, groups: Arc::default(), accept_gaps: false, observer: Some(observer) };

@@ -8,7 +8,7 @@ use tick_feed::rabbitmq::publisher::{PublishObserver, ShardStart, StrategyProgre
 use tick_feed::rabbitmq::{BrokerError, FeedRemover, Publisher, PublisherPlan};
 use tick_feed::run::Manifest;
 use tick_ingest::feed::{FeedControl, FeedPlan, Gather};
-use tick_sdk::names::{FeedName, RunId};
+use tick_sdk::names::{FeedName, RunId, StrategyName};
 
 use super::{Feeds, FeedsError, Part};
 use crate::market::Market;
@@ -37,7 +37,7 @@ impl Producer {
     ) -> Result<Self, FeedsError> {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let feed: FeedName = format!("perf-{}-{number}", std::process::id()).parse().expect("it is a name");
-        let names: Vec<String> = feeds.load.instances_of().into_iter().map(|(name, _)| name).collect();
+        let names = feeds.load.strategy_names();
         let control = Arc::new(FeedControl::default());
         let schedule = market.schedule(rate, &control);
         let trace = FeedTrace::new(probe.clone(), schedule, true, feeds.load.shards, &names);
@@ -54,7 +54,7 @@ impl Producer {
 
     /// A connection to every broker, to empty or remove its queues.
     pub(super) fn removers(&self, feeds: &Feeds<'_>) -> Result<Vec<FeedRemover>, BrokerError> {
-        let names: Vec<String> = feeds.load.instances_of().into_iter().map(|(name, _)| name).collect();
+        let names = feeds.load.strategy_names();
         let connect = |broker| FeedRemover::connect(broker, &self.feed, &names, feeds.load.shards);
         feeds.brokers.iter().map(connect).collect()
     }
@@ -74,13 +74,13 @@ fn publisher_plan(
     feeds: &Feeds<'_>,
     feed: &FeedName,
     run: RunId,
-    names: &[String],
+    names: &[StrategyName],
     market: &Market,
     trace: &Arc<FeedTrace>,
 ) -> PublisherPlan {
     let Feeds { load, options, .. } = feeds;
     let observer: Arc<dyn PublishObserver> = trace.clone();
-    let strategy = |name: &String| StrategyProgress::from_start(name.clone(), true, load.shards);
+    let strategy = |name: &StrategyName| StrategyProgress::from_start(name.clone(), true, load.shards);
     PublisherPlan {
         feed: feed.clone(),
         run,

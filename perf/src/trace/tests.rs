@@ -69,7 +69,7 @@ struct Feed {
 impl Feed {
     fn new(is_brokered: bool) -> Self {
         let probe = Arc::new(Probe::new(Duration::ZERO));
-        let names = ["apple", "pear"].map(str::to_owned);
+        let names = ["apple", "pear"].map(|name| name.parse().expect("a name"));
         let trace = FeedTrace::new(probe.clone(), Schedule::Unpaced, is_brokered, 1, &names);
         let lane = |place| {
             let inner = Box::<FakeLane>::default();
@@ -100,8 +100,8 @@ impl Feed {
         for lane in &mut self.lanes {
             lane.run(from, &ticks(from, to)).expect("it takes all");
         }
-        let commit = |strategy: &String| Commit {
-            lane: LaneId { run: RunId::random(), strategy: strategy.parse().unwrap(), shard: 0 },
+        let commit = |strategy: &StrategyName| Commit {
+            lane: LaneId { run: RunId::random(), strategy: strategy.clone(), shard: 0 },
             epoch: 1,
             from_seq: from,
             to_seq: to,

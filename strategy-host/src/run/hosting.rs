@@ -312,7 +312,7 @@ pub(super) fn cursors(
     };
     Control::Cursors {
         run,
-        strategy: strategy.to_string(),
+        strategy: strategy.clone(),
         member: member.to_owned(),
         ledger: ledger.to_owned(),
         cursors: lanes.iter().map(cursor).collect(),

@@ -85,7 +85,7 @@ impl<'a> Session<'a> {
         let (run, name) = (self.run(), &self.plan.name);
         let is_gone = |state: &FeedState| active(state, name).is_none();
         for _ in 0..LEAVE_ATTEMPTS {
-            self.handle.send(Control::Leave { run, strategy: name.to_string() });
+            self.handle.send(Control::Leave { run, strategy: name.clone() });
             if self.handle.wait_for_state(Duration::from_secs(1), is_gone).is_some() {
                 return Ok(());
             }
@@ -170,7 +170,7 @@ fn subscription(plan: &RunPlan, member: &str) -> Subscription {
     Subscription {
         brokers: plan.brokers.clone(),
         feed: plan.feed.clone(),
-        strategy: plan.name.to_string(),
+        strategy: plan.name.clone(),
         member: member.to_owned(),
         prefetch_bytes: plan.prefetch_bytes,
     }

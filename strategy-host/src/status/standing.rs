@@ -6,7 +6,7 @@ use serde::Serialize;
 use tick_feed::rabbitmq::Durability;
 use tick_feed::rabbitmq::control::{FeedState, ShardCursor, StrategyState};
 use tick_feed::rabbitmq::observe::Observation;
-use tick_sdk::names::{FeedName, RunId};
+use tick_sdk::names::{FeedName, RunId, StrategyName};
 
 use crate::ledger::{LaneRow, MemberRow};
 
@@ -220,7 +220,7 @@ impl StrategyStatus {
         let ended_shards = lanes.iter().filter(|lane| lane.ended).count();
         let behind = lanes.iter().map(|lane| lane.lag_seconds);
         Self {
-            name: state.name.clone(),
+            name: state.name.to_string(),
             required: state.required,
             active: state.active,
             ledger: state.ledger.clone(),
@@ -282,8 +282,12 @@ impl LaneStatus {
 }
 
 /// The host that reported last how far a shard is, and what it reported.
-fn last_reported<'a>(seen: &'a Observation, strategy: &str, shard: u16) -> Option<(&'a str, ShardCursor)> {
-    seen.hosts.iter().rev().filter(|host| host.strategy == strategy).find_map(|host| {
+fn last_reported<'a>(
+    seen: &'a Observation,
+    strategy: &StrategyName,
+    shard: u16,
+) -> Option<(&'a str, ShardCursor)> {
+    seen.hosts.iter().rev().filter(|host| host.strategy == *strategy).find_map(|host| {
         let cursor = host.cursors.iter().find(|cursor| cursor.shard == shard)?;
         Some((host.member.as_str(), *cursor))
     })

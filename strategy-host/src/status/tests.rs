@@ -11,7 +11,7 @@ const SECOND: u64 = 1_000_000_000;
 fn state(at: u64, published: u64) -> FeedState {
     let shard = ShardState { published, confirmed: published - 10, ..ShardState::default() };
     let strategy = |name: &str, required| StrategyState {
-        name: name.to_owned(),
+        name: name.parse().unwrap(),
         required,
         active: required,
         begins_at: vec![0, 500],
@@ -36,12 +36,13 @@ fn state(at: u64, published: u64) -> FeedState {
 
 fn seen() -> Observation {
     let host = |member: &str, shard, cursor| HostReported {
-        strategy: "apple".to_owned(),
+        strategy: "apple".parse().unwrap(),
         member: member.to_owned(),
         ledger: "ledger-1".to_owned(),
         cursors: vec![ShardCursor { shard, cursor, stored: 1, ended: false }],
     };
-    let queue = |shard, waiting| QueueSeen { strategy: "apple".to_owned(), shard, waiting, consumers: 1 };
+    let queue =
+        |shard, waiting| QueueSeen { strategy: "apple".parse().unwrap(), shard, waiting, consumers: 1 };
     Observation {
         states: vec![state(SECOND, 1_000), state(3 * SECOND, 3_000)],
         has_ingester: true,

@@ -67,7 +67,7 @@ fn requests() -> impl Strategy<Value = Vec<(u64, u32)>> {
 }
 
 proptest! {
-    /// Whoever asks first is within the rate and one burst over every stretch of time.
+    /// Requests that wait for their turn are within the rate and one burst over every stretch of time.
     #[test]
     fn no_stretch_of_time_has_more_than_its_rate_and_one_burst(rate in 1..100_000u32, requests in requests()) {
         let mut bucket = TokenBucket::new(Some(rate), Duration::ZERO);
@@ -89,7 +89,7 @@ proptest! {
         }
     }
 
-    /// Debt is paid: all that was taken, asked for or not, is within the rate once asking helps again.
+    /// Debt is paid: all that was taken, with or without a wait, is within the rate once it is paid.
     #[test]
     fn debt_is_paid_before_anything_else_leaves(rate in 1..100_000u32, requests in requests()) {
         let mut bucket = TokenBucket::new(Some(rate), Duration::ZERO);
@@ -106,17 +106,17 @@ proptest! {
 
     /// After the delay it is there, and a nanosecond earlier it was not.
     #[test]
-    fn the_delay_is_exact(rate in 1..100_000u32, requests in requests(), wanted in 1..2_000u32) {
+    fn the_delay_is_exact(rate in 1..100_000u32, requests in requests(), cost in 1..2_000u32) {
         let mut bucket = TokenBucket::new(Some(rate), Duration::ZERO);
         let mut last = Duration::ZERO;
         for (now, cost) in requests {
             last = Duration::from_nanos(now);
             bucket.take(last, cost);
         }
-        let delay = bucket.delay(last, wanted);
-        prop_assert!(bucket.available(last + delay, wanted));
+        let delay = bucket.delay(last, cost);
+        prop_assert!(bucket.available(last + delay, cost));
         if let Some(earlier) = delay.checked_sub(Duration::from_nanos(1)) {
-            prop_assert!(!bucket.available(last + earlier, wanted));
+            prop_assert!(!bucket.available(last + earlier, cost));
         }
     }
 

@@ -85,7 +85,7 @@ struct Body<'a> {
     ticks: &'a [Tick],
 }
 
-/// Bytes that are no frame of this version.
+/// Bytes that are not a frame of this version.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum FrameError {
     /// The bytes do not begin as a frame does.
@@ -182,12 +182,12 @@ impl Frame {
     /// # Errors
     /// Whatever was changed, cut off or is not a frame of this version, see [`FrameError`].
     pub fn decode(bytes: Vec<u8>) -> Result<Self, FrameError> {
-        Self::decode_or_give_back(bytes, None).map_err(|(error, _)| error)
+        Self::decode_or_return(bytes, None).map_err(|(error, _)| error)
     }
 
     /// As [`decode`](Self::decode), with the bytes beside the error; the buffer goes back `home` when
     /// nobody needs the frame any more.
-    pub(crate) fn decode_or_give_back(
+    pub(crate) fn decode_or_return(
         bytes: Vec<u8>,
         home: Option<&Arc<dyn BufferHome>>,
     ) -> Result<Self, (FrameError, Vec<u8>)> {
@@ -210,7 +210,7 @@ impl FrameHeader {
     /// this is for saying which frame it is, not for taking it.
     ///
     /// # Errors
-    /// It is no frame of this version, or is cut off within the prefix.
+    /// It is not a frame of this version, or is cut off within the prefix.
     pub fn claimed(bytes: &[u8]) -> Result<(Self, u32), FrameError> {
         let prefix = read_prefix(bytes)?;
         Ok((prefix.header(), prefix.ticks))

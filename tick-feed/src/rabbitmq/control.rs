@@ -1,10 +1,10 @@
-//! What an ingester and the hosts of its feed say to each other beside frames: JSON, over the
+//! What an ingester and the hosts of its feed send each other beside frames: JSON, over the
 //! control exchange, to all who listen.
 
 use serde::{Deserialize, Serialize};
 
 use super::topology::Durability;
-use tick_sdk::names::{FeedName, RunId};
+use tick_sdk::names::{FeedName, RunId, StrategyName};
 
 /// One control message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +16,8 @@ pub enum Control {
     Resend {
         /// The run.
         run: RunId,
-        /// Who asks.
-        strategy: String,
+        /// The strategy's instance name.
+        strategy: StrategyName,
         /// Of which shard.
         shard: u16,
         /// The first missing sequence number.
@@ -29,8 +29,8 @@ pub enum Control {
     Dictionary {
         /// The run.
         run: RunId,
-        /// Who asks.
-        strategy: String,
+        /// The strategy's instance name.
+        strategy: StrategyName,
         /// Of which shard.
         shard: u16,
     },
@@ -44,19 +44,19 @@ pub enum Control {
         /// From where.
         from: JoinFrom,
     },
-    /// From a host that is told to: the strategy's queues are no longer wanted.
+    /// From a host that was started with `--leave`: the strategy's queues are to be deleted.
     Leave {
         /// The run.
         run: RunId,
         /// The strategy's instance name.
-        strategy: String,
+        strategy: StrategyName,
     },
     /// From every host, every second and at every shard's end.
     Cursors {
         /// The run.
         run: RunId,
         /// The strategy's instance name.
-        strategy: String,
+        strategy: StrategyName,
         /// The host's own id.
         member: String,
         /// Which ledger it commits to.
@@ -75,7 +75,7 @@ pub enum Control {
         /// Why.
         reason: String,
     },
-    /// From the ingester: a strategy that asked to join does not take part.
+    /// From the ingester: a request to join is refused.
     JoinRefused {
         /// The run.
         run: RunId,
@@ -144,7 +144,7 @@ pub struct FeedState {
     pub strategies: Vec<StrategyState>,
     /// Everything is published, the end included.
     pub published: bool,
-    /// Every required strategy has committed to the end, or the run was given up.
+    /// Every required strategy has committed to the end, or the run was abandoned.
     pub closed: bool,
     /// When this was broadcast by the clock of the ingester's machine, in ns since the UNIX epoch. For
     /// people: nothing is decided by it.
@@ -156,7 +156,7 @@ pub struct FeedState {
 pub struct ShardState {
     /// The broker node that it is on: a place in the ingester's list of brokers.
     pub node: u16,
-    /// How often its publish position was set back.
+    /// How often its publish position was rewound.
     pub attempt: u32,
     /// Ticks before this were published.
     pub published: u64,
@@ -172,7 +172,7 @@ pub struct ShardState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StrategyState {
     /// Its instance name, which its queues bear.
-    pub name: String,
+    pub name: StrategyName,
     /// Whether its full queues stall the feed; an optional one is abandoned.
     pub required: bool,
     /// Whether its queues are there and filled: a host may read them.
@@ -181,7 +181,7 @@ pub struct StrategyState {
     pub begins_at: Vec<u64>,
     /// The ledger its first host named; another one is refused.
     pub ledger: Option<String>,
-    /// Its hosts have said that the run's end is committed in every shard: nothing more is sent to it,
+    /// Its hosts have reported that the run's end is committed in every shard: nothing more is sent to it,
     /// and nobody need wait for its hosts.
     #[serde(default)]
     pub ended: bool,

@@ -65,7 +65,7 @@ pub enum DeadLetterError {
     /// There are not so many.
     #[error("there is no dead letter {number}: there are {count}")]
     NoLetter {
-        /// The one asked for, counted from 1.
+        /// The requested one, counted from 1.
         number: usize,
         /// How many there are.
         count: usize,

@@ -12,7 +12,7 @@ use super::topology;
 use broker::{
     Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, QueueOptions, QueueStatus,
 };
-use tick_sdk::names::{FeedName, RunId};
+use tick_sdk::names::{FeedName, RunId, StrategyName};
 
 /// Everyone who has part in a feed announces how far it is once a second; this is a little longer.
 pub const LISTEN: Duration = Duration::from_millis(1_300);
@@ -42,7 +42,7 @@ pub struct Observation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostReported {
     /// The strategy's instance name.
-    pub strategy: String,
+    pub strategy: StrategyName,
     /// The host's own id.
     pub member: String,
     /// Which ledger it commits to.
@@ -55,7 +55,7 @@ pub struct HostReported {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueSeen {
     /// The strategy's instance name.
-    pub strategy: String,
+    pub strategy: StrategyName,
     /// The shard.
     pub shard: u16,
     /// Messages that wait in it, those that were delivered and not acknowledged left out; `None` if
@@ -172,8 +172,8 @@ async fn announcements(
     let listened = Instant::now() + LISTEN;
     loop {
         // Where no ingester has announced anything by then, none will.
-        let until = if states.is_empty() { listened } else { listened + LISTEN };
-        let Ok(Some(delivery)) = timeout_at(until, messages.next()).await else { break };
+        let deadline = if states.is_empty() { listened } else { listened + LISTEN };
+        let Ok(Some(delivery)) = timeout_at(deadline, messages.next()).await else { break };
         match Control::decode(&delivery.body) {
             Ok(Control::State(state)) if state.feed == *feed => {
                 states.push(*state);
@@ -237,7 +237,7 @@ impl Broker {
 
     /// The state that the broker keeps. Somebody may hold it right now; `patient` waits for it.
     async fn kept_state(&self, feed: &FeedName, patient: bool) -> Result<Option<FeedState>, BrokerError> {
-        let until = Instant::now() + STATE_WITHIN;
+        let deadline = Instant::now() + STATE_WITHIN;
         loop {
             // What is taken goes back with the channel, should this end here.
             let channel = self.connection.open_channel().await?;
@@ -251,7 +251,7 @@ impl Broker {
             channel.close().await?;
             match message.map(|message| Control::decode(&message.body)) {
                 Some(Ok(Control::State(state))) => return Ok(Some(*state)),
-                None if patient && Instant::now() < until => sleep(Duration::from_millis(50)).await,
+                None if patient && Instant::now() < deadline => sleep(Duration::from_millis(50)).await,
                 _ => return Ok(None),
             }
         }

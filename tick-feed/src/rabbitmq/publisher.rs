@@ -3,7 +3,7 @@
 //!
 //! The feed's thread hands frames to [`PublishedFrames`], where each shard's [`Window`](window::Window)
 //! holds them until the broker has confirmed them. One thread more runs a task for each broker node
-//! that publishes what the windows give, and one that listens to hosts and tells the feed's state.
+//! that publishes what the windows give, and one that receives hosts' messages and broadcasts the feed's state.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -17,7 +17,8 @@ use super::topology::Durability;
 use crate::budget::Budget;
 use crate::frame::FrameError;
 use broker::{BrokerError, BrokerUrl};
-use tick_sdk::names::{FeedName, RunId};
+use tick_sdk::names::{FeedName, RunId, StrategyName};
+use tracing::{Instrument, info_span};
 
 mod catch_up;
 mod declare;
@@ -29,6 +30,7 @@ mod sending;
 mod shared;
 mod snapshot;
 mod strategies;
+mod stream;
 pub mod window;
 
 pub use catch_up::CatchUpFrames;
@@ -64,18 +66,18 @@ pub struct PublisherPlan {
     pub shards: Vec<ShardStart>,
     /// The feed's strategies, those of an earlier part of the run included.
     pub strategies: Vec<StrategyProgress>,
-    /// Begin even where the broker knows of another run that has not ended: that one is given up.
+    /// Begin even where the broker knows of another run that has not ended: that one is abandoned.
     pub replace: bool,
     /// At most so many bytes are on the way to a node without its confirm; see [`UNCONFIRMED_BYTES`].
     pub unconfirmed_bytes: usize,
-    /// Is told of every frame.
+    /// Is called for every frame.
     pub observer: Option<Arc<dyn PublishObserver>>,
 }
 
-/// So many bytes are on the way to a node without its confirm, unless told otherwise: 16 MiB.
+/// So many bytes are on the way to a node without its confirm, unless set otherwise: 16 MiB.
 pub const UNCONFIRMED_BYTES: usize = 16 << 20;
 
-/// Is told how far each shard is, on the publisher's thread. What goes to one late strategy alone is
+/// Follows how far each shard is, on the publisher's thread. What goes to one late strategy alone is
 /// left out.
 pub trait PublishObserver: std::fmt::Debug + Send + Sync {
     /// Ticks before this were written to the broker, or are about to be.
@@ -108,9 +110,9 @@ pub struct ShardStart {
 /// A strategy of the feed, and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StrategyProgress {
-    /// What hosts are told of it.
+    /// What is broadcast to hosts of it.
     pub state: StrategyState,
-    /// How far each shard is; empty as long as no host has said.
+    /// How far each shard is; empty as long as no host has reported.
     pub cursors: Vec<ShardCursor>,
     /// Whether all its queues are bound; if not, it is caught up or was abandoned.
     pub bound: bool,
@@ -118,7 +120,7 @@ pub struct StrategyProgress {
 
 impl StrategyProgress {
     /// A strategy that takes part from the run's first tick on.
-    pub fn from_start(name: String, required: bool, shards: u16) -> Self {
+    pub fn from_start(name: StrategyName, required: bool, shards: u16) -> Self {
         let begins_at = vec![0; usize::from(shards)];
         let state = StrategyState { name, required, active: true, begins_at, ledger: None, ended: false };
         Self { state, cursors: Vec::new(), bound: true }
@@ -150,8 +152,8 @@ pub enum PublishError {
     Broker(#[from] BrokerError),
     /// Another ingester has the feed.
     #[error(
-        "feed {feed} has an ingester already, on broker {url}\n  stop that one first; one that was killed is \
-         let go by the broker within seconds"
+        "feed {feed} has an ingester already, on broker {url}\n  stop that one first; the broker releases \
+         the feed within seconds of one that was killed"
     )]
     AnotherIngester {
         /// The feed.
@@ -162,7 +164,7 @@ pub enum PublishError {
     /// The feed has a run that has not ended.
     #[error(
         "feed {feed} has run {run}, which has not ended\n  go on with it by --resume {run} where it was begun, \
-         or give it up by --new"
+         or abandon it by --new"
     )]
     AnotherRun {
         /// The feed.
@@ -233,25 +235,25 @@ impl Publisher {
         PublishedFrames(self.shared.clone())
     }
 
-    /// Whether ticks are wanted again that left the window: the feed then has to run again from
+    /// Whether ticks have to be sent again that left the window: the feed then has to run again from
     /// [`restart`](Self::restart).
     pub fn is_rewound(&self) -> bool {
         self.shared.is_rewound()
     }
 
-    /// The first tick wanted of each shard; from now on frames are taken again.
+    /// The first tick that each shard needs; from now on frames are accepted again.
     pub fn restart(&self) -> Vec<u64> {
         self.shared.restart()
     }
 
-    /// Says that the ticks which are wanted again cannot be had, and why: hosts then stop with that, or
-    /// go on behind the gap. Gives whether the run can come to its end so: the feed had sent
+    /// Announces that the ticks which were requested again cannot be read again, and why: hosts then stop
+    /// with that, or go on behind the gap. True if the run can come to its end so: the feed had sent
     /// everything once, and some of it is missing now.
     pub fn abandon(&self, reason: &str) -> bool {
         self.shared.abandon(reason)
     }
 
-    /// A strategy that joined late and needs a pass of its own; whoever asks has to run it.
+    /// A strategy that joined late and needs a pass of its own, which the caller has to run.
     pub fn next_catch_up(&self) -> Option<CatchUpFrames> {
         self.shared.next_catch_up()
     }
@@ -267,15 +269,15 @@ impl Publisher {
 
     /// Waits until something changed that may end the run, but not longer than `timeout`.
     pub fn wait(&self, timeout: Duration) {
-        self.shared.wait_for_news(timeout);
+        self.shared.wait_for_change(timeout);
     }
 
-    /// Takes nothing more of the feed, which is told that this end has closed.
-    pub fn take_no_more(&self) {
-        self.shared.take_no_more();
+    /// Accepts no more frames: the feed's next one is refused with [`TransportError::Closed`](crate::transport::TransportError::Closed).
+    pub fn stop_accepting(&self) {
+        self.shared.stop_accepting();
     }
 
-    /// Ends it; `closed` says whether the run has ended or is given up, so that another may begin.
+    /// Ends it; `closed` says whether the run has ended or is abandoned, so that another may begin.
     ///
     /// # Errors
     /// The publisher could not go on before.
@@ -287,7 +289,7 @@ impl Publisher {
 
     fn join(&mut self) {
         if let Some(thread) = self.thread.take() {
-            // What it could have to say is in the shared state.
+            // What it had to report is in the shared state.
             let _ = thread.join();
         }
     }
@@ -309,11 +311,13 @@ fn run(shared: &Arc<Shared>) {
     };
     let tasks = tokio::task::LocalSet::new();
     for node in 0..shared.nodes.len() {
-        tasks.spawn_local(node::serve(shared.clone(), node));
-        tasks.spawn_local(listen::serve(shared.clone(), node));
+        let PublisherPlan { feed, run, .. } = &shared.plan;
+        let span = info_span!("publisher", %feed, %run, node);
+        tasks.spawn_local(node::serve(shared.clone(), node).instrument(span.clone()));
+        tasks.spawn_local(listen::serve(shared.clone(), node).instrument(span));
     }
     runtime.block_on(tasks);
-    // Whoever closed no connection in time has nothing to wait for.
+    // A connection that was not closed in time is not waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
 }
 

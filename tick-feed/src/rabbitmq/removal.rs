@@ -3,7 +3,7 @@
 use crate::rabbitmq::event_loop::event_loop;
 use crate::rabbitmq::topology;
 use broker::{BrokerError, BrokerUrl, Channel, Connection};
-use tick_sdk::names::FeedName;
+use tick_sdk::names::{FeedName, StrategyName};
 
 /// A connection that empties a feed's queues, and in the end removes them.
 pub struct FeedRemover {
@@ -23,7 +23,7 @@ impl FeedRemover {
     pub fn connect(
         broker: &BrokerUrl,
         feed: &FeedName,
-        strategies: &[String],
+        strategies: &[StrategyName],
         shards: u16,
     ) -> Result<Self, BrokerError> {
         let runtime = event_loop()?;
@@ -32,7 +32,7 @@ impl FeedRemover {
             let channel = connection.open_channel().await?;
             Ok::<_, BrokerError>((connection, channel))
         })?;
-        let of = |strategy: &String| {
+        let of = |strategy: &StrategyName| {
             let strategy = strategy.clone();
             (0..shards).map(move |shard| topology::frames_queue(feed, &strategy, shard))
         };
@@ -54,7 +54,7 @@ impl FeedRemover {
         })
     }
 
-    /// Removes everything of the feed. What is not there is no error.
+    /// Removes everything of the feed. A part that is not there is skipped.
     ///
     /// # Errors
     /// The broker refuses, or is lost.

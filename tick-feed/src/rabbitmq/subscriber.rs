@@ -22,7 +22,7 @@ use crate::transport::{Arrival, FrameReceiver, Receipt, TransportError};
 use crate::{Frame, FrameFlags, FrameHeader};
 use broker::BrokerError;
 use broker::amqp::Buffers;
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
 mod connection;
 mod context;
@@ -59,7 +59,7 @@ pub struct Subscriber {
     commands: Commands,
     shared: Arc<Shared>,
     feed_exchange: String,
-    strategy: String,
+    strategy: StrategyName,
     prefetch_bytes: usize,
     /// How many bytes of a shard may be unacknowledged where its prefetch has to grow.
     max_grown_bytes: usize,
@@ -218,7 +218,7 @@ impl Subscriber {
         let body = std::mem::take(&mut delivered.body);
         let (reason, body) = match self.misplaced(&delivered, &body) {
             Some(reason) => (reason, body),
-            None => match Frame::decode_or_give_back(body, Some(&self.home)) {
+            None => match Frame::decode_or_return(body, Some(&self.home)) {
                 Ok(frame) => return Ok(frame),
                 Err((error, body)) => (error.to_string(), body),
             },
@@ -255,7 +255,7 @@ impl Subscriber {
         let FrameHeader { run, flags, .. } = frame.header;
         if run != self.run {
             self.shared.counts.of_other_runs.fetch_add(1, Ordering::Relaxed);
-            // It may be the feed's next one, whose ingester has not been heard of yet.
+            // It may be the feed's next one, whose ingester has not announced it yet.
             return NEEDED_UNTIL_RUN_KNOWN;
         }
         if flags.contains(FrameFlags::END_OF_RUN) {
@@ -305,7 +305,7 @@ impl Subscriber {
             Err(TryRecvError::Disconnected) => return Err(TransportError::Closed),
             Err(TryRecvError::Empty) => {}
         }
-        // Nothing comes at the moment, so that it is no loss to acknowledge few together.
+        // Nothing comes at the moment, so that few are acknowledged together.
         if self.unneeded > 0 {
             self.flush();
         }

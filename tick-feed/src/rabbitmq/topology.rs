@@ -7,12 +7,12 @@
 //! | `orchard.{feed}.control` | fanout exchange, durable | [`Control`](super::Control) messages |
 //! | `orchard.{feed}.run` | durable queue of at most one message | the last [`FeedState`](super::FeedState) |
 //! | `orchard.{feed}.ingester` | exclusive queue | nothing: whoever has it is the feed's only ingester |
-//! | `orchard.{feed}.dead` | durable queue | what is no frame of this feed, with the reason |
+//! | `orchard.{feed}.dead` | durable queue | what is not a frame of this feed, with the reason |
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use tick_sdk::names::FeedName;
+use tick_sdk::names::{FeedName, StrategyName};
 
 /// The exchange that frames are published to, with the shard as routing key.
 pub fn frames_exchange(feed: &FeedName) -> String {
@@ -20,7 +20,7 @@ pub fn frames_exchange(feed: &FeedName) -> String {
 }
 
 /// The queue of one strategy's frames of one shard.
-pub fn frames_queue(feed: &FeedName, strategy: &str, shard: u16) -> String {
+pub fn frames_queue(feed: &FeedName, strategy: &StrategyName, shard: u16) -> String {
     format!("orchard.{feed}.{strategy}.{shard}")
 }
 

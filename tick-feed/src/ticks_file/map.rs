@@ -66,7 +66,7 @@ impl TicksFile {
     /// Maps a file and checks everything but its blocks.
     ///
     /// # Errors
-    /// It cannot be read, is no `.ticks` file of this version, is unfinished or damaged.
+    /// It cannot be read, is not a `.ticks` file of this version, is unfinished or damaged.
     pub fn open(path: &Path) -> Result<Self, TicksFileError> {
         let file = File::open(path)?;
         // SAFETY: the mapping is read-only, and the type's documentation demands that the file stay

@@ -74,7 +74,7 @@ macro_rules! conformance {
             }
 
             #[test]
-            fn silence_is_no_error_and_a_gone_receiver_is() {
+            fn silence_is_not_an_error_and_a_dropped_receiver_is() {
                 let (sender, mut receiver) = $make(4);
                 assert!(receiver.receive(NOW).unwrap().is_none());
                 drop(receiver);

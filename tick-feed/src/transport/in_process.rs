@@ -110,7 +110,7 @@ mod tests {
         std::thread::spawn(move || sent.send(waiting.send(frame(1))));
         let worker = std::thread::spawn(move || {
             let _receiver = receiver;
-            panic!("a strategy's mistake");
+            panic!("a strategy's bug");
         });
         assert!(worker.join().is_err());
         assert_eq!(is_sent.recv(), Ok(Err(TransportError::Closed)));

@@ -100,7 +100,7 @@ impl Feeding<'_> {
                 Err(FeedError::Transport(TransportError::Closed)) => return Ok(()),
                 Err(error) => {
                     // The feed goes on for the other strategies.
-                    let strategy = frames.strategy().to_owned();
+                    let strategy = frames.strategy().to_string();
                     tracing::info!(run = %plan.run, strategy, %error, "a strategy cannot be caught up");
                     self.report(IngestEvent::CatchUpFailed { strategy, error: error.to_string() });
                     frames.abandon(&error.to_string());

@@ -193,7 +193,7 @@ fn publish(
         }
         let watched = watch.run(&mut threads, state, on_event);
         feeding.control.stop();
-        feeding.publisher.take_no_more();
+        feeding.publisher.stop_accepting();
         let fed = threads.join_all();
         let end = watched?;
         fed.map(|()| end)

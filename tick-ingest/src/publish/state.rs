@@ -60,7 +60,7 @@ pub(super) fn open(plan: &IngestPlan, manifest: &Manifest) -> Result<OpenedState
 
 fn begin(plan: &IngestPlan, manifest: &Manifest) -> RunRecord {
     let strategy = |strategy: &FeedStrategy| {
-        StrategyProgress::from_start(strategy.name.to_string(), strategy.is_required, plan.shards)
+        StrategyProgress::from_start(strategy.name.clone(), strategy.is_required, plan.shards)
     };
     RunRecord {
         version: VERSION,
@@ -83,7 +83,7 @@ fn resume(plan: &IngestPlan, mut known: RunRecord, manifest: &Manifest) -> Resul
         return Err(StateError::ManifestDiffers { run, difference });
     }
     for FeedStrategy { name, is_required } in &plan.strategies {
-        let strategy = known.strategies.iter_mut().find(|known| known.state.name == name.as_str());
+        let strategy = known.strategies.iter_mut().find(|known| known.state.name == *name);
         let Some(strategy) = strategy else {
             return Err(StateError::NewStrategy { run, strategy: name.clone() });
         };

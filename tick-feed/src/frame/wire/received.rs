@@ -10,7 +10,7 @@ use tick_sdk::Tick;
 /// Where a received body's buffer is used again.
 pub(crate) trait BufferHome: std::fmt::Debug + Send + Sync {
     /// Takes back a buffer that nobody reads any more.
-    fn give(&self, buffer: Vec<u8>);
+    fn recycle(&self, buffer: Vec<u8>);
 }
 
 /// Ticks in place in a received body.
@@ -35,7 +35,7 @@ pub(super) enum ReceivedBody {
 impl Drop for ReceivedBody {
     fn drop(&mut self) {
         if let Self::AsItCame { bytes, home: Some(home) } = self {
-            home.give(std::mem::take(bytes));
+            home.recycle(std::mem::take(bytes));
         }
     }
 }

@@ -93,7 +93,7 @@ fn every_truncation_and_every_appendix_is_found() {
 }
 
 #[test]
-fn a_foreign_message_and_another_version_are_told_apart() {
+fn a_foreign_message_and_another_version_are_distinguished() {
     assert_eq!(Frame::decode(b"{\"hello\":1}".to_vec()).unwrap_err(), FrameError::Magic);
     let mut bytes = encoded(&sample(1));
     bytes[4] = 9;

@@ -23,7 +23,7 @@ impl Feed {
         let name = format!("test-{}", RunId::random()).parse().unwrap();
         let feed = Self { url, runtime, connection, name };
         feed.runtime.block_on(async {
-            let queue = topology::frames_queue(&feed.name, "apple", 0);
+            let queue = topology::frames_queue(&feed.name, &"apple".parse().unwrap(), 0);
             let channel = feed.connection.open_channel().await.unwrap();
             channel.declare_queue(&queue, &QueueOptions::durable()).await.unwrap();
         });
@@ -33,7 +33,7 @@ impl Feed {
     fn letter(&self, number: u64) -> DeadLetter {
         DeadLetter {
             reason: format!("its number is {number}, and that is none"),
-            queue: topology::frames_queue(&self.name, "apple", 0),
+            queue: topology::frames_queue(&self.name, &"apple".parse().unwrap(), 0),
             exchange: "abroad".to_owned(),
             routing_key: "0".to_owned(),
             at: number,
@@ -75,7 +75,10 @@ impl Drop for Feed {
     fn drop(&mut self) {
         self.runtime.block_on(async {
             let channel = self.connection.open_channel().await.unwrap();
-            for queue in [topology::frames_queue(&self.name, "apple", 0), topology::dead_queue(&self.name)] {
+            for queue in [
+                topology::frames_queue(&self.name, &"apple".parse().unwrap(), 0),
+                topology::dead_queue(&self.name),
+            ] {
                 channel.delete_queue(&queue).await.unwrap();
             }
         });
@@ -114,7 +117,7 @@ fn one_is_requeued_and_one_is_removed() {
     let taken = feed.take(MAX_TAKEN);
     assert_eq!(letters(&taken), [stored[0].clone(), stored[3].clone()]);
     feed.wait(taken.close()).unwrap();
-    assert_eq!(feed.bodies(&topology::frames_queue(&feed.name, "apple", 0)), [b"2"]);
+    assert_eq!(feed.bodies(&topology::frames_queue(&feed.name, &"apple".parse().unwrap(), 0)), [b"2"]);
 }
 
 #[test]
@@ -133,7 +136,10 @@ fn two_ways_to_one_cluster_show_each_letter_once() {
 #[ignore = "needs servers: run scripts/test"]
 fn one_whose_queue_is_gone_stays() {
     let feed = Feed::new();
-    let gone = DeadLetter { queue: topology::frames_queue(&feed.name, "apple", 7), ..feed.letter(1) };
+    let gone = DeadLetter {
+        queue: topology::frames_queue(&feed.name, &"apple".parse().unwrap(), 7),
+        ..feed.letter(1)
+    };
     let nowhere = DeadLetter { queue: String::new(), ..feed.letter(2) };
     feed.store(&[gone.clone(), nowhere.clone()]);
     let taken = feed.take(MAX_TAKEN);

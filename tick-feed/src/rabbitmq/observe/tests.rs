@@ -63,7 +63,7 @@ impl Feed {
 
     fn state(&self, run: RunId, at: u64) -> FeedState {
         let strategy = StrategyState {
-            name: "apple".to_owned(),
+            name: "apple".parse().unwrap(),
             required: true,
             active: true,
             begins_at: vec![0, 0],
@@ -93,7 +93,7 @@ impl Drop for Feed {
             let queues = [
                 topology::run_queue(&self.name),
                 topology::dead_queue(&self.name),
-                topology::frames_queue(&self.name, "apple", 1),
+                topology::frames_queue(&self.name, &"apple".parse().unwrap(), 1),
             ];
             for queue in queues {
                 self.channel.delete_queue(&queue).await.unwrap();
@@ -115,8 +115,8 @@ fn a_feed_is_seen_and_left_as_it_was() {
         &topology::run_queue(&feed.name),
         &Control::State(Box::new(feed.state(run, 5))).encode(),
     );
-    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, Table::default());
-    feed.publish("", &topology::frames_queue(&feed.name, "apple", 1), b"a frame");
+    feed.declare(&topology::frames_queue(&feed.name, &"apple".parse().unwrap(), 1), false, Table::default());
+    feed.publish("", &topology::frames_queue(&feed.name, &"apple".parse().unwrap(), 1), b"a frame");
     feed.publish("", &topology::dead_queue(&feed.name), b"no frame");
     for _ in 0..2 {
         let seen = feed.observe().unwrap();
@@ -133,7 +133,7 @@ fn a_feed_is_seen_and_left_as_it_was() {
 #[ignore = "needs servers: run scripts/test"]
 fn two_ways_to_one_cluster_count_its_dead_letters_once() {
     let feed = Feed::new();
-    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, Table::default());
+    feed.declare(&topology::frames_queue(&feed.name, &"apple".parse().unwrap(), 1), false, Table::default());
     let state = Control::State(Box::new(feed.state(RunId::random(), 5)));
     feed.publish("", &topology::run_queue(&feed.name), &state.encode());
     feed.publish("", &topology::dead_queue(&feed.name), b"no frame");
@@ -146,7 +146,7 @@ fn two_ways_to_one_cluster_count_its_dead_letters_once() {
 #[ignore = "needs servers: run scripts/test"]
 fn what_is_announced_meanwhile_is_seen_and_only_of_the_newest_run() {
     let feed = Feed::new();
-    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, Table::default());
+    feed.declare(&topology::frames_queue(&feed.name, &"apple".parse().unwrap(), 1), false, Table::default());
     let (old, new) = (RunId::random(), RunId::random());
     feed.publish(
         "",
@@ -155,7 +155,7 @@ fn what_is_announced_meanwhile_is_seen_and_only_of_the_newest_run() {
     );
     let cursors = |run, cursor| Control::Cursors {
         run,
-        strategy: "apple".to_owned(),
+        strategy: "apple".parse().unwrap(),
         member: "one".to_owned(),
         ledger: "ledger".to_owned(),
         cursors: vec![ShardCursor { shard: 0, cursor, stored: 0, ended: false }],
@@ -179,7 +179,7 @@ fn what_is_announced_meanwhile_is_seen_and_only_of_the_newest_run() {
 #[ignore = "needs servers: run scripts/test"]
 fn a_feed_that_is_not_there_or_says_nothing_is_an_error() {
     let feed = Feed::new();
-    feed.declare(&topology::frames_queue(&feed.name, "apple", 1), false, Table::default());
+    feed.declare(&topology::frames_queue(&feed.name, &"apple".parse().unwrap(), 1), false, Table::default());
     assert!(matches!(feed.observe(), Err(ObserveError::NoState { .. })));
     let unknown: FeedName = format!("test-{}", RunId::random()).parse().unwrap();
     let error = observe(&feed.url, &unknown).unwrap_err().to_string();

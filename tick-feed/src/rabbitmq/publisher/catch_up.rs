@@ -4,12 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::PublisherPlan;
 use super::sending::hand_over;
-use super::shared::{Shared, Stream, lock, positions};
+use super::shared::Shared;
+use super::stream::{Stream, lock, positions};
 use super::window::Window;
 use crate::Frame;
 use crate::rabbitmq::control::Control;
 use crate::transport::{FrameSender, TransportError};
+use tick_sdk::names::StrategyName;
+use tracing::warn;
 
 /// Each queue that is caught up holds at most so many bytes of frames here.
 const ROOM: usize = 4 << 20;
@@ -17,7 +21,7 @@ const ROOM: usize = 4 << 20;
 /// One strategy's pass.
 #[derive(Debug)]
 pub(super) struct CatchUp {
-    pub(super) strategy: String,
+    pub(super) strategy: StrategyName,
     /// One a shard.
     pub(super) streams: Vec<Arc<Stream>>,
     /// Whether somebody runs the pass.
@@ -34,16 +38,16 @@ pub struct CatchUpFrames {
 
 impl Shared {
     /// Begins to fill a strategy's queues from these ticks on.
-    pub(super) fn begin_catch_up(&self, strategy: &str, from: &[u64]) {
+    pub(super) fn begin_catch_up(&self, strategy: &StrategyName, from: &[u64]) {
         let rewound = Arc::new(AtomicBool::new(false));
         let stream = |(shard, from): (&Arc<Stream>, &u64)| {
-            // Whoever was there before has seen the feed's own attempts.
+            // Hosts that were there before have seen the feed's own attempts.
             let window = Window::new(*from, lock(&shard.sending).window.attempt());
-            let to = Some(strategy.to_owned());
+            let to = Some(strategy.clone());
             Arc::new(Stream::new(shard.node, shard.shard, to, ROOM, window, rewound.clone()))
         };
         let streams = self.shards.iter().zip(from).map(stream).collect();
-        let catch_up = CatchUp { strategy: strategy.to_owned(), streams, is_run: AtomicBool::new(false) };
+        let catch_up = CatchUp { strategy: strategy.clone(), streams, is_run: AtomicBool::new(false) };
         self.end_catch_up(strategy);
         lock(&self.catch_ups).push(Arc::new(catch_up));
     }
@@ -51,15 +55,15 @@ impl Shared {
     /// Answers that a strategy does not take part, and why.
     pub(super) fn refuse_join(&self, strategy: &str, reason: &str) {
         let (run, strategy, reason) = (self.plan.run, strategy.to_owned(), reason.to_owned());
-        // Without a connection nobody hears it; a host that still waits asks again, and is answered again.
+        // Without a connection nobody receives it; a host that still waits requests again, and is answered again.
         let _ = self.announcements.send(Control::JoinRefused { run, strategy, reason });
-        self.tell();
+        self.notify_change();
     }
 
     /// Ends a strategy's pass, if it has one.
-    pub(super) fn end_catch_up(&self, strategy: &str) {
+    pub(super) fn end_catch_up(&self, strategy: &StrategyName) {
         lock(&self.catch_ups).retain(|catch_up| {
-            let stays = catch_up.strategy != strategy;
+            let stays = catch_up.strategy != *strategy;
             if !stays {
                 catch_up.streams.iter().for_each(|stream| stream.end());
             }
@@ -68,9 +72,9 @@ impl Shared {
     }
 
     /// The stream that fills a strategy's queue of a shard, if that is not yet bound.
-    pub(super) fn catching_up(&self, strategy: &str, shard: u16) -> Option<Arc<Stream>> {
+    pub(super) fn catching_up(&self, strategy: &StrategyName, shard: u16) -> Option<Arc<Stream>> {
         let catch_ups = lock(&self.catch_ups);
-        let catch_up = catch_ups.iter().find(|catch_up| catch_up.strategy == strategy)?;
+        let catch_up = catch_ups.iter().find(|catch_up| catch_up.strategy == *strategy)?;
         catch_up.streams.get(usize::from(shard)).filter(|stream| !stream.is_over()).cloned()
     }
 
@@ -92,25 +96,25 @@ impl CatchUp {
 
 impl CatchUpFrames {
     /// Whose pass it is.
-    pub fn strategy(&self) -> &str {
+    pub fn strategy(&self) -> &StrategyName {
         &self.catch_up.strategy
     }
 
-    /// The first tick wanted of each shard; from now on frames are taken again.
+    /// The first tick that each shard needs; from now on frames are accepted again.
     pub fn restart(&self) -> Vec<u64> {
         self.rewound().store(false, Ordering::Release);
         positions(&self.catch_up.streams)
     }
 
-    /// Whether ticks are wanted again: the pass then has to run again from
+    /// Whether ticks have to be sent again: the pass then has to run again from
     /// [`restart`](Self::restart).
     pub fn is_rewound(&self) -> bool {
         self.rewound().load(Ordering::Acquire)
     }
 
-    /// Whether nothing more is wanted: every queue is bound, or the strategy has left.
+    /// Whether the pass is done: every queue is bound, or the strategy has left.
     pub fn is_over(&self) -> bool {
-        self.catch_up.is_over() || self.shared.takes_no_more()
+        self.catch_up.is_over() || self.shared.has_stopped_accepting()
     }
 
     /// The pass cannot be run, for this reason: the strategy leaves the feed, and its hosts stop with the
@@ -122,7 +126,9 @@ impl CatchUpFrames {
             "it cannot be caught up, as the ingester cannot read its sources again: {reason}\n  put them back \
              and start this again, or run it as another one with --as NAME --from now"
         );
-        self.shared.refuse_join(strategy, &reason);
+        let PublisherPlan { feed, run, .. } = &self.shared.plan;
+        warn!(%feed, %run, %strategy, reason, "strategy cannot be caught up");
+        self.shared.refuse_join(strategy.as_str(), &reason);
         self.shared.change_strategies(|strategies| strategies.leave(strategy));
     }
 

@@ -4,7 +4,7 @@ use super::PublisherPlan;
 use crate::rabbitmq::topology::Durability;
 use crate::rabbitmq::{dead_letters, topology};
 use broker::{BrokerError, Channel, ExchangeKind, ExchangeOptions, QueueOptions, Table};
-use tick_sdk::names::FeedName;
+use tick_sdk::names::{FeedName, StrategyName};
 
 /// Everything of a feed that is not one strategy's.
 pub(super) async fn feed(channel: &Channel, feed: &FeedName) -> Result<(), BrokerError> {
@@ -27,7 +27,7 @@ pub(super) async fn frames_exchange(channel: &Channel, feed: &FeedName) -> Resul
 pub(super) async fn queue(
     channel: &Channel,
     plan: &PublisherPlan,
-    strategy: &str,
+    strategy: &StrategyName,
     shard: u16,
 ) -> Result<(), BrokerError> {
     let arguments = queue_arguments(plan.durability, plan.queue_bytes);
@@ -48,7 +48,7 @@ fn queue_arguments(durability: Durability, bytes: u64) -> Table {
         .with("x-overflow", "reject-publish");
     match durability {
         Durability::Memory => arguments,
-        // A frame that is delivered often was not taken in often: that says nothing against it.
+        // A frame may be delivered often because its hosts were restarted: it is not poison for that.
         Durability::Replicated => arguments.with("x-delivery-limit", NO_DELIVERY_LIMIT),
     }
 }
@@ -60,7 +60,7 @@ const NO_DELIVERY_LIMIT: i64 = 1_000_000_000;
 pub(super) async fn bind(
     channel: &Channel,
     feed: &FeedName,
-    strategy: &str,
+    strategy: &StrategyName,
     shard: u16,
 ) -> Result<(), BrokerError> {
     let queue = topology::frames_queue(feed, strategy, shard);
@@ -71,7 +71,7 @@ pub(super) async fn bind(
 pub(super) async fn unbind(
     channel: &Channel,
     feed: &FeedName,
-    strategy: &str,
+    strategy: &StrategyName,
     shard: u16,
 ) -> Result<(), BrokerError> {
     let queue = topology::frames_queue(feed, strategy, shard);
@@ -82,7 +82,7 @@ pub(super) async fn unbind(
 pub(super) async fn delete(
     channel: &Channel,
     feed: &FeedName,
-    strategy: &str,
+    strategy: &StrategyName,
     shard: u16,
 ) -> Result<(), BrokerError> {
     channel.delete_queue(&topology::frames_queue(feed, strategy, shard)).await

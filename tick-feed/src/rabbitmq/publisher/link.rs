@@ -1,13 +1,14 @@
-//! One shard's channel: what is on its way there, and what the broker has said to it.
+//! One shard's channel: what is on its way there, and what the broker has answered.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::shared::Stream;
+use super::stream::Stream;
 use super::window::Ticket;
 use broker::amqp::Envelope;
 use broker::amqp::protocol::BasicProperties;
+use tick_sdk::names::StrategyName;
 
 /// One shard's channel and what is on its way there. A channel a shard, so that a shard's answers are
 /// counted by themselves.
@@ -24,7 +25,7 @@ pub(super) struct Link {
     envelope: Option<(bool, Envelope)>,
     /// So many requests have to be answered before another frame may go out.
     pub(super) held: usize,
-    /// What the broker said since the last look.
+    /// The broker's answers since they were settled last.
     pub(super) answers: Vec<(Ticket, Answer)>,
 }
 
@@ -34,7 +35,7 @@ struct InFlight {
     is_answered: bool,
 }
 
-/// What the broker said to one message.
+/// The broker's answer to one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// It has it.
@@ -63,11 +64,11 @@ impl Link {
     }
 
     /// Whether it fills one strategy's queue of a shard.
-    pub(super) fn is_of(&self, strategy: &str, shard: u16) -> bool {
-        self.stream.to.as_deref() == Some(strategy) && self.stream.shard == shard
+    pub(super) fn is_of(&self, strategy: &StrategyName, shard: u16) -> bool {
+        self.stream.to.as_ref() == Some(strategy) && self.stream.shard == shard
     }
 
-    /// Where frames go; `address`, the exchange and the key, is asked for once.
+    /// Where frames go; `address`, the exchange and the key, is made once.
     pub(super) fn envelope(
         &mut self,
         mandatory: bool,
@@ -89,7 +90,7 @@ impl Link {
         self.in_flight.push_back(InFlight { ticket, is_answered: false });
     }
 
-    /// The broker said this to the message with this number, or to all up to it.
+    /// The broker answered this to the message with this number, or to all up to it.
     pub(super) fn answered(&mut self, tag: u64, multiple: bool, answer: Answer) {
         let Some(last) = tag.checked_sub(self.first_tag).map(|place| place as usize) else { return };
         let from = if multiple { 0 } else { last };
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_to_nothing_are_no_panic() {
+    fn answers_to_nothing_do_not_panic() {
         let (mut link, _) = link();
         link.answered(0, false, Answer::Taken);
         link.answered(99, false, Answer::Taken);

@@ -1,4 +1,4 @@
-//! What hosts and the ingester say to each other: one connection a node, beside the one for frames.
+//! Control messages of hosts and ingester: one connection a node, beside the one for frames.
 
 use crate::rabbitmq::topology;
 use std::sync::Arc;
@@ -8,31 +8,32 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::queues::QueueWatch;
-use super::shared::{Shared, lock};
-use super::strategies::{Heard, Joined};
+use super::shared::Shared;
+use super::strategies::{JoinError, Joined, Reported};
+use super::stream::lock;
 use super::{FIRST_CONNECTION, PublishError, declare};
 use crate::rabbitmq::control::{Control, FeedState, JoinFrom};
 use broker::backoff::Backoff;
 use broker::{
     Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, Delivery, Message, QueueOptions,
 };
-use tick_sdk::names::FeedName;
-use tracing::info;
+use tick_sdk::names::{FeedName, StrategyName};
+use tracing::{info, warn};
 
-/// How often the state is told without a change.
-const TELL_EVERY: Duration = Duration::from_secs(1);
-/// Changes are told together, at most so often.
-const TELL_AT_MOST_EVERY: Duration = Duration::from_millis(50);
+/// How often the state is broadcast without a change.
+const BROADCAST_EVERY: Duration = Duration::from_secs(1);
+/// Changes are broadcast together, at most so often.
+const BROADCAST_AT_MOST_EVERY: Duration = Duration::from_millis(50);
 /// A killed ingester's connection is gone after two of its heartbeats, and some.
 const PREDECESSOR: Duration = Duration::from_secs(15);
 /// Who had the feed waits longer for its own connection that was lost: a busy broker takes its time.
 const OWN_PREDECESSOR: Duration = Duration::from_secs(60);
 /// So often the kept state is looked for where the feed was before.
-const LOOKS_FOR_STATE: u32 = 20;
+const STATE_ATTEMPTS: u32 = 20;
 /// Between these looks.
-const LOOK_FOR_STATE: Duration = Duration::from_millis(50);
+const STATE_RETRY: Duration = Duration::from_millis(50);
 /// How long a clean end may take.
-const CLOSING: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Listens on a node until the publisher stops.
 pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
@@ -55,7 +56,8 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
             Ok(session) => {
                 was_ready = true;
                 backoff.reset();
-                *lock(&shared.nodes[index].control_problem) = None;
+                *lock(&shared.nodes[index].control_error) = None;
+                info!(%url, "connected to broker for control messages");
                 session.run().await.map_err(PublishError::from)
             }
             Err(error) => Err(error),
@@ -70,7 +72,11 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
         if is_final {
             return shared.fail(error);
         }
-        *lock(&shared.nodes[index].control_problem) = Some(error.to_string());
+        let before = lock(&shared.nodes[index].control_error).replace(error.to_string());
+        if before.is_none() {
+            let owns_feed = index == 0;
+            warn!(%url, %error, owns_feed, "connection to broker for control messages lost");
+        }
         turn += 1;
         tokio::select! {
             () = sleep(backoff.next_wait()) => {}
@@ -85,7 +91,7 @@ struct Session<'a> {
     url: &'a BrokerUrl,
     connection: Connection,
     channel: Channel,
-    heard: Consumer,
+    controls: Consumer,
     changes: watch::Receiver<u64>,
     queues: QueueWatch,
     announcements: broadcast::Receiver<Control>,
@@ -103,44 +109,45 @@ impl<'a> Session<'a> {
         take_over(shared, index, kept.as_deref())?;
         let queue = channel.declare_queue("", &QueueOptions::exclusive()).await?.name;
         channel.bind_queue(&queue, &topology::control_exchange(feed), "").await?;
-        let heard = channel.consume(&queue, Acknowledgement::Automatic).await?;
+        let controls = channel.consume(&queue, Acknowledgement::Automatic).await?;
         if index == 0 {
+            info!(ingester_epoch = shared.ingester_epoch(), "feed owned");
             shared.owned.send_replace(true);
         }
         let changes = shared.changes.subscribe();
         let queues = QueueWatch::default();
         let announcements = shared.announcements.subscribe();
-        Ok(Self { shared, index, url, connection, channel, heard, changes, queues, announcements })
+        Ok(Self { shared, index, url, connection, channel, controls, changes, queues, announcements })
     }
 
     async fn run(mut self) -> Result<(), BrokerError> {
-        let mut every = interval(TELL_EVERY);
+        let mut every = interval(BROADCAST_EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stopping = self.shared.stopping.subscribe();
         loop {
             tokio::select! {
-                delivery = self.heard.next(TELL_EVERY) => if let Some(delivery) = delivery? {
-                    self.hear(&delivery);
+                delivery = self.controls.next(BROADCAST_EVERY) => if let Some(delivery) = delivery? {
+                    self.on_control(&delivery);
                 },
                 _ = every.tick() => {
-                    self.tell().await?;
+                    self.broadcast_state().await?;
                     if !self.connection.is_blocked() {
                         self.queues.look(self.shared, self.index, &self.connection).await?;
                     }
                 }
                 _ = self.changes.changed() => {
-                    self.tell().await?;
-                    sleep(TELL_AT_MOST_EVERY).await;
+                    self.broadcast_state().await?;
+                    sleep(BROADCAST_AT_MOST_EVERY).await;
                     self.changes.mark_unchanged();
                     if !self.shared.is_stopping() {
-                        self.tell().await?;
+                        self.broadcast_state().await?;
                     }
                 }
                 _ = stopping.wait_for(|stopping| *stopping) => break,
             }
         }
-        self.tell().await?;
-        let _ = tokio::time::timeout(CLOSING, self.connection.close()).await;
+        self.broadcast_state().await?;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.connection.close()).await;
         Ok(())
     }
 
@@ -148,8 +155,8 @@ impl<'a> Session<'a> {
         BrokerError::Lost { url: self.url.to_string(), reason: reason.to_owned() }
     }
 
-    /// What a host says; what is of another run, or of another version, is not for us.
-    fn hear(&self, delivery: &Delivery) {
+    /// Acts on a host's message. One of another run, or of another version, has no meaning here.
+    fn on_control(&self, delivery: &Delivery) {
         let Ok(control) = Control::decode(&delivery.body) else { return };
         let shared = self.shared;
         let ours = shared.plan.run;
@@ -162,21 +169,23 @@ impl<'a> Session<'a> {
             Control::Cursors { run, strategy, ledger, cursors, .. } if run == ours => {
                 let mut strategies = shared.strategies();
                 strategies.see_instance(&strategy, shared.now());
-                let heard = strategies.heard(&strategy, &ledger, &cursors);
+                let reported = strategies.on_cursors(&strategy, &ledger, &cursors);
                 drop(strategies);
-                match heard {
-                    Heard::Nothing => {}
+                match reported {
+                    Reported::Progress => {}
                     // Nothing more is sent there.
-                    Heard::End => shared.change_strategies(|_| {}),
-                    Heard::Back(from) => self.join(&strategy, &JoinFrom::At(from)),
+                    Reported::End => shared.change_strategies(|_| {}),
+                    Reported::Returned(from) => self.join(&strategy, &JoinFrom::At(from)),
                 }
             }
-            Control::Join { run, strategy, from } if run == ours => self.join(&strategy, &from),
+            Control::Join { run, strategy, from } if run == ours => self.on_join(&strategy, &from),
             Control::Leave { run, strategy } if run == ours => {
                 shared.end_catch_up(&strategy);
-                shared.change_strategies(|strategies| strategies.leave(&strategy));
+                if shared.change_strategies(|strategies| strategies.leave(&strategy)) {
+                    info!(%strategy, "strategy left: its queues are deleted");
+                }
             }
-            // Every node hears it, and the shard's own answers.
+            // Every node receives it, and the shard's own answers.
             Control::Dictionary { run, strategy, shard }
                 if run == ours
                     && shared.shards.get(usize::from(shard)).is_some_and(|one| one.node == self.index)
@@ -188,26 +197,39 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Lets a strategy take part, or answers why not: its hosts would wait for ever.
-    fn join(&self, strategy: &str, from: &JoinFrom) {
+    /// A request to join is answered, whatever name it has: its hosts would wait for ever.
+    fn on_join(&self, strategy: &str, from: &JoinFrom) {
+        match strategy.parse() {
+            Ok(strategy) => self.join(&strategy, from),
+            Err(error) => self.refuse_join(strategy, &JoinError::Name(error)),
+        }
+    }
+
+    /// Adds a strategy, or answers why not.
+    fn join(&self, strategy: &StrategyName, from: &JoinFrom) {
         let shared = self.shared;
         // The lock is not held while the answer is made.
         let joined = shared.strategies().join(strategy, from);
         shared.strategies().see_instance(strategy, shared.now());
         match joined {
-            Ok(Joined::CatchUp(begins)) => shared.begin_catch_up(strategy, &begins),
-            Ok(Joined::Bound) => {}
-            Err(error) => {
-                let run = shared.plan.run;
-                info!(feed = %shared.plan.feed, %run, strategy, %error, "a request to join is refused");
-                return shared.refuse_join(strategy, &error.to_string());
+            Ok(Joined::CatchUp(begins)) => {
+                info!(%strategy, from = ?begins, "strategy joined: it is caught up by a pass of its own");
+                shared.begin_catch_up(strategy, &begins);
             }
+            Ok(Joined::Bound) => info!(%strategy, "strategy joined: from the next frame on"),
+            Ok(Joined::Already) => {}
+            Err(error) => return self.refuse_join(strategy.as_str(), &error),
         }
         shared.change_strategies(|_| {});
     }
 
-    /// Tells the state to all who listen, and keeps it for those who come.
-    async fn tell(&mut self) -> Result<(), BrokerError> {
+    fn refuse_join(&self, strategy: &str, error: &JoinError) {
+        info!(strategy, %error, "request to join refused");
+        self.shared.refuse_join(strategy, &error.to_string());
+    }
+
+    /// Broadcasts the state and waiting announcements, and keeps the state for hosts that start later.
+    async fn broadcast_state(&mut self) -> Result<(), BrokerError> {
         if !self.connection.is_connected() || !self.channel.is_open() {
             return Err(self.lost("the broker closed it"));
         }
@@ -217,17 +239,18 @@ impl<'a> Session<'a> {
         let state = Control::State(Box::new(self.shared.feed_state())).encode();
         let feed = &self.shared.plan.feed;
         let (exchange, queue) = (topology::control_exchange(feed), topology::run_queue(feed));
-        let news = std::iter::from_fn(|| self.announcements.try_recv().ok()).map(|news| news.encode());
-        let news: Vec<_> = news.chain([state.clone()]).collect();
-        let told = async {
-            for body in &news {
+        let waiting =
+            std::iter::from_fn(|| self.announcements.try_recv().ok()).map(|control| control.encode());
+        let bodies: Vec<_> = waiting.chain([state.clone()]).collect();
+        let broadcast = async {
+            for body in &bodies {
                 self.channel.publish(&exchange, "", &Message::transient(body)).await?;
             }
             self.channel.publish("", &queue, &Message::persistent(&state)).await
         };
         // A broker that blocks takes it when it is through; a dead one shows by its heartbeat.
-        if let Ok(told) = tokio::time::timeout(TELL_EVERY, told).await {
-            told?;
+        if let Ok(broadcast) = tokio::time::timeout(BROADCAST_EVERY, broadcast).await {
+            broadcast?;
         }
         let node = &self.shared.nodes[self.index];
         lock(&node.bucket).take(self.shared.now(), 2);
@@ -240,14 +263,14 @@ impl<'a> Session<'a> {
 async fn own(shared: &Shared, url: &BrokerUrl, connection: &Connection) -> Result<Channel, PublishError> {
     let feed = &shared.plan.feed;
     let mut backoff = Backoff::default();
-    let patience = if *shared.owned.borrow() { OWN_PREDECESSOR } else { PREDECESSOR };
-    let until = shared.now() + patience;
+    let timeout = if *shared.owned.borrow() { OWN_PREDECESSOR } else { PREDECESSOR };
+    let deadline = shared.now() + timeout;
     loop {
         let channel = connection.open_channel().await?;
         let name = topology::ingester_queue(feed);
         match channel.declare_queue(&name, &QueueOptions::exclusive()).await {
             Ok(_) => return Ok(channel),
-            Err(BrokerError::Locked { .. }) if shared.now() < until => {
+            Err(BrokerError::Locked { .. }) if shared.now() < deadline => {
                 sleep(backoff.next_wait()).await;
             }
             Err(BrokerError::Locked { .. }) => {
@@ -276,7 +299,7 @@ async fn has_kept_state(connection: &Connection, feed: &FeedName) -> Result<bool
 /// looked for again for some time.
 async fn kept_state(channel: &Channel, feed: &FeedName) -> Result<Option<Vec<u8>>, BrokerError> {
     let queue = topology::run_queue(feed);
-    let mut left = LOOKS_FOR_STATE;
+    let mut left = STATE_ATTEMPTS;
     loop {
         if let Some(kept) = channel.get(&queue).await? {
             channel.requeue(kept.tag).await?;
@@ -286,7 +309,7 @@ async fn kept_state(channel: &Channel, feed: &FeedName) -> Result<Option<Vec<u8>
         if left == 0 {
             return Ok(None);
         }
-        sleep(LOOK_FOR_STATE).await;
+        sleep(STATE_RETRY).await;
     }
 }
 

@@ -14,14 +14,17 @@ use rkyv::util::AlignedVec;
 use tokio::time::{Instant, sleep};
 
 use super::link::Link;
-use super::shared::{Node, Sending, Shared, lock};
+use super::shared::Shared;
 use super::strategies::Binding;
+use super::stream::{Node, Sending, lock};
 use super::window::Outgoing;
 use super::{FIRST_CONNECTION, PublishError, declare};
 use broker::amqp::AmqpConnection;
 use broker::amqp::Buffers;
 use broker::backoff::Backoff;
 use broker::{BrokerError, BrokerUrl, Channel, Connection};
+use tick_sdk::names::StrategyName;
+use tracing::{info, warn};
 
 mod answers;
 mod binding;
@@ -30,17 +33,17 @@ mod frames;
 
 /// At most so many messages of one shard are on the way.
 const MAX_UNCONFIRMED_FRAMES: usize = 1024;
-/// So much may wait for the socket: enough for it to be always busy, and little enough to be still in
+/// So much may wait for the socket: it keeps the socket busy, and is still in
 /// the processor's caches when it is written.
 const MAX_UNWRITTEN_BYTES: usize = 1 << 20;
 /// So much is written at once, rather than behind more.
 const WRITE_AT_ONCE: usize = 128 << 10;
-/// How often the task looks at what nobody wakes it for.
-const LOOK: Duration = Duration::from_millis(50);
-/// How long a shard is silent before a heartbeat tells how far it is.
+/// How often the task checks what nothing wakes it for.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
+/// How long a shard is silent before a heartbeat is sent.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long a clean end may take.
-const CLOSING: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Publishes a node's shards until the publisher stops.
 pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
@@ -60,7 +63,7 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
         // The session that just ended may have been the first, and long.
         let was_ready = node.ready.load(Ordering::Acquire);
         for stream in shared.streams_of(index) {
-            lock(&stream.sending).window.lost();
+            lock(&stream.sending).window.on_connection_lost();
         }
         node.is_blocked.store(false, Ordering::Relaxed);
         node.unconfirmed_bytes.store(0, Ordering::Relaxed);
@@ -69,8 +72,10 @@ pub(super) async fn serve(shared: Arc<Shared>, index: usize) {
         if is_final(&error, was_ready, &shared) {
             return shared.fail(error);
         }
-        *lock(&node.reason) = Some(error.to_string());
-        shared.tell();
+        if lock(&node.frames_error).replace(error.to_string()).is_none() {
+            warn!(%url, %error, "connection to broker for frames lost: what is not confirmed is sent again");
+        }
+        shared.notify_change();
         turn += 1;
         tokio::select! {
             () = sleep(backoff.next_wait()) => {}
@@ -110,7 +115,7 @@ struct Session<'a> {
     declarations: Channel,
     declarer: Declarer,
     /// What each strategy's queue of each shard was last requested to be.
-    requested: HashMap<(String, u16), Requested>,
+    requested: HashMap<(StrategyName, u16), Requested>,
     /// How many requests were made.
     requests: u64,
     links: Vec<Link>,
@@ -121,9 +126,9 @@ struct Session<'a> {
     tail: Vec<u8>,
     /// The version of the bindings that hold on the broker.
     bindings: u64,
-    /// When it was last looked whether the broker blocks.
-    looked: Duration,
-    /// The link that is asked first next time.
+    /// When it was last checked whether the broker blocks.
+    checked: Duration,
+    /// The link that is first in turn next time.
     turn: usize,
 }
 
@@ -155,27 +160,28 @@ impl<'a> Session<'a> {
             head: AlignedVec::new(),
             tail: Vec::new(),
             bindings: 0,
-            looked: shared.now(),
+            checked: shared.now(),
             turn: 0,
         };
         // What is published before every queue is bound is missing in some.
         session.bind()?;
         session.wait_until_declared().await?;
         backoff.reset();
-        *lock(&session.node.reason) = None;
+        *lock(&session.node.frames_error) = None;
+        info!(%url, "connected to broker for frames, and queues declared");
         session.node.ready.store(true, Ordering::Release);
-        shared.tell();
+        shared.notify_change();
         session.publish().await?;
         session.close().await;
         Ok(())
     }
 
     async fn publish(&mut self) -> Result<(), PublishError> {
-        let mut look = pin!(sleep(LOOK));
+        let mut check = pin!(sleep(CHECK_EVERY));
         let mut stopped = None;
         loop {
             while let Some(received) = self.connection.try_next()? {
-                self.heed(received)?;
+                self.on_received(received)?;
             }
             while let Some(step) = self.declarer.try_next()? {
                 self.on_declared(step)?;
@@ -191,7 +197,7 @@ impl<'a> Session<'a> {
             if self.shared.is_stopping() {
                 // What is on its way may be confirmed; the rest is sent when the run is resumed.
                 let since = *stopped.get_or_insert(self.shared.now());
-                if self.in_flight() == 0 || is_blocked || self.shared.now() > since + CLOSING {
+                if self.in_flight() == 0 || is_blocked || self.shared.now() > since + CLOSE_TIMEOUT {
                     return Ok(());
                 }
             }
@@ -211,23 +217,28 @@ impl<'a> Session<'a> {
             });
             tokio::select! {
                 received = received => if let Some(received) = received {
-                    self.heed(received?)?;
+                    self.on_received(received?)?;
                 },
                 step = declarer.next() => self.on_declared(step?)?,
                 () = node.wake.notified() => {}
-                () = &mut look => {
-                    look.as_mut().reset(Instant::now() + LOOK);
-                    self.look(is_blocked)?;
+                () = &mut check => {
+                    check.as_mut().reset(Instant::now() + CHECK_EVERY);
+                    self.check(is_blocked)?;
                 }
             }
         }
     }
 
-    /// What nobody wakes the task for: a connection that ended, one that is blocked, silent shards.
-    fn look(&mut self, is_blocked: bool) -> Result<(), PublishError> {
+    /// Checks what nothing wakes the task for: a connection that ended, one that is blocked, silent shards.
+    fn check(&mut self, is_blocked: bool) -> Result<(), PublishError> {
         let now = self.shared.now();
-        let since = now.saturating_sub(std::mem::replace(&mut self.looked, now));
-        self.node.is_blocked.store(is_blocked, Ordering::Relaxed);
+        let since = now.saturating_sub(std::mem::replace(&mut self.checked, now));
+        let was_blocked = self.node.is_blocked.swap(is_blocked, Ordering::Relaxed);
+        if is_blocked && !was_blocked {
+            warn!(url = %self.url, "broker is short of memory or disk, and takes nothing");
+        } else if was_blocked && !is_blocked {
+            info!(url = %self.url, "broker takes messages again");
+        }
         if is_blocked {
             self.node.blocked_ns.fetch_add(since.as_nanos() as u64, Ordering::Relaxed);
         }
@@ -298,7 +309,7 @@ impl<'a> Session<'a> {
             lock(&self.node.bucket).take(now, cost);
         }
         let to = link.stream.to.clone();
-        self.publish_frame(place, Some(outgoing.ticket), frame, to.as_deref())?;
+        self.publish_frame(place, Some(outgoing.ticket), frame, to.as_ref())?;
         if let Some(observer) = self.shared.plan.observer.as_ref().filter(|_| to.is_none()) {
             observer.sent(shard, end_seq);
         }
@@ -312,7 +323,7 @@ impl<'a> Session<'a> {
     async fn close(self) {
         self.connection.close().await;
         // A broker that does not answer in time has lost nothing by it.
-        let _ = tokio::time::timeout(CLOSING, self.declaring.close()).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.declaring.close()).await;
     }
 }
 

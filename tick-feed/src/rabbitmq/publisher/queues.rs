@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::shared::{Shared, lock};
+use super::shared::Shared;
 use super::strategies::Binding;
+use super::stream::lock;
 use broker::{BrokerError, Channel, Connection, QueueStatus};
+use tick_sdk::names::StrategyName;
+use tracing::warn;
 
-/// A shard that is refused for so long is said to be stalled, and by whom.
+/// A shard that is refused for so long is shown as stalled, with the strategies whose queues are full.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
 /// How often it is looked whether every queue is there; a frame that another queue takes does not
 /// come back.
@@ -20,7 +23,7 @@ const LOOK_AT_ALL: Duration = Duration::from_secs(5);
 pub(super) struct QueueWatch {
     channel: Option<Channel>,
     /// How many messages each full queue held, and since when it has not had fewer.
-    full: HashMap<(String, u16), (u32, Duration)>,
+    full: HashMap<(StrategyName, u16), (u32, Duration)>,
     last_all: Duration,
 }
 
@@ -58,11 +61,12 @@ impl QueueWatch {
         is_stalled: bool,
         connection: &Connection,
     ) -> Result<(), BrokerError> {
-        let mut blamed = Vec::new();
+        let mut reasons = Vec::new();
         let bindings = shared.strategies().bindings(shard);
         for (strategy, _) in bindings.into_iter().filter(|(_, binding)| *binding == Binding::Bound) {
             let name = topology::frames_queue(&shared.plan.feed, &strategy, shard);
             let Some(queue) = self.inspect(&name, connection).await? else {
+                warn!(%strategy, shard, "queue is missing: it is declared again");
                 lock(&shared.nodes[shared.shards[usize::from(shard)].node].missing).insert((strategy, shard));
                 shared.change_strategies(|strategies| strategies.redeclare());
                 continue;
@@ -84,13 +88,20 @@ impl QueueWatch {
             if !is_required && queue.messages > 0 && waited >= shared.plan.abandon_after {
                 // What its other shards still miss is not read for it any more.
                 shared.end_catch_up(&strategy);
-                shared.change_strategies(|strategies| strategies.abandon(&strategy));
+                if shared.change_strategies(|strategies| strategies.abandon(&strategy)) {
+                    warn!(%strategy, shard, messages = queue.messages, "strategy abandoned: its queue stays full");
+                }
             } else if queue.messages > 0 {
-                blamed.push(blame(&strategy, &queue));
+                reasons.push(stall_reason(&strategy, &queue));
             }
         }
-        if is_stalled && !blamed.is_empty() {
-            lock(&shared.shards[usize::from(shard)].sending).stalled = Some(blamed.join("; "));
+        if is_stalled && !reasons.is_empty() {
+            let reason = reasons.join("; ");
+            let stalled = &mut lock(&shared.shards[usize::from(shard)].sending).stalled;
+            if stalled.is_none() {
+                warn!(shard, reason, "queue full: shard stalled");
+            }
+            *stalled = Some(reason);
         }
         Ok(())
     }
@@ -117,7 +128,7 @@ impl QueueWatch {
     }
 }
 
-fn blame(strategy: &str, queue: &QueueStatus) -> String {
+fn stall_reason(strategy: &StrategyName, queue: &QueueStatus) -> String {
     let QueueStatus { messages, consumers, .. } = queue;
     match consumers {
         0 => format!("nobody runs strategy {strategy}, whose queue holds {messages} frames"),

@@ -5,7 +5,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::shared::{Sending, Shared, Stream, lock};
+use super::shared::Shared;
+use super::stream::{Node, Sending, Stream, lock};
 use crate::transport::{FrameSender, TransportError};
 use crate::{Frame, FrameFlags};
 
@@ -16,8 +17,8 @@ const GATHER_ABOVE_BYTES: usize = 4 << 20;
 /// wait behind them for milliseconds, and so ticks gather on.
 const GATHER_ABOVE_MESSAGES: usize = 64;
 
-/// The longest sleep before the feed looks whether it is still wanted.
-const LOOK: Duration = Duration::from_millis(100);
+/// The longest sleep before the feed checks whether frames are still accepted.
+const CHECK_EVERY: Duration = Duration::from_millis(100);
 
 /// The feed's end of a [`Publisher`](super::Publisher).
 #[derive(Clone, Debug)]
@@ -52,12 +53,12 @@ pub(super) fn hand_over(shared: &Shared, stream: &Stream, frame: Arc<Frame>) -> 
     let bytes = bytes_of(&frame);
     let mut sending = lock(&stream.sending);
     if frame.header.flags.contains(FrameFlags::HEARTBEAT) {
-        sending.told = (frame.header.first_seq, frame.header.watermark);
+        sending.heartbeat = (frame.header.first_seq, frame.header.watermark);
         return Ok(());
     }
     let mut paid = false;
     loop {
-        if shared.takes_no_more() {
+        if shared.has_stopped_accepting() {
             return Err(TransportError::Closed);
         }
         if stream.rewound.load(Ordering::Acquire) {
@@ -67,30 +68,36 @@ pub(super) fn hand_over(shared: &Shared, stream: &Stream, frame: Arc<Frame>) -> 
             return Ok(());
         }
         let held = sending.window.held_bytes();
-        let wait = match held > 0 && held + bytes > stream.room {
-            true => LOOK,
-            false if paid => Duration::ZERO,
-            false => {
-                let (cost, now) = (stream.cost(), shared.now());
-                let mut bucket = lock(&node.bucket);
-                let delay = bucket.delay(now, cost);
-                if delay.is_zero() {
-                    bucket.take(now, cost);
-                    paid = true;
-                }
-                delay
-            }
+        let wait = if held > 0 && held + bytes > stream.room {
+            CHECK_EVERY
+        } else if paid {
+            Duration::ZERO
+        } else {
+            let delay = take_tokens(shared, node, stream.cost());
+            paid = delay.is_zero();
+            delay
         };
         if wait.is_zero() {
             break;
         }
-        let waited = stream.changed.wait_timeout(sending, wait.min(LOOK));
+        let waited = stream.changed.wait_timeout(sending, wait.min(CHECK_EVERY));
         sending = waited.unwrap_or_else(PoisonError::into_inner).0;
     }
     sending.enter(frame, bytes);
     drop(sending);
     node.wake.notify_one();
     Ok(())
+}
+
+/// Takes what a frame costs off the node's budget; if it is not there yet, how long that takes.
+fn take_tokens(shared: &Shared, node: &Node, cost: u32) -> Duration {
+    let now = shared.now();
+    let mut bucket = lock(&node.bucket);
+    let delay = bucket.delay(now, cost);
+    if delay.is_zero() {
+        bucket.take(now, cost);
+    }
+    delay
 }
 
 impl Sending {

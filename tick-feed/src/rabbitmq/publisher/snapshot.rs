@@ -4,8 +4,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::StrategyProgress;
-use super::shared::{Shared, Stream, lock};
+use super::shared::Shared;
+use super::stream::{Stream, lock};
 use crate::rabbitmq::control::{FeedState, ShardState};
+use tick_sdk::names::StrategyName;
 
 /// How a publisher stands.
 #[derive(Clone, Debug)]
@@ -18,8 +20,8 @@ pub struct Snapshot {
     pub strategies: Vec<StrategyProgress>,
     /// Whether everything, each shard's end included, is confirmed.
     pub is_published: bool,
-    /// The strategies that have not ended and of which no instance has said anything for some seconds.
-    pub without_instance: Vec<String>,
+    /// The strategies that have not ended and of which no instance has reported for some seconds.
+    pub without_instance: Vec<StrategyName>,
 }
 
 impl Snapshot {
@@ -105,17 +107,18 @@ impl Shared {
             resent: node.resent.load(Ordering::Relaxed),
             in_flight: node.in_flight.load(Ordering::Relaxed),
             blocked: Duration::from_nanos(node.blocked_ns.load(Ordering::Relaxed)),
-            reason: lock(&node.reason).clone().or_else(|| lock(&node.control_problem).clone()),
+            reason: lock(&node.frames_error).clone().or_else(|| lock(&node.control_error).clone()),
         }
     }
 
     fn shard_snapshot(&self, stream: &Stream) -> ShardSnapshot {
         let node = &self.nodes[stream.node];
-        let of_node = || match node.is_blocked.load(Ordering::Relaxed) {
-            true => Some("the broker is short of memory or disk, and takes nothing".to_owned()),
-            false => lock(&node.reason)
-                .as_ref()
-                .map(|_| format!("broker {} is away", self.plan.brokers[stream.node])),
+        let of_node = || {
+            if node.is_blocked.load(Ordering::Relaxed) {
+                return Some("the broker is short of memory or disk, and takes nothing".to_owned());
+            }
+            let is_lost = lock(&node.frames_error).is_some();
+            is_lost.then(|| format!("broker {} is away", self.plan.brokers[stream.node]))
         };
         let sending = lock(&stream.sending);
         let window = &sending.window;
@@ -131,7 +134,7 @@ impl Shared {
         }
     }
 
-    /// What hosts are told.
+    /// What is broadcast to hosts.
     pub(super) fn feed_state(&self) -> FeedState {
         let snapshot = self.snapshot();
         let plan = &self.plan;

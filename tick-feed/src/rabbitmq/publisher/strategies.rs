@@ -23,11 +23,11 @@ struct Member {
     bindings: Vec<Binding>,
     /// Whether each shard's queue is declared, so that a host may read it.
     declared: Vec<bool>,
-    /// When an instance said last how far it is; before, since the publisher began.
+    /// When an instance last reported how far it is; before that, when the publisher began.
     last_seen: Duration,
 }
 
-/// An instance says each second how far it is; one that has not for so long does not run, or cannot be
+/// An instance reports each second how far it is; one that has not for so long does not run, or cannot be
 /// reached.
 const INSTANCE_SILENCE: Duration = Duration::from_secs(5);
 
@@ -43,9 +43,9 @@ pub(super) enum Binding {
     /// Not bound: it was abandoned, and waits for its strategy to come back.
     Unbound,
     /// Not bound: the run's end is committed there, and all that would follow is its repetition.
-    Over,
-    /// Not wanted any more.
-    Gone,
+    Ended,
+    /// To be deleted.
+    Deleted,
 }
 
 /// A feed has at most so many strategies: each is a queue a shard.
@@ -76,7 +76,9 @@ pub(super) enum JoinError {
 /// What a request to join leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Joined {
-    /// It takes part already, or will at once.
+    /// It takes part already, or is about to.
+    Already,
+    /// It will at once, from the next frame on.
     Bound,
     /// A pass of its own has to begin at these ticks.
     CatchUp(Vec<u64>),
@@ -85,12 +87,12 @@ pub(super) enum Joined {
 impl Strategies {
     pub(super) fn new(members: Vec<StrategyProgress>, shards: usize) -> Self {
         let member = |progress: StrategyProgress| {
-            // What was caught up before is caught up from where it is, as soon as its host says that.
+            // What was caught up before is caught up from where it is, as soon as its host reports that.
             let mut member = Member::new(progress, Binding::Bound, shards);
             if !member.progress.bound {
                 member.leave(Binding::Unbound);
             }
-            member.leave_what_ended();
+            member.unbind_what_ended();
             member
         };
         Self { members: members.into_iter().map(member).collect(), shards, version: 1 }
@@ -107,7 +109,7 @@ impl Strategies {
     }
 
     /// Every strategy's binding of a shard.
-    pub(super) fn bindings(&self, shard: u16) -> Vec<(String, Binding)> {
+    pub(super) fn bindings(&self, shard: u16) -> Vec<(StrategyName, Binding)> {
         let binding =
             |member: &Member| (member.progress.state.name.clone(), member.bindings[usize::from(shard)]);
         self.members.iter().map(binding).collect()
@@ -122,7 +124,7 @@ impl Strategies {
     pub(super) fn progress(&self) -> Vec<StrategyProgress> {
         let progress = |member: &Member| {
             let bound =
-                member.bindings.iter().all(|binding| matches!(binding, Binding::Bound | Binding::Over));
+                member.bindings.iter().all(|binding| matches!(binding, Binding::Bound | Binding::Ended));
             StrategyProgress { bound, ..member.progress.clone() }
         };
         self.members.iter().map(progress).collect()
@@ -136,8 +138,8 @@ impl Strategies {
         self.members.iter().map(state).collect()
     }
 
-    /// The strategies that have not ended, and of which no instance has said anything for some time.
-    pub(super) fn without_instance(&self, now: Duration) -> Vec<String> {
+    /// The strategies that have not ended, and of which no instance has reported for some time.
+    pub(super) fn without_instance(&self, now: Duration) -> Vec<StrategyName> {
         let is_absent = |member: &&Member| {
             !member.progress.has_ended(self.shards) && now.saturating_sub(member.last_seen) > INSTANCE_SILENCE
         };
@@ -145,29 +147,28 @@ impl Strategies {
     }
 
     /// An instance of a strategy runs at `now`.
-    pub(super) fn see_instance(&mut self, strategy: &str, now: Duration) {
+    pub(super) fn see_instance(&mut self, strategy: &StrategyName, now: Duration) {
         if let Some(member) = self.find(strategy) {
             member.last_seen = now;
         }
     }
 
     /// Whether it takes part.
-    pub(super) fn has(&self, strategy: &str) -> bool {
-        self.members.iter().any(|member| member.progress.state.name == strategy)
+    pub(super) fn has(&self, strategy: &StrategyName) -> bool {
+        self.members.iter().any(|member| member.progress.state.name == *strategy)
     }
 
     /// Whether a full queue of this strategy may stall the feed.
-    pub(super) fn is_required(&self, strategy: &str) -> bool {
+    pub(super) fn is_required(&self, strategy: &StrategyName) -> bool {
         let mut members = self.members.iter();
-        members.any(|member| member.progress.state.name == strategy && member.progress.state.required)
+        members.any(|member| member.progress.state.name == *strategy && member.progress.state.required)
     }
 
     /// A strategy is to take part; a second request while it is being caught up changes nothing.
     ///
     /// # Errors
     /// It may not; nothing is changed.
-    pub(super) fn join(&mut self, strategy: &str, from: &JoinFrom) -> Result<Joined, JoinError> {
-        strategy.parse::<StrategyName>()?;
+    pub(super) fn join(&mut self, strategy: &StrategyName, from: &JoinFrom) -> Result<Joined, JoinError> {
         let shards = self.shards;
         if !self.has(strategy) && self.members.len() >= MAX_STRATEGIES {
             return Err(JoinError::TooMany);
@@ -190,10 +191,10 @@ impl Strategies {
                 member.bindings = vec![binding; shards];
                 member.declared = vec![false; shards];
             }
-            Some(_) => return Ok(Joined::Bound),
+            Some(_) => return Ok(Joined::Already),
             None => {
                 let begins_at = if begins.is_empty() { vec![0; shards] } else { begins.clone() };
-                let name = strategy.to_owned();
+                let name = strategy.clone();
                 let state = StrategyState {
                     name,
                     required: false,
@@ -210,7 +211,7 @@ impl Strategies {
     }
 
     /// A queue is there; it is bound where it is to be, and where it begins now that is `position`.
-    pub(super) fn declared(&mut self, strategy: &str, shard: u16, position: u64) {
+    pub(super) fn declared(&mut self, strategy: &StrategyName, shard: u16, position: u64) {
         let Some(member) = self.find(strategy) else { return };
         let place = usize::from(shard);
         if member.bindings[place] == Binding::FromNow {
@@ -222,7 +223,7 @@ impl Strategies {
     }
 
     /// A queue that was caught up is bound.
-    pub(super) fn caught_up(&mut self, strategy: &str, shard: u16) {
+    pub(super) fn caught_up(&mut self, strategy: &StrategyName, shard: u16) {
         let Some(member) = self.find(strategy) else { return };
         let binding = &mut member.bindings[usize::from(shard)];
         if *binding == Binding::CatchingUp {
@@ -231,46 +232,52 @@ impl Strategies {
         }
     }
 
-    /// A strategy whose queues do not drain is held for no longer. Gives whether that is news.
-    pub(super) fn abandon(&mut self, strategy: &str) -> bool {
+    /// The feed no longer waits for a strategy whose queues do not drain. False if it was abandoned before.
+    pub(super) fn abandon(&mut self, strategy: &StrategyName) -> bool {
         let Some(member) = self.find(strategy).filter(|member| !member.is_out()) else { return false };
         member.leave(Binding::Unbound);
         self.version += 1;
         true
     }
 
-    /// A strategy's queues are not wanted any more.
-    pub(super) fn leave(&mut self, strategy: &str) {
-        if let Some(member) = self.find(strategy) {
-            member.leave(Binding::Gone);
-            self.version += 1;
-        }
+    /// A strategy's queues are to be deleted. False if they are already, or there is no such strategy.
+    pub(super) fn leave(&mut self, strategy: &StrategyName) -> bool {
+        let Some(member) = self.find(strategy) else { return false };
+        let is_new = !member.bindings.contains(&Binding::Deleted);
+        member.leave(Binding::Deleted);
+        self.version += 1;
+        is_new
     }
 
     /// A queue is deleted; with its last one the strategy is forgotten.
-    pub(super) fn deleted(&mut self, strategy: &str, shard: u16) {
+    pub(super) fn deleted(&mut self, strategy: &StrategyName, shard: u16) {
         if let Some(member) = self.find(strategy) {
             member.bindings[usize::from(shard)] = Binding::Unbound;
         }
-        let has_queues = |member: &Member| member.bindings.contains(&Binding::Gone);
-        self.members.retain(|member| member.progress.state.name != strategy || has_queues(member));
+        let has_queues = |member: &Member| member.bindings.contains(&Binding::Deleted);
+        self.members.retain(|member| member.progress.state.name != *strategy || has_queues(member));
     }
 
-    /// A host's word on how far it is. A host with another ledger than the strategy's first one counts
+    /// A host reports how far it is. A host with another ledger than the strategy's first one counts
     /// for nothing.
-    pub(super) fn heard(&mut self, strategy: &str, ledger: &str, cursors: &[ShardCursor]) -> Heard {
+    pub(super) fn on_cursors(
+        &mut self,
+        strategy: &StrategyName,
+        ledger: &str,
+        cursors: &[ShardCursor],
+    ) -> Reported {
         let shards = self.shards;
-        let Some(member) = self.find(strategy) else { return Heard::Nothing };
+        let Some(member) = self.find(strategy) else { return Reported::Progress };
         let progress = &mut member.progress;
         if *progress.state.ledger.get_or_insert_with(|| ledger.to_owned()) != ledger {
-            return Heard::Nothing;
+            return Reported::Progress;
         }
-        let mut news = Heard::Nothing;
+        let mut reported = Reported::Progress;
         for cursor in cursors.iter().filter(|cursor| usize::from(cursor.shard) < shards) {
             let known = progress.cursors.iter_mut().find(|known| known.shard == cursor.shard);
             let ended_before = known.as_ref().is_some_and(|known| known.ended);
             if cursor.ended && !ended_before {
-                news = Heard::End;
+                reported = Reported::End;
             }
             match known {
                 Some(known) => {
@@ -281,31 +288,31 @@ impl Strategies {
                 None => progress.cursors.push(*cursor),
             }
         }
-        let has_left = news == Heard::End && member.leave_what_ended();
+        let has_left = reported == Reported::End && member.unbind_what_ended();
         let is_abandoned = member.bindings.iter().all(|binding| *binding == Binding::Unbound);
         if is_abandoned && !cursors.is_empty() {
-            return Heard::Back(member.progress.stored(shards));
+            return Reported::Returned(member.progress.stored(shards));
         }
         if has_left {
             self.version += 1;
         }
-        news
+        reported
     }
 
-    fn find(&mut self, strategy: &str) -> Option<&mut Member> {
-        self.members.iter_mut().find(|member| member.progress.state.name == strategy)
+    fn find(&mut self, strategy: &StrategyName) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.progress.state.name == *strategy)
     }
 }
 
-/// What a host's word means.
+/// What a host's report of its cursors means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum Reported {
     /// Nothing beside how far it is.
-    Nothing,
+    Progress,
     /// It has come to some shard's end.
     End,
-    /// A strategy that was abandoned lives: it wants what follows these ticks.
-    Back(Vec<u64>),
+    /// A strategy that was abandoned runs again: it needs what follows these ticks.
+    Returned(Vec<u64>),
 }
 
 impl Member {
@@ -315,19 +322,19 @@ impl Member {
     }
 
     fn is_out(&self) -> bool {
-        self.bindings.iter().all(|binding| matches!(binding, Binding::Unbound | Binding::Gone))
+        self.bindings.iter().all(|binding| matches!(binding, Binding::Unbound | Binding::Deleted))
     }
 
-    /// Nothing more is sent where the end is committed. Gives whether that is news.
-    fn leave_what_ended(&mut self) -> bool {
-        let mut is_news = false;
+    /// Nothing more is sent where the end is committed. True if that changes a binding.
+    fn unbind_what_ended(&mut self) -> bool {
+        let mut is_changed = false;
         for cursor in self.progress.cursors.iter().filter(|cursor| cursor.ended) {
             if let Some(binding @ Binding::Bound) = self.bindings.get_mut(usize::from(cursor.shard)) {
-                *binding = Binding::Over;
-                is_news = true;
+                *binding = Binding::Ended;
+                is_changed = true;
             }
         }
-        is_news
+        is_changed
     }
 
     fn leave(&mut self, binding: Binding) {
@@ -338,129 +345,4 @@ impl Member {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn strategies() -> Strategies {
-        let members = vec![
-            StrategyProgress::from_start("apple".to_owned(), true, 2),
-            StrategyProgress::from_start("pear".to_owned(), false, 2),
-        ];
-        Strategies::new(members, 2)
-    }
-
-    fn cursor(shard: u16, cursor: u64, ended: bool) -> ShardCursor {
-        ShardCursor { shard, cursor, stored: cursor, ended }
-    }
-
-    fn state(strategies: &Strategies, name: &str) -> StrategyState {
-        strategies.states().into_iter().find(|state| state.name == name).expect("it takes part")
-    }
-
-    #[test]
-    fn who_joins_now_begins_where_its_queues_are_bound() {
-        let mut strategies = strategies();
-        assert_eq!(strategies.join("plum", &JoinFrom::Now), Ok(Joined::Bound));
-        assert_eq!(strategies.bindings(0)[2], ("plum".to_owned(), Binding::FromNow));
-        strategies.declared("plum", 0, 70);
-        assert!(!state(&strategies, "plum").active, "one of its queues is missing");
-        strategies.declared("plum", 1, 80);
-        let plum = state(&strategies, "plum");
-        assert_eq!((plum.active, plum.begins_at, plum.required), (true, vec![70, 80], false));
-        assert_eq!(strategies.bound(1), 3);
-    }
-
-    #[test]
-    fn who_joins_from_the_start_is_caught_up_and_then_bound() {
-        let mut strategies = strategies();
-        let from_start = Joined::CatchUp(vec![0, 0]);
-        assert_eq!(strategies.join("plum", &JoinFrom::Start), Ok(from_start));
-        assert_eq!(strategies.join("plum", &JoinFrom::Start), Ok(Joined::Bound), "it is being caught up");
-        strategies.declared("plum", 0, 70);
-        strategies.declared("plum", 1, 80);
-        let plum = state(&strategies, "plum");
-        assert_eq!((plum.active, plum.begins_at), (true, vec![0, 0]), "its host may read already");
-        assert_eq!(strategies.bound(0), 2);
-        strategies.caught_up("plum", 0);
-        assert_eq!((strategies.bound(0), strategies.bound(1)), (3, 2));
-    }
-
-    #[test]
-    fn who_was_abandoned_comes_back_where_it_was() {
-        let mut strategies = strategies();
-        assert!(strategies.abandon("pear") && !strategies.abandon("pear"));
-        assert_eq!((strategies.bound(0), state(&strategies, "pear").active), (1, false));
-        let back = strategies.heard("pear", "L", &[cursor(1, 30, false)]);
-        assert_eq!(back, Heard::Back(vec![0, 30]));
-        assert_eq!(strategies.join("pear", &JoinFrom::At(vec![0, 30])), Ok(Joined::CatchUp(vec![0, 30])));
-        assert_eq!(strategies.heard("pear", "L", &[cursor(1, 31, false)]), Heard::Nothing);
-    }
-
-    #[test]
-    fn a_second_ledger_counts_for_nothing() {
-        let mut strategies = strategies();
-        assert_eq!(strategies.heard("apple", "L", &[cursor(0, 5, true)]), Heard::End);
-        assert_eq!(strategies.heard("apple", "M", &[cursor(1, 9, true)]), Heard::Nothing);
-        assert_eq!(strategies.heard("apple", "L", &[cursor(0, 3, false)]), Heard::Nothing);
-        assert_eq!(strategies.progress()[0].cursors, [cursor(0, 5, true)], "nothing goes back");
-        assert!(!strategies.progress()[0].has_ended(2));
-    }
-
-    #[test]
-    fn nothing_more_is_sent_where_the_end_is_committed() {
-        let mut strategies = strategies();
-        let before = strategies.version();
-        assert_eq!(strategies.heard("apple", "L", &[cursor(0, 5, true), cursor(1, 3, false)]), Heard::End);
-        assert_eq!(strategies.bindings(0)[0].1, Binding::Over);
-        assert_eq!((strategies.bound(0), strategies.bound(1)), (1, 2));
-        assert!(strategies.version() > before && !state(&strategies, "apple").ended);
-        strategies.heard("apple", "L", &[cursor(1, 7, true)]);
-        assert!(state(&strategies, "apple").ended && strategies.progress()[0].bound);
-        // A resumed ingester does as the one before it.
-        let strategies = Strategies::new(strategies.progress(), 2);
-        assert_eq!(strategies.bindings(1)[0].1, Binding::Over);
-        assert_eq!(strategies.bindings(1)[1].1, Binding::Bound);
-    }
-
-    #[test]
-    fn a_strategy_that_no_instance_runs_is_known_after_some_seconds() {
-        let mut strategies = strategies();
-        let at = Duration::from_secs;
-        assert!(strategies.without_instance(at(4)).is_empty());
-        strategies.see_instance("pear", at(5));
-        assert_eq!(strategies.without_instance(at(6)), ["apple"]);
-        assert_eq!(strategies.without_instance(at(11)), ["apple", "pear"], "it has gone");
-        strategies.heard("apple", "L", &[cursor(0, 5, true), cursor(1, 5, true)]);
-        assert_eq!(strategies.without_instance(at(11)), ["pear"], "who has ended is not missed");
-    }
-
-    #[test]
-    fn a_join_that_cannot_be_is_refused_with_the_reason() {
-        let mut strategies = strategies();
-        let before = strategies.version();
-        let refused = |strategies: &mut Strategies, name: &str, from: JoinFrom| {
-            strategies.join(name, &from).expect_err("it may not join").to_string()
-        };
-        assert!(refused(&mut strategies, "v1.2", JoinFrom::Now).contains("not a valid strategy name"));
-        let positions = refused(&mut strategies, "plum", JoinFrom::At(vec![1, 2, 3]));
-        assert!(positions.contains("of 3 shards, and the feed has 2"), "{positions}");
-        assert_eq!(strategies.version(), before, "nothing has changed");
-        for number in strategies.states().len()..MAX_STRATEGIES {
-            strategies.join(&format!("s{number}"), &JoinFrom::Now).expect("there is room");
-        }
-        assert!(refused(&mut strategies, "plum", JoinFrom::Now).contains("has 256 strategies already"));
-        assert!(strategies.abandon("pear"));
-        strategies.join("pear", &JoinFrom::At(vec![0, 0])).expect("it is one of them");
-    }
-
-    #[test]
-    fn who_leaves_is_forgotten_with_its_last_queue() {
-        let mut strategies = strategies();
-        strategies.leave("pear");
-        assert_eq!(strategies.bindings(0)[1].1, Binding::Gone);
-        strategies.deleted("pear", 0);
-        assert_eq!(strategies.states().len(), 2);
-        strategies.deleted("pear", 1);
-        assert_eq!(strategies.states().len(), 1);
-    }
-}
+mod tests;

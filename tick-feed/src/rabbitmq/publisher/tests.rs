@@ -21,8 +21,8 @@ const FRAME: u64 = 50;
 
 fn plan(broker: &Broker, strategies: &[&str]) -> PublisherPlan {
     let strategy = |name: &&str| match name.strip_suffix('?') {
-        Some(name) => StrategyProgress::from_start(name.to_owned(), false, SHARDS),
-        None => StrategyProgress::from_start((*name).to_owned(), true, SHARDS),
+        Some(name) => StrategyProgress::from_start(name.parse().unwrap(), false, SHARDS),
+        None => StrategyProgress::from_start(name.parse().unwrap(), true, SHARDS),
     };
     PublisherPlan {
         feed: broker.feed.clone(),
@@ -86,7 +86,7 @@ fn feed_always(run: RunId, publisher: &Publisher, passes: &AtomicU64) {
         }
         passes.fetch_add(1, Ordering::SeqCst);
         while !publisher.is_rewound() {
-            if publisher.shared.takes_no_more() {
+            if publisher.shared.has_stopped_accepting() {
                 return;
             }
             publisher.wait(Duration::from_millis(20));
@@ -102,7 +102,7 @@ fn fed(plan: PublisherPlan, test: impl FnOnce(&Publisher)) {
     std::thread::scope(|scope| {
         scope.spawn(|| feed_always(run, &publisher, &passes));
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(&publisher)));
-        publisher.take_no_more();
+        publisher.stop_accepting();
         if let Err(panic) = outcome {
             std::panic::resume_unwind(panic);
         }
@@ -151,12 +151,12 @@ fn a_deleted_queue_is_made_again_and_filled_again() {
         let seen = heartbeat.header.attempt;
         let run = heartbeat.header.run;
         let asking =
-            Control::Resend { run, strategy: "apple".to_owned(), shard: 1, from_seq: 0, attempt: seen };
-        broker.say(&asking);
-        broker.say(&asking);
+            Control::Resend { run, strategy: "apple".parse().unwrap(), shard: 1, from_seq: 0, attempt: seen };
+        broker.send(&asking);
+        broker.send(&asking);
         let taken = broker.take_run("apple", 1);
         assert_eq!(taken.next_seq, TICKS);
-        assert_eq!(taken.last_attempt, seen + 1, "two who ask cost one resend");
+        assert_eq!(taken.last_attempt, seen + 1, "two requests cost one retransmission");
     });
 }
 
@@ -197,9 +197,9 @@ fn an_optional_strategy_is_abandoned_and_comes_back() {
         let pear = || strategy(publisher, "pear").expect("it is known");
         assert!(!pear().state.active, "it held the feed up");
         let cursor = |shard| ShardCursor { shard, cursor: 0, stored: 0, ended: false };
-        broker.say(&Control::Cursors {
+        broker.send(&Control::Cursors {
             run,
-            strategy: "pear".to_owned(),
+            strategy: "pear".parse().unwrap(),
             member: "m".to_owned(),
             ledger: "l".to_owned(),
             cursors: (0..SHARDS).map(cursor).collect(),
@@ -228,7 +228,7 @@ fn who_joins_now_gets_names_first_and_who_leaves_gives_its_queues_up() {
     let run = plan.run;
     fed(plan, |publisher| {
         assert!(wait_for(SOON, || is_published(publisher)));
-        broker.say(&Control::Join { run, strategy: "plum".to_owned(), from: JoinFrom::Now });
+        broker.send(&Control::Join { run, strategy: "plum".to_owned(), from: JoinFrom::Now });
         let plum = || strategy(publisher, "plum");
         assert!(wait_for(SOON, || plum().is_some_and(|plum| plum.state.active)));
         assert_eq!(plum().expect("it is there").state.begins_at, [TICKS, TICKS]);
@@ -236,9 +236,9 @@ fn who_joins_now_gets_names_first_and_who_leaves_gives_its_queues_up() {
         assert_eq!(names.header.flags, FrameFlags::DICTIONARY);
         assert_eq!(names.new_instruments[0].symbol, "X");
         assert_eq!(broker.take_frame("plum", 0).header.flags, FrameFlags::END_OF_RUN);
-        broker.say(&Control::Dictionary { run, strategy: "plum".to_owned(), shard: 1 });
+        broker.send(&Control::Dictionary { run, strategy: "plum".parse().unwrap(), shard: 1 });
         assert!(wait_for(SOON, || broker.take_frame("plum", 1).header.flags == FrameFlags::DICTIONARY));
-        broker.say(&Control::Leave { run, strategy: "plum".to_owned() });
+        broker.send(&Control::Leave { run, strategy: "plum".parse().unwrap() });
         assert!(wait_for(SOON, || plum().is_none() && !broker.has_queue("plum", 0)));
     });
 }
@@ -252,7 +252,7 @@ fn a_slow_declaration_holds_no_frames_up() {
     let run = plan.run;
     let publisher = Publisher::start(plan).expect("the broker takes the feed");
     proxy.hold(true);
-    broker.say(&Control::Join { run, strategy: "plum".to_owned(), from: JoinFrom::Now });
+    broker.send(&Control::Join { run, strategy: "plum".to_owned(), from: JoinFrom::Now });
     assert!(wait_for(SOON, || strategy(&publisher, "plum").is_some()));
     pass(run, &publisher.restart(), &publisher.frames()).expect("it is taken");
     assert!(wait_for(SOON, || is_published(&publisher)), "frames wait for plum's queues");
@@ -271,9 +271,9 @@ fn a_refused_request_to_join_is_answered() {
     let plan = plan(&broker, &["apple"]);
     let run = plan.run;
     fed(plan, |_| {
-        let hearing = broker.hear();
-        broker.say(&Control::Join { run, strategy: "v1.2".to_owned(), from: JoinFrom::Now });
-        let answer = hearing.wait_for(|control| matches!(control, Control::JoinRefused { .. }));
+        let announcements = broker.listen();
+        broker.send(&Control::Join { run, strategy: "v1.2".to_owned(), from: JoinFrom::Now });
+        let answer = announcements.wait_for(|control| matches!(control, Control::JoinRefused { .. }));
         let Control::JoinRefused { run: of, strategy, reason } = answer else { unreachable!() };
         assert_eq!((of, strategy.as_str()), (run, "v1.2"));
         assert!(reason.contains("not a valid strategy name"), "{reason}");
@@ -372,12 +372,21 @@ fn what_cannot_be_had_again_is_said_and_the_end_follows() {
     for shard in 0..SHARDS {
         assert_eq!(broker.take_run("apple", shard).next_seq, TICKS);
     }
-    let hearing = broker.hear();
-    broker.say(&Control::Resend { run, strategy: "apple".to_owned(), shard: 1, from_seq: 70, attempt: 9 });
+    let announcements = broker.listen();
+    broker.send(&Control::Resend {
+        run,
+        strategy: "apple".parse().unwrap(),
+        shard: 1,
+        from_seq: 70,
+        attempt: 9,
+    });
     assert!(wait_for(SOON, || publisher.is_rewound()));
     assert!(publisher.abandon("the file is gone"));
-    let said = hearing.wait_for(|control| matches!(control, Control::Gone { .. }));
-    assert_eq!(said, Control::Gone { run, shard: 1, from_seq: 70, reason: "the file is gone".to_owned() });
+    let announced = announcements.wait_for(|control| matches!(control, Control::Gone { .. }));
+    assert_eq!(
+        announced,
+        Control::Gone { run, shard: 1, from_seq: 70, reason: "the file is gone".to_owned() }
+    );
     let is_end =
         |frame: Frame| (frame.header.first_seq, frame.header.flags) == (TICKS, FrameFlags::END_OF_RUN);
     assert!(is_end(broker.take_frame("apple", 1)));

@@ -83,7 +83,7 @@ pub struct Outgoing {
     pub attempt: u32,
     /// The frame.
     pub frame: Arc<Frame>,
-    /// What it was said to take.
+    /// What it counts for in the window's bounds.
     pub bytes: usize,
     /// Whether it was sent before.
     pub is_repeated: bool,
@@ -137,7 +137,7 @@ impl Window {
     /// The next frame to send, if one may go at `now`.
     pub fn take_next(&mut self, now: Duration) -> Option<Outgoing> {
         match self.pause {
-            Pause::Until(until) if now < until => return None,
+            Pause::Until(resume_at) if now < resume_at => return None,
             Pause::Probing(_) => return None,
             _ => {}
         }
@@ -177,12 +177,12 @@ impl Window {
     }
 
     /// The broker refused this sending: it goes out again after a pause, alone, then the others.
-    /// Gives whether that is news.
+    /// False if it was confirmed or rewound before.
     pub fn refuse(&mut self, ticket: Ticket, now: Duration) -> bool {
         if self.sent_mut(ticket).is_none_or(|entry| entry.confirmed) {
             return false;
         }
-        self.go_back_to((ticket.place - self.first_place) as usize);
+        self.rewind_to((ticket.place - self.first_place) as usize);
         self.pause = Pause::Until(now + self.backoff.next_wait());
         true
     }
@@ -202,7 +202,7 @@ impl Window {
         let index = self.entries.iter().position(holds);
         match index.filter(|index| self.entries[*index].frame.header.first_seq <= seq) {
             Some(index) => {
-                self.go_back_to(index);
+                self.rewind_to(index);
                 Rewound::InWindow
             }
             None => {
@@ -214,11 +214,11 @@ impl Window {
 
     /// The connection to the broker is lost, and with it every answer to come: what is not confirmed
     /// goes out again.
-    pub fn lost(&mut self) {
+    pub fn on_connection_lost(&mut self) {
         self.pause = Pause::None;
         self.backoff.reset();
         if let Some(index) = self.entries.iter().position(|entry| entry.sent && !entry.confirmed) {
-            self.go_back_to(index);
+            self.rewind_to(index);
         }
     }
 
@@ -230,20 +230,25 @@ impl Window {
     fn begin_at(&mut self, seq: u64) {
         self.first_place += self.entries.len() as u64;
         self.entries.clear();
-        (self.next, self.held_bytes, self.unconfirmed_bytes) = (0, 0, 0);
-        (self.position, self.confirmed, self.ended) = (seq, seq, false);
+        self.next = 0;
+        self.held_bytes = 0;
+        self.unconfirmed_bytes = 0;
+        self.position = seq;
+        self.confirmed = seq;
+        self.ended = false;
         if let Pause::Probing(_) = self.pause {
             self.pause = Pause::Until(Duration::ZERO);
         }
         self.begin_attempt(seq);
     }
 
-    fn go_back_to(&mut self, index: usize) {
+    fn rewind_to(&mut self, index: usize) {
         for entry in self.entries.range_mut(index..self.next) {
             if !entry.confirmed {
                 self.unconfirmed_bytes -= entry.bytes;
             }
-            (entry.sent, entry.confirmed) = (false, false);
+            entry.sent = false;
+            entry.confirmed = false;
         }
         self.next = index;
         if let Pause::Probing(place) = self.pause
@@ -278,7 +283,7 @@ impl Window {
         self.entries.get_mut(index).filter(|entry| entry.sent && entry.attempt == Some(ticket.attempt))
     }
 
-    /// The first tick that has not entered: what is wanted of the feed.
+    /// The first tick that has not entered: what the feed has to send next.
     pub fn position(&self) -> u64 {
         self.position
     }
@@ -321,7 +326,7 @@ impl Window {
     /// When a pause after a refusal is over, where there is one.
     pub fn paused_until(&self) -> Option<Duration> {
         match self.pause {
-            Pause::Until(until) => Some(until),
+            Pause::Until(resume_at) => Some(resume_at),
             _ => None,
         }
     }

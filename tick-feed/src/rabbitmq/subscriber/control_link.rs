@@ -20,9 +20,9 @@ use broker::{
 pub(super) const WAITING_CONTROLS: usize = 256;
 
 /// For so long the kept state is looked for, as somebody else may hold it right now.
-const LOOK_FOR_STATE: Duration = Duration::from_secs(1);
+const STATE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Between looks.
-const LOOK: Duration = Duration::from_millis(50);
+const STATE_RETRY: Duration = Duration::from_millis(50);
 
 /// Receives and sends until nobody can send any more.
 pub(super) async fn run(context: Arc<Context>, mut connections: Opened, mut outbox: mpsc::Receiver<Control>) {
@@ -84,7 +84,7 @@ fn on_message(context: &Context, body: &[u8]) {
         Ok(Control::Gone { run, shard, from_seq, reason }) => {
             context.notify(Notice::Gone { run, shard, from_seq, reason });
         }
-        Ok(Control::JoinRefused { run, strategy, reason }) if strategy == context.subscription.strategy => {
+        Ok(Control::JoinRefused { run, strategy, reason }) if context.subscription.strategy == strategy => {
             context.shared.on_join_refused(run, reason);
         }
         Ok(_) => {}
@@ -96,8 +96,8 @@ fn on_message(context: &Context, body: &[u8]) {
 
 /// The ingester may be gone, and its last state is kept. Where there is none, the feed is new.
 async fn read_kept_state(context: Arc<Context>, open: Arc<Connection>) {
-    let until = Instant::now() + LOOK_FOR_STATE;
-    while context.shared.state().is_none() && Instant::now() < until {
+    let deadline = Instant::now() + STATE_TIMEOUT;
+    while context.shared.state().is_none() && Instant::now() < deadline {
         // A queue that is not there closes the channel.
         if let Ok(Some(body)) = kept_state(&context, &open).await
             && let Ok(Control::State(state)) = Control::decode(&body)
@@ -105,7 +105,7 @@ async fn read_kept_state(context: Arc<Context>, open: Arc<Connection>) {
             context.shared.on_feed_state(*state, false);
             return;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(STATE_RETRY).await;
     }
 }
 

@@ -35,11 +35,11 @@ pub(super) enum ShardCommand {
 }
 
 /// Between looks at what nothing wakes the task for: heartbeats, and shards whose pause is over.
-const LOOK: Duration = Duration::from_millis(250);
+const CHECK_EVERY: Duration = Duration::from_millis(250);
 /// So many messages are taken before the next look for commands.
 const TOGETHER: usize = 32;
-/// Between looks for room on the way to the strategy's thread.
-const ROOM_COMES: Duration = Duration::from_millis(1);
+/// Between attempts where the strategy's queue is full.
+const RETRY_WHEN_FULL: Duration = Duration::from_millis(1);
 
 /// Ends when nobody can command it any more.
 pub(super) struct FramesLink {
@@ -89,7 +89,8 @@ impl FramesLink {
             let Ok(opened) = self.connect(&url).await else { return };
             let ended = match opened {
                 Ok(mut connection) => {
-                    (tried, backoff) = (0, Backoff::default());
+                    tried = 0;
+                    backoff = Backoff::default();
                     self.context.shared.on_connected(self.node, Purpose::Frames);
                     let served = self.serve(&mut connection).await;
                     match served {
@@ -153,11 +154,11 @@ impl FramesLink {
 
     /// Passes on what comes until the connection is lost or nobody commands any more.
     async fn serve(&mut self, connection: &mut AmqpConnection) -> Result<Over, BrokerError> {
-        let mut looked = Instant::now();
+        let mut checked = Instant::now();
         self.open_channels(connection);
         loop {
-            if looked.elapsed() >= LOOK {
-                looked = Instant::now();
+            if checked.elapsed() >= CHECK_EVERY {
+                checked = Instant::now();
                 connection.beat()?;
                 self.open_channels(connection);
             }
@@ -172,7 +173,7 @@ impl FramesLink {
                     Some((shard, command)) => self.on_command(Some(&mut *connection), shard, command).await,
                     None => return Ok(Over),
                 },
-                received = timeout(LOOK, poll_fn(|cx| connection.poll_next(cx))) => {
+                received = timeout(CHECK_EVERY, poll_fn(|cx| connection.poll_next(cx))) => {
                     if let Ok(received) = received {
                         self.on_received(connection, received?).await?;
                     }
@@ -329,7 +330,7 @@ impl FramesLink {
                 self.on_command(Some(&mut *connection), shard, command).await;
             }
             connection.beat()?;
-            sleep(ROOM_COMES).await;
+            sleep(RETRY_WHEN_FULL).await;
         }
         Ok(())
     }

@@ -23,13 +23,14 @@ use super::subscription::Subscription;
 use super::unacked::Ack;
 use crate::rabbitmq::{BrokerError, Control};
 use broker::Connection;
+use tick_sdk::names::{FeedName, StrategyName};
 
 /// So many commands wait for a node's connection; beyond, whoever commands waits.
 const WAITING_COMMANDS: usize = 1024;
 /// No feed has more shards, so that each can report that it was released.
 const MAX_SHARDS: usize = 1024;
 /// For so long tasks are waited for at the end.
-const CLOSING: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// A frame is no larger than this where the ingester has not announced it.
 const USUAL_FRAME: usize = 512 << 10;
 
@@ -125,7 +126,7 @@ impl Hub {
         let for_control = keep(self.context.clone(), node, first, control_to);
         let (outbox, unsent) = mpsc::channel(WAITING_CONTROLS);
         let for_messages = control_link::run(self.context.clone(), control.clone(), unsent);
-        let span = tracing::info_span!("node", feed = %self.feed(), strategy = self.strategy(), node);
+        let span = tracing::info_span!("node", feed = %self.feed(), strategy = %self.strategy(), node);
         self.tasks.extend([
             tokio::spawn(link.run().instrument(span.clone())),
             tokio::spawn(for_control.instrument(span.clone())),
@@ -176,11 +177,11 @@ impl Hub {
         }
     }
 
-    fn feed(&self) -> &tick_sdk::names::FeedName {
+    fn feed(&self) -> &FeedName {
         &self.context.subscription.feed
     }
 
-    fn strategy(&self) -> &str {
+    fn strategy(&self) -> &StrategyName {
         &self.context.subscription.strategy
     }
 
@@ -269,7 +270,7 @@ impl Hub {
     async fn end(self) {
         let Self { nodes, tasks, dead_lettering, .. } = self;
         drop((nodes, dead_lettering));
-        let _ = tokio::time::timeout(CLOSING, futures_util::future::join_all(tasks)).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, futures_util::future::join_all(tasks)).await;
     }
 }
 

@@ -12,8 +12,8 @@ use broker::amqp::ShortString;
 /// So many commands wait for the broker's thread; beyond, whoever commands waits. That thread never
 /// waits for whoever commands, so that it always comes to them.
 pub(super) const WAITING_COMMANDS: usize = 1024;
-/// Between looks for room.
-const ROOM_COMES: Duration = Duration::from_micros(200);
+/// Between attempts where the queue is full.
+const RETRY_WHEN_FULL: Duration = Duration::from_micros(200);
 
 /// From a node's connection to the strategy's thread.
 pub(super) enum FromBroker {
@@ -82,7 +82,7 @@ impl Commands {
         let mut command = command;
         while let Err(TrySendError::Full(back)) = self.0.try_send(command) {
             command = back;
-            std::thread::sleep(ROOM_COMES);
+            std::thread::sleep(RETRY_WHEN_FULL);
         }
     }
 }

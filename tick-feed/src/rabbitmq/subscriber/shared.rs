@@ -286,7 +286,7 @@ mod tests {
                 "amqp://guest:guest@two".parse().unwrap(),
             ],
             feed: "btc".parse().unwrap(),
-            strategy: "apple".to_owned(),
+            strategy: "apple".parse().unwrap(),
             member: "test".to_owned(),
             prefetch_bytes: 1,
         });
@@ -328,7 +328,7 @@ mod tests {
         let shared = Shared::new(&Subscription {
             brokers: Vec::new(),
             feed: "test".parse().expect("a name"),
-            strategy: "apple".to_owned(),
+            strategy: "apple".parse().unwrap(),
             member: "m".to_owned(),
             prefetch_bytes: 1,
         });

@@ -1,7 +1,7 @@
 //! What a subscriber is to receive.
 
 use broker::BrokerUrl;
-use tick_sdk::names::FeedName;
+use tick_sdk::names::{FeedName, StrategyName};
 
 /// What to receive, and from where.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ pub struct Subscription {
     /// The feed.
     pub feed: FeedName,
     /// The strategy's instance name, which its queues bear.
-    pub strategy: String,
+    pub strategy: StrategyName,
     /// This process's own id, by which brokers show its connections.
     pub member: String,
     /// So many bytes of each shard are not acknowledged, at most; see

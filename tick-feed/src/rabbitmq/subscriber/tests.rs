@@ -42,7 +42,7 @@ fn state(feed: &HandFeed, run: RunId, at: u64) -> FeedState {
         max_frame_bytes: 4096,
         shards: vec![ShardState::default(), ShardState::default()],
         strategies: vec![StrategyState {
-            name: "apple".to_owned(),
+            name: "apple".parse().unwrap(),
             required: true,
             active: true,
             begins_at: vec![0, 0],
@@ -73,7 +73,7 @@ fn subscribe_with(
     let subscription = Subscription {
         brokers: vec![url.clone()],
         feed: feed.name.clone(),
-        strategy: "apple".to_owned(),
+        strategy: "apple".parse().unwrap(),
         member: "test".to_owned(),
         prefetch_bytes,
     };
@@ -84,8 +84,8 @@ fn subscribe_with(
 
 /// The next frame, whatever else comes before it.
 fn next_frame(subscriber: &mut Subscriber) -> (Arc<Frame>, Receipt) {
-    let until = Instant::now() + SOON;
-    while Instant::now() < until {
+    let deadline = Instant::now() + SOON;
+    while Instant::now() < deadline {
         if let Some(Arrival::Frame(frame, receipt)) = subscriber.receive(NEVER).unwrap() {
             return (frame, receipt);
         }
@@ -109,11 +109,11 @@ fn seqs(subscriber: &mut Subscriber, count: usize) -> Vec<u64> {
 /// Ends a subscriber that has nothing to do but to release its shards.
 fn end(mut subscriber: Subscriber, handle: &SubscriberHandle) {
     handle.stop();
-    let until = Instant::now() + SOON;
+    let deadline = Instant::now() + SOON;
     loop {
         match subscriber.receive(NEVER) {
             Ok(Some(Arrival::Revoked { shard })) => subscriber.release(shard),
-            Ok(_) => assert!(Instant::now() < until, "it does not end"),
+            Ok(_) => assert!(Instant::now() < deadline, "it does not end"),
             Err(error) => return assert_eq!(error, TransportError::Closed),
         }
     }
@@ -184,10 +184,10 @@ fn a_queue_that_is_deleted_and_made_again_is_consumed_again() {
     feed.publish(&frame(run, 0, 0, 1, FrameFlags::TICKS));
     assert_eq!(seqs(&mut subscriber, 1), [0]);
     feed.delete_queue(0);
-    let until = Instant::now() + SOON;
+    let deadline = Instant::now() + SOON;
     while handle.counts().lost == 0 {
         assert!(subscriber.receive(NEVER).unwrap().is_none());
-        assert!(Instant::now() < until, "it was not seen");
+        assert!(Instant::now() < deadline, "it was not seen");
     }
     feed.declare_queue(0);
     feed.publish(&frame(run, 0, 0, 1, FrameFlags::TICKS));
@@ -213,9 +213,9 @@ fn connections_that_are_cut_are_made_again_and_what_was_not_acknowledged_comes_a
         subscriber.acknowledge(0, round * 10 + 10);
     }
     // What comes again and is stored is acknowledged by itself.
-    let until = Instant::now() + SOON;
+    let deadline = Instant::now() + SOON;
     while handle.counts().redelivered < 10 || subscriber.receive(NEVER).unwrap().is_some() {
-        assert!(Instant::now() < until, "{:?}, {:?}", handle.counts(), handle.last_error());
+        assert!(Instant::now() < deadline, "{:?}, {:?}", handle.counts(), handle.last_error());
     }
     end(subscriber, &handle);
     feed.wait_for_messages(0, 0);
@@ -237,15 +237,15 @@ fn a_subscriber_whose_connections_stall_reports_it_and_comes_back() {
     assert!(is_connected());
     proxy.stall(true);
     feed.publish(&frame(run, 0, 1, 1, FrameFlags::TICKS));
-    let until = Instant::now() + SOON;
+    let deadline = Instant::now() + SOON;
     while is_connected() {
-        assert!(Instant::now() < until, "nobody sees that nothing comes");
+        assert!(Instant::now() < deadline, "nobody sees that nothing comes");
         assert!(subscriber.receive(NEVER).unwrap().is_none());
     }
     proxy.stall(false);
     while next_frame(&mut subscriber).0.header.first_seq < 1 {}
     while !is_connected() {
-        assert!(Instant::now() < until + SOON, "{:?}", handle.connections());
+        assert!(Instant::now() < deadline + SOON, "{:?}", handle.connections());
         assert!(subscriber.receive(NEVER).unwrap().is_none());
     }
     subscriber.acknowledge(0, 2);
@@ -263,10 +263,10 @@ fn a_prefetch_grows_by_one_request_at_a_time_and_not_beyond_its_limit() {
     feed.publish_all((0..FRAMES).map(|seq| frame(run, 0, seq, 1, FrameFlags::TICKS)));
     let (mut subscriber, handle) = subscribe_with(&feed.url, &feed, run, 1);
     handle.assign([0].into());
-    let until = Instant::now() + SOON;
+    let deadline = Instant::now() + SOON;
     let mut next_seq = 0;
     while next_seq < FRAMES {
-        assert!(Instant::now() < until, "{next_seq} of {FRAMES} came: {:?}", handle.counts());
+        assert!(Instant::now() < deadline, "{next_seq} of {FRAMES} came: {:?}", handle.counts());
         if let Some(Arrival::Frame(frame, _)) = subscriber.receive(Duration::from_millis(1)).unwrap() {
             next_seq += u64::from(frame.header.first_seq == next_seq);
         }
@@ -306,12 +306,12 @@ fn frames_of_old_runs_are_left_out_and_those_of_the_next_one_are_kept_for_it() {
     assert_eq!(next_frame(&mut subscriber).0.header.run, run);
     subscriber.acknowledge(0, 1);
     feed.publish(&frame(next, 0, 0, 1, FrameFlags::TICKS));
-    let until = Instant::now() + SOON;
+    let deadline = Instant::now() + SOON;
     while handle.counts().of_other_runs < 2 {
-        assert!(subscriber.receive(NEVER).unwrap().is_none() && Instant::now() < until);
+        assert!(subscriber.receive(NEVER).unwrap().is_none() && Instant::now() < deadline);
     }
     feed.announce(&state(&feed, next, 30));
-    handle.wait_for_state(SOON, |state| state.run == next).expect("it was said");
+    handle.wait_for_state(SOON, |state| state.run == next).expect("it was announced");
     end(subscriber, &handle);
     feed.wait_for_messages(0, 1);
 }
@@ -329,17 +329,17 @@ fn an_ingester_whose_clock_is_five_minutes_behind_is_followed() {
     let (mut subscriber, handle) = subscribe(&feed, run);
     handle.wait_for_state(SOON, |state| state.run == run).expect("it was kept");
     handle.assign([0].into());
-    // By its own clock it publishes before what the ingester before it said last.
+    // By its own clock it publishes before what the ingester before it announced last.
     let early = frame(next, 0, 0, 1, FrameFlags::TICKS);
     assert!(early.header.published_at < before.at);
     feed.publish(&early);
-    let until = Instant::now() + SOON;
+    let deadline = Instant::now() + SOON;
     while handle.counts().of_other_runs < 1 {
-        assert!(subscriber.receive(NEVER).unwrap().is_none() && Instant::now() < until);
+        assert!(subscriber.receive(NEVER).unwrap().is_none() && Instant::now() < deadline);
     }
     // A state of the old run that comes late does not release the new one's frames.
     feed.announce(&FeedState { version: StateVersion { counter: 11, ..before.version }, ..before });
-    handle.wait_for_state(SOON, |state| state.version.counter == 11).expect("it was said");
+    handle.wait_for_state(SOON, |state| state.version.counter == 11).expect("it was announced");
     assert!(subscriber.receive(NEVER).unwrap().is_none());
     feed.announce(&after);
     handle.wait_for_state(SOON, |state| state.run == next).expect("the clock does not matter");
@@ -358,10 +358,10 @@ fn more_frames_of_an_old_run_than_the_prefetch_do_not_hold_a_shard_up() {
     feed.publish_all((0..10_000).map(|seq| frame(old, 0, seq, 1, FrameFlags::TICKS)));
     feed.publish(&frame(run, 0, 0, 1, FrameFlags::TICKS));
     handle.assign([0].into());
-    let until = Instant::now() + SOON;
+    let deadline = Instant::now() + SOON;
     let (mut counter, mut first) = (10, None);
     while first.is_none() {
-        assert!(Instant::now() < until, "{:?}", handle.counts());
+        assert!(Instant::now() < deadline, "{:?}", handle.counts());
         counter += 1;
         feed.announce(&state(&feed, run, counter));
         first = subscriber.receive(NEVER).unwrap();
@@ -383,7 +383,7 @@ fn requests_reach_the_ingester_and_its_announcements_the_subscriber() {
     subscriber.discard(receipt);
     subscriber.request_resend(0, 0, 3);
     subscriber.request_dictionary(0);
-    let strategy = || "apple".to_owned();
+    let strategy = || "apple".parse().unwrap();
     let expected = Control::Resend { run, strategy: strategy(), shard: 0, from_seq: 0, attempt: 3 };
     assert_eq!(listening.next(), expected);
     assert_eq!(listening.next(), Control::Dictionary { run, strategy: strategy(), shard: 0 });

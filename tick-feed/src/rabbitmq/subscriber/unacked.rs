@@ -94,7 +94,7 @@ impl Unacked {
         entry.bytes
     }
 
-    /// The runs that were unknown are over; gives whether there were any.
+    /// The runs that were unknown are over; true if there were any.
     #[inline]
     pub(super) fn release_unknown_runs(&mut self) -> bool {
         if self.unknown == 0 {

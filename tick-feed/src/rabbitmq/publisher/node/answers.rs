@@ -1,4 +1,4 @@
-//! What the broker says to frames: confirms, refusals, returns.
+//! What the broker answers to frames: confirms, refusals, returns.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -7,21 +7,23 @@ use broker::amqp::protocol::{AMQPClass, basic, channel};
 
 use super::Session;
 use crate::rabbitmq::publisher::link::Answer;
-use crate::rabbitmq::publisher::shared::{Shared, Stream, lock};
+use crate::rabbitmq::publisher::shared::Shared;
+use crate::rabbitmq::publisher::stream::{Cause, Stream, lock};
 use crate::rabbitmq::publisher::window::{Ticket, Window};
 use crate::{Frame, FrameHeader};
 use broker::BrokerError;
 use broker::amqp::Received;
+use tracing::{debug, info};
 
 impl Session<'_> {
-    /// Notes what the broker said.
-    pub(super) fn heed(&mut self, received: Received) -> Result<(), BrokerError> {
+    /// Takes one answer of the broker.
+    pub(super) fn on_received(&mut self, received: Received) -> Result<(), BrokerError> {
         use basic::AMQPMethod::{Ack, Nack};
         use channel::AMQPMethod::Close;
         let (Received::Method { channel, .. }
         | Received::Returned { channel, .. }
         | Received::Delivery { channel, .. }) = &received;
-        // One that was given up is of no interest.
+        // One that was closed meanwhile needs no answer.
         let Some(link) = self.links.iter_mut().find(|link| link.channel == *channel) else { return Ok(()) };
         match received {
             Received::Method { method: AMQPClass::Basic(Ack(ack)), .. } => {
@@ -48,7 +50,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Lets the windows know what was confirmed and what was refused.
+    /// Brings confirms and refusals to the windows.
     pub(super) fn settle(&mut self) {
         let now = self.shared.now();
         for link in self.links.iter_mut().filter(|link| !link.answers.is_empty()) {
@@ -56,10 +58,15 @@ impl Session<'_> {
             let mut sending = lock(&stream.sending);
             let answers = link.answers.drain(..);
             if self.node.change_window(&mut sending, |window| settle(window, answers, now)) {
+                let is_first = sending.refused_since.is_none();
                 sending.refused_since.get_or_insert(now);
+                report_refusal(stream.shard, &sending.window, is_first);
             }
             if !sending.window.is_refused() {
-                (sending.refused_since, sending.stalled) = (None, None);
+                sending.refused_since = None;
+                if sending.stalled.take().is_some() {
+                    info!(shard = stream.shard, "shard runs again");
+                }
             }
             let (finished, confirmed) = (sending.window.is_finished(), sending.window.confirmed());
             drop(sending);
@@ -68,14 +75,14 @@ impl Session<'_> {
             }
             stream.changed.notify_all();
             if finished {
-                self.shared.tell();
+                self.shared.notify_change();
             }
         }
         self.node.in_flight.store(self.in_flight(), Ordering::Relaxed);
     }
 }
 
-/// Gives whether anything was refused.
+/// True if anything was refused.
 fn settle(window: &mut Window, answers: impl Iterator<Item = (Ticket, Answer)>, now: Duration) -> bool {
     let mut is_refused = false;
     for (ticket, answer) in answers {
@@ -87,13 +94,23 @@ fn settle(window: &mut Window, answers: impl Iterator<Item = (Ticket, Answer)>, 
     is_refused
 }
 
+/// One event where refusals begin; while they last, each attempt to send is a detail.
+fn report_refusal(shard: u16, window: &Window, is_first: bool) {
+    let (attempt, from_seq, why) = (window.attempt(), window.published(), Cause::Refused);
+    if is_first {
+        info!(shard, attempt, from_seq, %why, "shard rewound");
+    } else {
+        debug!(shard, attempt, from_seq, %why, "shard rewound");
+    }
+}
+
 impl Shared {
     /// A frame that reached no queue goes out again, and everything behind it.
     fn returned(&self, stream: &Stream, body: Vec<u8>) {
         let Ok(frame) = Frame::decode(body) else { return };
         let FrameHeader { run, first_seq, attempt, .. } = frame.header;
         if run == self.plan.run && !frame.ticks().is_empty() {
-            self.rewind_stream(stream, first_seq, attempt);
+            self.rewind_stream(stream, first_seq, attempt, Cause::Returned);
         }
     }
 }

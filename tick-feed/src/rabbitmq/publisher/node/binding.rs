@@ -9,9 +9,11 @@ use super::declarer::{Action, Step};
 use super::{Requested, Session};
 use crate::rabbitmq::publisher::PublishError;
 use crate::rabbitmq::publisher::link::Link;
-use crate::rabbitmq::publisher::shared::lock;
 use crate::rabbitmq::publisher::strategies::Binding;
+use crate::rabbitmq::publisher::stream::lock;
 use broker::BrokerError;
+use tick_sdk::names::StrategyName;
+use tracing::info;
 
 impl Session<'_> {
     /// Brings the links up to date, and requests what queues and bindings need to follow the strategies.
@@ -56,7 +58,7 @@ impl Session<'_> {
 
     /// Requests what makes one queue what it is to be, unless that was requested before. Where the queue has
     /// to be there before the next frame, its shard is held until the broker has answered.
-    fn request_binding(&mut self, place: usize, strategy: String, binding: Binding) {
+    fn request_binding(&mut self, place: usize, strategy: StrategyName, binding: Binding) {
         let shard = self.links[place].stream.shard;
         let key = (strategy.clone(), shard);
         let before = self.requested.get(&key).map(|requested| requested.binding);
@@ -72,8 +74,8 @@ impl Session<'_> {
             Binding::FromNow => &[Action::Declare],
             Binding::CatchingUp if before == Some(Binding::Bound) => &[Action::Unbind, Action::Declare],
             Binding::CatchingUp => &[Action::Declare],
-            Binding::Unbound | Binding::Over => &[Action::Unbind],
-            Binding::Gone => &[Action::Delete],
+            Binding::Unbound | Binding::Ended => &[Action::Unbind],
+            Binding::Deleted => &[Action::Delete],
         };
         let holds = binding == Binding::Bound;
         for &action in actions {
@@ -99,13 +101,13 @@ impl Session<'_> {
             // It is to be something else by now, which is requested, too.
             return Ok(());
         }
-        let strategy = key.0.as_str();
+        let strategy = &key.0;
         let position = lock(&self.links[place].stream.sending).window.published();
         match action {
             Action::Declare if binding == Binding::FromNow => {
-                // Its host knows no names yet, and would have to ask while frames come.
+                // Its host knows no names yet, and would have to request them while frames come.
                 self.send_dictionary(place, strategy)?;
-                let strategy = strategy.to_owned();
+                let strategy = strategy.clone();
                 let action = Action::Bind;
                 self.declarer.request(Step { strategy, shard, binding, request, action, holds: false });
             }
@@ -124,6 +126,7 @@ impl Session<'_> {
                 if let Some(link) = self.links.iter().find(|link| link.is_of(strategy, shard)) {
                     link.stream.end();
                 }
+                info!(%strategy, shard, position, "strategy caught up");
                 self.shared.change_strategies(|strategies| strategies.caught_up(strategy, shard));
                 self.requested.insert(key, Requested { binding: Binding::Bound, number: request });
             }

@@ -10,11 +10,12 @@ use crate::rabbitmq::publisher::declare;
 use crate::rabbitmq::publisher::shared::Shared;
 use crate::rabbitmq::publisher::strategies::Binding;
 use broker::{BrokerError, Channel};
+use tick_sdk::names::StrategyName;
 
 /// One request to the broker, for one strategy's queue of one shard.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    pub(super) strategy: String,
+    pub(super) strategy: StrategyName,
     pub(super) shard: u16,
     /// What the queue is to be in the end, as it was when this was requested.
     pub(super) binding: Binding,
@@ -81,7 +82,7 @@ impl Declarer {
     }
 
     pub(super) fn request(&mut self, step: Step) {
-        // A task that has failed has said so, which the next look at the answers shows.
+        // A task that has failed has reported that, which the next look at the answers shows.
         if self.steps.send(step).is_ok() {
             self.pending += 1;
         }

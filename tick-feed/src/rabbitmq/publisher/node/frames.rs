@@ -6,16 +6,17 @@ use std::sync::atomic::Ordering;
 use super::{MAX_UNCONFIRMED_FRAMES, Session};
 use crate::rabbitmq::publisher::PublishError;
 use crate::rabbitmq::publisher::link::Link;
-use crate::rabbitmq::publisher::shared::{Sending, lock};
 use crate::rabbitmq::publisher::snapshot::unix_ns;
+use crate::rabbitmq::publisher::stream::{Sending, lock};
 use crate::rabbitmq::publisher::window::Ticket;
 use crate::rabbitmq::topology::Durability;
 use crate::{Frame, FrameFlags, FrameHeader};
 use broker::amqp::protocol::BasicProperties;
 use broker::amqp::{Envelope, Parts};
+use tick_sdk::names::StrategyName;
 
 impl Session<'_> {
-    /// Tells how far a silent shard is; after its end, the end again.
+    /// Sends a heartbeat that says how far a silent shard is; after its end, the end again.
     pub(super) fn send_heartbeat(&mut self, place: usize) -> Result<(), PublishError> {
         let link = &self.links[place];
         let (header, dictionary_len) = {
@@ -31,10 +32,10 @@ impl Session<'_> {
         self.publish_frame(place, None, frame, None)
     }
 
-    /// Sends the names of a shard's instruments to those who asked for them.
+    /// Sends the names of a shard's instruments to the strategies that requested them.
     pub(super) fn send_dictionaries(&mut self) -> Result<(), PublishError> {
-        let asked = std::mem::take(&mut *lock(&self.node.dictionaries));
-        for (strategy, shard) in asked {
+        let requested = std::mem::take(&mut *lock(&self.node.dictionaries));
+        for (strategy, shard) in requested {
             let is_shard = |link: &Link| link.stream.to.is_none() && link.stream.shard == shard;
             let Some(place) = self.links.iter().position(is_shard) else { continue };
             // After a resume nothing is named before the feed has come to its start.
@@ -45,8 +46,12 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Sends one strategy the names of all instruments of a shard; gives whether there are any.
-    pub(super) fn send_dictionary(&mut self, place: usize, strategy: &str) -> Result<bool, PublishError> {
+    /// Sends one strategy the names of all instruments of a shard; false if there are none yet.
+    pub(super) fn send_dictionary(
+        &mut self,
+        place: usize,
+        strategy: &StrategyName,
+    ) -> Result<bool, PublishError> {
         let stream = &self.links[place].stream;
         let frame = {
             let sending = lock(&stream.sending);
@@ -73,7 +78,7 @@ impl Session<'_> {
     fn heartbeat(&self, shard: u16, sending: &Sending) -> FrameHeader {
         let window = &sending.window;
         let published = window.published();
-        let told = if sending.told.0 == published { sending.told.1 } else { 0 };
+        let announced = if sending.heartbeat.0 == published { sending.heartbeat.1 } else { 0 };
         let last = sending.last.as_ref();
         let is_end = window.is_end_sent();
         FrameHeader {
@@ -83,7 +88,7 @@ impl Session<'_> {
             attempt: window.attempt(),
             first_seq: published,
             published_at: 0,
-            watermark: last.map_or(0, |last| last.watermark).max(told),
+            watermark: last.map_or(0, |last| last.watermark).max(announced),
             flags: if is_end { FrameFlags::END_OF_RUN } else { FrameFlags::HEARTBEAT },
         }
     }
@@ -94,7 +99,7 @@ impl Session<'_> {
         place: usize,
         ticket: Option<Ticket>,
         mut frame: Frame,
-        to: Option<&str>,
+        to: Option<&StrategyName>,
     ) -> Result<(), PublishError> {
         let link = &mut self.links[place];
         let shard = link.stream.shard;
@@ -107,7 +112,7 @@ impl Session<'_> {
         let parts = Parts { head, middle: frame.tick_bytes(), share_middle: &share_middle, tail };
         match to {
             None => {
-                // Where no strategy takes part a frame goes nowhere, and that is no loss.
+                // Where no strategy takes part a frame goes nowhere, and nothing is lost by that.
                 let mandatory = link.stream.cost.load(Ordering::Relaxed) > 0;
                 let address = || (topology::frames_exchange(&plan.feed), shard.to_string());
                 let envelope = link.envelope(mandatory, address, &properties);

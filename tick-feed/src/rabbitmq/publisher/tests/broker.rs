@@ -76,7 +76,7 @@ impl Broker {
     /// Takes frames up to the end of the run.
     pub(super) fn take_run(&self, strategy: &str, shard: u16) -> Taken {
         let client = Client::new(&self.url);
-        let queue = topology::frames_queue(&self.feed, strategy, shard);
+        let queue = topology::frames_queue(&self.feed, &strategy.parse().unwrap(), shard);
         let (mut cursor, mut taken) = (Cursor::default(), Taken::default());
         let mut ended = false;
         let all = wait_for(SOON, || {
@@ -104,7 +104,7 @@ impl Broker {
 
     /// The next frame of a queue.
     pub(super) fn take_frame(&self, strategy: &str, shard: u16) -> Frame {
-        let queue = topology::frames_queue(&self.feed, strategy, shard);
+        let queue = topology::frames_queue(&self.feed, &strategy.parse().unwrap(), shard);
         let mut body = None;
         assert!(wait_for(SOON, || {
             // Each time anew: a queue that is not there closes the channel.
@@ -116,11 +116,11 @@ impl Broker {
 
     pub(super) fn has_queue(&self, strategy: &str, shard: u16) -> bool {
         let client = Client::new(&self.url);
-        let name = topology::frames_queue(&self.feed, strategy, shard);
+        let name = topology::frames_queue(&self.feed, &strategy.parse().unwrap(), shard);
         client.runtime.block_on(client.channel.inspect_queue(&name)).is_ok()
     }
 
-    pub(super) fn say(&self, control: &Control) {
+    pub(super) fn send(&self, control: &Control) {
         let client = Client::new(&self.url);
         let (exchange, body) = (topology::control_exchange(&self.feed), control.encode());
         client.runtime.block_on(async {
@@ -129,8 +129,8 @@ impl Broker {
         });
     }
 
-    /// Listens to what ingester and hosts say, from now on.
-    pub(super) fn hear(&self) -> Hearing {
+    /// Receives what ingester and hosts send, from now on.
+    pub(super) fn listen(&self) -> Announcements {
         let client = Client::new(&self.url);
         let channel = &client.channel;
         let queue = client.runtime.block_on(async {
@@ -138,7 +138,7 @@ impl Broker {
             channel.bind_queue(&queue, &topology::control_exchange(&self.feed), "").await.unwrap();
             queue
         });
-        Hearing { client, queue }
+        Announcements { client, queue }
     }
 
     /// The state that the broker keeps; it stays there.
@@ -158,7 +158,7 @@ impl Broker {
 
     pub(super) fn delete_queue(&self, strategy: &str, shard: u16) {
         let client = Client::new(&self.url);
-        let name = topology::frames_queue(&self.feed, strategy, shard);
+        let name = topology::frames_queue(&self.feed, &strategy.parse().unwrap(), shard);
         client.runtime.block_on(client.channel.delete_queue(&name)).unwrap();
     }
 
@@ -169,26 +169,26 @@ impl Broker {
     }
 }
 
-/// What is said on the control exchange.
-pub(super) struct Hearing {
+/// What comes on the control exchange.
+pub(super) struct Announcements {
     client: Client,
     queue: String,
 }
 
-impl Hearing {
-    /// The first word of this kind.
+impl Announcements {
+    /// The first message of this kind.
     pub(super) fn wait_for(&self, is_it: impl Fn(&Control) -> bool) -> Control {
-        let mut heard = None;
+        let mut found = None;
         assert!(wait_for(SOON, || {
             while let Some(body) = self.client.get(&self.queue) {
-                heard = Control::decode(&body).ok().filter(&is_it);
-                if heard.is_some() {
+                found = Control::decode(&body).ok().filter(&is_it);
+                if found.is_some() {
                     return true;
                 }
             }
             false
         }));
-        heard.expect("it was said")
+        found.expect("it was sent")
     }
 }
 
@@ -200,9 +200,9 @@ impl Drop for Broker {
         }
         let client = Client::new(&self.url);
         let strategies = ["apple", "pear", "plum"];
-        let queues = strategies
-            .iter()
-            .flat_map(|name| (0..super::SHARDS).map(|shard| topology::frames_queue(&self.feed, name, shard)));
+        let queues = strategies.iter().flat_map(|name| {
+            (0..super::SHARDS).map(|shard| topology::frames_queue(&self.feed, &name.parse().unwrap(), shard))
+        });
         for queue in queues.chain([topology::run_queue(&self.feed), topology::dead_queue(&self.feed)]) {
             let _ = client.runtime.block_on(client.channel.delete_queue(&queue));
         }

@@ -62,7 +62,7 @@ enum Event {
     Confirm(usize),
     Refuse(usize),
     Consume,
-    /// Whoever consumes asks for what is missing.
+    /// The consumer requests what is missing.
     Ask,
     /// The broker forgets what it holds.
     Forget,
@@ -107,9 +107,10 @@ impl World {
             }
             Event::Confirm(index) if index < self.in_flight.len() => {
                 let (outgoing, arrived) = self.in_flight.remove(index);
-                match arrived {
-                    true => self.window.confirm(outgoing.ticket),
-                    false => drop(self.window.refuse(outgoing.ticket, self.now)),
+                if arrived {
+                    self.window.confirm(outgoing.ticket);
+                } else {
+                    self.window.refuse(outgoing.ticket, self.now);
                 }
             }
             // A refused one may be in one queue and not in another.
@@ -126,7 +127,7 @@ impl World {
             Event::Forget => self.broker.queue.clear(),
             Event::Lost => {
                 self.in_flight.clear();
-                self.window.lost();
+                self.window.on_connection_lost();
             }
             Event::Wait(ms) => self.now += Duration::from_millis(ms),
             Event::Confirm(_) | Event::Refuse(_) => {}
@@ -169,9 +170,10 @@ impl World {
                 self.in_flight.push((outgoing, true));
             }
             for (outgoing, arrived) in std::mem::take(&mut self.in_flight) {
-                match arrived {
-                    true => self.window.confirm(outgoing.ticket),
-                    false => drop(self.window.refuse(outgoing.ticket, self.now)),
+                if arrived {
+                    self.window.confirm(outgoing.ticket);
+                } else {
+                    self.window.refuse(outgoing.ticket, self.now);
                 }
             }
             while !self.broker.queue.is_empty() {
@@ -189,7 +191,7 @@ impl World {
 }
 
 proptest! {
-    /// Whatever is confirmed, refused, lost, forgotten or asked for again, in whatever order: every
+    /// Whatever is confirmed, refused, lost, forgotten or requested again, in whatever order: every
     /// tick arrives at last, in order and without a hole, and so does the end.
     #[test]
     fn every_tick_arrives_in_the_end(events in events()) {
@@ -263,7 +265,7 @@ fn a_request_that_comes_late_is_covered_by_any_attempt_since() {
     sent.iter()
         .filter(|outgoing| outgoing.frame.header.first_seq < 40)
         .for_each(|outgoing| window.confirm(outgoing.ticket));
-    window.lost();
+    window.on_connection_lost();
     assert_eq!(window.attempt(), 5);
     assert_eq!(window.rewind(10, 3), Rewound::AlreadyCovered);
     assert_eq!(window.rewind(5, 3), Rewound::BeyondWindow, "no attempt since began there");

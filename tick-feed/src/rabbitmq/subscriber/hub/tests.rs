@@ -18,7 +18,7 @@ fn commands_are_taken_while_the_strategys_thread_takes_nothing() {
         // Nobody listens there.
         brokers: vec!["amqp://guest:guest@127.0.0.1:1".parse().unwrap()],
         feed: "btc".parse().unwrap(),
-        strategy: "apple".to_owned(),
+        strategy: "apple".parse().unwrap(),
         member: "test".to_owned(),
         prefetch_bytes: 1,
     };

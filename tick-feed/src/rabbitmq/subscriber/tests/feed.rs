@@ -134,7 +134,7 @@ impl HandFeed {
     }
 
     pub(super) fn declare_queue(&self, shard: u16) {
-        let queue = topology::frames_queue(&self.name, "apple", shard);
+        let queue = topology::frames_queue(&self.name, &"apple".parse().unwrap(), shard);
         let arguments = Table::default().with("x-single-active-consumer", true);
         let options = QueueOptions::durable().with_arguments(arguments);
         let key = shard.to_string();
@@ -146,7 +146,7 @@ impl HandFeed {
     }
 
     pub(super) fn delete_queue(&self, shard: u16) {
-        let queue = topology::frames_queue(&self.name, "apple", shard);
+        let queue = topology::frames_queue(&self.name, &"apple".parse().unwrap(), shard);
         self.runtime.block_on(self.channel.delete_queue(&queue)).unwrap();
     }
 
@@ -172,7 +172,7 @@ impl HandFeed {
 
     pub(super) fn publish_by_foreign_exchange(&self, frame: &Frame) {
         let foreign = format!("foreign-{}", self.name);
-        let queue = topology::frames_queue(&self.name, "apple", frame.header.shard);
+        let queue = topology::frames_queue(&self.name, &"apple".parse().unwrap(), frame.header.shard);
         self.runtime.block_on(async {
             let (kind, options) = (ExchangeKind::Fanout, ExchangeOptions::durable());
             self.channel.declare_exchange(&foreign, kind, options).await.unwrap();
@@ -213,15 +213,15 @@ impl HandFeed {
 
     /// Waits until a queue that nobody consumes has so many messages.
     pub(super) fn wait_for_messages(&self, shard: u16, count: u32) {
-        let queue = topology::frames_queue(&self.name, "apple", shard);
-        let until = Instant::now() + SOON;
+        let queue = topology::frames_queue(&self.name, &"apple".parse().unwrap(), shard);
+        let deadline = Instant::now() + SOON;
         loop {
             let found = self.runtime.block_on(self.channel.inspect_queue(&queue)).unwrap();
             let is_free = found.consumers == 0;
             if is_free && found.messages == count {
                 return;
             }
-            assert!(Instant::now() < until, "{} messages and not {count}", found.messages);
+            assert!(Instant::now() < deadline, "{} messages and not {count}", found.messages);
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -230,7 +230,7 @@ impl HandFeed {
 impl Drop for HandFeed {
     fn drop(&mut self) {
         for shard in [0, 1] {
-            let queue = topology::frames_queue(&self.name, "apple", shard);
+            let queue = topology::frames_queue(&self.name, &"apple".parse().unwrap(), shard);
             // Left behind, it goes with the broker.
             let _ = self.runtime.block_on(self.channel.delete_queue(&queue));
         }

@@ -36,10 +36,10 @@ fn what_is_not_a_frame_of_its_queue_is_stored_with_the_reason() {
     let (mut subscriber, handle) = subscribe(&feed, run);
     handle.assign([0].into());
     assert_eq!(seqs(&mut subscriber, 2), [0, 1]);
-    let until = Instant::now() + SOON;
+    let deadline = Instant::now() + SOON;
     while handle.counts().dead_lettered < 5 {
         assert!(subscriber.receive(NEVER).unwrap().is_none());
-        assert!(Instant::now() < until, "{:?}, {:?}", handle.counts(), handle.last_error());
+        assert!(Instant::now() < deadline, "{:?}, {:?}", handle.counts(), handle.last_error());
     }
     subscriber.acknowledge(0, 2);
     end(subscriber, &handle);
@@ -49,7 +49,10 @@ fn what_is_not_a_frame_of_its_queue_is_stored_with_the_reason() {
     for part in ["magic", "wire version is 9", "crc32c", "shard 1 of 2", "foreign"] {
         assert!(reasons.iter().any(|reason| reason.contains(part)), "{part}: {reasons:?}");
     }
-    assert!(dead.iter().all(|letter| letter.queue == topology::frames_queue(&feed.name, "apple", 0)));
+    assert!(
+        dead.iter()
+            .all(|letter| letter.queue == topology::frames_queue(&feed.name, &"apple".parse().unwrap(), 0))
+    );
 }
 
 #[test]
@@ -118,10 +121,10 @@ fn a_message_with_headers_as_large_as_the_broker_takes_becomes_a_dead_letter() {
     let (mut subscriber, handle) = subscribe(&feed, run);
     handle.assign([0].into());
     assert_eq!(seqs(&mut subscriber, 2), [0, 1]);
-    let until = Instant::now() + SOON;
+    let deadline = Instant::now() + SOON;
     while handle.counts().dead_lettered < sizes.len() as u64 {
         assert!(subscriber.receive(NEVER).unwrap().is_none());
-        assert!(Instant::now() < until, "{:?}, {:?}", handle.counts(), handle.last_error());
+        assert!(Instant::now() < deadline, "{:?}, {:?}", handle.counts(), handle.last_error());
     }
     subscriber.acknowledge(0, 2);
     assert_eq!(handle.counts().lost, 0, "{:?}", handle.last_error());
@@ -151,10 +154,10 @@ fn more_poison_than_may_wait_is_left_to_the_broker_and_stored_once() {
     handle.assign([0].into());
     assert!(seqs(&mut subscriber, 10).into_iter().eq(0..10));
     subscriber.acknowledge(0, 10);
-    let until = Instant::now() + SOON;
+    let deadline = Instant::now() + SOON;
     while handle.counts().dead_lettered < POISON {
         assert!(subscriber.receive(NEVER).unwrap().is_none());
-        assert!(Instant::now() < until, "{:?}, {:?}", handle.counts(), handle.last_error());
+        assert!(Instant::now() < deadline, "{:?}, {:?}", handle.counts(), handle.last_error());
     }
     end(subscriber, &handle);
     feed.wait_for_messages(0, 0);
