@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all.
 //!
-//! What is written goes to a temporary file beside the one that is wanted, which takes that one's name
+//! What is written goes to a temporary file beside the target, which takes that one's name
 //! at the end. So whoever has an older file of that name open or mapped keeps it, nobody ever reads
 //! half a file, and a full disk leaves the older file as it was.
 
@@ -65,7 +65,7 @@ impl AtomicFile {
         Ok(Self { file, name: PendingName { temporary, path, existing } })
     }
 
-    /// Waits until what was written is on the disk.
+    /// Waits for what was written to be on the disk.
     ///
     /// # Errors
     /// The disk does not take it.
