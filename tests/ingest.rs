@@ -82,7 +82,7 @@ fn mistakes_are_named() {
     let base = ["ingest", "--feed", "f", "--broker", nowhere];
     let with = |more: &[&'static str]| [&base[..], more].concat();
     folder.fails(2, &with(&["--strategies", "apple,apple"]), &["names apple twice"]);
-    folder.fails(2, &with(&["--strategies", "a b"]), &["no name of a strategy"]);
+    folder.fails(2, &with(&["--strategies", "a b"]), &["not a valid strategy name"]);
     folder.fails(2, &with(&["--strategies", "a", "--queue-bytes", "0"]), &["no number of bytes"]);
     folder.fails(2, &with(&["--strategies", "a", "--broker", nowhere]), &["2 --broker for --shards 1"]);
     folder.fails(2, &with(&["--strategies", "a", "--budget", "fast"]), &["no budget"]);

@@ -37,7 +37,8 @@ pub enum BrokerError {
         /// What was tried, and what came of it.
         reason: String,
     },
-    /// TLS fails, or one end does not accept the other's certificate.
+    /// TLS fails, or one end does not accept the other's certificate. It is also what comes of an
+    /// encrypted connection that the broker ended before it answered, as it does then.
     #[error("broker {url}: TLS fails: {reason}")]
     Tls {
         /// The broker, without a password.
@@ -111,6 +112,12 @@ impl BrokerError {
     /// Whether trying again may help: the broker or the network is down.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Lost { .. })
+    }
+
+    /// Whether trying again may help whoever was connected before with the same URL. Its certificates
+    /// were accepted then, so an error of TLS is taken for that of a broker that stops or begins.
+    pub fn is_temporary_once_connected(&self) -> bool {
+        self.is_temporary() || matches!(self, Self::Tls { .. })
     }
 
     /// What an error of an established connection means.

@@ -5,16 +5,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use lapin::uri::AMQPScheme;
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::io::AsyncWrite as _;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio_rustls::client::TlsStream;
 
-use crate::{BrokerError, BrokerUrl, tls};
+use crate::tls::{self, TlsSocket};
+use crate::{BrokerError, BrokerUrl};
 
 /// Reads into several buffers at once, and writes from several.
 pub(crate) enum Socket {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsSocket>),
 }
 
 impl Socket {
@@ -54,11 +54,7 @@ impl Socket {
                 let Some(first) = buffers.iter_mut().find(|buffer| !buffer.is_empty()) else {
                     return Poll::Ready(Ok(0));
                 };
-                let mut first = ReadBuf::new(first);
-                let read = Pin::new(&mut **socket).poll_read(cx, &mut first);
-                // The library writes while it reads, too: answers of its own protocol.
-                let _ = Pin::new(&mut **socket).poll_flush(cx)?;
-                read.map_ok(|()| first.filled().len())
+                socket.poll_read(cx, first)
             }
         }
     }
@@ -71,7 +67,7 @@ impl Socket {
     ) -> Poll<io::Result<usize>> {
         match self {
             Self::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, buffers),
-            Self::Tls(socket) => Pin::new(&mut **socket).poll_write_vectored(cx, buffers),
+            Self::Tls(socket) => socket.poll_write(cx, buffers),
         }
     }
 
@@ -79,14 +75,14 @@ impl Socket {
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(_) => Poll::Ready(Ok(())),
-            Self::Tls(socket) => Pin::new(&mut **socket).poll_flush(cx),
+            Self::Tls(socket) => socket.poll_flush(cx),
         }
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
-            Self::Tls(socket) => Pin::new(&mut **socket).poll_shutdown(cx),
+            Self::Tls(socket) => socket.poll_shutdown(cx),
         }
     }
 }

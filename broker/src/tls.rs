@@ -1,20 +1,105 @@
 //! TLS: whom this end trusts, who it is itself, and what an error of it means.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{AlertDescription, CertificateError, ClientConfig, Error, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+use thiserror::Error;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::{BrokerError, BrokerUrl};
 
+/// An encrypted connection to a broker.
+///
+/// Under TLS 1.3 a broker looks at the client's certificate when the client believes the handshake to be
+/// over. The alert in which it says what it does not like is lost when it resets the connection at once.
+/// So an end before the broker has sent anything is an error of TLS: see [`reason`].
+pub(crate) struct TlsSocket {
+    stream: TlsStream<TcpStream>,
+    has_certificate: bool,
+    /// The broker has sent something, and so it accepts this end.
+    was_answered: bool,
+}
+
+impl TlsSocket {
+    /// Reads what is there; 0 at the end.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        let read = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
+        // The library writes while it reads, too: answers of its own protocol.
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        // What is read may say why nothing can be written.
+        let read = match (read, flushed) {
+            (Poll::Ready(Ok(())) | Poll::Pending, Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
+            (read, _) => read,
+        };
+        ready!(read).map_err(|error| self.explain(error))?;
+        let bytes = buffer.filled().len();
+        if bytes == 0 && !self.was_answered {
+            return Poll::Ready(Err(self.explain(io::ErrorKind::UnexpectedEof.into())));
+        }
+        self.was_answered = true;
+        Poll::Ready(Ok(bytes))
+    }
+
+    /// Writes what fits, from the first buffer on.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, buffers);
+        written.map_err(|error| self.explain(error))
+    }
+
+    /// Lets what was written go out.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx).map_err(|error| self.explain(error))
+    }
+
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn explain(&self, error: io::Error) -> io::Error {
+        if self.was_answered || reason(&error).is_some() {
+            return error;
+        }
+        io::Error::new(error.kind(), Ended::new(self.has_certificate, &error))
+    }
+}
+
+/// The broker ended an encrypted connection before it sent anything, and without saying why.
+#[derive(Debug, Error)]
+enum Ended {
+    #[error(
+        "it ended the encrypted connection, as a broker does that wants a client's certificate ({0})\n  name one in the URL: ?certfile=client.pem&keyfile=client-key.pem"
+    )]
+    WithoutCertificate(String),
+    #[error(
+        "it ended the encrypted connection, as a broker does that does not accept this client's certificate ({0})\n  see certfile in the URL"
+    )]
+    WithCertificate(String),
+}
+
+impl Ended {
+    fn new(has_certificate: bool, error: &io::Error) -> Self {
+        let cause = error.to_string();
+        if has_certificate { Self::WithCertificate(cause) } else { Self::WithoutCertificate(cause) }
+    }
+}
+
 /// Encrypts a connection that was made to this broker.
-pub(crate) async fn encrypt(url: &BrokerUrl, socket: TcpStream) -> Result<TlsStream<TcpStream>, BrokerError> {
+pub(crate) async fn encrypt(url: &BrokerUrl, socket: TcpStream) -> Result<TlsSocket, BrokerError> {
+    let has_certificate = url.client_files().is_some();
     let of = url.clone();
     // The files of the system's authorities are many.
     let config = tokio::task::spawn_blocking(move || client_config(&of)).await;
@@ -22,10 +107,11 @@ pub(crate) async fn encrypt(url: &BrokerUrl, socket: TcpStream) -> Result<TlsStr
     let name = ServerName::try_from(url.host().to_owned())
         .map_err(|_| failed(url, format!("'{}' is not a name that a certificate can have", url.host())))?;
     let connecting = TlsConnector::from(Arc::new(config)).connect(name, socket);
-    connecting.await.map_err(|error| match reason(&error) {
-        Some(reason) => failed(url, reason),
-        None => failed(url, format!("the broker ended the handshake: {error}")),
-    })
+    let stream = connecting.await.map_err(|error| {
+        let ended = || Ended::new(has_certificate, &error).to_string();
+        failed(url, reason(&error).unwrap_or_else(ended))
+    })?;
+    Ok(TlsSocket { stream, has_certificate, was_answered: false })
 }
 
 fn failed(url: &BrokerUrl, reason: String) -> BrokerError {
@@ -72,8 +158,12 @@ fn unusable(file: &Path, reason: &dyn ToString) -> BrokerError {
 
 /// What an error of a socket says if it is one of TLS, with the reader's next step.
 pub(crate) fn reason(error: &io::Error) -> Option<String> {
-    let error = error.get_ref()?.downcast_ref::<Error>()?;
-    Some(match error {
+    use rustls::Error;
+    let error = error.get_ref()?;
+    if let Some(ended) = error.downcast_ref::<Ended>() {
+        return Some(ended.to_string());
+    }
+    Some(match error.downcast_ref::<Error>()? {
         Error::InvalidCertificate(error) => of_certificate(error),
         Error::AlertReceived(alert) => of_alert(*alert),
         Error::InvalidMessage(_) => {

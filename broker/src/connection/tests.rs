@@ -151,6 +151,20 @@ fn a_port_without_tls_is_said_to_be_one() {
 }
 
 #[test]
+fn a_peer_that_ends_an_encrypted_connection_may_want_a_certificate() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("amqps://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for peer in listener.incoming() {
+            let _greeting = peer.unwrap().read(&mut [0; 8]).unwrap();
+        }
+    });
+    let error = refused(&url);
+    assert!(!error.is_temporary() && error.is_temporary_once_connected(), "{error:?}");
+    refused_by_tls(&url, &["ended the encrypted connection", "wants a client's certificate", "certfile"]);
+}
+
+#[test]
 fn a_file_without_a_certificate_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -139,7 +139,8 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Does `attempt` again while what it needs is away, if it may; `None` if that was cancelled.
+/// Does `attempt` again while what it needs is away, if it may, which is when it was reached before;
+/// `None` if that was cancelled.
 fn reach<T>(
     retries: bool,
     cancellation: &Cancellation,
@@ -159,7 +160,7 @@ fn reach<T>(
 
 fn is_temporary(error: &RunError) -> bool {
     match error {
-        RunError::Broker(error) => error.is_temporary(),
+        RunError::Broker(error) => error.is_temporary_once_connected(),
         RunError::Ledger(error) => error.is_temporary(),
         _ => false,
     }
