@@ -192,3 +192,22 @@ fn a_capture_may_come_through_a_pipe() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("results");
     assert_eq!((&json["ticks"], &json["sources"]), (&153_491.into(), &serde_json::json!(["-"])));
 }
+
+#[test]
+fn events_are_json_for_machines_on_standard_error() {
+    let folder = Folder::new();
+    let mut command = folder.command(&[SMALL, &["--quiet", "--json", "--log", "json"]].concat());
+    let output = command.env("RUST_LOG", "info").output().expect("the program starts");
+    let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.success(), "{stderr}");
+    let parse = |line: &str| {
+        serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {stderr}"))
+    };
+    let events: Vec<_> = stderr.lines().map(parse).collect();
+    let replayed = events.iter().find(|event| event["fields"]["message"] == "replayed").expect("an event");
+    assert_eq!(replayed["level"], "INFO");
+    let results: serde_json::Value = serde_json::from_slice(&output.stdout).expect("the results alone");
+    for figure in ["run", "ticks"] {
+        assert_eq!(replayed["fields"][figure], results[figure], "{figure}");
+    }
+}
