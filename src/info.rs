@@ -56,7 +56,7 @@ pub(crate) fn run(args: InfoArgs) -> Result<Ended> {
     let mut shown = false;
     for spec in &specs {
         let SourceSpec::File { name, prefix } = spec else { continue };
-        let (text, error) = tell(name, prefix, &args);
+        let (text, error) = describe(name, prefix, &args);
         // Files stand apart; JSON is one line each.
         let gap = if shown && !text.is_empty() && !args.json { "\n" } else { "" };
         write!(stdout(), "{gap}{text}").context("writing to standard output")?;
@@ -76,8 +76,8 @@ pub(crate) fn run(args: InfoArgs) -> Result<Ended> {
     }
 }
 
-/// What can be told of a file, and what stopped its reading.
-fn tell(name: &str, prefix: &str, args: &InfoArgs) -> (String, Option<ReadError>) {
+/// What can be said of a file, and what stopped its reading.
+fn describe(name: &str, prefix: &str, args: &InfoArgs) -> (String, Option<ReadError>) {
     let options = args.sources.read_options();
     let survey = match Survey::read(name, prefix, &options, args.ticks as usize) {
         // Standard input cannot be read once more; its error has the mapping, too.
@@ -89,9 +89,10 @@ fn tell(name: &str, prefix: &str, args: &InfoArgs) -> (String, Option<ReadError>
     match survey {
         Ok(mut survey) => {
             let error = survey.stopped_by.take();
-            let text = match args.json {
-                true => json::survey(&survey, error.as_ref()),
-                false => show::survey(&survey, args.all),
+            let text = if args.json {
+                json::survey(&survey, error.as_ref())
+            } else {
+                show::survey(&survey, args.all)
             };
             (text, error)
         }

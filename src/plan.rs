@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use tick_feed::budget::Budget;
+use tick_feed::plan::{self, Brokers, Demand, Key, NodeCosts, PlanError};
 use tick_feed::rabbitmq::Durability;
 use tick_ingest::feed::SourceSpec;
 use tick_sdk::groups::Groups;
@@ -18,10 +19,7 @@ use crate::info::survey::Survey;
 use crate::sources::SourceArgs;
 
 mod json;
-mod model;
 mod show;
-
-use model::{Brokers, Demand, Key, NodeCosts, Plan};
 
 /// Options of `orchard plan`.
 #[derive(Debug, Args)]
@@ -125,13 +123,6 @@ Examples:
   orchard plan --ticks-per-second 5M --strategies 2 --p99 5ms --instruments 500 --skew 1
   orchard plan --ticks-per-second 20M capture.gz";
 
-/// One way of putting nodes together, with what it comes to.
-struct Layout {
-    name: &'static str,
-    brokers: Brokers,
-    plan: Plan,
-}
-
 pub(crate) fn run(args: PlanArgs) -> Result<Ended> {
     let demand = Demand {
         ticks: args.ticks_per_second as f64,
@@ -140,24 +131,19 @@ pub(crate) fn run(args: PlanArgs) -> Result<Ended> {
         shards: args.shards,
         keys: keys(&args)?,
     };
-    let cluster = args.brokers.brokers(args.durability)?;
-    let mut layouts = vec![Layout::new("one cluster", &demand, cluster.clone())];
-    if args.durability == Durability::Memory {
-        let budget = cluster.budget.rate(0).map_or(Budget::OFF, Budget::same);
-        layouts.push(Layout::new("independent nodes", &demand, Brokers { budget, ..cluster }));
-    }
-    let text = match args.json {
-        true => json::plan(&demand, &layouts),
-        false => show::plan(&args, &demand, &layouts),
+    let layouts = plan::layouts(&demand, &args.brokers.brokers(args.durability)?).map_err(usage)?;
+    let text = if args.json {
+        json::plan(&demand, &layouts)
+    } else {
+        show::plan(&args, &demand, &layouts).map_err(usage)?
     };
     crate::stdout::stdout().write_all(text.as_bytes()).context("writing to standard output")?;
     Ok(Ended::Done)
 }
 
-impl Layout {
-    fn new(name: &'static str, demand: &Demand, brokers: Brokers) -> Self {
-        Self { name, plan: Plan::find(demand, &brokers), brokers }
-    }
+/// What cannot be planned is what was asked on the command line.
+fn usage(error: PlanError) -> UsageError {
+    UsageError(error.to_string())
 }
 
 impl BrokerArgs {
@@ -184,15 +170,12 @@ impl BrokerArgs {
 fn keys(args: &PlanArgs) -> Result<Vec<Key>> {
     let groups = groups(args)?;
     let specs = args.sources.specs()?;
-    let symbols = match specs.is_empty() {
-        true => model::zipf(args.spread.instruments, args.spread.skew),
-        false => counted(&args.sources, &specs)?,
+    let shares = if specs.is_empty() {
+        plan::zipf(args.spread.instruments, args.spread.skew)
+    } else {
+        plan::shares(ticks(&args.sources, &specs)?).map_err(usage)?
     };
-    let mut keys = std::collections::BTreeMap::<&str, f64>::new();
-    for (symbol, share) in &symbols {
-        *keys.entry(groups.key_of(symbol)).or_default() += share;
-    }
-    Ok(keys.into_iter().map(|(key, share)| Key::new(key.to_owned(), share)).collect())
+    Ok(plan::keys(&shares, &groups))
 }
 
 fn groups(args: &PlanArgs) -> Result<Groups> {
@@ -201,8 +184,8 @@ fn groups(args: &PlanArgs) -> Result<Groups> {
     std::fs::read_to_string(path).with_context(name)?.parse().with_context(name)
 }
 
-/// The instruments of all files, with their shares of the ticks.
-fn counted(sources: &SourceArgs, specs: &[SourceSpec]) -> Result<Vec<(String, f64)>> {
+/// The instruments of all files, each with its number of ticks.
+fn ticks(sources: &SourceArgs, specs: &[SourceSpec]) -> Result<Vec<(String, f64)>> {
     let mut ticks = Vec::new();
     for spec in specs {
         let SourceSpec::File { name, prefix } = spec else { continue };
@@ -213,9 +196,5 @@ fn counted(sources: &SourceArgs, specs: &[SourceSpec]) -> Result<Vec<(String, f6
         ticks
             .extend(survey.traded().map(|instrument| (instrument.symbol.clone(), instrument.ticks() as f64)));
     }
-    let total: f64 = ticks.iter().map(|(_, ticks)| ticks).sum();
-    if total == 0.0 {
-        bail!(UsageError("there is not one tick in these files to plan with".to_owned()));
-    }
-    Ok(ticks.into_iter().map(|(symbol, ticks)| (symbol, ticks / total)).collect())
+    Ok(ticks)
 }

@@ -45,7 +45,7 @@ pub struct RunFacts {
     pub last_ts_recv: u64,
     /// How long the run took, in seconds of the clock on the wall.
     pub elapsed_seconds: f64,
-    /// Source events that are no ticks: name and count.
+    /// Source events that are not ticks: name and count.
     pub skipped: Vec<(String, u64)>,
     /// Lines that could not be read.
     pub bad_lines: u64,
@@ -53,7 +53,7 @@ pub struct RunFacts {
     pub duplicates: u64,
     /// Ticks that are missing.
     pub gaps: u64,
-    /// The most memory the process held, in bytes; `None` where the system does not tell.
+    /// The most memory the process held, in bytes; `None` where the system does not say.
     pub peak_memory_bytes: Option<u64>,
     /// Whatever else a reader should know, such as the command line: name and text.
     pub more: Vec<(String, String)>,

@@ -29,7 +29,7 @@ pub(crate) use summary::{in_parentheses, skipped};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// What to write, where the output's name does not tell
+    /// What to write, where the output's name does not say
     #[arg(long, value_name = "ticks|csv", hide_possible_values = true)]
     format: Option<OutputFormat>,
     /// Replace the output if it is already there

@@ -10,6 +10,7 @@ use thiserror::Error;
 use tick_feed::budget::Budget;
 use tick_sdk::quantity::{count_within, parse_bytes, parse_count, parse_duration_ns};
 
+mod assignment;
 mod costs;
 mod hosts;
 mod ingester;

@@ -110,7 +110,7 @@ struct BodiesLoad {
     output: OutputArgs,
 }
 
-/// Measures what `args` say, until it is done or `stop` is set.
+/// Measures what `args` say; ends early when `stop` is set.
 ///
 /// # Errors
 /// A server is not there, something fails meanwhile, or results cannot be written.

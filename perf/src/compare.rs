@@ -36,7 +36,7 @@ pub enum CompareError {
         source: io::Error,
     },
     /// A file is something else.
-    #[error("{path} is no result of perf: {source}. Name a file that --json of a measurement wrote")]
+    #[error("{path} is not a result of perf: {source}. Name a file that --json of a measurement wrote")]
     NoResult {
         /// The file.
         path: PathBuf,
@@ -78,7 +78,7 @@ pub enum CompareError {
 ///
 /// # Errors
 ///
-/// See [`CompareError`]. That `b` is worse is no error.
+/// See [`CompareError`]. That `b` is worse is not an error.
 pub(crate) fn run(args: &CompareArgs) -> Result<(), CompareError> {
     let text = compare(args)?;
     io::stdout().write_all(text.as_bytes())?;

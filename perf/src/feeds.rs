@@ -220,7 +220,7 @@ fn send(producer: &Producer) -> Result<(), FeedsError> {
         Err(FeedError::Transport(_)) if producer.publisher.snapshot().is_err() => {
             Ok(producer.publisher.snapshot().map(drop)?)
         }
-        // Nothing more was wanted.
+        // Nothing more was to be sent.
         Err(FeedError::Transport(tick_feed::transport::TransportError::Closed)) => Ok(()),
         Err(error) => Err(error.into()),
     }

@@ -80,14 +80,14 @@ mod tests {
             stages: vec![Stage { name: "signal".to_owned(), p99: 2_000, ..Stage::default() }],
             ..Step::default()
         };
-        let (enough, too_short) = (Duration::from_micros(2), Duration::from_nanos(1_999));
-        assert!(is_carried(&step(10.0, 981e3), 1e6, enough));
-        assert!(!is_carried(&step(10.0, 1e6), 1e6, too_short));
-        assert!(!is_carried(&step(10.0, 950e3), 1e6, enough));
+        let (met, missed) = (Duration::from_micros(2), Duration::from_nanos(1_999));
+        assert!(is_carried(&step(10.0, 981e3), 1e6, met));
+        assert!(!is_carried(&step(10.0, 1e6), 1e6, missed));
+        assert!(!is_carried(&step(10.0, 950e3), 1e6, met));
         // 700 of 1,000 may lack a commit and some luck, 950 of each 1,000 in 100 s do not.
-        assert!(is_carried(&step(1.0, 700.0), 1e3, enough));
-        assert!(!is_carried(&step(1.0, 600.0), 1e3, enough));
-        assert!(!is_carried(&step(100.0, 950.0), 1e3, enough));
-        assert!(!is_carried(&Step { stages: Vec::new(), ..step(10.0, 1e6) }, 1e6, enough));
+        assert!(is_carried(&step(1.0, 700.0), 1e3, met));
+        assert!(!is_carried(&step(1.0, 600.0), 1e3, met));
+        assert!(!is_carried(&step(100.0, 950.0), 1e3, met));
+        assert!(!is_carried(&Step { stages: Vec::new(), ..step(10.0, 1e6) }, 1e6, met));
     }
 }

@@ -29,8 +29,8 @@ pub(crate) struct Market {
     pub(crate) span_ns: u64,
 }
 
-/// A file that is repeated holds so many ticks: enough that its symbols and state are not always the
-/// same, few enough to stay in memory.
+/// A file that is repeated holds so many ticks: its symbols and state are not always the
+/// same, and it stays in memory.
 const REPEATED_TICKS: u64 = 5_000_000;
 
 /// A market that cannot be had.
@@ -61,14 +61,14 @@ pub enum MarketError {
 }
 
 impl Market {
-    /// The capture that `args` name, or a generated market of `wanted` ticks, or, where that is to be
+    /// The capture that `args` name, or a generated market of `ticks` ticks, or, where that is to be
     /// repeated, of fewer.
     ///
     /// # Errors
     /// The capture cannot be read, or the folder not be written.
     pub(crate) fn make(
         args: &LoadArgs,
-        wanted: u64,
+        ticks: u64,
         is_repeated: bool,
         folder: &Path,
     ) -> Result<Self, MarketError> {
@@ -78,13 +78,13 @@ impl Market {
             }
             Some(input) => SourceSpec::File { name: input.display().to_string(), prefix: String::new() },
             None => SourceSpec::Generated(GenerateOptions {
-                ticks: if is_repeated { wanted.min(REPEATED_TICKS) } else { wanted },
+                ticks: if is_repeated { ticks.min(REPEATED_TICKS) } else { ticks },
                 instruments: args.instruments,
                 mean_gap_ns: 10_000,
                 ..GenerateOptions::default()
             }),
         };
-        let path = folder.join(format!("market-{wanted}-{}.ticks", args.instruments));
+        let path = folder.join(format!("market-{ticks}-{}.ticks", args.instruments));
         if !path.exists() {
             write(source, &path)?;
         }

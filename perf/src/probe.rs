@@ -225,7 +225,7 @@ pub(crate) fn take_until(waiting: &mut VecDeque<Sample>, seq: u64) -> Vec<Sample
     waiting.drain(..ended).collect()
 }
 
-/// A lock whose holder panicked is still sound: nothing here panics half-way through a change.
+/// A lock whose holder panicked is still sound: nothing here panics in the middle of a change.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -218,7 +218,7 @@ pub(crate) fn stage_of(name: &str, latencies: &hdrhistogram::Histogram<u64>) -> 
     }
 }
 
-/// From the first quarter to the last, where there are enough seconds to say so.
+/// From the first quarter to the last, where there are seconds in both.
 fn drift(series: &[Second]) -> Option<Drift> {
     const FEWEST: usize = 12;
     let measured: Vec<&Second> = series.iter().filter(|second| !second.warm_up).collect();

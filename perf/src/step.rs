@@ -95,15 +95,15 @@ impl StepRun<'_> {
 
     /// What was sent comes through.
     fn drain(&self, sampler: &mut Sampler<'_>) {
-        let until = Instant::now() + if self.stop.load(Ordering::Acquire) { DRAIN_STOPPED } else { DRAIN };
-        let wanted = || {
+        let deadline = Instant::now() + if self.stop.load(Ordering::Acquire) { DRAIN_STOPPED } else { DRAIN };
+        let sent = || {
             let entered = self.probe.entered();
             match self.last {
                 Point::Sent | Point::Confirmed => entered,
                 _ => entered * self.strategies as u64,
             }
         };
-        while self.probe.passed(self.last) < wanted() && Instant::now() < until && !(self.has_failed)() {
+        while self.probe.passed(self.last) < sent() && Instant::now() < deadline && !(self.has_failed)() {
             sampler.look();
             std::thread::sleep(LOOK);
         }

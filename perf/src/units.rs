@@ -21,7 +21,7 @@ pub(crate) fn bytes(count: f64) -> String {
     three_digits(count, &[(1e12, " TB"), (1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (1.0, " B")])
 }
 
-/// `0.176` as `18 %`; below ten a decimal more, as a part that is hardly used is no 0.
+/// `0.176` as `18 %`; below ten a decimal more, as a part that is hardly used is not 0.
 pub(crate) fn percent(part: f64) -> String {
     match part * 100.0 {
         part if !part.is_finite() => NOTHING.to_owned(),

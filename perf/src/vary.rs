@@ -48,8 +48,9 @@ impl FromStr for Vary {
     /// `instruments=1,10,100`.
     fn from_str(text: &str) -> Result<Self, String> {
         let names = OPTIONS.map(|(name, ..)| name).join(", ");
-        let wrong =
-            || format!("'{text}' is no option with values: write instruments=1,10,100, or one of {names}");
+        let wrong = || {
+            format!("'{text}' is not an option with values: write instruments=1,10,100, or one of {names}")
+        };
         let (name, values) = text.split_once('=').ok_or_else(wrong)?;
         let (_, option, most) = OPTIONS.into_iter().find(|(known, ..)| *known == name).ok_or_else(wrong)?;
         let parse = match option {

@@ -63,7 +63,7 @@ pub(crate) struct Late {
 }
 
 impl Late {
-    /// A `--reorder` that is wide enough.
+    /// A `--reorder` that would hold them.
     pub(crate) fn window(&self) -> String {
         format!("{}ms", self.largest_ns / 1_000_000 + 1)
     }
@@ -141,8 +141,8 @@ impl Survey {
             kinds: [0; 4],
             prices: [None; 4],
         }));
-        let wanted = first.saturating_sub(self.first_ticks.len());
-        self.first_ticks.extend(batch.ticks.iter().take(wanted));
+        let missing = first.saturating_sub(self.first_ticks.len());
+        self.first_ticks.extend(batch.ticks.iter().take(missing));
         self.ticks += batch.ticks.len() as u64;
         for tick in &batch.ticks {
             let kind = usize::from(tick.kind.0.wrapping_sub(Kind::TRADE.0).min(3));

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Layout;
-use super::model::{Demand, Node, Resource};
+use tick_feed::plan::{Demand, Layout, Node, Resource};
+
+use super::show;
 
 /// Everything that people are shown, and every node.
 pub(super) fn plan(demand: &Demand, layouts: &[Layout]) -> String {
@@ -19,17 +20,17 @@ pub(super) fn plan(demand: &Demand, layouts: &[Layout]) -> String {
 
 fn layout(layout: &Layout) -> Value {
     let plan = &layout.plan;
-    let (binding, used) = plan.worst();
+    let binding = plan.binding();
     let hottest = &plan.hottest;
-    let part = |resource| plan.used.iter().find(|(used, _)| *used == resource).map(|(_, used)| number(*used));
+    let part = |resource| plan.part_used(resource).map(number);
     json!({
-        "layout": layout.name,
+        "layout": show::placement(layout.placement),
         "fits": plan.fits,
         "feeds": plan.feeds(&layout.brokers),
         "nodes": plan.nodes.len(),
         "shards": plan.shards,
-        "binding": name(binding),
-        "used": number(used),
+        "binding": name(binding.resource),
+        "used": number(binding.used),
         "used_of_ingester": part(Resource::Ingester),
         "used_of_messages": part(Resource::Messages),
         "used_of_bytes": part(Resource::Bytes),

@@ -1,7 +1,10 @@
 //! A plan for people.
 
-use super::model::{Brokers, Demand, MAX_NODES, Node, Plan, Resource, TICK_BYTES};
-use super::{Layout, PlanArgs};
+use tick_feed::plan::{
+    Brokers, Demand, Layout, MAX_NODES, Node, Placement, Plan, PlanError, Resource, TICK_BYTES, Use,
+};
+
+use super::PlanArgs;
 use crate::duration::format_duration;
 use crate::text::{bytes, counted, printable, table, thousands};
 
@@ -9,15 +12,23 @@ use crate::text::{bytes, counted, printable, table, thousands};
 const NODES: usize = 6;
 
 /// What is asked, each layout beside the other, then each with its nodes and its hottest shard.
-pub(super) fn plan(args: &PlanArgs, demand: &Demand, layouts: &[Layout]) -> String {
+pub(super) fn plan(args: &PlanArgs, demand: &Demand, layouts: &[Layout]) -> Result<String, PlanError> {
     let mut text = asked(args, demand);
     text.push('\n');
     text.push_str(&side_by_side(demand, layouts));
     for layout in layouts {
         text.push('\n');
-        text.push_str(&one(args, demand, layout));
+        text.push_str(&one(args, demand, layout)?);
     }
-    text
+    Ok(text)
+}
+
+/// The name of a way of putting nodes together, for people and for machines.
+pub(super) fn placement(placement: Placement) -> &'static str {
+    match placement {
+        Placement::OneCluster => "one cluster",
+        Placement::IndependentNodes => "independent nodes",
+    }
 }
 
 fn asked(args: &PlanArgs, demand: &Demand) -> String {
@@ -31,7 +42,7 @@ fn asked(args: &PlanArgs, demand: &Demand) -> String {
         format!("; the busiest, {}, has {} of the ticks", printable(&key.name), percent(key.share))
     });
     format!(
-        "TargetPosition   {} ticks/s to {}: {} in, {} out\nSpread   {} ({source}){busiest}\n",
+        "Demand   {} ticks/s to {}: {} in, {} out\nSpread   {} ({source}){busiest}\n",
         whole(demand.ticks),
         strategies(demand.strategies),
         per_second(into),
@@ -47,7 +58,7 @@ fn side_by_side(demand: &Demand, layouts: &[Layout]) -> String {
         cells.extend(layouts.iter().map(cell));
         rows.push(cells);
     };
-    row("", &|layout| layout.name.to_owned());
+    row("", &|layout| placement(layout.placement).to_owned());
     row("Nodes", &|layout| layout.plan.nodes.len().to_string());
     row("Shards", &|layout| layout.plan.shards.to_string());
     row("Ticks a frame", &|layout| range(&layout.plan, |node| node.frame_ticks));
@@ -63,20 +74,17 @@ fn side_by_side(demand: &Demand, layouts: &[Layout]) -> String {
         (Resource::Messages, "Used of messages"),
         (Resource::Bytes, "Used of a node's time"),
         (Resource::Shard, "Used of one shard's"),
-        (Resource::Latency, "Used of the p99 wanted"),
+        (Resource::Latency, "Used of the p99 allowed"),
     ];
     for (resource, name) in resources {
         if resource != Resource::Latency || demand.p99.is_some() {
-            row(name, &|layout| {
-                let used = layout.plan.used.iter().find(|(used, _)| *used == resource);
-                used.map_or(String::new(), |(_, used)| percent(*used))
-            });
+            row(name, &|layout| layout.plan.part_used(resource).map_or(String::new(), percent));
         }
     }
-    row("Binding", &|layout| name(layout.plan.worst().0).to_owned());
-    row("Enough up to, ticks/s", &|layout| match layout.plan.worst() {
-        (Resource::Latency, _) => "-".to_owned(),
-        (_, used) => whole(demand.ticks / used),
+    row("Binding", &|layout| name(layout.plan.binding().resource).to_owned());
+    row("Carries up to, ticks/s", &|layout| match layout.plan.binding() {
+        Use { resource: Resource::Latency, .. } => "-".to_owned(),
+        Use { used, .. } => whole(demand.ticks / used),
     });
     row("Verdict", &|layout| verdict(&layout.plan).to_owned());
     table(&rows)
@@ -91,25 +99,28 @@ fn strategies(count: f64) -> String {
 }
 
 fn verdict(plan: &Plan) -> &'static str {
-    match plan.fits {
-        true => "fits",
-        false if plan.worst().1 > 1.0 => "does not fit",
-        false => "too little headroom",
+    if plan.fits {
+        "fits"
+    } else if plan.binding().used > 1.0 {
+        "does not fit"
+    } else {
+        "too little headroom"
     }
 }
 
 /// One layout: its nodes, its hottest shard, and what follows.
-fn one(args: &PlanArgs, demand: &Demand, layout: &Layout) -> String {
-    let Layout { name, brokers, plan } = layout;
+fn one(args: &PlanArgs, demand: &Demand, layout: &Layout) -> Result<String, PlanError> {
+    let Layout { brokers, plan, .. } = layout;
+    let name = placement(layout.placement);
     let mut text = format!("{}{}\n", name[..1].to_uppercase(), &name[1..]);
     text.push_str(&nodes(plan));
     for line in hottest(demand, brokers, plan, key_noun(args)) {
         text.push_str(&format!("  {line}\n"));
     }
-    for line in advice(demand, layout) {
+    for line in advice(demand, layout)? {
         text.push_str(&format!("  {line}\n"));
     }
-    text
+    Ok(text)
 }
 
 fn nodes(plan: &Plan) -> String {
@@ -168,10 +179,10 @@ fn hottest(demand: &Demand, brokers: &Brokers, plan: &Plan, noun: &str) -> Vec<S
     lines
 }
 
-fn advice(demand: &Demand, layout: &Layout) -> Vec<String> {
+fn advice(demand: &Demand, layout: &Layout) -> Result<Vec<String>, PlanError> {
     let Layout { plan, brokers, .. } = layout;
     let mut lines = Vec::new();
-    let (resource, used) = plan.worst();
+    let Use { resource, used } = plan.binding();
     if !plan.nodes_fit(brokers) {
         let most = if demand.shards.is_some() { " with so many shards" } else { "" };
         lines.push(format!(
@@ -182,10 +193,12 @@ fn advice(demand: &Demand, layout: &Layout) -> Vec<String> {
     }
     if resource == Resource::Shard {
         let alone = plan.hottest.first_share >= 0.5 * plan.hottest.share;
-        lines.push(match alone {
-            true => "Fewer strategies in one feed, or a faster node, raise that.".to_owned(),
-            false => "More shards spread what is in it.".to_owned(),
-        });
+        let advice = if alone {
+            "Fewer strategies in one feed, or a faster node, raise that."
+        } else {
+            "More shards spread what is in it."
+        };
+        lines.push(advice.to_owned());
     }
     if resource == Resource::Latency {
         lines.push(
@@ -193,8 +206,8 @@ fn advice(demand: &Demand, layout: &Layout) -> Vec<String> {
         );
     }
     lines.extend(ingester(demand, layout));
-    lines.extend(even_budget(demand, layout));
-    lines
+    lines.extend(even_budget(demand, layout)?);
+    Ok(lines)
 }
 
 /// Where the one ingester is what comes first, or is too slow.
@@ -209,7 +222,7 @@ fn ingester(demand: &Demand, layout: &Layout) -> Option<String> {
         ));
     }
     let most = brokers.ingester_ticks * brokers.limit(Resource::Ingester);
-    (plan.worst().0 == Resource::Ingester).then(|| {
+    (plan.binding().resource == Resource::Ingester).then(|| {
         format!(
             "Beyond {} ticks/s split the instruments into several feeds, each with an ingester and\n  nodes of \
              its own: no node helps there.",
@@ -218,26 +231,17 @@ fn ingester(demand: &Demand, layout: &Layout) -> Option<String> {
     })
 }
 
-/// Shards follow the budget, so a node with twice the budget has twice the bytes. Where those are
-/// what is short, an even spread needs fewer nodes.
-fn even_budget(demand: &Demand, layout: &Layout) -> Option<String> {
-    let Layout { brokers, plan, .. } = layout;
-    let least = plan.nodes.iter().filter_map(|node| node.budget).min()?;
-    let is_even = plan.nodes.iter().all(|node| node.budget == Some(least));
-    if is_even || plan.worst().0 == Resource::Messages {
-        return None;
-    }
-    let budget = tick_feed::budget::Budget::same(least);
-    let even = Plan::find(demand, &Brokers { budget, ..brokers.clone() });
-    (even.nodes_fit(brokers) && (!plan.nodes_fit(brokers) || even.nodes.len() < plan.nodes.len())).then(
-        || {
-            format!(
-                "Shards follow the budget, and here bytes are what is short: with --budget {least}, which \
-             spreads\n  them evenly, {} would do.",
-                counted(even.nodes.len() as u64, "node")
-            )
-        },
-    )
+/// Where bytes are what is short, and an even spread of the shards needs fewer nodes.
+fn even_budget(demand: &Demand, layout: &Layout) -> Result<Option<String>, PlanError> {
+    let even = layout.even_budget(demand)?;
+    Ok(even.map(|even| {
+        format!(
+            "Shards follow the budget, and here bytes are what is short: with --budget {}, which spreads\n  them \
+             evenly, {} would do.",
+            even.messages,
+            counted(even.nodes as u64, "node")
+        )
+    }))
 }
 
 fn name(resource: Resource) -> &'static str {
@@ -264,10 +268,8 @@ fn of(resource: Resource) -> &'static str {
 fn range(plan: &Plan, part: impl Fn(&Node) -> f64) -> String {
     let parts = || plan.nodes.iter().filter(|node| node.shards > 0).map(&part);
     let (least, most) = (parts().fold(f64::INFINITY, f64::min), parts().fold(0.0, f64::max));
-    match whole(least) == whole(most) {
-        true => whole(most),
-        false => format!("{} to {}", whole(least), whole(most)),
-    }
+    let (least, most) = (whole(least), whole(most));
+    if least == most { most } else { format!("{least} to {most}") }
 }
 
 fn sum(plan: &Plan, part: impl Fn(&Node) -> f64) -> String {
@@ -291,8 +293,5 @@ fn per_second(number: f64) -> String {
 }
 
 fn wait(seconds: f64) -> String {
-    match seconds.is_finite() {
-        true => format_duration((seconds * 1e9) as u64),
-        false => "no end".to_owned(),
-    }
+    if seconds.is_finite() { format_duration((seconds * 1e9) as u64) } else { "no end".to_owned() }
 }

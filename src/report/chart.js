@@ -64,8 +64,8 @@ function nanoseconds(ns) {
 }
 
 // Where an axis has its lines.
-function steps(low, high, wanted) {
-  const raw = (high - low) / wanted || 1;
+function steps(low, high, labels) {
+  const raw = (high - low) / labels || 1;
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = power * ([1, 2, 5, 10].find(n => n * power >= raw) || 10);
   const at = [];
@@ -75,8 +75,8 @@ function steps(low, high, wanted) {
 const TIME_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 10e3, 15e3, 30e3, 60e3, 120e3, 300e3, 600e3,
   900e3, 1800e3, 3600e3, 7200e3, 10800e3, 21600e3, 43200e3, 86400e3, 172800e3, 604800e3, 1209600e3, 2592000e3,
   7776000e3, 31536000e3];
-function timeSteps(low, high, wanted) {
-  const raw = (high - low) / wanted;
+function timeSteps(low, high, labels) {
+  const raw = (high - low) / labels;
   const step = TIME_STEPS.find(n => n >= raw) || TIME_STEPS[TIME_STEPS.length - 1] * Math.ceil(raw / TIME_STEPS[TIME_STEPS.length - 1]);
   const at = [];
   for (let t = Math.ceil(low / step) * step; t <= high && at.length < 40; t += step) at.push(t);

@@ -43,7 +43,7 @@ struct Rules {
 struct Strategy<'a> {
     name: &'a str,
     total: Account,
-    /// Where its signals that traded nothing, or at another price than wanted, went: redundant,
+    /// Where its signals that traded nothing, or at another price than intended, went: redundant,
     /// unpriced, fallbacks.
     notes: [u64; 3],
     curve: Curve,
@@ -97,7 +97,7 @@ struct Marks {
     /// How many signals there were.
     n: u64,
     /// Three numbers a mark: microseconds since the one before (the first since the run's start),
-    /// price less the one before's, wanted position.
+    /// price less the one before's, target position.
     m: Vec<i128>,
 }
 

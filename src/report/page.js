@@ -51,14 +51,14 @@ function headline() {
   const seconds = page.facts.elapsed_seconds, span = (page.span[1] - page.span[0]) / 1e3;
   const signals = page.strategies.reduce((sum, one) => sum + one.total[SIGNALS], 0);
   part("subtitle").textContent = `${moment(page.span[0]).slice(0, 19)} to ${moment(page.span[1]).slice(0, 19)} UTC`;
-  const problems = page.facts.bad_lines + page.facts.duplicates + page.facts.gaps;
+  const defects = page.facts.bad_lines + page.facts.duplicates + page.facts.gaps;
   for (const [value, name] of [
     [count(ticks), "ticks"],
     [count(page.instruments.length), page.instruments.length === 1 ? "instrument" : "instruments"],
     [duration(span), "of receive time"],
     [seconds > 0 ? compact(ticks / seconds) : "–", "ticks/s"],
     [count(signals), "signals"],
-    [count(problems), "bad lines, duplicates, gaps"],
+    [count(defects), "malformed lines, duplicates, gaps"],
   ]) {
     const card = html(part("headline"), "div", { class: "card" });
     html(card, "b", {}, value);
@@ -194,10 +194,10 @@ function chooser() {
   const signals = one => one.c ? one.c.m.reduce((sum, lane) => sum + lane.n, 0) : -1;
   const charted = page.instruments.map((one, i) => i).filter(i => page.instruments[i].c);
   function list() {
-    const wanted = find.value.trim().toLowerCase();
-    const found = charted.filter(i => page.instruments[i].s.toLowerCase().includes(wanted));
+    const query = find.value.trim().toLowerCase();
+    const found = charted.filter(i => page.instruments[i].s.toLowerCase().includes(query));
     select.replaceChildren(...found.map(i => html(null, "option", { value: i }, page.instruments[i].s)));
-    part("found").textContent = wanted ? `${count(found.length)} found` :
+    part("found").textContent = query ? `${count(found.length)} found` :
       charted.length < page.instruments.length ? `${count(charted.length)} of ${count(page.instruments.length)} instruments have a chart` : "";
     return found;
   }

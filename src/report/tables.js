@@ -122,7 +122,7 @@ function instrumentTable(host, page, choose) {
     return x - y;
   }
   function draw() {
-    const wanted = text.value.trim().toLowerCase();
+    const query = text.value.trim().toLowerCase();
     // Drawdown and exposure of several strategies do not add up.
     const columns = every.filter(one => !one.single || +strategy.value >= 0 || page.strategies.length === 1);
     if (!columns.some(one => one.name === sortBy)) sortBy = "Signals";
@@ -130,7 +130,7 @@ function instrumentTable(host, page, choose) {
     const known = value => value !== null && value !== undefined;
     const rows = [];
     page.instruments.forEach((one, i) => {
-      if (one.s.toLowerCase().includes(wanted)) {
+      if (one.s.toLowerCase().includes(query)) {
         const account = accountOf(one);
         rows.push({ one, i, account, key: column.value(one, account) });
       }

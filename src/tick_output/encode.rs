@@ -98,7 +98,7 @@ impl<W: Write> TickEncoder<W> {
         Ok(())
     }
 
-    /// Writes what is gathered; gives back the output and what it holds.
+    /// Writes what is gathered, and returns the output and what it holds.
     ///
     /// # Errors
     /// The output's own.
@@ -111,7 +111,7 @@ impl<W: Write> TickEncoder<W> {
     }
 }
 
-/// The operating system's own error is told once, not as the cause of its own words.
+/// The operating system's own error is shown once, not as its own cause.
 fn ticks_error(error: TicksFileError) -> Error {
     match error {
         TicksFileError::Io(io) => io.into(),

@@ -12,7 +12,7 @@ use tick_ingest::outputs::OutputError;
 use crate::sources::on_interrupt;
 use crate::stdout::{Out, stdout};
 
-/// Where ticks are written to: a temporary file beside the one that is wanted, which takes that
+/// Where ticks are written to: a temporary file beside the target, which takes that
 /// one's name at the end, or standard output.
 ///
 /// So whoever has mapped an older file of that name keeps it, and nobody ever reads half a file.

@@ -10,14 +10,14 @@ use super::encode::Tally;
 use crate::duration::{format_duration, format_time};
 use crate::text::{bytes, counted, printable, thousands};
 
-/// Everything that is told about a written file.
+/// Everything that is shown of a written file.
 pub(super) struct Summary {
     pub(super) name: String,
     pub(super) format: OutputFormat,
     pub(super) bytes: u64,
     pub(super) tally: Tally,
     pub(super) counts: Counts,
-    /// Of the files as they are on disk; `None` where a source is no file.
+    /// Of the files as they are on disk; `None` where a source is not a file.
     pub(super) source_bytes: Option<u64>,
     pub(super) elapsed: Duration,
 }

@@ -7,7 +7,7 @@ use tick_sdk::{Flags, Kind, Side, Tick};
 
 use crate::program::Folder;
 
-/// Two book tickers around a trade, and two events that are no ticks.
+/// Two book tickers around a trade, and two events that are not ticks.
 const CAPTURE: &str = r#"1723161255088169167 {"stream":"btcusdt@bookTicker","data":{"e":"bookTicker","u":1,"s":"BTCUSDT","b":"61800.20","B":"2.507","a":"61800.30","A":"2.51","T":1723161256313,"E":1723161256313}}
 1723161255088176367 {"stream":"btcusdt@trade","data":{"e":"trade","E":1723161256322,"T":1723161256322,"s":"BTCUSDT","t":5,"p":"61800.30","q":"0.006","X":"MARKET","m":false}}
 1723161255088176368 {"stream":"btcusdt@depth","data":{"e":"depthUpdate","E":1723161256322,"s":"BTCUSDT"}}
@@ -46,15 +46,15 @@ fn a_capture_becomes_csv_and_ticks_and_is_told_about() {
         assert!(summary.contains(line), "{line:?} in {summary}");
     }
 
-    let told = folder.json(&["convert", "capture.txt", "out.ticks"]);
+    let summary = folder.json(&["convert", "capture.txt", "out.ticks"]);
     let bytes = folder.read("out.ticks").len();
-    assert_eq!((told["output"].as_str(), told["format"].as_str()), (Some("out.ticks"), Some("ticks")));
-    assert_eq!((told["ticks"].as_u64(), told["bytes"].as_u64()), (Some(5), Some(bytes as u64)));
-    assert_eq!(told["first_ts_recv"].as_u64(), Some(1_723_161_255_088_169_167));
-    assert_eq!(told["last_ts_recv"].as_u64(), Some(1_723_161_255_088_181_667));
-    assert_eq!(told["ticks_by_kind"]["asks"].as_u64(), Some(2));
-    assert_eq!(told["skipped"]["depthUpdate"].as_u64(), Some(1));
-    assert_eq!(told["source_bytes"].as_u64(), Some(CAPTURE.len() as u64));
+    assert_eq!((summary["output"].as_str(), summary["format"].as_str()), (Some("out.ticks"), Some("ticks")));
+    assert_eq!((summary["ticks"].as_u64(), summary["bytes"].as_u64()), (Some(5), Some(bytes as u64)));
+    assert_eq!(summary["first_ts_recv"].as_u64(), Some(1_723_161_255_088_169_167));
+    assert_eq!(summary["last_ts_recv"].as_u64(), Some(1_723_161_255_088_181_667));
+    assert_eq!(summary["ticks_by_kind"]["asks"].as_u64(), Some(2));
+    assert_eq!(summary["skipped"]["depthUpdate"].as_u64(), Some(1));
+    assert_eq!(summary["source_bytes"].as_u64(), Some(CAPTURE.len() as u64));
     assert_eq!(folder.names(), ["capture.txt", "out.csv", "out.ticks"], "nothing else is left");
 }
 

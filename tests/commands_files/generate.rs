@@ -18,11 +18,11 @@ fn the_same_seed_gives_the_same_file_and_another_does_not() {
 fn counts_skew_and_gaps_are_as_asked_for() {
     let folder = Folder::new();
     let args = ["generate", "skewed.csv", "--ticks", "10K", "--instruments", "16", "--skew", "1.5"];
-    let told = folder.json(&args);
-    assert!((10_000..=10_001).contains(&told["ticks"].as_u64().unwrap()), "{told}");
+    let shown = folder.json(&args);
+    assert!((10_000..=10_001).contains(&shown["ticks"].as_u64().unwrap()), "{shown}");
     let busiest = |file: &str| {
-        let told = folder.json(&["info", file]);
-        let instruments = told["instruments"].as_array().unwrap();
+        let shown = folder.json(&["info", file]);
+        let instruments = shown["instruments"].as_array().unwrap();
         let ticks = |i: &serde_json::Value| i["ticks"].as_u64().unwrap();
         let most = instruments.iter().max_by_key(|i| ticks(i)).unwrap();
         (most["symbol"].as_str().unwrap().to_owned(), ticks(most))
@@ -35,8 +35,8 @@ fn counts_skew_and_gaps_are_as_asked_for() {
     assert!(ticks < 1_000, "{ticks} of 10,000 for the busiest of 16");
 
     // 10,000 ticks are some 5,600 events, a second apart.
-    let told = folder.json(&["generate", "slow.ticks", "--ticks", "10K", "--mean-gap", "1s"]);
-    let span = told["last_ts_recv"].as_u64().unwrap() - told["first_ts_recv"].as_u64().unwrap();
+    let shown = folder.json(&["generate", "slow.ticks", "--ticks", "10K", "--mean-gap", "1s"]);
+    let span = shown["last_ts_recv"].as_u64().unwrap() - shown["first_ts_recv"].as_u64().unwrap();
     assert!((5_200_000_000_000..6_000_000_000_000).contains(&span), "{span} ns");
 }
 

@@ -23,7 +23,7 @@ fn dbn(name: &str) -> String {
 fn a_file_is_told_about_for_people() {
     let folder = Folder::new();
     folder.write("market.csv", MARKET);
-    let told = folder.done(&["info", "market.csv"]);
+    let shown = folder.done(&["info", "market.csv"]);
     let facts = "\
 File         market.csv
 Format       Orchard CSV, plain
@@ -36,7 +36,7 @@ Order        in order of receipt
 Skipped      nothing
 Malformed    0 lines
 Speed        ";
-    assert!(told.starts_with(facts), "{told}");
+    assert!(shown.starts_with(facts), "{shown}");
     let tables = "
 Instrument  trades  bids  asks  first price  last price
 BTCUSDT          1     0     0      61800.1     61800.1
@@ -47,7 +47,7 @@ Received (UTC)                              event time (UTC)   symbol   kind  si
 2024-08-08 23:54:18.363000001  2024-08-08 23:54:18.363000000  ETHUSDT    bid        2600.55           12
 2024-08-08 23:54:18.363000001  2024-08-08 23:54:18.363000000  ETHUSDT    ask           none            0   last
 ";
-    assert!(told.ends_with(tables), "{told}");
+    assert!(shown.ends_with(tables), "{shown}");
     let one_tick = folder.done(&["info", "market.csv", "--ticks", "1"]);
     assert!(one_tick.ends_with("  0.000000001   last\n"), "{one_tick}");
 }
@@ -56,32 +56,35 @@ Received (UTC)                              event time (UTC)   symbol   kind  si
 fn a_file_is_told_about_for_machines() {
     let folder = Folder::new();
     folder.write("market.csv", MARKET);
-    let told = folder.json(&["info", "market.csv"]);
-    assert_eq!((told["format"].as_str(), told["compression"].as_str()), (Some("Orchard CSV"), Some("plain")));
-    assert_eq!((told["ticks"].as_u64(), told["lines"].as_u64()), (Some(3), Some(4)));
-    assert_eq!(told["first_ts_recv"].as_u64(), Some(1_723_161_258_362_000_001));
-    assert_eq!(told["last_ts_event"].as_u64(), Some(1_723_161_258_363_000_000));
-    assert_eq!(told["instruments"][1]["symbol"].as_str(), Some("ETHUSDT"));
-    assert_eq!(told["instruments"][1]["last_price"].as_str(), Some("2600.55"));
-    let ticks = told["first_ticks"].as_array().unwrap();
+    let shown = folder.json(&["info", "market.csv"]);
+    assert_eq!(
+        (shown["format"].as_str(), shown["compression"].as_str()),
+        (Some("Orchard CSV"), Some("plain"))
+    );
+    assert_eq!((shown["ticks"].as_u64(), shown["lines"].as_u64()), (Some(3), Some(4)));
+    assert_eq!(shown["first_ts_recv"].as_u64(), Some(1_723_161_258_362_000_001));
+    assert_eq!(shown["last_ts_event"].as_u64(), Some(1_723_161_258_363_000_000));
+    assert_eq!(shown["instruments"][1]["symbol"].as_str(), Some("ETHUSDT"));
+    assert_eq!(shown["instruments"][1]["last_price"].as_str(), Some("2600.55"));
+    let ticks = shown["first_ticks"].as_array().unwrap();
     assert_eq!(
         (ticks[0]["price"].as_str(), ticks[0]["size"].as_str()),
         (Some("61800.1"), Some("0.000000001"))
     );
-    assert!(ticks[2]["price"].is_null() && ticks[2]["flags"].as_u64() == Some(1), "{told}");
-    assert!(told["error"].is_null());
+    assert!(ticks[2]["price"].is_null() && ticks[2]["flags"].as_u64() == Some(1), "{shown}");
+    assert!(shown["error"].is_null());
 }
 
 #[test]
 fn a_dbn_file_tells_its_schema_and_market() {
     let folder = Folder::new();
-    let told = folder.json(&["info", &dbn("test_data.mbp-1.v3.dbn.zst")]);
-    let text = |key: &str| told[key].as_str().map(str::to_owned);
+    let shown = folder.json(&["info", &dbn("test_data.mbp-1.v3.dbn.zst")]);
+    let text = |key: &str| shown[key].as_str().map(str::to_owned);
     assert_eq!(
         (text("format"), text("schema"), text("compression")),
         (Some("DBN".into()), Some("mbp-1".into()), Some("zstd".into()))
     );
-    assert_eq!(told["instruments"][0]["market"].as_str(), Some("GLBX.MDP3"));
+    assert_eq!(shown["instruments"][0]["market"].as_str(), Some("GLBX.MDP3"));
     let text = folder.done(&["info", &dbn("test_data.tbbo.dbn")]);
     assert!(text.contains("Format       DBN, schema tbbo, plain\nMarket       GLBX.MDP3\n"), "{text}");
     folder.fails(1, &["info", &dbn("test_data.ohlcv-1s.dbn")], &["ohlcv-1s"]);
@@ -103,11 +106,11 @@ fn the_mapping_of_an_unknown_csv_is_guessed_and_its_command_line_works() {
     let folder = Folder::new();
     let rows = "1723161258362;BTC-USD;61800.1;0.5;buy\n1723161258363;BTC-USD;61800.2;0.25;sell\n";
     folder.write("my prices.csv", format!("time;symbol;price;qty;side\n{rows}"));
-    let told = folder.done(&["info", "my prices.csv"]);
-    assert!(told.contains("Columns      guessed: time="), "{told}");
-    assert!(told.contains("Ticks        2 (2 trades)\n"), "{told}");
-    assert!(told.contains("BTC-USD  trade  sell  61800.2  0.25"), "{told}");
-    let command = told.lines().find_map(|line| line.strip_prefix("Read it by   ")).expect("a command line");
+    let shown = folder.done(&["info", "my prices.csv"]);
+    assert!(shown.contains("Columns      guessed: time="), "{shown}");
+    assert!(shown.contains("Ticks        2 (2 trades)\n"), "{shown}");
+    assert!(shown.contains("BTC-USD  trade  sell  61800.2  0.25"), "{shown}");
+    let command = shown.lines().find_map(|line| line.strip_prefix("Read it by   ")).expect("a command line");
     let json = folder.json(&["info", "my prices.csv"]);
     assert_eq!(json["command"].as_str(), Some(command));
     let mapping = json["guessed_mapping"].as_str().expect("a mapping");
@@ -130,11 +133,14 @@ fn the_mapping_of_an_unknown_csv_is_guessed_and_its_command_line_works() {
 fn a_csv_without_symbols_is_read_with_a_placeholder() {
     let folder = Folder::new();
     folder.write("p.csv", "time,price,qty\n1723161258362,61800.1,0.5\n1723161258363,61800.2,0.25\n");
-    let told = folder.done(&["info", "p.csv"]);
-    assert!(told.contains("Read it by   orchard replay p.csv --symbol SYMBOL --map "), "{told}");
-    assert!(told.contains("Check        no column looks like a symbol"), "{told}");
-    let told = folder.done(&["info", "p.csv", "--symbol", "BTC"]);
-    assert!(told.contains("orchard replay p.csv --symbol BTC --map ") && told.contains("\nBTC "), "{told}");
+    let shown = folder.done(&["info", "p.csv"]);
+    assert!(shown.contains("Read it by   orchard replay p.csv --symbol SYMBOL --map "), "{shown}");
+    assert!(shown.contains("Check        no column looks like a symbol"), "{shown}");
+    let shown = folder.done(&["info", "p.csv", "--symbol", "BTC"]);
+    assert!(
+        shown.contains("orchard replay p.csv --symbol BTC --map ") && shown.contains("\nBTC "),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -143,12 +149,12 @@ fn bad_lines_are_counted_and_the_first_are_shown() {
     let good = "5,5,A,trade,buy,1,1,1\n";
     let bad: String = (0..7).map(|i| format!("{i},x,A,trade,buy,1,1,1\n")).collect();
     folder.write("bad.csv", [HEADER, good, &bad, good].concat());
-    let told = folder.done(&["info", "bad.csv"]);
+    let shown = folder.done(&["info", "bad.csv"]);
     assert!(
-        told.contains("Ticks        2 (2 trades)\n") && told.contains("Malformed    7 lines\n"),
-        "{told}"
+        shown.contains("Ticks        2 (2 trades)\n") && shown.contains("Malformed    7 lines\n"),
+        "{shown}"
     );
-    assert!(told.contains("bad line: bad.csv:3: ts_recv ") && told.contains("and 2 more\n"), "{told}");
+    assert!(shown.contains("bad line: bad.csv:3: ts_recv ") && shown.contains("and 2 more\n"), "{shown}");
     let stop = ["info", "bad.csv", "--on-bad-line", "stop"];
     let ran = folder.fails(1, &stop, &["bad.csv:3: ts_recv", "0,x,A,trade,buy,1,1,1"]);
     assert!(ran.stdout.contains("Ticks        1 (1 trade)\n"), "what came before is shown: {}", ran.stdout);
@@ -160,9 +166,9 @@ fn disorder_comes_with_the_window_that_would_do() {
     let row = |ms: u64| format!("1,{},A,trade,buy,1,1,1\n", ms * 1_000_000);
     let rows: String = [100, 97, 101, 60, 102].map(row).concat();
     folder.write("late.csv", format!("{HEADER}{rows}"));
-    let told = folder.done(&["info", "late.csv"]);
+    let shown = folder.done(&["info", "late.csv"]);
     let order = "2 ticks late by up to 41.0 ms, the first at line 3: read it with --reorder 42ms\n";
-    assert!(told.contains(order), "{told}");
+    assert!(shown.contains(order), "{shown}");
     let json = folder.json(&["info", "late.csv"]);
     assert_eq!((json["late_ticks"].as_u64(), json["largest_late_ns"].as_u64()), (Some(2), Some(41_000_000)));
     let window = json["suggested_reorder"].as_str().expect("a window");
@@ -209,8 +215,8 @@ fn damage_is_told_with_what_came_before_it() {
 fn symbols_of_a_file_do_not_steer_the_terminal() {
     let folder = Folder::new();
     folder.write("odd.csv", "time,symbol,price,qty\n1723161258362,A\u{1b}[2J,1,1\n1723161258363,B,1,1\n");
-    let told = folder.done(&["info", "odd.csv"]);
-    assert!(told.contains("A\\u{1b}[2J") && !told.contains('\u{1b}'), "{told:?}");
+    let shown = folder.done(&["info", "odd.csv"]);
+    assert!(shown.contains("A\\u{1b}[2J") && !shown.contains('\u{1b}'), "{shown:?}");
 }
 
 #[test]

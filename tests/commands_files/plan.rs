@@ -91,7 +91,7 @@ fn more_than_one_ingester_takes_is_to_be_split() {
         (&layout["binding"], &layout["feeds"], &layout["fits"]),
         (&"ingester".into(), &2.into(), &false.into())
     );
-    // A faster one is told so.
+    // A faster ingester needs no split.
     let faster = [&args[..], &["--ingester-ticks", "80M"]].concat();
     let layout = folder.json(&faster)["layouts"][0].clone();
     assert_eq!((&layout["feeds"], &layout["used_of_ingester"]), (&1.into(), &0.75.into()));

@@ -1,5 +1,5 @@
 //! `orchard replay`, as a user runs it: what it computes, that nothing but the ticks decides it, that
-//! no end of the process changes it, and what it says to mistakes.
+//! no end of the process changes it, and what it says to wrong usage.
 
 mod capture;
 mod equality;

@@ -16,13 +16,13 @@ const MARKET: &[&str] = &["--ticks", "600000", "--instruments", "20", "--seed", 
 /// Both strategies, so that one may be further than the other when the process dies.
 const STATE: &[&str] = &["--state", "state"];
 
-/// Slow enough that a run is in its midst for seconds, whatever else the machine does.
+/// So slow that a run takes seconds, whatever else the machine does.
 const SLOWLY: &[&str] = &["--rate", "150000"];
 
 /// The signals and accounts of the run that nobody disturbed.
 fn undisturbed() -> Replayed {
     let whole = replay(MARKET);
-    assert!(whole.rows.len() > 1000, "enough signals to lose some");
+    assert!(whole.rows.len() > 1000, "there are signals to lose");
     whole
 }
 

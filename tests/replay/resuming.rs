@@ -103,7 +103,9 @@ fn state_that_is_none_is_refused() {
     folder.write("state", "a file");
     folder.fails(1, &["replay", "--ticks", "10", "--state", "state"], &["the ledger state"]);
     std::fs::create_dir(folder.path().join("other")).expect("a folder");
-    folder
-        .write("other/ledger.sqlite", "no database, but text that is long enough to be looked at".repeat(50));
+    folder.write(
+        "other/ledger.sqlite",
+        "not a database, but text of more than one page of a database".repeat(50),
+    );
     folder.fails(1, &["replay", "--ticks", "10", "--state", "other"], &["the ledger other/ledger.sqlite"]);
 }

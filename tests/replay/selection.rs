@@ -102,7 +102,7 @@ fn late_ticks_stop_the_run_or_are_put_in_their_place() {
     folder.write("late.csv", trades(&[(5 * ms, "A"), (9 * ms, "A"), (7 * ms, "B"), (10 * ms, "A")]));
     let said = ["late.csv:4: ts_recv 7000000 is 2000000 ns earlier", "--reorder "];
     let ran = folder.fails(1, &["replay", "late.csv"], &said);
-    // The window that it names is wide enough.
+    // The window that it names holds them.
     let window = ran.stderr.split("--reorder ").last().expect("a window").trim();
     assert_eq!(played(&folder, &["late.csv", "--reorder", window]), (4, 2, 5 * ms, 10 * ms));
     folder.fails(1, &["replay", "late.csv", "--reorder", "1ms"], &["late.csv:4: "]);

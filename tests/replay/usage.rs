@@ -1,4 +1,4 @@
-//! What `orchard replay` says to mistakes, and what it prints where.
+//! What `orchard replay` says to wrong usage, and what it prints where.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -6,8 +6,8 @@ use std::process::Stdio;
 use crate::program::Folder;
 use crate::replaying::CAPTURE;
 
-/// The second line of ticks has a mistake.
-const MISTAKE: &str = "\
+/// The second line of ticks is malformed.
+const MALFORMED: &str = "\
 ts_event,ts_recv,symbol,kind,side,price,size,flags
 1000,1000,A,trade,buy,10,1,1
 2000,2000,A,trade,sell,11x,1,1
@@ -60,7 +60,7 @@ fn damaged_compression_stops_the_run() {
 #[test]
 fn a_bad_line_stops_the_run_or_is_counted() {
     let folder = Folder::new();
-    folder.write("t.csv", MISTAKE);
+    folder.write("t.csv", MALFORMED);
     let said = ["t.csv:3: price ", "in: 2000,2000,A,trade,sell,11x,1,1", "--on-bad-line skip"];
     let ran = folder.fails(1, &["replay", "t.csv", "--signals", "out.csv"], &said);
     assert!(ran.stdout.is_empty());
@@ -82,10 +82,10 @@ fn rates_and_counts_are_written_alike() {
 }
 
 #[test]
-fn wrong_usage_is_told_apart_from_failure() {
+fn wrong_usage_is_distinguished_from_failure() {
     let folder = Folder::new();
-    folder.write("a.csv", MISTAKE);
-    let mistakes: [(&[&str], &str); 13] = [
+    folder.write("a.csv", MALFORMED);
+    let cases: [(&[&str], &str); 13] = [
         (&["--strategy", "plum"], "there is no strategy 'plum'; there are: apple, pear"),
         (&["--strategy", "apple:fast=x"], "fast = 'x' is not a valid u32"),
         (&["--strategy", "apple:window=3"], "there is no parameter 'window'; there are: fast, slow"),
@@ -103,7 +103,7 @@ fn wrong_usage_is_told_apart_from_failure() {
         (&["-", "-"], "- is there twice"),
         (&["-", "--loop", "2"], "standard input can be read only once"),
     ];
-    for (args, said) in mistakes {
+    for (args, said) in cases {
         let ran = folder.fails(2, &[&["replay"], args].concat(), &[said]);
         assert!(ran.stdout.is_empty(), "{args:?}");
     }
@@ -175,7 +175,7 @@ fn a_report_is_one_page_that_needs_no_other() {
     for reference in ["src=", "<link", "@import", "url(", "fetch(", "import(", "XMLHttpRequest"] {
         assert!(!page.contains(reference), "it refers to something outside: {reference}");
     }
-    // Names of XML's vocabularies are no addresses that anything is loaded from.
+    // Names of XML's vocabularies are not addresses that anything is loaded from.
     let mut addresses = page.split("://").skip(1).map(|rest| rest.split('/').next());
     assert_eq!(addresses.find(|host| *host != Some("www.w3.org")), None);
 }

@@ -7,6 +7,7 @@ pub mod atomic_file;
 pub mod budget;
 pub mod cursor;
 pub mod frame;
+pub mod plan;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 pub mod run;

@@ -19,12 +19,12 @@ pub struct Batch {
     high: u64,
 }
 
-/// A symbol of a source, and the market it is of where the source tells.
+/// A symbol of a source, and the market it is of where the source says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedSymbol {
     /// As the source writes it.
     pub symbol: String,
-    /// Tells two markets apart that use the same symbol: `binance-spot`, `GLBX.MDP3`.
+    /// Distinguishes two markets that use the same symbol: `binance-spot`, `GLBX.MDP3`.
     pub market: Option<String>,
 }
 
@@ -52,7 +52,7 @@ pub struct Counts {
     pub bad_line_examples: Vec<String>,
     /// Sizes above what a tick can hold, kept as [`u64::MAX`].
     pub saturated_sizes: u64,
-    /// Well-formed events that are no ticks, by name; 0 where only an earlier batch had some.
+    /// Well-formed events that are not ticks, by name; 0 where only an earlier batch had some.
     pub skipped: BTreeMap<String, u64>,
 }
 
@@ -166,9 +166,10 @@ impl SymbolIds {
     pub fn id(&mut self, symbol: &[u8], market: Option<&str>, out: &mut Batch) -> Result<u32, &'static str> {
         let place = recent_place(symbol);
         let (recent, id) = &self.recent[place];
-        match recent == symbol && !symbol.is_empty() {
-            true => Ok(*id),
-            false => self.look_up(symbol, place, market, out),
+        if recent == symbol && !symbol.is_empty() {
+            Ok(*id)
+        } else {
+            self.look_up(symbol, place, market, out)
         }
     }
 

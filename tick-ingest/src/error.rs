@@ -16,7 +16,7 @@ pub enum ReadError {
         file: String,
         /// What was being done.
         doing: &'static str,
-        /// Its own words.
+        /// Its own error.
         source: std::io::Error,
     },
     /// A line or record that is not what its format says.
@@ -35,7 +35,7 @@ pub enum ReadError {
         /// The start of the line, made printable.
         text: String,
     },
-    /// The content is none of the formats known.
+    /// The content is of no known format.
     #[error("{file}: {reason}\n  {advice}")]
     Format {
         /// The file as the user named it.
@@ -68,7 +68,7 @@ pub enum ReadError {
         ts_recv: u64,
         /// How late it is.
         late_ns: u64,
-        /// A window that would have been large enough.
+        /// A window that would have held it.
         suggestion: String,
     },
     /// Two sources name one symbol of two markets.

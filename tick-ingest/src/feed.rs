@@ -94,7 +94,7 @@ pub struct FeedPlan {
     pub frame_ticks: usize,
     /// When a frame that is not full is sent.
     pub gather: Gather,
-    /// For each shard the first tick wanted; 0 where nothing is said. Ticks before it are counted and
+    /// For each shard the first tick to send; 0 where nothing is said. Ticks before it are counted and
     /// named, and neither sent nor waited for; a shard's first frame then names all its instruments
     /// so far.
     pub start: Vec<u64>,
@@ -168,7 +168,7 @@ pub enum FeedError {
     },
 }
 
-/// Sends the whole run, or until `control` says stop.
+/// Sends the whole run, or what precedes the stop of `control`.
 ///
 /// # Errors
 /// A source cannot be read, or nobody takes the frames.
@@ -271,7 +271,7 @@ fn run_merged(
     cutter.finish(report)
 }
 
-/// Sends ticks as they are due, and what has waited long enough at every pause.
+/// Sends ticks as they are due, and what has waited for the linger at every pause.
 fn send_paced(
     ticks: &[Tick],
     cutter: &mut Cutter<'_, impl FrameSender>,
@@ -309,7 +309,7 @@ fn send_paced(
     Ok(())
 }
 
-/// Sends the ticks of a log as they come, until it is finished or `control` says stop. Sources and
+/// Sends the ticks of a log as they come, up to its end or the stop of `control`. Sources and
 /// selection of the plan are not looked at: what is in the log was selected before.
 ///
 /// # Errors
@@ -348,5 +348,5 @@ pub fn run_log(
     cutter.finish(report)
 }
 
-/// How often a feed that waits for its log looks whether it is still wanted.
+/// How often a feed that waits for its log looks whether it is to stop.
 const LOOK_FOR_STOP: Duration = Duration::from_millis(100);

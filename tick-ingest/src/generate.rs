@@ -94,9 +94,10 @@ impl Generator {
         let size = (1 + (draw >> 44) % 1000) * 1_000_000;
         let spread = 1 + ((draw >> 30) % 3) as i64;
         if (draw >> 34).is_multiple_of(5) {
-            let (side, price) = match (draw >> 40).is_multiple_of(2) {
-                true => (Side::BUY, mid + spread),
-                false => (Side::SELL, mid - spread),
+            let (side, price) = if (draw >> 40).is_multiple_of(2) {
+                (Side::BUY, mid + spread)
+            } else {
+                (Side::SELL, mid - spread)
             };
             out.push(Tick::trade(ts_event, self.now, price * CENT, size, side).of(id));
             self.made += 1;

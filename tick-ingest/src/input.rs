@@ -185,14 +185,14 @@ impl Input {
         ReadError::Io { file: self.name.clone(), doing, source }
     }
 
-    /// Everything not yet consumed, which is at least `wanted` bytes unless the source ends first.
+    /// Everything not yet consumed, which is at least `least` bytes unless the source ends first.
     ///
     /// Buffers of the thread are full but for the last one, so they need no filling up.
-    fn fill_to(&mut self, wanted: usize) -> io::Result<&[u8]> {
+    fn fill_to(&mut self, least: usize) -> io::Result<&[u8]> {
         if self.at == self.current.len {
             self.refill()?;
         }
-        while self.current.len - self.at < wanted
+        while self.current.len - self.at < least
             && let Source::Plain(reader) = &mut self.source
         {
             if self.at > 0 {

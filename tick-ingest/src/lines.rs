@@ -83,7 +83,7 @@ struct Lines<P> {
 }
 
 impl<P: LineParser> Lines<P> {
-    /// Parses lines until the chunk ends or the batch is full; says how many bytes it took.
+    /// Parses lines to the end of the chunk or until the batch is full; says how many bytes it took.
     fn cut(&mut self, chunk: &[u8], out: &mut Batch) -> (usize, Result<(), ReadError>) {
         let mut at = 0;
         while at < chunk.len() && !out.is_full() {

@@ -40,7 +40,7 @@ pub enum DescribeError {
     Read {
         /// The file as the user named it.
         file: String,
-        /// The system's words.
+        /// The system's error.
         source: io::Error,
     },
 }

@@ -59,7 +59,7 @@ pub enum OutputError {
     Folder {
         /// The option and the path.
         output: String,
-        /// The system's words.
+        /// The system's error.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What a line of a Binance stream capture becomes: exactly the ticks it tells, or an error.
+//! What a line of a Binance stream capture becomes: exactly its ticks, or an error.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -356,7 +356,7 @@ proptest! {
         prop_assert_eq!(read(&line).ok(), expected(line.as_bytes()), "{}", line);
     }
 
-    /// Damage yields an error, a skipped event, or the ticks that the damaged text itself tells.
+    /// Damage yields an error, a skipped event, or the ticks that are in the damaged text itself.
     #[test]
     fn a_damaged_line_yields_what_it_says_or_nothing(
         line in line(),

@@ -74,7 +74,7 @@ fn binance_trades_of_futures_have_a_header_and_the_symbol_in_the_name() {
 }
 
 #[test]
-fn binance_files_without_header_are_told_by_their_shape() {
+fn binance_files_without_header_are_known_by_their_shape() {
     for (name, line, format, market) in [
         (
             "BTCUSDT-trades-2017-08.csv",
@@ -238,15 +238,15 @@ fn mappings_that_are_none_say_what_to_write() {
         ("time=ts:ms", "price is missing"),
         ("price=px", "time is missing"),
         ("time=ts,price=px", "needs a unit"),
-        ("time=ts:min,price=px", "no time unit"),
+        ("time=ts:min,price=px", "not a valid time unit"),
         ("time=ts:ms,price=px,price=p", "given twice"),
         ("time=ts:ms,price=px,bid=b", "cannot go together"),
         ("time=ts:ms,price=px,side=a,maker=b", "cannot go together"),
         ("time=ts:ms,bid=b", "ask is missing"),
-        ("time=ts:ms,price=#0", "no column number"),
+        ("time=ts:ms,price=#0", "not a valid column number"),
         ("time=ts:ms,price=px,delimiter=xx", "one character"),
         ("time=ts:ms,price=px,header=maybe", "header=yes"),
-        ("time=ts:ms,prize=px", "no key"),
+        ("time=ts:ms,prize=px", "not a valid key"),
     ] {
         let error = text.parse::<Mapping>().unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");

@@ -115,7 +115,7 @@ fn failing(packed: Vec<u8>, doing: &str) -> Vec<u8> {
     let error = source.read_to_end(&mut out).expect_err("damage went unseen");
     assert!(source.fill_buf().is_err(), "an error must not look like the end when asked again");
     match source.error(error) {
-        ReadError::Io { file, doing: told, .. } => assert_eq!((&*file, told), ("some.file", doing)),
+        ReadError::Io { file, doing: during, .. } => assert_eq!((&*file, during), ("some.file", doing)),
         other => panic!("{other}"),
     }
     out
@@ -127,7 +127,7 @@ fn a_missing_file_is_named() {
     assert!(error.starts_with("no/such/file.gz: opening the file: "), "{error}");
 }
 
-/// Endless, and tells when it is dropped, which is when the thread that owns it has ended.
+/// Endless, and shows when it is dropped, which is when the thread that owns it has ended.
 struct Endless(Cursor<Vec<u8>>, mpsc::Sender<()>);
 
 impl Read for Endless {

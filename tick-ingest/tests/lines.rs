@@ -24,7 +24,7 @@ impl LineParser for Keep {
     }
 }
 
-/// Gives its bytes in pieces of the lengths told, over and over.
+/// Gives its bytes in pieces of the lengths given, over and over.
 struct Pieces(Cursor<Vec<u8>>, Vec<usize>, usize);
 
 impl Read for Pieces {

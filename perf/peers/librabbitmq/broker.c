@@ -84,7 +84,7 @@ amqp_connection_state_t connect_to_broker(const struct options *options) {
   char *url = strdup(options->url);
   struct amqp_connection_info info;
   if (!url || amqp_parse_url(url, &info) != AMQP_STATUS_OK || info.ssl) {
-    fail("'%s' is no URL as amqp://user:password@host:port/vhost", options->url);
+    fail("'%s' is not a URL like amqp://user:password@host:port/vhost", options->url);
   }
   amqp_connection_state_t connection = amqp_new_connection();
   amqp_socket_t *socket = connection ? amqp_tcp_socket_new(connection) : NULL;

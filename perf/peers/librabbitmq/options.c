@@ -24,7 +24,7 @@ static uint64_t number(const char *text, uint64_t least, uint64_t most) {
   char *end;
   unsigned long long value = strtoull(text, &end, 10);
   if (*text < '0' || *text > '9' || *end != '\0' || value < least || value > most) {
-    fail("'%s' is no number from %llu to %llu; give another", text, (unsigned long long)least,
+    fail("'%s' is not a number from %llu to %llu; give another", text, (unsigned long long)least,
          (unsigned long long)most);
   }
   return value;

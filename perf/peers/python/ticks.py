@@ -58,7 +58,7 @@ def read(path: str) -> Ticks:
             last=(table["flags"].to_numpy(np.int64) & 1) == 1,
         )
     except (OSError, KeyError, ValueError) as error:
-        stop(f"{path} is no file of ticks as `orchard generate` writes them: {error}")
+        stop(f"{path} is not a file of ticks as `orchard generate` writes them: {error}")
 
 
 def raw(decimals: pd.Series) -> np.ndarray:

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::assignment::instance_by_shard;
 use super::latency::Latencies;
 use super::scenario::Scenario;
 use super::server::Server;
@@ -57,6 +58,8 @@ struct Host {
 pub(super) struct Hosts {
     hosts: Vec<Host>,
     instances: usize,
+    /// The instance that has each shard, of every strategy.
+    instance_by_shard: Vec<usize>,
     ledger: Server,
     events: BinaryHeap<Reverse<Timed>>,
     made: u64,
@@ -77,6 +80,7 @@ impl Hosts {
         Self {
             hosts: vec![host; instances * usize::from(scenario.strategies)],
             instances,
+            instance_by_shard: instance_by_shard(scenario),
             ledger: Server::new(end),
             events: BinaryHeap::new(),
             made: 0,
@@ -89,14 +93,14 @@ impl Hosts {
         }
     }
 
-    /// A frame's copy for a strategy gets to its host. Shard i is member i mod n's.
+    /// A frame's copy for a strategy gets to its host.
     pub(super) fn deliver(&mut self, strategy: u16, ticks: Ticks, at: u64) {
-        let member = usize::from(ticks.shard) % self.instances;
-        let host = usize::from(strategy) * self.instances + member;
+        let instance = self.instance_by_shard[usize::from(ticks.shard)];
+        let host = usize::from(strategy) * self.instances + instance;
         self.push(at, Event::Arrived { host, ticks });
     }
 
-    /// Everything that happens until `now`.
+    /// Everything that happens up to `now`.
     pub(super) fn advance(&mut self, now: u64) {
         while self.events.peek().is_some_and(|Reverse(next)| next.at <= now) {
             if let Some(Reverse(next)) = self.events.pop() {

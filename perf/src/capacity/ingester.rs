@@ -109,8 +109,8 @@ impl<'a> Ingester<'a> {
         let patience = self.pause(hosts);
         let due = self.shards.iter().filter(|shard| shard.share > 0.0);
         let due = due.map(|shard| self.market.when(shard.market(shard.taken + 1))).min().unwrap_or(u64::MAX);
-        let wanted = due.min(self.now.saturating_add(patience)).max(self.now);
-        self.now = wanted.saturating_add(self.scenario.costs.wake).min(self.market.end);
+        let wake_at = due.min(self.now.saturating_add(patience)).max(self.now);
+        self.now = wake_at.saturating_add(self.scenario.costs.wake).min(self.market.end);
         self.now < self.market.end
     }
 
@@ -134,7 +134,7 @@ impl<'a> Ingester<'a> {
         }
     }
 
-    /// Nothing is due: sends what would leave at once and what has waited long enough, and gives how
+    /// Nothing is due: sends what would leave at once and what has waited for the linger, and gives how
     /// long the rest may wait, in ns.
     fn pause(&mut self, hosts: &mut Hosts) -> u64 {
         let cost = u32::from(self.scenario.strategies);

@@ -2,8 +2,11 @@
 //! over time. 1 is all that the busiest of its kind has. This decides what binds; how busy a resource
 //! is beside it says little, as frames are made as small as the budget and the ingester allow.
 
+use std::collections::BTreeSet;
+
 use tick_feed::budget::place_shards;
 
+use super::assignment::shards_by_instance;
 use super::costs::TICK_BYTES;
 use super::market::FeedSpread;
 use super::scenario::Scenario;
@@ -69,9 +72,9 @@ pub(super) fn needed(scenario: &Scenario, feed: &FeedSpread, rate: f64) -> [f64;
     });
     let most = largest(shares.iter().copied());
 
-    let instances = usize::from(scenario.instances);
-    let host = |member: usize| feed.shards.iter().skip(member).step_by(instances).sum::<f64>();
-    let busiest = largest((0..instances).map(host));
+    let shares =
+        |shards: BTreeSet<u16>| shards.into_iter().map(|shard| feed.shards[usize::from(shard)]).sum();
+    let busiest = largest(shards_by_instance(scenario).into_iter().map(shares));
     // Hosts that cannot do otherwise commit four times a second.
     let hosts = copies * f64::from(scenario.instances);
     [

@@ -26,9 +26,9 @@ impl Server {
         let (mut from, to) = (start, self.free.min(self.end));
         while from < to {
             let interval = from / INTERVAL;
-            let until = to.min((interval + 1) * INTERVAL);
-            self.busy[interval as usize] += until - from;
-            from = until;
+            let part_end = to.min((interval + 1) * INTERVAL);
+            self.busy[interval as usize] += part_end - from;
+            from = part_end;
         }
         self.free
     }

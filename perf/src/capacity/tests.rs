@@ -114,6 +114,37 @@ fn feeds_relieve_the_ingester_and_nodes_do_not() {
 }
 
 #[test]
+fn every_shard_has_one_instance_and_a_join_moves_only_the_shards_that_it_gets() {
+    let scenario = |instances| Scenario { shards: 64, instances, ..Scenario::default() };
+    let assigned = |instances| assignment::instance_by_shard(&scenario(instances));
+    for instances in 1..6u16 {
+        let shards = assignment::shards_by_instance(&scenario(instances));
+        assert_eq!(shards.iter().map(|shards| shards.len()).sum::<usize>(), 64);
+        for (before, after) in assigned(instances).into_iter().zip(assigned(instances + 1)) {
+            assert!(before == after || after == usize::from(instances), "{before} gave a shard to {after}");
+        }
+    }
+}
+
+#[test]
+fn a_host_needs_as_much_as_the_shards_that_it_is_assigned() {
+    // One shard cannot be shared, so a second instance takes nothing from the first.
+    let need = |shards: u16, instances: u16| {
+        let spread = market::FeedSpread { shards: vec![1.0 / f64::from(shards); shards.into()], first: 1e-3 };
+        let scenario = Scenario { shards, instances, ..Scenario::default() };
+        let host = Resource::ALL.iter().position(|one| *one == Resource::Host).unwrap();
+        need::needed(&scenario, &spread, 1e6)[host]
+    };
+    assert_eq!(need(1, 2), need(1, 1));
+    let most = assignment::shards_by_instance(&Scenario { shards: 16, instances: 4, ..Scenario::default() })
+        .iter()
+        .map(|shards| shards.len())
+        .max()
+        .unwrap();
+    assert!(near(need(16, 4), need(16, 1) * most as f64 / 16.0, 1e-9), "{most} shards of 16");
+}
+
+#[test]
 fn what_contradicts_itself_is_refused_with_advice() {
     let refused = |scenario: Scenario| capacity(&scenario).expect_err("it is refused").to_string();
     assert!(refused(Scenario { rate: 1e12, ..Scenario::default() }).contains("lower --duration"));

@@ -75,7 +75,7 @@ pub(super) enum Unit {
     Nanoseconds,
 }
 
-/// Which way is worse.
+/// Which direction is worse.
 #[derive(Clone, Copy, PartialEq)]
 enum Worse {
     Less,
@@ -101,7 +101,7 @@ impl Comparison {
             let carried = |outcome: &Outcome| outcome.knee.map(|knee| knee.carried);
             let p99 = |outcome: &Outcome| outcome.knee.map(|knee| knee.p99 as f64);
             best.push(row("knee, offered ticks/s", Unit::PerSecond, carried(a), carried(b), Worse::Less));
-            // Later at a higher knee is no worse.
+            // Later at a higher knee is not worse.
             best.push(row("knee, p99", Unit::Nanoseconds, p99(a), p99(b), Worse::Neither));
         }
         best.retain(|row| row.a.is_some() || row.b.is_some());

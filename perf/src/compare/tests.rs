@@ -140,7 +140,7 @@ fn a_file_that_is_no_result_is_named() {
     for content in ["", "{}", "[1]", "ticks", r#"{"schema": 1, "workload": 7}"#] {
         let error = refused(content);
         assert!(matches!(error, CompareError::NoResult { .. }), "{content}: {error}");
-        assert!(error.to_string().contains("odd.json is no result of perf: "), "{error}");
+        assert!(error.to_string().contains("odd.json is not a result of perf: "), "{error}");
     }
     let error = refused(r#"{"schema": 2, "work": {}}"#).to_string();
     assert!(

@@ -29,8 +29,8 @@ const count = n => Math.round(n).toLocaleString("en-US");
 const percent = share => share === null ? MISSING : `${+(share * 100).toPrecision(3)} %`;
 
 // Scales: `at` gives 0 to 1; `marks` are places for labels, `major` ones first to be kept.
-function linear(low, high, wanted) {
-  const raw = (high - low) / wanted || 1, power = 10 ** Math.floor(Math.log10(raw));
+function linear(low, high, ticks) {
+  const raw = (high - low) / ticks || 1, power = 10 ** Math.floor(Math.log10(raw));
   const step = power * [1, 2, 5, 10].find(n => n * power >= raw * (1 - 1e-9));
   const marks = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) marks.push({ value: i * step, major: true });

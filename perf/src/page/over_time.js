@@ -20,9 +20,9 @@ function overTime(parent, step) {
   const values = (lines, more = []) => [...lines.flatMap(line => series.map(line.of)), ...more].filter(value => value !== null && isFinite(value));
 
   function paint(host, lines, { title, height, text, exact, log, reference, also = [] }) {
-    const wanted = Math.max(3, Math.round((height - 64) / 40));
+    const ticks = Math.max(3, Math.round((height - 64) / 40));
     const found = values(lines, reference ? [reference] : []);
-    const y = log ? logarithmic(...logRange(found, 1.4)) : linear(0, Math.max(...found, 0) * 1.08 || 1, wanted);
+    const y = log ? logarithmic(...logRange(found, 1.4)) : linear(0, Math.max(...found, 0) * 1.08 || 1, ticks);
     const columns = Math.max(3, Math.floor(host.clientWidth / 70));
     const area = frame(host, {
       label: `${title} over time; arrow keys read values`, height, x: { scale: linear(0, end / unit, columns), text: short, title: `${unitName} since the step began` },

@@ -14,9 +14,9 @@ function header() {
   if (environment.profile) make(part("circumstances"), "span", environment.profile === "release" ? {} : { class: "bad" }, `${environment.profile} build`);
   part("command").hidden = !environment.command;
   // Lines break between options, never within.
-  environment.command.split(" ").forEach((word, i) => {
+  environment.command.split(" ").forEach((argument, i) => {
     if (i) part("command").append(" ");
-    make(part("command"), "span", {}, word);
+    make(part("command"), "span", {}, argument);
   });
   part("warnings").hidden = !environment.warnings.length;
   for (const text of environment.warnings) make(part("warnings"), "li", {}, text);

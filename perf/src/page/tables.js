@@ -51,7 +51,7 @@ function totalsTable(host, step) {
 }
 
 function driftTable(host, drift) {
-  if (!drift) return host.replaceChildren(make(null, "p", { class: "empty" }, "Too short to tell."));
+  if (!drift) return host.replaceChildren(make(null, "p", { class: "empty" }, "Too short for a comparison of its quarters."));
   const rows = [["Memory of this process", "memory", bytes], ["Open files", "files", n => short(n)], ["Memory of brokers", "broker_memory", bytes],
     ["Messages in queues", "queued", rate], ["p50 of a second, median", "p50", time], ["p99 of a second, median", "p99", time]]
     .filter(([, field]) => drift[field])

@@ -41,7 +41,7 @@ pub(super) struct ReadyPeer {
     build: PathBuf,
 }
 
-/// All peers of a folder by name, or those that are wanted, in the order in which they are.
+/// All peers of a folder by name, or those that are named, in the order in which they are.
 pub(super) fn find(dir: &Path, only: &[String]) -> Result<Vec<Peer>, PeersError> {
     let no_peers = |source| PeersError::NoPeers { dir: dir.to_owned(), source };
     let entries = fs::read_dir(dir).map_err(|error| no_peers(Some(error)))?;
@@ -60,16 +60,16 @@ pub(super) fn find(dir: &Path, only: &[String]) -> Result<Vec<Peer>, PeersError>
         return Ok(peers);
     }
     let known = peers.iter().map(|peer| peer.name.as_str()).collect::<Vec<_>>().join(", ");
-    let mut wanted = Vec::new();
+    let mut chosen = Vec::new();
     for name in only {
         match peers.iter().position(|peer| peer.name == *name) {
-            Some(at) => wanted.push(peers.remove(at)),
+            Some(at) => chosen.push(peers.remove(at)),
             // Named twice.
-            None if wanted.iter().any(|peer: &Peer| peer.name == *name) => {}
+            None if chosen.iter().any(|peer: &Peer| peer.name == *name) => {}
             None => return Err(PeersError::UnknownPeer { name: name.clone(), known }),
         }
     }
-    Ok(wanted)
+    Ok(chosen)
 }
 
 impl Peer {

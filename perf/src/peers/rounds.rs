@@ -52,7 +52,7 @@ pub(super) fn alternate(rounds: u64, what: &str, turns: Vec<(String, bool, Turn<
         }
     }
     for row in &mut rows {
-        // What failed later is no fair figure.
+        // What failed later is not a fair figure.
         row.median = if row.skipped.is_none() { median(&row.rates) } else { None };
     }
     let first = rows.first().and_then(|row| row.median);

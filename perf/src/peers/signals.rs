@@ -42,7 +42,7 @@ impl Signals {
         while let Some(line) = next_line(&mut lines)? {
             number += 1;
             let (instrument, signal) =
-                Signal::parse(&line, columns).ok_or_else(|| format!("line {number} is no signal"))?;
+                Signal::parse(&line, columns).ok_or_else(|| format!("line {number} is not a signal"))?;
             signals.0.entry(instrument).or_default().push(signal);
         }
         Ok(signals)
@@ -108,7 +108,7 @@ fn next_line(lines: &mut impl BufRead) -> Result<Option<String>, String> {
     if line.len() == LONGEST_LINE {
         return Err(format!("a line is longer than {LONGEST_LINE} bytes"));
     }
-    let text = String::from_utf8(line).map_err(|_| "it is no text".to_owned())?;
+    let text = String::from_utf8(line).map_err(|_| "it is not valid UTF-8".to_owned())?;
     Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 

@@ -64,7 +64,7 @@ warning: a debug build
 
 #[test]
 fn one_step_is_told_by_its_sums_and_its_stages() {
-    let wanted = "
+    let expected = "
 5.00 k ticks/s, 1.00 k messages/s, 200 kB/s in 2.00 s
 10.0 ticks a frame
 measuring took 1.25 % of the cores' time
@@ -74,13 +74,13 @@ sent         10.0 k   500 ns  1.00 µs  1.50 µs  2.00 µs  2.50 µs  3.00 µs  
 signal       10.0 k  1.20 µs  2.40 µs  3.60 µs  4.80 µs  6.00 µs  7.20 µs  8.40 µs
 committed    10.0 k  10.0 ms  20.0 ms  30.0 ms  40.0 ms  50.0 ms  60.0 ms  70.0 ms
 ";
-    assert_eq!(text(&outcome(vec![step(5e3)], None)), format!("{HEAD}{wanted}"));
+    assert_eq!(text(&outcome(vec![step(5e3)], None)), format!("{HEAD}{expected}"));
 }
 
 #[test]
 fn a_ramp_is_told_by_a_line_a_rate_and_its_knee() {
     let knee = Knee { carried: 5e3, p99: 4_800, refused: Some(1e4) };
-    let wanted = "
+    let expected = "
 offered  ticks/s  ns a tick  messages/s  bytes/s      p50      p99    p99.9      max
 5.00 k    5.00 k       21.0      1.00 k   200 kB  2.40 µs  4.80 µs  6.00 µs  8.40 µs
 10.0 k    10.0 k       10.5      2.00 k   400 kB  2.40 µs  4.80 µs  6.00 µs  8.40 µs
@@ -88,7 +88,7 @@ offered  ticks/s  ns a tick  messages/s  bytes/s      p50      p99    p99.9     
 knee: 5.00 k ticks/s carried, p99 4.80 µs; 10.0 k ticks/s not
 ";
     let timed = |rate| Step { cpu_seconds: 420e-6, ..step(rate) };
-    assert_eq!(text(&outcome(vec![timed(5e3), timed(1e4)], Some(knee))), format!("{HEAD}{wanted}"));
+    assert_eq!(text(&outcome(vec![timed(5e3), timed(1e4)], Some(knee))), format!("{HEAD}{expected}"));
 }
 
 #[test]

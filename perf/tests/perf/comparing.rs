@@ -36,5 +36,5 @@ fn two_results_are_set_side_by_side() {
     let same = folder.done(&["compare", "a.json", "a.json"]);
     assert!(same.contains("settings are the same") && same.contains("nowhere worse"), "{same}");
     folder.write("none.json", "{}");
-    folder.fails(1, &["compare", "a.json", "none.json"], &["none.json is no result of perf"]);
+    folder.fails(1, &["compare", "a.json", "none.json"], &["none.json is not a result of perf"]);
 }

@@ -106,7 +106,7 @@ impl Running {
         self.0.as_ref().expect("it runs").id()
     }
 
-    /// Waits until a second was measured that is no warm-up.
+    /// Waits until a second was measured that is not a warm-up.
     #[track_caller]
     pub(crate) fn wait_for_a_second(&self, folder: &Folder) {
         wait_until("a second is measured", SOON, || seconds(&folder.path().join("said")) > 0);

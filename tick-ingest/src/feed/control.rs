@@ -56,7 +56,7 @@ impl FeedControl {
         self.began.get_or_init(Instant::now);
     }
 
-    /// Waits so long, or until somebody says stop.
+    /// Waits so long, or up to a stop.
     pub(super) fn wait(&self, time: Duration) {
         let Ok(guard) = self.waiting.lock() else { return };
         if !self.is_stopped() {

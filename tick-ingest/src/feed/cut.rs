@@ -39,10 +39,10 @@ struct Shard {
     new_instruments: Vec<NewInstrument>,
     dictionary_len: u32,
     next_seq: u64,
-    /// The first sequence number wanted.
+    /// The first sequence number to send.
     start: u64,
     /// The watermark that was sent last.
-    told: u64,
+    last_sent: u64,
     /// Since when ticks wait, as far as a pause has noticed.
     waiting: Option<Instant>,
 }
@@ -116,8 +116,8 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
         Ok(())
     }
 
-    /// As long as some shard is before its start: counts the ticks that are not wanted, sends those
-    /// that are, and gives how many both were.
+    /// As long as some shard is before its start: counts the ticks before a shard's start,
+    /// sends those from it on, and gives how many both were.
     pub(super) fn skip(&mut self, ticks: &[Tick]) -> Result<usize, TransportError> {
         for (done, tick) in ticks.iter().enumerate() {
             if self.before_start == 0 {
@@ -149,14 +149,14 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
         for shard in 0..self.shards.len() {
             if !self.shards[shard].ticks.is_empty() {
                 self.send_frame(shard, FrameFlags::TICKS)?;
-            } else if self.shards[shard].told < self.watermark {
+            } else if self.shards[shard].last_sent < self.watermark {
                 self.send_frame(shard, FrameFlags::HEARTBEAT)?;
             }
         }
         Ok(())
     }
 
-    /// At a pause of the feed: sends what would leave at once and what has waited long enough, and
+    /// At a pause of the feed: sends what would leave at once and what has waited for the linger, and
     /// gives how long the rest may wait.
     pub(super) fn pause(&mut self) -> Result<Duration, TransportError> {
         let now = Instant::now();
@@ -165,16 +165,13 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
         for index in (0..shards).map(|place| (first + place) % shards) {
             let shard = &mut self.shards[index];
             if shard.ticks.is_empty() {
-                if shard.told < self.watermark {
+                if shard.last_sent < self.watermark {
                     self.send_frame(index, FrameFlags::HEARTBEAT)?;
                 }
                 continue;
             }
             let left = self.gather.linger.saturating_sub(now - *shard.waiting.get_or_insert(now));
-            let delay = match self.gather.eager {
-                true => self.sender.delay(index as u16),
-                false => Duration::MAX,
-            };
+            let delay = if self.gather.eager { self.sender.delay(index as u16) } else { Duration::MAX };
             match left.min(delay) {
                 Duration::ZERO => {
                     self.send_frame(index, FrameFlags::TICKS)?;
@@ -186,7 +183,7 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
         Ok(patience)
     }
 
-    /// Where a feed makes no pause: sends what has waited long enough.
+    /// Where a feed makes no pause: sends what has waited for the linger.
     pub(super) fn hurry(&mut self) -> Result<(), TransportError> {
         let now = Instant::now();
         for index in 0..self.shards.len() {
@@ -268,7 +265,7 @@ impl<'a, S: FrameSender> Cutter<'a, S> {
         let ticks = std::mem::replace(&mut shard.ticks, Vec::with_capacity(room));
         let header = header(self.run, index as u16, shards, shard.next_seq, self.watermark, flags);
         shard.next_seq += ticks.len() as u64;
-        shard.told = self.watermark;
+        shard.last_sent = self.watermark;
         shard.waiting = None;
         let new = std::mem::take(&mut shard.new_instruments);
         let frame = Frame::owned(header, ticks).naming(new, shard.dictionary_len);

@@ -99,9 +99,9 @@ impl Merged {
         self.read_up_to(out, 1)
     }
 
-    fn read_up_to(&mut self, out: &mut Vec<Tick>, enough: usize) -> Result<bool, ReadError> {
+    fn read_up_to(&mut self, out: &mut Vec<Tick>, most: usize) -> Result<bool, ReadError> {
         while out.is_empty() {
-            if !self.read_pass(out, enough)? && !self.begin_next_pass()? {
+            if !self.read_pass(out, most)? && !self.begin_next_pass()? {
                 return Ok(false);
             }
         }
@@ -109,8 +109,8 @@ impl Merged {
     }
 
     /// Appends the ticks that come next in this pass; `false` when it has ended.
-    fn read_pass(&mut self, out: &mut Vec<Tick>, enough: usize) -> Result<bool, ReadError> {
-        while out.len() < enough {
+    fn read_pass(&mut self, out: &mut Vec<Tick>, most: usize) -> Result<bool, ReadError> {
+        while out.len() < most {
             let Some((source, limit)) = self.next_source()? else { break };
             let ticks = self.sources[source].current();
             let run = limit.run_length(source, ticks).min(Batch::TICKS);

@@ -104,8 +104,8 @@ impl Ordered {
             // Stable: ticks of one time, and so the ticks of one event, stay as they came.
             self.held.sort_by_key(|tick| tick.ts_recv);
         }
-        let until = self.high.saturating_sub(self.window_ns);
-        let count = self.held.partition_point(|tick| tick.ts_recv < until);
+        let released_before = self.high.saturating_sub(self.window_ns);
+        let count = self.held.partition_point(|tick| tick.ts_recv < released_before);
         self.ready.extend(self.held.drain(..count));
         if self.held.len() <= MAX_HELD {
             return Ok(());

@@ -67,9 +67,10 @@ impl Source {
             SourceSpec::File { name, .. } => detect::open(name, options)?.reader,
             SourceSpec::Generated(market) => Box::new(Generator::new(market.clone())),
         };
-        Ok(match on_thread {
-            true => Self::on_thread(reader, options.stopped.clone()),
-            false => Self::Here { reader, batch: Batch::default(), more: true },
+        Ok(if on_thread {
+            Self::on_thread(reader, options.stopped.clone())
+        } else {
+            Self::Here { reader, batch: Batch::default(), more: true }
         })
     }
 

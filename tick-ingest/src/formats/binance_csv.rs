@@ -36,9 +36,9 @@ pub(crate) fn detect(
     let format = columns.format;
     if !has_header {
         // Seven numbers alone could be anything; a flag in the last column is Binance's own shape.
-        let told = by_name.as_ref().map(|(format, _)| *format);
-        let sure = told == Some(format) || told.is_none() && format != Format::BinanceBookTicker;
-        if !sure && told.is_none() {
+        let named = by_name.as_ref().map(|(format, _)| *format);
+        let sure = named == Some(format) || named.is_none() && format != Format::BinanceBookTicker;
+        if !sure && named.is_none() {
             return Ok(None);
         }
         if !sure {
@@ -46,7 +46,7 @@ pub(crate) fn detect(
                 file: name.to_owned(),
                 reason: format!(
                     "its name says {}, but its columns, which have no header, are those of {}",
-                    kind_name(told.unwrap_or(format)),
+                    kind_name(named.unwrap_or(format)),
                     kind_name(format)
                 ),
                 advice: format!(
@@ -107,7 +107,7 @@ struct Columns {
     format: Format,
     time: usize,
     row: RowColumns,
-    /// Only spot tells whether a trade was the best match.
+    /// Only spot says whether a trade was the best match.
     spot: bool,
 }
 
@@ -147,7 +147,7 @@ fn columns_of_header(first: &Header) -> Option<Columns> {
     })
 }
 
-/// A row without header is told by its number of columns and by where its flags stand.
+/// A row without header is known by its number of columns and by where its flags stand.
 fn columns_of_row(first: &Header) -> Option<Columns> {
     let texts: Vec<&[u8]> = first.names.iter().map(String::as_bytes).collect();
     let is_time = |column: usize| parse_time(texts[column]).is_ok_and(|ns| ns > 1_000_000_000_000_000_000);

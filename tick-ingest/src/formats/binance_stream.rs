@@ -147,12 +147,12 @@ fn unusual_number(text: &[u8]) -> Result<u64, &'static str> {
     }
 }
 
-/// Milli- or microseconds, told apart by magnitude, as nanoseconds.
+/// Milli- or microseconds, distinguished by magnitude, as nanoseconds.
 #[inline]
 fn nanoseconds(time: u64) -> Result<u64, &'static str> {
     const FIRST_MICROSECONDS: u64 = 100_000_000_000_000;
     let unit = if time < FIRST_MICROSECONDS { 1_000_000 } else { 1_000 };
-    time.checked_mul(unit).ok_or("lies beyond the year 2554, which nanoseconds in 64 bits cannot tell")
+    time.checked_mul(unit).ok_or("lies beyond the year 2554, which nanoseconds in 64 bits cannot hold")
 }
 
 /// The values of one line, read as what their fields are.
@@ -243,7 +243,7 @@ impl<'a> Values<'a> {
         self.fields.get(field).ok_or_else(|| BadField::new(field.key(), "is missing"))
     }
 
-    /// The market, where the event's shape tells it: only spot's book ticker has no `e`; trades and
+    /// The market, where the event's shape shows it: only spot's book ticker has no `e`; trades and
     /// aggregate trades of spot have `M`, trades of futures `X`; coin-margined futures have `ps`.
     fn market(&self, event: EventKind) -> Option<&'static str> {
         let has = |field| self.fields.has(field);
@@ -254,7 +254,7 @@ impl<'a> Values<'a> {
             EventKind::Trade if has(Field::ExecutionType) && !has(Field::BestMatch) => Some("binance-usdm"),
             EventKind::Trade | EventKind::AggTrade if has(Field::BestMatch) => Some("binance-spot"),
             // Spot writes `M` in every aggregate trade; taking one without for spot's would merge
-            // two markets silently, the other mistake is reported and asks for --prefix.
+            // two markets silently, the other error is reported and asks for --prefix.
             EventKind::AggTrade => Some("binance-usdm"),
             EventKind::Trade => None,
         }

@@ -9,14 +9,15 @@ use crate::{Format, ReadError, ReadOptions};
 
 pub(crate) mod fields;
 pub(crate) mod header;
+pub(crate) mod limits;
 pub(crate) mod row;
 
 use header::Header;
 
 /// The format of the CSV `name` that begins with `head`, and the parser of its lines, header line
-/// included; `None` where it is no CSV.
+/// included; `None` where it is not a CSV.
 ///
-/// A mapping in `options` decides; without one the known formats are told by their first line.
+/// A mapping in `options` decides; without one the known formats are known by their first line.
 ///
 /// # Errors
 /// A CSV of no known format, with the `--map` that would probably read it; a mapping that does not
@@ -70,7 +71,7 @@ fn quote_for_shell(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// A first line that begins as JSON does, or has control characters, is no CSV's.
+/// A first line that begins as JSON does, or has control characters, is not a CSV's.
 fn is_text(line: &[u8]) -> bool {
     !line.starts_with(b"{")
         && !line.starts_with(b"[")

@@ -3,7 +3,7 @@
 //! | schema | ticks of one record, in this order |
 //! |---|---|
 //! | `trades` | trade |
-//! | `mbo` | trade, of action T alone: a fill (F) tells the resting side of a trade that T has told |
+//! | `mbo` | trade, of action T alone: a fill (F) gives the resting side of a trade that T has reported |
 //! | `mbp-1`, `cmbp-1` | trade of action T, then the quote (the book after it) |
 //! | `tbbo`, `tcbbo` | the quote (the book before it), then trade of action T |
 //! | `bbo-1s`, `bbo-1m` | the quote; both times are `ts_recv`, for `ts_event` is the last trade's |
@@ -11,7 +11,7 @@
 //!
 //! Every other schema is an error that names it.
 //!
-//! **Quote.** A record whose best bid or best ask differs in price or size from the last one told of
+//! **Quote.** A record whose best bid or best ask differs in price or size from the last one sent of
 //! that instrument yields a bid and then an ask tick, also of the side that stayed as it was: a source
 //! quote is both sides, as in every other format, and whoever evaluates at [`Flags::LAST`] sees the
 //! same number of quotes as the source sent changes. A side that has become empty (price undefined, size
@@ -30,13 +30,13 @@
 //! records as they come. An instrument that neither maps at that time has its number as its symbol. The
 //! market is the dataset; the venues of one dataset share its symbols.
 //!
-//! **Skipped**, and counted by name: actions that are no trade where the schema has no quotes, and records
+//! **Skipped**, and counted by name: actions that are not trades where the schema has no quotes, and records
 //! of other types than the schema's (`system`, `error`, `symbol-mapping`, `status`, …).
 //!
 //! **Damage.** The format has no checksum, so a flipped bit in a price is another price. A length that no
 //! record can have, or an end within a record, stops the source, with `--on-bad-line skip` as well:
 //! where the next record would begin is unknown. The ticks before it are handed on first. A plain file
-//! that was cut between two records cannot be told from a whole one.
+//! that was cut between two records cannot be distinguished from a whole one.
 //!
 //! [`Flags::LAST`]: tick_sdk::Flags::LAST
 //! [`UNDEFINED_PRICE`]: tick_sdk::decimal::UNDEFINED_PRICE
@@ -154,8 +154,8 @@ impl DbnReader {
     /// Decodes the next records that are in the buffer.
     fn decode(&mut self, out: &mut Batch) -> Result<(), ReadError> {
         let mut group = [None; GROUP];
-        let wanted = self.ready.min(GROUP);
-        match self.decoder.process_many(&mut group[..wanted]) {
+        let count = self.ready.min(GROUP);
+        match self.decoder.process_many(&mut group[..count]) {
             ProcessResult::Record(records) => {
                 self.ready -= records.len();
                 self.records.decode(records, out).map_err(|reason| self.malformed(&reason))

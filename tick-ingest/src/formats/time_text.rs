@@ -147,7 +147,7 @@ fn parse_usual_rfc3339(text: &[u8]) -> Option<u64> {
     }
 }
 
-/// `None` for what is no date or time of day, or is near the ends of what a tick can hold.
+/// `None` for what is not a date or time of day, or is near the ends of what a tick can hold.
 #[inline]
 fn seconds_since_1970([year, month, day]: [u32; 3], [hour, minute, second]: [u32; 3]) -> Option<u64> {
     let date = (1970..2554).contains(&year) && matches!(month, 1..=12) && day >= 1;
@@ -257,7 +257,7 @@ impl FromStr for TimeFormat {
             pattern if pattern.contains('%') => Self::Pattern(pattern.parse()?),
             other => {
                 return Err(format!(
-                    "{other:?} is no time unit: use s, ms, us, ns, rfc3339 or a strftime pattern"
+                    "{other:?} is not a valid time unit: use s, ms, us, ns, rfc3339 or a strftime pattern"
                 ));
             }
         })

@@ -159,7 +159,7 @@ proptest! {
         prop_assert_eq!(&whole.ticks, &pieces.ticks);
         prop_assert_eq!(&whole.counts, &pieces.counts);
 
-        // The last tick told of each side is the book of the last record.
+        // The last tick sent of each side is the book of the last record.
         if let Some(last) = records.last() {
             let side = |kind| whole.ticks.iter().rfind(|tick| tick.kind == kind).unwrap();
             let top = &last.levels[0];

@@ -60,8 +60,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Content, ReadError> {
     }
 }
 
-/// Each tick in words.
-pub(crate) fn told(file: File) -> Vec<String> {
+/// Each tick as text.
+pub(crate) fn described(file: File) -> Vec<String> {
     let in_words = |tick: &Tick| {
         let price = if tick.price == UNDEFINED_PRICE { "none".to_owned() } else { tick.price.to_string() };
         format!("{} {price}{}", tick.kind.name(), if tick.is_last() { " last" } else { "" })

@@ -29,7 +29,7 @@ fn mbo_yields_trades_alone_and_counts_the_rest() {
     }
     let read = read(&file.bytes()).unwrap();
     let at: Vec<u64> = read.ticks.iter().map(|tick| tick.ts_recv - MONDAY).collect();
-    assert_eq!(at, [3, 7], "a fill is the other side of a trade that was told");
+    assert_eq!(at, [3, 7], "a fill is the other side of a trade that was sent");
     assert!(read.ticks.iter().all(|tick| tick.kind == Kind::TRADE && tick.is_last()));
     let skipped: Vec<_> = read.counts.skipped.iter().map(|(name, count)| (name.as_str(), *count)).collect();
     let names = ["add", "cancel", "clear", "fill", "modify", "no action", "unknown action"];
@@ -41,17 +41,17 @@ fn the_book_comes_before_the_trade_in_tbbo_and_after_it_in_mbp_1() {
     let records = [mbp1(MONDAY, 'T', [90, 5, 110, 6]), mbp1(MONDAY + 1, 'T', [91, 5, 110, 6])];
     let before = ["bid 90", "ask 110 last", "trade 100 last", "bid 91", "ask 110 last", "trade 100 last"];
     let after = ["trade 100 last", "bid 90", "ask 110 last", "trade 100 last", "bid 91", "ask 110 last"];
-    assert_eq!(told(file(Schema::Tbbo).with_all(&records)), before);
-    assert_eq!(told(file(Schema::Mbp1).with_all(&records)), after);
+    assert_eq!(described(file(Schema::Tbbo).with_all(&records)), before);
+    assert_eq!(described(file(Schema::Mbp1).with_all(&records)), after);
 
     let record = |rtype, at, bid| cmbp1(rtype, at, 'T', [bid, 5, 110, 6]);
     let of = |rtype| [record(rtype, MONDAY, 90), record(rtype, MONDAY + 1, 91)];
-    assert_eq!(told(file(Schema::Tcbbo).with_all(&of(rtype::TCBBO))), before);
-    assert_eq!(told(file(Schema::Cmbp1).with_all(&of(rtype::CMBP_1))), after);
+    assert_eq!(described(file(Schema::Tcbbo).with_all(&of(rtype::TCBBO))), before);
+    assert_eq!(described(file(Schema::Cmbp1).with_all(&of(rtype::CMBP_1))), after);
 }
 
 #[test]
-fn a_quote_is_told_when_a_price_or_size_differs() {
+fn a_quote_is_sent_when_a_price_or_size_differs() {
     let quotes = [[90, 5, 110, 6], [90, 5, 110, 6], [90, 4, 110, 6], [90, 4, 109, 6], [90, 4, 109, 6]];
     let records: Vec<_> = (MONDAY..).zip(quotes).map(|(at, quote)| mbp1(at, 'A', quote)).collect();
     let read = read(&file(Schema::Mbp1).with_all(&records).bytes()).unwrap();
@@ -74,7 +74,7 @@ fn quotes_of_two_instruments_are_compared_each_with_its_own() {
 }
 
 #[test]
-fn an_empty_side_is_told_once() {
+fn an_empty_side_is_sent_once() {
     let none = UNDEF_PRICE;
     let quotes = [
         [none, 3, 110, 6], // empty from the start; its size means nothing
@@ -97,7 +97,7 @@ fn an_empty_side_is_told_once() {
         "ask none last",
         "bid 90 last",
     ];
-    assert_eq!(told(file(Schema::Mbp1).with_all(&records)), expected);
+    assert_eq!(described(file(Schema::Mbp1).with_all(&records)), expected);
     let read = read(&file(Schema::Mbp1).with_all(&records).bytes()).unwrap();
     assert!(read.ticks.iter().all(|tick| tick.has_price() || tick.size == 0));
 }
@@ -151,7 +151,7 @@ fn records_of_other_types_are_counted_by_name() {
         .with(&mbp1(MONDAY, 'T', [90, 5, 110, 6]))
         .with(&system);
     let read = read(&file.bytes()).unwrap();
-    assert_eq!(read.ticks.len(), 1, "one trade is not told by two schemas");
+    assert_eq!(read.ticks.len(), 1, "one trade is not sent for two schemas");
     assert_eq!((read.counts.skipped["system"], read.counts.skipped["mbp-1"]), (2, 1));
     assert_eq!(read.counts.lines, 4);
 }
@@ -159,7 +159,7 @@ fn records_of_other_types_are_counted_by_name() {
 #[test]
 fn a_stream_of_mixed_schemas_yields_each_records_ticks() {
     let file = file(None).with(&trade(MONDAY, 'A', 1)).with(&mbp1(MONDAY, 'A', [90, 5, 110, 6]));
-    assert_eq!(told(file), ["trade 100 last", "bid 90", "ask 110 last"]);
+    assert_eq!(described(file), ["trade 100 last", "bid 90", "ask 110 last"]);
 }
 
 #[test]

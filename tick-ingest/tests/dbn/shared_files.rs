@@ -56,7 +56,7 @@ fn fixtures_without_ticks_are_refused_by_schema() {
     }
 }
 
-/// Records, trades and changes of the best bid and ask, as the dbn crate tells them.
+/// Records, trades and changes of the best bid and ask, as the dbn crate reads them.
 fn count_with_dbn(bytes: &[u8]) -> (u64, usize, usize) {
     let mut decoder = dbn::decode::dbn::Decoder::new(bytes).unwrap();
     let (mut records, mut trades, mut quotes, mut last) = (0, 0, 0, None);

@@ -16,7 +16,7 @@ pub(super) enum EventKind {
 /// What the JSON of a line is.
 pub(super) enum Found<'a> {
     Event(EventKind),
-    /// The name of an event that is no tick.
+    /// The name of an event that is not a tick.
     Skipped(Cow<'a, str>),
 }
 
@@ -90,7 +90,7 @@ impl Field {
     }
 }
 
-/// Where the wanted values of one line lie.
+/// Where the values that are read lie in one line.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     values: [Value; KEYS.len() + 1],
@@ -100,14 +100,14 @@ pub(super) struct Fields {
 }
 
 /// Why the scan of an object ended before its closing brace; two words, for what is seldom must not
-/// make the usual result large, and what is skipped comes often enough to allocate nothing.
+/// make the usual result large, and what is skipped comes so often that it must allocate nothing.
 enum Stop {
     Skip(Unwanted),
     Bad(Box<BadField>),
     Broken(Broken),
 }
 
-/// An event that is no tick, by where its name is.
+/// An event that is not a tick, by where its name is.
 #[derive(Clone, Copy)]
 enum Unwanted {
     Snapshot,
@@ -280,7 +280,7 @@ fn twice(field: Field) -> Stop {
     bad(field.key(), "stands twice in the line")
 }
 
-/// A name with escapes, or of an event that is no tick.
+/// A name with escapes, or of an event that is not a tick.
 #[cold]
 fn unusual_event(value: Value, line: &[u8]) -> Result<EventKind, Stop> {
     let text = value.text(line);
@@ -297,7 +297,7 @@ fn unusual_event(value: Value, line: &[u8]) -> Result<EventKind, Stop> {
     }
 }
 
-/// An event that is no tick is looked at only as far as to tell a line that was cut off.
+/// An event that is not a tick is looked at only as far as to notice a line that was cut off.
 fn skipped<'a>(line: &[u8], name: Cow<'a, str>) -> Result<Found<'a>, BadField> {
     match line.trim_ascii_end().last() {
         Some(b'}') => Ok(Found::Skipped(name)),

@@ -1,7 +1,7 @@
 //! One pass over one line of JSON: finds the values, and checks everything that it passes.
 //!
 //! A general JSON library builds or visits values by name; here a line is worth about 150 ns, so
-//! the scanner only remembers where the values of the wanted one-letter keys lie. What it accepts
+//! the scanner only remembers where the values of the one-letter keys that are read lie. What it accepts
 //! is exactly JSON (RFC 8259), nested at most [`DEEPEST`] deep.
 
 use std::borrow::Cow;
@@ -233,12 +233,12 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline(always)]
-    fn literal(&mut self, word: &[u8], kind: Kind) -> Result<Value, Broken> {
+    fn literal(&mut self, literal: &[u8], kind: Kind) -> Result<Value, Broken> {
         let start = self.at;
-        if !self.line[start..].starts_with(word) {
+        if !self.line[start..].starts_with(literal) {
             return Err(Broken::NoValue);
         }
-        self.at += word.len();
+        self.at += literal.len();
         Ok(self.spanning(kind, start))
     }
 

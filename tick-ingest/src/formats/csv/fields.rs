@@ -3,6 +3,7 @@
 pub(crate) use tick_sdk::decimal::parse_digits;
 use tick_sdk::decimal::{DecimalError, exceeds_size, parse_price, parse_size};
 
+use super::limits::MAX_COLUMNS;
 use crate::formats::time_text::{TimeError, TimeFormat};
 use crate::{BadField, Batch};
 
@@ -35,12 +36,9 @@ impl<'a> Fields<'a> {
 }
 
 impl Splitter {
-    /// More columns than any capture has; it bounds the memory a hostile header can ask for.
-    pub(crate) const COLUMNS: usize = 4096;
-
-    /// For lines of `columns` fields, at most [`Splitter::COLUMNS`].
+    /// For lines of `columns` fields, at most [`MAX_COLUMNS`].
     pub(crate) fn new(delimiter: u8, columns: usize) -> Self {
-        let columns = columns.min(Self::COLUMNS);
+        let columns = columns.min(MAX_COLUMNS);
         Self { delimiter, bounds: vec![0; columns + 1].into(), unquoted: Vec::new() }
     }
 
@@ -79,9 +77,9 @@ impl Splitter {
 
     #[cold]
     fn wrong_count(&self, line: &[u8]) -> BadField {
-        let found = QuotedFields::new(line, self.delimiter).take(Self::COLUMNS).count();
-        let wanted = self.bounds.len() - 1;
-        BadField::new("line", format!("has {found} instead of {wanted} fields"))
+        let found = QuotedFields::new(line, self.delimiter).take(MAX_COLUMNS).count();
+        let expected = self.bounds.len() - 1;
+        BadField::new("line", format!("has {found} instead of {expected} fields"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The first lines of a CSV, for telling what it is.
 
-use super::fields::{QuotedFields, Splitter};
+use super::fields::QuotedFields;
+use super::limits::MAX_COLUMNS;
 
 /// The first line of a CSV, cut into names (or values, where there is no header).
 pub(crate) struct Header {
@@ -13,7 +14,7 @@ pub(crate) struct Header {
 impl Header {
     /// Cuts `line`; a line whose quotes are broken has no names.
     pub(crate) fn cut(line: &[u8], delimiter: u8) -> Self {
-        let fields = QuotedFields::new(line, delimiter).take(Splitter::COLUMNS + 1);
+        let fields = QuotedFields::new(line, delimiter).take(MAX_COLUMNS + 1);
         let names = fields.map(|field| field.map(|field| field.text())).collect::<Result<_, _>>();
         Self { line: line.to_owned(), names: names.unwrap_or_default() }
     }

@@ -6,7 +6,7 @@ use tick_sdk::{Kind, Side, Tick};
 use super::fields;
 use crate::{BadField, Batch};
 
-/// A price and a size, and the text of the size, which tells whether it was too large.
+/// A price and a size, and the text of the size, which shows whether it was too large.
 #[derive(Clone, Copy)]
 pub(crate) struct Level<'a> {
     pub(crate) price: i64,

@@ -27,7 +27,7 @@ pub(super) enum Plan {
 
 /// The plan of every type of record, or the name of a schema without ticks.
 ///
-/// A file of one schema takes ticks from that schema's records alone, so that nothing is told twice.
+/// A file of one schema takes ticks from that schema's records alone, so that nothing is sent twice.
 pub(super) fn plan_of(schema: Option<Schema>) -> Result<[Plan; 256], &'static str> {
     let records: &[(u8, Plan)] = match schema {
         Some(Schema::Trades) => &[(rtype::MBP_0, Plan::Trade)],

@@ -18,7 +18,7 @@ pub(super) struct Records {
     /// By type of record.
     plan: [Plan; 256],
     symbols: Symbols,
-    /// The last quote told, by id; ids are dense, and bounded by the symbols a source may have.
+    /// The last quote sent, by id; ids are dense, and bounded by the symbols a source may have.
     quotes: Vec<Option<Quote>>,
     decoded: u64,
     tally: Tally,
@@ -45,7 +45,7 @@ struct Quote {
     ask_size: u64,
 }
 
-/// Whether a record tells the book before its trade, or after it.
+/// Whether a record gives the book before its trade, or after it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Book {
     Before,
@@ -186,13 +186,15 @@ impl Records {
         if place >= self.quotes.len() {
             self.quotes.resize(place + 1, None);
         }
-        let told = self.quotes[place].replace(quote);
-        if told == Some(quote) {
+        let last_sent = self.quotes[place].replace(quote);
+        if last_sent == Some(quote) {
             return;
         }
-        // A side that stays empty is not told again.
-        let bid = quote.bid_price != UNDEF_PRICE || told.is_none_or(|told| told.bid_price != UNDEF_PRICE);
-        let ask = quote.ask_price != UNDEF_PRICE || told.is_none_or(|told| told.ask_price != UNDEF_PRICE);
+        // A side that stays empty is not sent again.
+        let bid = quote.bid_price != UNDEF_PRICE
+            || last_sent.is_none_or(|last_sent| last_sent.bid_price != UNDEF_PRICE);
+        let ask = quote.ask_price != UNDEF_PRICE
+            || last_sent.is_none_or(|last_sent| last_sent.ask_price != UNDEF_PRICE);
         let tick = |kind, price, size, flags| Tick {
             flags,
             ..Tick::quote(kind, event.ts_event, event.ts_recv, price, size).of(id)
@@ -222,7 +224,7 @@ impl Event {
     }
 }
 
-/// The types of record that tell an action have these fields under the same names.
+/// The types of record that have an action have these fields under the same names.
 macro_rules! event_of {
     ($($record:ty),+) => {$(
         impl From<&$record> for Event {
@@ -244,7 +246,7 @@ macro_rules! event_of {
 
 event_of!(MboMsg, TradeMsg, Mbp1Msg, Cmbp1Msg);
 
-/// So do those that tell the top of the book, whichever type of level it is.
+/// So do those that have the top of the book, whichever type of level it is.
 macro_rules! quote_of {
     ($($record:ty),+) => {$(
         impl From<&$record> for Quote {

@@ -23,12 +23,12 @@ struct Resolved {
     instrument: u32,
     id: u32,
     from: u64,
-    until: u64,
+    end: u64,
 }
 
 impl Resolved {
     /// Holds at no time.
-    const NONE: Self = Self { instrument: 0, id: 0, from: u64::MAX, until: 0 };
+    const NONE: Self = Self { instrument: 0, id: 0, from: u64::MAX, end: 0 };
 }
 
 /// How many instruments are remembered as resolved; 24 bytes each.
@@ -54,7 +54,7 @@ impl Symbols {
     #[inline]
     pub(super) fn id(&mut self, instrument: u32, ts: u64, out: &mut Batch) -> Result<u32, String> {
         let known = &self.resolved[instrument as usize % RESOLVED];
-        if known.instrument == instrument && known.from <= ts && ts < known.until {
+        if known.instrument == instrument && known.from <= ts && ts < known.end {
             return Ok(known.id);
         }
         self.resolve(instrument, ts, out)
@@ -66,7 +66,7 @@ impl Symbols {
         let next = intervals.partition_point(|interval| interval.start_ts <= ts);
         let before = next.checked_sub(1).map(|last| &intervals[last]);
         let number;
-        let (symbol, from, until) = match before {
+        let (symbol, from, end) = match before {
             Some(interval) if ts < interval.end_ts => {
                 (interval.symbol.as_str(), interval.start_ts, interval.end_ts)
             }
@@ -80,7 +80,7 @@ impl Symbols {
             .ids
             .id(symbol.as_bytes(), self.market.as_deref(), out)
             .map_err(|reason| format!("has an instrument_id {instrument} whose symbol {reason}"))?;
-        self.resolved[instrument as usize % RESOLVED] = Resolved { instrument, id, from, until };
+        self.resolved[instrument as usize % RESOLVED] = Resolved { instrument, id, from, end };
         Ok(id)
     }
 
@@ -103,7 +103,7 @@ impl Symbols {
             return Err(format!("is a symbol mapping, and more than {MAPPING_RECORDS} came before it"));
         }
         self.mapped += 1;
-        let mapping = mapping.map_err(|error| format!("is no symbol mapping: {error}"))?;
+        let mapping = mapping.map_err(|error| format!("is not a valid symbol mapping: {error}"))?;
         self.mappings.on_symbol_mapping(mapping).map_err(|error| format!("maps no symbol: {error}"))
     }
 }

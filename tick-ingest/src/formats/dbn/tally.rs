@@ -10,7 +10,7 @@ pub(super) struct Tally {
     pub(super) by_type: [u64; 256],
     /// Skipped records of the schema's type, by action.
     pub(super) by_action: [u64; 256],
-    /// Quotes that tell nothing new.
+    /// Quotes that change nothing.
     pub(super) unchanged: u64,
     /// Trades whose price is undefined.
     pub(super) without_price: u64,
@@ -50,7 +50,7 @@ fn some(counts: &[u64; 256]) -> impl Iterator<Item = (u8, u64)> {
     (0..=u8::MAX).zip(*counts).filter(|(_, count)| *count > 0)
 }
 
-/// An action in the words of the format.
+/// An action by its name in the format.
 fn action_name(action: u8) -> &'static str {
     match Action::try_from(action) {
         Ok(Action::Add) => "add",

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::formats::csv::fields::Splitter;
+use crate::formats::csv::limits::MAX_COLUMNS;
 use crate::formats::time_text::TimeFormat;
 
 /// Which columns of a CSV are what.
@@ -59,7 +59,7 @@ pub enum Rows {
         price: Column,
         /// Its size; 0 where there is no such column.
         size: Option<Column>,
-        /// What tells who was the aggressor.
+        /// What says who was the aggressor.
         aggressor: Aggressor,
     },
     /// Both sides of the book in a row; an empty price is an empty side.
@@ -75,7 +75,7 @@ pub enum Rows {
     },
 }
 
-/// What tells who was the aggressor of a trade.
+/// What says who was the aggressor of a trade.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Aggressor {
     /// Nothing does.
@@ -112,7 +112,7 @@ pub enum MappingError {
     NoValue(String),
     /// A key that is not one.
     #[error(
-        "--map: {0:?} is no key; keys are time, recv, symbol, price, size, side, maker, bid, bid_size, ask, ask_size, delimiter, header"
+        "--map: {0:?} is not a valid key; keys are time, recv, symbol, price, size, side, maker, bid, bid_size, ask, ask_size, delimiter, header"
     )]
     UnknownKey(String),
     /// A key that comes twice.
@@ -133,11 +133,11 @@ pub enum MappingError {
     #[error("--map: {0}")]
     Unit(String),
     /// A column number that is not one.
-    #[error("--map: {0:?} is no column number; they count from #1 to #4096")]
+    #[error("--map: {0:?} is not a valid column number; they count from #1 to #4096")]
     Number(String),
     /// A delimiter that is not one.
     #[error(
-        "--map: delimiter {0:?} should be one character that is no letter, digit, quote, sign or point, or tab, comma, space"
+        "--map: delimiter {0:?} should be one character that is not a letter, digit, quote, sign or point, or tab, comma, space"
     )]
     Delimiter(String),
     /// A header that is neither there nor not there.
@@ -297,7 +297,7 @@ fn parse_column(text: &str) -> Result<Column, MappingError> {
             Ok(Column::Name(name))
         };
     };
-    let number = number.parse().ok().filter(|number| (1..=Splitter::COLUMNS).contains(number));
+    let number = number.parse().ok().filter(|number| (1..=MAX_COLUMNS).contains(number));
     number.map(Column::Number).ok_or_else(|| MappingError::Number(text.to_owned()))
 }
 
@@ -366,10 +366,9 @@ impl fmt::Display for Mapping {
             b'\\' => f.write_str(",delimiter=\\\\")?,
             other => write!(f, ",delimiter={}", char::from(other))?,
         }
-        match self.header {
-            header if header == self.names_columns() => Ok(()),
-            true => f.write_str(",header=yes"),
-            false => f.write_str(",header=no"),
+        if self.header == self.names_columns() {
+            return Ok(());
         }
+        f.write_str(if self.header { ",header=yes" } else { ",header=no" })
     }
 }
