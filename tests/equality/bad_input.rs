@@ -107,7 +107,11 @@ fn a_late_strategy_whose_source_is_gone() {
     case.wait_committed(&disturber, 0.0001);
     std::fs::remove_file(copy).expect("it is removed");
     let late = with(&case.instance_args("apple", &[]), "--as", "late");
-    fails(case.folder(), &late, &["refuses strategy late: it cannot be caught up", "copy.csv", "put them back"]);
+    fails(
+        case.folder(),
+        &late,
+        &["refuses strategy late: it cannot be caught up", "copy.csv", "put them back"],
+    );
     let before = disturber.committed();
     wait_until("the others go on", STARTS, || disturber.committed() > before);
 }
@@ -170,7 +174,9 @@ fn two_ingesters_of_one_feed() {
     let elsewhere = tempfile::tempdir().expect("a folder");
     let mut new = Program::start("ingest, elsewhere", elsewhere.path(), &case.ingest_args());
     // In the same folder the lock is in the way, elsewhere the feed's owner.
-    for (second, reason) in [(&mut again, "is in use by another ingester"), (&mut new, "has an ingester already")] {
+    for (second, reason) in
+        [(&mut again, "is in use by another ingester"), (&mut new, "has an ingester already")]
+    {
         let ended = second.wait(FOUND);
         assert_eq!(ended.code, Some(1), "{}", ended.said);
         assert!(ended.said.contains(reason), "{}", ended.said);
