@@ -13,7 +13,7 @@ use crate::input::{Input, SHARDS, input, is_long};
 use crate::management::Management;
 use crate::program::Program;
 use crate::servers::{Servers, Turn};
-use crate::waiting::wait_until;
+use crate::waiting::{wait_for, wait_until};
 
 /// What starts does so within this time.
 pub(crate) const STARTS: Duration = Duration::from_secs(30);
@@ -107,6 +107,23 @@ impl<'a> Case<'a> {
         for strategy in self.input.instances {
             self.start_instance(strategy, &[]);
         }
+    }
+
+    /// How many shards an instance has, as its last line of progress says.
+    pub(crate) fn shards_of(&self, place: usize) -> usize {
+        let said = self.instances[place].program.said();
+        let behind = format!(" of {SHARDS} shards");
+        let count = |line: &str| line.split_once(&behind)?.0.rsplit(' ').next()?.parse().ok();
+        said.lines().rev().find_map(count).unwrap_or(0)
+    }
+
+    /// The instance with the most shards among all of one strategy, once they have every shard between them.
+    pub(crate) fn busiest(&self, instances: std::ops::Range<usize>) -> usize {
+        wait_for("every shard has an instance", STARTS, || {
+            let shards = instances.clone().map(|place| (self.shards_of(place), place));
+            let all: usize = shards.clone().map(|(count, _)| count).sum();
+            shards.max().filter(|_| all == usize::from(SHARDS)).map(|(_, place)| place)
+        })
     }
 
     /// Adds options of `ingest`, each with its value, in place of what they were before.

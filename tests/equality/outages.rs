@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::case::{Case, STARTS, say};
+use crate::case::{Case, say};
 use crate::disturber::RECOVERY;
-use crate::input::{SHARDS, durabilities};
+use crate::input::durabilities;
 use crate::proxy::{Proxy, address_of};
 use crate::servers::Turn;
-use crate::waiting::{pause, wait_for, wait_until};
+use crate::waiting::{pause, wait_until};
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
@@ -119,12 +119,7 @@ fn case_16_one_host_loses_the_ledger_alone() {
         let mut disturber = case.disturber();
         case.wait_committed(&disturber, 0.02);
 
-        let place = wait_for("an instance of apple has shards, and another too", STARTS, || {
-            let shards: Vec<_> = (0..3).map(|place| shards_of(&case, place)).collect();
-            let most = *shards.iter().max()?;
-            (most > 0 && shards.iter().sum::<usize>() == usize::from(SHARDS))
-                .then(|| shards.iter().position(|count| *count == most))?
-        });
+        let place = case.busiest(0..3);
         let epochs = disturber.epochs();
         links[place].cut();
         disturber.note(&format!("cut apple {place} off from the ledger"), Some("apple"));
@@ -136,17 +131,9 @@ fn case_16_one_host_loses_the_ledger_alone() {
 
         links[place].mend();
         disturber.note(&format!("apple {place} has the ledger again"), Some("apple"));
-        wait_until("it has shards again", RECOVERY, || shards_of(&case, place) > 0);
+        wait_until("it has shards again", RECOVERY, || case.shards_of(place) > 0);
         disturber.wait_for_recovery();
         case.hurry(&mut disturber);
         case.finish(disturber);
     }
-}
-
-/// How many shards an instance has, as its last line of progress says.
-fn shards_of(case: &Case<'_>, place: usize) -> usize {
-    let said = case.instances[place].program.said();
-    let behind = format!(" of {SHARDS} shards");
-    let count = |line: &str| line.split_once(&behind)?.0.rsplit(' ').next()?.parse().ok();
-    said.lines().rev().find_map(count).unwrap_or(0)
 }
