@@ -8,7 +8,7 @@ import google_crc32c
 
 from orchard_frame import BID, DICTIONARY, LAST, TRADE, FrameError, read_frame
 
-GOLDEN = pathlib.Path(__file__).parents[2] / "tick-sdk/tests/golden"
+GOLDEN = pathlib.Path(__file__).parents[2] / "tick-feed/tests/golden"
 
 
 def golden(name):
