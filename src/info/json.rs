@@ -38,7 +38,7 @@ pub(super) fn survey(survey: &Survey, error: Option<&ReadError>) -> String {
         "largest_late_ns": late.map_or(0, |late| late.largest_ns),
         "suggested_reorder": late.map(|late| late.window()),
         "skipped": counts.skipped,
-        "bad_lines": counts.bad_lines,
+        "malformed_lines": counts.bad_lines,
         "bad_line_examples": counts.bad_line_examples,
         "saturated_sizes": counts.saturated_sizes,
         "instruments": survey.traded().map(instrument).collect::<Vec<_>>(),

@@ -18,11 +18,11 @@ pub(super) fn survey(survey: &Survey, all: bool) -> String {
     let mut text = facts(survey);
     let counts = &survey.counts;
     for example in &counts.bad_line_examples {
-        text.push_str(&format!("bad line: {example}\n"));
+        text.push_str(&format!("malformed line: {example}\n"));
     }
     let more = counts.bad_lines - counts.bad_line_examples.len() as u64;
     if more > 0 {
-        text.push_str(&format!("bad line: and {} more\n", thousands(more)));
+        text.push_str(&format!("malformed line: and {} more\n", thousands(more)));
     }
     let traded: Vec<&Instrument> = survey.traded().collect();
     if !traded.is_empty() {

@@ -80,7 +80,7 @@ pub(super) fn json(outcome: &IngestOutcome) -> String {
         "ticks": snapshot.published(),
         "seconds": elapsed.as_secs_f64(),
         "skipped": counts.skipped,
-        "bad_lines": counts.bad_lines,
+        "malformed_lines": counts.bad_lines,
         "shards": snapshot.shards.iter().map(|shard| shard.published).collect::<Vec<_>>(),
         "nodes": snapshot.nodes.iter().map(node).collect::<Vec<_>>(),
         "strategies": snapshot.strategies.iter().map(strategy).collect::<Vec<_>>(),

@@ -66,7 +66,7 @@ impl Summary {
             "first_ts_recv": self.tally.span.map(|span| span.0),
             "last_ts_recv": self.tally.span.map(|span| span.1),
             "skipped": self.counts.skipped,
-            "bad_lines": self.counts.bad_lines,
+            "malformed_lines": self.counts.bad_lines,
             "bad_line_examples": self.counts.bad_line_examples,
             "saturated_sizes": self.counts.saturated_sizes,
             "source_bytes": self.source_bytes,

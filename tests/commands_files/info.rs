@@ -154,7 +154,10 @@ fn bad_lines_are_counted_and_the_first_are_shown() {
         shown.contains("Ticks        2 (2 trades)\n") && shown.contains("Malformed    7 lines\n"),
         "{shown}"
     );
-    assert!(shown.contains("bad line: bad.csv:3: ts_recv ") && shown.contains("and 2 more\n"), "{shown}");
+    assert!(
+        shown.contains("malformed line: bad.csv:3: ts_recv ") && shown.contains("and 2 more\n"),
+        "{shown}"
+    );
     let stop = ["info", "bad.csv", "--on-bad-line", "stop"];
     let ran = folder.fails(1, &stop, &["bad.csv:3: ts_recv", "0,x,A,trade,buy,1,1,1"]);
     assert!(ran.stdout.contains("Ticks        1 (1 trade)\n"), "what came before is shown: {}", ran.stdout);

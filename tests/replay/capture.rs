@@ -18,7 +18,7 @@ fn a_capture_gives_exactly_these_figures() {
     );
     assert_eq!(json["skipped"], serde_json::json!({"depthUpdate": 6_551, "depthSnapshot": 1}));
     assert_eq!(json["instruments"], 1);
-    for figure in ["bad_lines", "duplicates", "gaps", "saturated_sizes"] {
+    for figure in ["malformed_lines", "duplicates", "gaps", "saturated_sizes"] {
         assert_eq!(json[figure], 0, "{figure}");
     }
     assert_eq!((replayed.signals_of("apple"), replayed.signals_of("pear")), (292, 177));

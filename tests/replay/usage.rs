@@ -67,7 +67,7 @@ fn a_bad_line_stops_the_run_or_is_counted() {
     assert_eq!(folder.names(), ["t.csv"]);
     let skip = ["replay", "t.csv", "--on-bad-line", "skip"];
     let json = folder.json(&skip);
-    assert_eq!((&json["ticks"], &json["bad_lines"]), (&2.into(), &1.into()));
+    assert_eq!((&json["ticks"], &json["malformed_lines"]), (&2.into(), &1.into()));
     let text = folder.done(&skip);
     assert!(text.contains("Malformed    1 line\n") && text.contains("left out: t.csv:3: price "), "{text}");
 }

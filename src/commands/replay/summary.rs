@@ -193,7 +193,7 @@ fn json(summary: &Summary<'_>) -> serde_json::Result<String> {
         "first_ts_recv": feed.span.map(|span| span.0),
         "last_ts_recv": feed.span.map(|span| span.1),
         "skipped": feed.counts.skipped,
-        "bad_lines": feed.counts.bad_lines,
+        "malformed_lines": feed.counts.bad_lines,
         "saturated_sizes": feed.counts.saturated_sizes,
         "elapsed_seconds": outcome.elapsed.as_secs_f64(),
         "ticks_per_second": per_second(feed.ticks, outcome.elapsed),
