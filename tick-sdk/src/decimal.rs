@@ -3,9 +3,11 @@
 use thiserror::Error;
 
 mod digits;
+mod scaled;
 
 use digits::digits_of;
 pub use digits::{parse_digits, write_digits};
+pub use scaled::{Inexact, parse_scaled_price, parse_scaled_size};
 
 /// The raw price of an empty side of the book.
 pub const UNDEFINED_PRICE: i64 = i64::MAX;
@@ -13,7 +15,10 @@ pub const UNDEFINED_PRICE: i64 = i64::MAX;
 /// How many raw units of [`Tick::price`](crate::Tick::price) and [`Tick::size`](crate::Tick::size) make 1.
 pub const UNITS_PER_ONE: i64 = 1_000_000_000;
 
-const DECIMALS: usize = 9;
+/// How many decimals a raw unit of a price or a size is: it is 1e-9.
+pub const UNIT_DECIMALS: u8 = 9;
+
+const DECIMALS: usize = UNIT_DECIMALS as usize;
 const ONE: u128 = 1_000_000_000;
 
 /// Why a text is not a price or a size.
@@ -84,14 +89,6 @@ fn parse_long_size(text: &[u8]) -> Result<u64, DecimalError> {
     }
 }
 
-/// Whether a size is larger than a tick can hold, so that [`parse_size`] gives [`u64::MAX`] for it.
-pub fn exceeds_size(text: &[u8]) -> bool {
-    match parse_magnitude(text) {
-        Ok(magnitude) => magnitude > u128::from(u64::MAX),
-        Err(error) => error == DecimalError::OutOfRange,
-    }
-}
-
 /// Any text, see [`parse_short`].
 fn parse_magnitude(text: &[u8]) -> Result<u128, DecimalError> {
     parse_short(text).map_or_else(|| parse_long(text), |magnitude| Ok(magnitude.into()))
@@ -151,44 +148,7 @@ fn parse_sixteen(text: &[u8]) -> Option<u64> {
 /// Any length and exponents, still exact.
 #[cold]
 fn parse_long(text: &[u8]) -> Result<u128, DecimalError> {
-    let (mantissa, exponent) = match text.iter().position(|b| matches!(b, b'e' | b'E')) {
-        Some(at) => (&text[..at], parse_exponent(&text[at + 1..])?),
-        None => (text, 0),
-    };
-    let point = mantissa.iter().position(|&b| b == b'.').unwrap_or(mantissa.len());
-    let mut digits = mantissa.iter().enumerate().filter(|&(i, _)| i != point).map(|(_, b)| *b);
-    if digits.clone().next().is_none() || !digits.clone().all(|b| b.is_ascii_digit()) {
-        return Err(DecimalError::NotANumber);
-    }
-    // The power of ten of the first digit, in units of 1e-9.
-    let mut power = point as i64 - 1 + exponent + DECIMALS as i64;
-    let mut value: u128 = 0;
-    let overflow = DecimalError::OutOfRange;
-    for byte in digits.by_ref() {
-        let digit = u128::from(byte - b'0');
-        if power < 0 {
-            if digit != 0 {
-                return Err(DecimalError::TooFine);
-            }
-        } else if digit != 0 {
-            let scale = u32::try_from(power).ok().and_then(|p| 10u128.checked_pow(p)).ok_or(overflow)?;
-            value = digit.checked_mul(scale).and_then(|v| value.checked_add(v)).ok_or(overflow)?;
-        }
-        power -= 1;
-    }
-    Ok(value)
-}
-
-fn parse_exponent(text: &[u8]) -> Result<i64, DecimalError> {
-    let (sign, digits) = match text {
-        [b'-', rest @ ..] => (-1, rest),
-        [b'+', rest @ ..] => (1, rest),
-        _ => (1, text),
-    };
-    if digits.is_empty() || digits.len() > 6 || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(DecimalError::NotANumber);
-    }
-    Ok(sign * digits.iter().fold(0i64, |sum, b| sum * 10 + i64::from(b - b'0')))
+    scaled::Magnitude::parse(text, UNIT_DECIMALS)?.exactly()
 }
 
 /// Appends `raw` × 1e-9 as exact decimal text without trailing zeros: `61800.1`, `-0.000000001`, `3`.
@@ -270,9 +230,11 @@ mod tests {
         assert_eq!(parse_size(b"-0"), Ok(0));
         assert_eq!(parse_size(b"1e30"), Ok(u64::MAX));
         assert_eq!(parse_size(b"18446744073.709551615"), Ok(u64::MAX));
-        assert!(!exceeds_size(b"18446744073.709551615"));
-        assert!(exceeds_size(b"18446744073.709551616"));
-        assert!(exceeds_size(b"1e300"));
+        assert_eq!(parse_scaled_size(b"18446744073.709551615", UNIT_DECIMALS), Ok((u64::MAX, Inexact::No)));
+        for text in ["18446744073.709551616", "1e300"] {
+            let size = parse_scaled_size(text.as_bytes(), UNIT_DECIMALS);
+            assert_eq!(size, Ok((u64::MAX, Inexact::Saturated)), "{text}");
+        }
     }
 
     #[test]

@@ -75,9 +75,21 @@
 //! [`host`] has what a host needs, [`signal`] how signals are stored, [`names`] the names that travel between
 //! programs, [`groups`] the groups file, [`decimal`] and [`quantity`] numbers as text. An author needs none
 //! of them.
+//!
+//! # For services, and for programs that use them
+//!
+//! The feature `contracts` adds `contracts` (commands, events, and the envelope both travel in) and `api` (what
+//! the routes of the gateway take and give), each with its `shape`; `client` adds the typed `client` of the gateway.
+//! Without them nothing here does I/O.
 
 #![deny(missing_docs, unnameable_types)]
 
+#[cfg(feature = "contracts")]
+pub mod api;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "contracts")]
+pub mod contracts;
 pub mod decimal;
 pub mod groups;
 pub mod host;
@@ -85,6 +97,8 @@ pub mod names;
 mod position;
 mod price;
 pub mod quantity;
+#[cfg(feature = "contracts")]
+pub mod shape;
 pub mod signal;
 mod strategy;
 pub mod test_kit;

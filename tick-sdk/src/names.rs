@@ -91,13 +91,31 @@ fn checked(what: &'static str, text: &str) -> Result<String, InvalidName> {
 #[serde(try_from = "String", into = "String")]
 pub struct FeedName(String);
 
-/// The name under which a strategy's signals stand: 1 to 64 letters, digits, `-` and `_`.
+/// The name under which a strategy's signals stand: 1 to 64 letters, digits, `-` and `_`. A deployment whose
+/// parameters were changed has `@` and its revision behind its name: `trend@2`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct StrategyName(String);
 
+/// A strategy's name may end in the revision of a deployment.
+fn checked_lane(what: &'static str, text: &str) -> Result<String, InvalidName> {
+    let is_revision =
+        |text: &str| text.len() <= 10 && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+    match text.split_once('@') {
+        Some((name, revision)) if !revision.is_empty() && is_revision(revision) => {
+            let invalid = || InvalidName { what, text: text.to_owned() };
+            if text.len() > MAX_NAME_BYTES {
+                return Err(invalid());
+            }
+            checked(what, name).map_err(|_| invalid())?;
+            Ok(text.to_owned())
+        }
+        _ => checked(what, text),
+    }
+}
+
 macro_rules! checked_name {
-    ($name:ident, $what:literal) => {
+    ($name:ident, $what:literal, $check:path) => {
         impl $name {
             /// The name as text.
             pub fn as_str(&self) -> &str {
@@ -109,7 +127,7 @@ macro_rules! checked_name {
             type Err = InvalidName;
 
             fn from_str(text: &str) -> Result<Self, InvalidName> {
-                checked($what, text).map(Self)
+                $check($what, text).map(Self)
             }
         }
 
@@ -165,8 +183,8 @@ macro_rules! checked_name {
     };
 }
 
-checked_name!(FeedName, "feed");
-checked_name!(StrategyName, "strategy");
+checked_name!(FeedName, "feed", checked);
+checked_name!(StrategyName, "strategy", checked_lane);
 
 #[cfg(test)]
 mod tests {
@@ -193,5 +211,17 @@ mod tests {
         }
         assert_eq!("fast-2_b".parse::<StrategyName>().unwrap(), "fast-2_b");
         assert!(serde_json::from_str::<FeedName>("\"a b\"").is_err());
+    }
+
+    #[test]
+    fn a_strategy_may_have_the_revision_of_its_deployment() {
+        assert_eq!("trend@2".parse::<StrategyName>().unwrap(), "trend@2");
+        assert!("trend@2".parse::<FeedName>().is_err());
+        let too_long = format!("{}@2", "x".repeat(MAX_NAME_BYTES - 1));
+        for refused in
+            ["trend@", "@2", "trend@02", "trend@x", "trend@2@3", "a b@2", "t@12345678901", &too_long]
+        {
+            assert!(refused.parse::<StrategyName>().is_err(), "{refused}");
+        }
     }
 }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 /// The position that a signal asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum TargetPosition {
     /// No position.
+    #[default]
     #[serde(rename = "flat")]
     Flat = 0,
     /// One unit long: what a `buy` signal asks for.

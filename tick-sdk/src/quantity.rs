@@ -75,13 +75,13 @@ pub fn parse_bytes(text: &str) -> Result<u64, InvalidQuantity> {
     bytes.ok_or_else(|| InvalidQuantity::new(text, "number of bytes", "262144, 256K, 16M or 1G"))
 }
 
-/// A duration in nanoseconds, from `250ms`, `1s`, `1.5s`, `2m`, `3h`, `10us` or `5ns`.
+/// A duration in nanoseconds, from `250ms`, `1s`, `1.5s`, `2m`, `3h`, `2d`, `10us` or `5ns`; a day has 24 hours.
 ///
 /// # Errors
 /// It is not such a text, or does not fit.
 pub fn parse_duration_ns(text: &str) -> Result<u64, InvalidQuantity> {
     let wrong =
-        || InvalidQuantity::new(text, "duration", "a number with ns, us, ms, s, m or h, as 250ms or 1.5s");
+        || InvalidQuantity::new(text, "duration", "a number with ns, us, ms, s, m, h or d, as 250ms or 1.5s");
     let at = text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(at);
     let unit_ns = match unit {
@@ -91,6 +91,7 @@ pub fn parse_duration_ns(text: &str) -> Result<u64, InvalidQuantity> {
         "s" => 1_000_000_000,
         "m" => 60_000_000_000,
         "h" => 3_600_000_000_000u64,
+        "d" => 86_400_000_000_000,
         _ => return Err(wrong()),
     };
     let raw = parse_size(number.as_bytes()).map_err(|_| wrong())?;
@@ -184,7 +185,8 @@ mod tests {
         assert_eq!(parse_duration_ns("250ms"), Ok(250_000_000));
         assert_eq!(parse_duration_ns("1.5s"), Ok(1_500_000_000));
         assert_eq!(parse_duration_ns("2h"), Ok(7_200_000_000_000));
-        for wrong in ["", "5", "s", "-1s", "1 s", "1d", "9999999999999h"] {
+        assert_eq!(parse_duration_ns("2d"), Ok(48 * 3_600_000_000_000));
+        for wrong in ["", "5", "s", "-1s", "1 s", "1w", "9999999999999h", "999999999d"] {
             assert!(parse_duration_ns(wrong).is_err(), "{wrong}");
         }
     }

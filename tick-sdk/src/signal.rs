@@ -5,6 +5,9 @@ use thiserror::Error;
 use crate::TargetPosition;
 use crate::decimal::UNDEFINED_PRICE;
 
+/// The columns of signals as CSV, with the line break, wherever they are written.
+pub const SIGNAL_COLUMNS: &str = "run,strategy,instrument,shard,seq,ts_event,side,price\n";
+
 /// One decision of a strategy about one instrument. Unique by (run, strategy, shard, seq, n); the
 /// run, the strategy and the shard are those of the batch that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -138,8 +138,7 @@ impl Context<'_> {
     }
 }
 
-/// The newest price of each kind for one instrument, indexed by [`Kind`]. What is of an unknown kind falls
-/// into place 0, which nobody reads.
+/// The newest price of each kind for one instrument, indexed by [`Kind`]; place 0 is nobody's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Book([i64; 4]);
 
@@ -157,9 +156,12 @@ impl Book {
         [trade, bid, ask]
     }
 
+    /// A tick of another kind is none of the three; the mask only says so to the compiler.
     #[inline(always)]
     pub(super) const fn record(&mut self, tick: &Tick) {
-        self.0[Self::place(tick.kind)] = tick.price;
+        if tick.kind.0 <= Kind::ASK.0 {
+            self.0[(tick.kind.0 & 3) as usize] = tick.price;
+        }
     }
 
     #[inline]

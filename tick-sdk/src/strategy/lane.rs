@@ -101,9 +101,18 @@ pub enum LaneError {
 /// One object of a strategy.
 struct Slot<S> {
     strategy: S,
-    /// One past the sequence number of its last tick, by which a checkpoint finds what has changed; 0
-    /// before the first.
+    /// The sequence number of its last tick, by which a checkpoint finds what has changed;
+    /// [`Slot::NEVER`] before the first.
     touched: u64,
+}
+
+impl<S> Slot<S> {
+    /// No tick has such a sequence number.
+    const NEVER: u64 = u64::MAX;
+
+    fn touched(&self) -> Option<u64> {
+        (self.touched != Self::NEVER).then_some(self.touched)
+    }
 }
 
 /// The lane of strategy `S`.
@@ -158,7 +167,7 @@ impl<S: Strategy> TypedLane<S> {
         let strategy = S::new(&self.params, &Key { name, members })
             .map_err(|reason| LaneError::Strategy { key: name.to_owned(), reason })?;
         let slot = self.slots.len() as u32;
-        self.slots.push(Slot { strategy, touched: 0 });
+        self.slots.push(Slot { strategy, touched: Slot::<S>::NEVER });
         self.parts.keys.push(KeyEntry { name: name.to_owned(), ids: vec![u32::MAX; members.len()] });
         self.parts.timers.add_key();
         self.by_name.insert(name.to_owned(), slot);
@@ -265,7 +274,7 @@ impl<S: Strategy> Lane for TypedLane<S> {
                 Scope::Group => context.lane.places[tick.instrument as usize].0,
             };
             let Some(entry) = slots.get_mut(slot as usize) else { continue };
-            entry.touched = seq + 1;
+            entry.touched = seq;
             context.tick = tick;
             context.seq = seq;
             if tick.ts_recv >= context.lane.timers.earliest {
@@ -299,7 +308,7 @@ impl<S: Strategy> Lane for TypedLane<S> {
 
     fn changed_since(&self, seq: u64, visit: &mut dyn FnMut(&str, Vec<u8>)) -> Result<(), LaneError> {
         for ((slot, key), id) in self.slots.iter().zip(&self.parts.keys).zip(0u32..) {
-            if slot.touched.saturating_sub(1) < seq {
+            if slot.touched().unwrap_or(0) < seq {
                 continue;
             }
             let known = key.ids.iter().filter(|&&id| id != u32::MAX);
@@ -331,8 +340,8 @@ impl<S: Strategy> Lane for TypedLane<S> {
 
     fn position(&self) -> Option<LanePosition<'_>> {
         let newest = || {
-            let (slot, entry) = self.slots.iter().enumerate().max_by_key(|(_, entry)| entry.touched)?;
-            Some((slot, entry.touched.checked_sub(1)?))
+            let (slot, entry) = self.slots.iter().enumerate().max_by_key(|(_, entry)| entry.touched())?;
+            Some((slot, entry.touched()?))
         };
         let (slot, seq) = self.ending.or_else(newest)?;
         Some(LanePosition { key: &self.parts.keys[slot].name, seq })
