@@ -87,6 +87,25 @@ fn files_are_merged_by_time_with_their_prefixes() {
 }
 
 #[test]
+fn times_without_zone_are_of_the_one_that_is_given() {
+    let folder = Folder::new();
+    folder.write("ny.csv", "2024-03-08 09:30:00.123,171.25,100\n2024-03-11 09:30:00.123,172.94,5\n");
+    let convert =
+        ["convert", "ny.csv", "out.csv", "--symbol", "A", "--map", "time=#1:rfc3339,price=#2,size=#3"];
+    let times = |zone: &[&str]| {
+        folder.done(&[&convert, zone].concat());
+        let rows = String::from_utf8(folder.read("out.csv")).unwrap();
+        std::fs::remove_file(folder.path().join("out.csv")).unwrap();
+        rows.lines().skip(1).map(|row| row.split(',').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(times(&[]), ["1709890200123000000", "1710149400123000000"]);
+    assert_eq!(times(&["--tz", "utc"]), times(&[]));
+    // By the rules of daylight saving, which began between the two.
+    assert_eq!(times(&["--tz", "America/New_York"]), ["1709908200123000000", "1710163800123000000"]);
+    assert_eq!(times(&["--tz", "-05:00"]), ["1709908200123000000", "1710167400123000000"]);
+}
+
+#[test]
 fn what_filters_leave_is_numbered_without_holes() {
     let folder = Folder::new();
     let rows = [trade(1, "EARLY"), trade(2, "OTHER"), trade(3, "B"), trade(4, "A"), trade(5, "B")].concat();

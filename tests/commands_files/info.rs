@@ -227,8 +227,63 @@ fn wrong_usage_and_closed_pipes() {
     let folder = Folder::new();
     folder.fails(2, &["info"], &["at least one file"]);
     folder.fails(2, &["info", "a.csv", "--on-bad-line", "ignore"], &["write stop or skip"]);
-    folder.fails(2, &["info", "a.csv", "b.csv", "--prefix", "x"], &["1 --prefix for 2 files"]);
+    folder.fails(2, &["info", "a.csv", "--prefix", "x", "--prefix", "y"], &["2 --prefix for 1 file"]);
     folder.done(&["generate", "market.ticks", "--ticks", "100K", "--instruments", "5000", "--skew", "0"]);
     let line = folder.first_line_only(&["info", "market.ticks", "--all", "--ticks", "50000"]);
     assert_eq!(line, "File         market.ticks\n");
+}
+
+#[test]
+fn a_guess_is_explained_column_by_column() {
+    let folder = Folder::new();
+    let rows = "1073391187,1717200000456,67510.1,3.5\n1073391188,1717200000123,67510,25\n";
+    folder.write("XBTUSD.csv", format!("trade_id,created_time,price,size\n{rows}"));
+    let shown = folder.done(&["info", "XBTUSD.csv"]);
+    let columns = "
+Column        sample         taken for  why
+trade_id      1073391187     nothing    an id, by its name
+created_time  1717200000456  time       its name and its values
+price         67510.1        price      its name and its values
+size          3.5            size       its name and its values
+";
+    assert!(shown.contains(columns), "{shown}");
+    let command = "orchard replay XBTUSD.csv --symbol XBTUSD --map \
+                   time=created_time:ms,price=price,size=size --reorder 334ms\n";
+    assert!(shown.contains(&format!("Read it by   {command}")), "{shown}");
+    assert!(
+        shown.contains("Check        no column looks like a symbol: all rows are one instrument, XBTUSD")
+    );
+    let json = folder.json(&["info", "XBTUSD.csv"]);
+    assert_eq!(json["command"].as_str(), Some(command.trim_end()));
+    assert_eq!(json["columns"][1]["name"].as_str(), Some("created_time"));
+    assert_eq!(json["columns"][1]["taken_for"].as_str(), Some("time"));
+    assert!(json["warning"].is_null());
+}
+
+#[test]
+fn a_table_without_ticks_is_refused_with_its_columns() {
+    let folder = Folder::new();
+    let rows = "1717200000,1,3,0.5,2\n1717200060,2,3,1,2.5\n";
+    folder.write("bars.csv", format!("time,open,high,low,close\n{rows}"));
+    let said = "bars.csv: holds bars, no ticks: columns open, high, low, close (line 2: 1, 3, 0.5, 2)";
+    let ran = folder.fails(1, &["info", "bars.csv"], &[said, "--map"]);
+    assert!(
+        ran.stdout.contains("Column  sample      taken for  why\ntime    1717200000  nothing "),
+        "{}",
+        ran.stdout
+    );
+    folder.fails(1, &["replay", "bars.csv"], &[said]);
+    let ran = folder.fails(1, &["info", "bars.csv", "--json"], &[said]);
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).expect("an object");
+    assert!(json["refused"].as_str().is_some_and(|reason| reason.starts_with("holds bars")), "{json}");
+    assert_eq!(json["columns"][2]["name"].as_str(), Some("high"));
+}
+
+#[test]
+fn a_file_without_ticks_is_a_warning() {
+    let folder = Folder::new();
+    folder.write("none.csv", HEADER);
+    let shown = folder.done(&["info", "none.csv"]);
+    assert!(shown.contains("Warning      the file is not empty, and no tick was found in it\n"), "{shown}");
+    assert!(folder.json(&["info", "none.csv"])["warning"].is_string());
 }

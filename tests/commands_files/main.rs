@@ -8,6 +8,9 @@ mod not_built_in;
 #[cfg(feature = "rabbitmq")]
 mod plan;
 mod program;
+mod readers;
+mod sources;
+mod vendors;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_orchard");

@@ -16,7 +16,7 @@ pub mod topology;
 
 pub use broker::{BrokerError, BrokerUrl};
 pub use control::{Control, FeedState, StateVersion};
-pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
+pub use dead_letters::DeadLetter;
 pub use event_loop::event_loop;
 pub use publisher::{PublishError, Publisher, PublisherPlan};
 pub use removal::FeedRemover;

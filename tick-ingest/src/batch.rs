@@ -52,6 +52,10 @@ pub struct Counts {
     pub bad_line_examples: Vec<String>,
     /// Sizes above what a tick can hold, kept as [`u64::MAX`].
     pub saturated_sizes: u64,
+    /// Prices and sizes that floating-point arithmetic had made finer than 1e-9, and that were rounded to it.
+    pub rounded: u64,
+    /// What a user should know about how the source was read, each sentence once.
+    pub notes: Vec<String>,
     /// Well-formed events that are not ticks, by name; 0 where only an earlier batch had some.
     pub skipped: BTreeMap<String, u64>,
 }
@@ -67,6 +71,8 @@ impl Counts {
         let room = Self::EXAMPLES.saturating_sub(self.bad_line_examples.len());
         self.bad_line_examples.extend(other.bad_line_examples.iter().take(room).cloned());
         self.saturated_sizes += other.saturated_sizes;
+        self.rounded += other.rounded;
+        other.notes.iter().for_each(|note| self.note(note));
         for (name, count) in other.skipped.iter().filter(|(_, count)| **count > 0) {
             self.skip(name, *count);
         }
@@ -77,6 +83,14 @@ impl Counts {
         let mut skipped = std::mem::take(&mut self.skipped);
         skipped.values_mut().for_each(|count| *count = 0);
         *self = Self { skipped, ..Self::default() };
+    }
+
+    /// Adds a sentence about how the source was read, unless it is known.
+    pub fn note(&mut self, note: &str) {
+        const NOTES: usize = 64;
+        if self.notes.len() < NOTES && !self.notes.iter().any(|known| known == note) {
+            self.notes.push(note.to_owned());
+        }
     }
 
     /// Counts `count` well-formed events called `name` that are no ticks.
@@ -110,6 +124,12 @@ impl Batch {
     #[inline]
     pub fn at_line(&mut self, line: u64) {
         self.line = line;
+    }
+
+    /// The line given last.
+    #[inline]
+    pub(crate) fn line(&self) -> u64 {
+        self.line
     }
 
     /// Appends a tick of the line given last.
@@ -184,13 +204,14 @@ impl SymbolIds {
         /// A tick file's table and a shard's dictionary are held in memory.
         const SYMBOLS: usize = 10_000_000;
         const LENGTH: usize = 256;
+        const NOT_UTF8: &str = "is not UTF-8: convert the file, as by `iconv -f GBK -t UTF-8 FILE > OUT.csv` from the encoding it has";
         let id = match self.ids.get(symbol) {
             Some(id) => *id,
             None if symbol.is_empty() => return Err("is empty"),
             None if symbol.len() > LENGTH => return Err("is longer than 256 bytes"),
             None if self.ids.len() == SYMBOLS => return Err("is one more than 10 million"),
             None => {
-                let name = std::str::from_utf8(symbol).map_err(|_| "is not UTF-8")?;
+                let name = std::str::from_utf8(symbol).map_err(|_| NOT_UTF8)?;
                 let named = NamedSymbol { symbol: name.to_owned(), market: market.map(str::to_owned) };
                 out.new_symbols.push(named);
                 let id = self.ids.len() as u32;

@@ -2,16 +2,16 @@
 
 use std::io::Read;
 
-use memchr::memmem;
-
 use crate::format::Format;
-use crate::formats::binance_stream::BinanceStream;
+use crate::formats::binance_stream::{self, BinanceStream};
 use crate::formats::csv;
 use crate::formats::dbn::DbnReader;
+use crate::formats::mapped_csv::NO_SYMBOL_COLUMN;
 use crate::formats::ticks::TicksReader;
 use crate::input::{Compression, Input, STANDARD_INPUT};
 use crate::lines::{BYTE_ORDER_MARK, TextReader, excerpt};
-use crate::{ReadError, ReadOptions, Reader};
+use crate::symbol_in_name::note_by_name;
+use crate::{Batch, ReadError, ReadOptions, Reader, encoding};
 
 /// A source of known format.
 pub struct Opened {
@@ -67,31 +67,104 @@ fn open_input(mut input: Input, options: &ReadOptions) -> Result<Opened, ReadErr
                 _ => Err(not_mappable(&name)),
             };
         }
+        // A text may begin with these letters; Parquet never has text behind them.
+        [b'P', b'A', b'R', b'1', next, ..] if next.is_ascii_control() && !next.is_ascii_whitespace() => {
+            return open_parquet(&name, compression, options);
+        }
+        [b'P', b'A', b'R', b'E', next, ..] if next.is_ascii_control() && !next.is_ascii_whitespace() => {
+            return Err(encrypted(&name));
+        }
         _ => {}
     }
+    let mut input = encoding::to_utf8_lines(input)?;
+    let head = input.head()?;
     let text = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
-    if is_binance_stream(text) {
-        let reader = TextReader::new(input, BinanceStream::default(), options);
+    if binance_stream::is_known_by(text) {
+        let reader = TextReader::new(input, BinanceStream::new(options.zone.clone()), options);
         return opened(Format::BinanceStream, Box::new(reader));
     }
+    if !names_ascii_columns(options) {
+        encoding::expect_utf8(&name, text, compression)?;
+    }
     match csv::detect(&name, text, options)? {
-        Some((format, parser)) => opened(format, Box::new(TextReader::new(input, parser, options))),
+        Some((format, parser)) => {
+            let reader: Box<dyn Reader> = Box::new(TextReader::new(input, parser, options));
+            let by_name = csv::symbol_of_name(&name, format, options);
+            opened(
+                format,
+                match by_name {
+                    Some(symbol) => Box::new(Noted { reader, note: Some(note_by_name(&symbol)) }),
+                    None => reader,
+                },
+            )
+        }
         None => Err(unknown(&name, head, compression)),
     }
 }
 
-/// Whether the first line that is not empty begins like a capture's, and somewhere in the head
-/// stands a key that Binance's streams have.
-fn is_binance_stream(head: &[u8]) -> bool {
-    let line = head.trim_ascii_start();
-    let line = line.strip_prefix(b"-").unwrap_or(line);
-    let digits = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let json = line[digits..].trim_ascii_start();
-    let apart = digits == 0 || json.len() < line.len() - digits;
-    let has = |key: &[u8]| memmem::find(head, key).is_some();
-    let known = [&b"\"e\""[..], b"\"lastUpdateId\"", b"\"stream\"", b"\"result\""];
-    let book = [&b"\"b\""[..], b"\"B\"", b"\"a\"", b"\"A\""];
-    json.first() == Some(&b'{') && apart && (known.into_iter().any(has) || book.into_iter().all(has))
+/// Parquet says at its end where its rows are, so it must be a file of its own.
+#[cfg(feature = "parquet")]
+fn open_parquet(name: &str, compression: Compression, options: &ReadOptions) -> Result<Opened, ReadError> {
+    use crate::formats::parquet::ParquetReader;
+
+    let refused = |reason: &str, advice: &str| {
+        let (reason, advice) = (reason.to_owned(), advice.to_owned());
+        Err(ReadError::Format { file: name.to_owned(), reason, advice })
+    };
+    if compression != Compression::Plain {
+        let reason = format!("is Parquet packed with {}, which cannot be read", compression.name());
+        return refused(&reason, "unpack it into a file: Parquet is packed within");
+    }
+    if name == STANDARD_INPUT {
+        return refused("is Parquet, which is read from its end", "give it as a file");
+    }
+    if !std::path::Path::new(name).is_file() {
+        return refused("is Parquet, which is read from its end", "unpack it into a file");
+    }
+    let (format, reader) = ParquetReader::open(name, options)?;
+    Ok(Opened { format, compression, schema: None, reader: Box::new(reader) })
+}
+
+#[cfg(not(feature = "parquet"))]
+fn open_parquet(name: &str, _: Compression, _: &ReadOptions) -> Result<Opened, ReadError> {
+    Err(ReadError::Format {
+        file: name.to_owned(),
+        reason: "is Parquet, which this build leaves out".to_owned(),
+        advice: "build with it, as in `cargo run --release --features parquet -- …`, or write it out as CSV"
+            .to_owned(),
+    })
+}
+
+fn encrypted(name: &str) -> ReadError {
+    ReadError::Format {
+        file: name.to_owned(),
+        reason: "is encrypted Parquet".to_owned(),
+        advice: "write it out without encryption first".to_owned(),
+    }
+}
+
+/// A reader that has something to say of its source.
+struct Noted {
+    reader: Box<dyn Reader>,
+    /// `None` once it is said.
+    note: Option<String>,
+}
+
+impl Reader for Noted {
+    fn read(&mut self, out: &mut Batch) -> Result<bool, ReadError> {
+        let Some(note) = self.note.take() else { return self.reader.read(out) };
+        let read = self.reader.read(out);
+        // Which instrument that is, and why, is what this note says.
+        out.counts.notes.retain(|other| !other.starts_with(NO_SYMBOL_COLUMN));
+        out.counts.note(&note);
+        read
+    }
+}
+
+/// Whether a mapping finds its columns in a header of any encoding.
+fn names_ascii_columns(options: &ReadOptions) -> bool {
+    let mapping = options.mapping.as_ref().or(options.mapping_of_unknown.as_ref());
+    mapping.is_some_and(|mapping| mapping.to_string().is_ascii())
 }
 
 fn not_mappable(name: &str) -> ReadError {
@@ -104,17 +177,16 @@ fn not_mappable(name: &str) -> ReadError {
 
 fn unknown(name: &str, head: &[u8], compression: Compression) -> ReadError {
     const FORMATS: &str = "read are captures of Binance's streams, CSV of Binance and Tardis, DBN and .ticks, \
-         each plain, gzip or zstd; any other CSV with a mapping of its columns, see --map";
+         each plain, gzip, zstd or in a zip archive; any other CSV with a mapping of its columns, see --map";
     let packed = if compression == Compression::Plain { "" } else { " behind its compression" };
     let start = head.trim_ascii_start();
     let reason = match start {
         [] if head.is_empty() => format!("is empty{packed}"),
         [] => format!("holds only blanks{packed}"),
-        [b'P', b'K', 3 | 5, ..] => "is a zip archive; unpack it first".to_owned(),
+        [b'P', b'K', 3 | 5, ..] => format!("is a zip archive{packed}; unpack it first"),
         [b'B', b'Z', b'h', ..] | [0xfd, b'7', b'z', b'X', b'Z', ..] | [0x04, 0x22, 0x4d, 0x18, ..] => {
             "is packed with bzip2, xz or lz4; unpack it first, or pack it with gzip or zstd".to_owned()
         }
-        [b'P', b'A', b'R', b'1', ..] => "is Parquet; write it out as CSV first".to_owned(),
         [b'{' | b'[', ..] => {
             format!("is JSON{packed}, but none of Binance's streams; it begins with: {}", first_line(start))
         }

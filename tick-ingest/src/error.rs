@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use crate::formats::mapped_csv::Guess;
+use crate::formats::mapped_csv::{Guess, Refusal};
 
 /// A source could not be turned into ticks.
 #[derive(Debug, Error)]
@@ -45,8 +45,8 @@ pub enum ReadError {
         /// What would be read instead, or which option is missing.
         advice: String,
     },
-    /// A CSV that only a mapping can read.
-    #[error("{file}: is a CSV of no kind that is known by itself\n  {advice}")]
+    /// A table, CSV or Parquet, that only a mapping can read.
+    #[error("{file}: is a table of no kind that is known by itself\n  {advice}")]
     UnknownCsv {
         /// The file as the user named it.
         file: String,
@@ -54,6 +54,14 @@ pub enum ReadError {
         guess: Box<Guess>,
         /// The same as a sentence.
         advice: String,
+    },
+    /// A table that is not known to hold ticks.
+    #[error("{file}: {refusal}")]
+    RefusedCsv {
+        /// The file as the user named it.
+        file: String,
+        /// What was found in it, and what would help.
+        refusal: Box<Refusal>,
     },
     /// The file is out of order beyond the allowed window.
     #[error(

@@ -18,7 +18,7 @@ use tick_sdk::names::RunId;
 
 use crate::formats::ticks;
 use crate::generate::GenerateOptions;
-use crate::{Batch, Counts, ReadError, ReadOptions};
+use crate::{Batch, Counts, FileOptions, ReadError, ReadOptions};
 
 mod check;
 mod control;
@@ -63,15 +63,23 @@ pub enum SourceSpec {
         name: String,
         /// Put before each of its symbols; empty for nothing.
         prefix: String,
+        /// How this one is read, where that is not as all others are.
+        own: Box<FileOptions>,
     },
     /// A generated market.
     Generated(GenerateOptions),
 }
 
 impl SourceSpec {
-    /// The file at this path, with its symbols as they are; `-` is standard input.
+    /// The file at this path, with its symbols as they are; `-` is standard input, `a.zip/member.csv` a file in an
+    /// archive. Folders and patterns become files by [`expand`](crate::sources::expand).
     pub fn file(name: impl Into<String>) -> Self {
-        Self::File { name: name.into(), prefix: String::new() }
+        Self::prefixed(name, "")
+    }
+
+    /// The same, with something before each of its symbols.
+    pub fn prefixed(name: impl Into<String>, prefix: impl Into<String>) -> Self {
+        Self::File { name: name.into(), prefix: prefix.into(), own: Box::default() }
     }
 }
 
@@ -192,7 +200,7 @@ fn mappable(plan: &FeedPlan) -> Result<Option<String>, ReadError> {
         return Ok(None);
     };
     match &plan.sources[..] {
-        [SourceSpec::File { name, prefix }] if prefix.is_empty() => {
+        [SourceSpec::File { name, prefix, .. }] if prefix.is_empty() => {
             Ok(source::is_ticks_file(name)?.then(|| name.clone()))
         }
         _ => Ok(None),

@@ -17,10 +17,16 @@ pub enum Format {
     TardisTrades,
     /// Tardis quotes.
     TardisQuotes,
+    /// Databento's own CSV.
+    DatabentoCsv,
     /// The CSV that `orchard convert` writes.
     OrchardCsv,
     /// A CSV by the mapping given.
     MappedCsv,
+    /// A Parquet file by the mapping given.
+    Parquet,
+    /// A Parquet file of quotes or trades from a Nautilus catalogue.
+    Nautilus,
     /// Databento binary encoding.
     Dbn,
     /// Orchard's own tick file.
@@ -37,8 +43,11 @@ impl Format {
             Self::BinanceBookTicker => "Binance bookTicker CSV",
             Self::TardisTrades => "Tardis trades CSV",
             Self::TardisQuotes => "Tardis quotes CSV",
+            Self::DatabentoCsv => "Databento CSV",
             Self::OrchardCsv => "Orchard CSV",
             Self::MappedCsv => "CSV by mapping",
+            Self::Parquet => "Parquet by mapping",
+            Self::Nautilus => "Nautilus Parquet",
             Self::Dbn => "DBN",
             Self::Ticks => ".ticks",
         }

@@ -8,17 +8,26 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use self::gzip::GzipMembers;
+use self::zip::Member;
+use self::zstd_frames::ZstdFrames;
 use crate::ReadError;
+use crate::sources::Place;
+
+mod counted;
+mod gzip;
+pub(crate) mod zip;
+mod zstd_frames;
 
 /// What standard input is called in errors and reports.
 pub const STANDARD_INPUT: &str = "standard input";
 
 /// The decompressed bytes of one source.
 ///
-/// Gzip (any number of members) and zstd (any number of frames) are known by their first bytes,
-/// never by the file's name. They are decompressed on a thread of their own, which runs at most
+/// Gzip (any number of members), zstd (any number of frames) and zip archives are known by their first
+/// bytes, never by the file's name. They are decompressed on a thread of their own, which runs at most
 /// [`Input::BUFFERS`] buffers ahead and ends when the `Input` is dropped; plain bytes are read
-/// directly. It is a [`Read`] and a [`BufRead`], whose `fill_buf` hands out a buffer without copying.
+/// directly. A zip archive is a folder: its files are `a.zip/member.csv`, and the only one is the archive's. It is a [`Read`] and a [`BufRead`], whose `fill_buf` hands out a buffer without copying.
 pub struct Input {
     name: String,
     compression: Compression,
@@ -36,15 +45,18 @@ pub enum Compression {
     Gzip,
     /// Zstandard, one or more frames.
     Zstd,
+    /// A file in a zip archive, deflated or stored.
+    Zip,
 }
 
 impl Compression {
-    /// `plain`, `gzip` or `zstd`.
+    /// `plain`, `gzip`, `zstd` or `zip`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
+            Self::Zip => "zip",
         }
     }
 
@@ -54,6 +66,7 @@ impl Compression {
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
             // A skippable frame, which parallel compressors write first.
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            _ if zip::is_zip(head) => Self::Zip,
             _ => Self::Plain,
         }
     }
@@ -65,6 +78,16 @@ fn open_file(name: &str) -> Result<File, ReadError> {
         doing: "opening the file",
         source,
     })
+}
+
+fn legacy_dbz(name: &str) -> ReadError {
+    ReadError::Format {
+        file: name.to_owned(),
+        reason: "is DBZ, the format that came before DBN".to_owned(),
+        advice:
+            "convert it with Databento's dbn program, as in dbn OLD.dbz -o NEW.dbn, or fetch it again as DBN"
+                .to_owned(),
+    }
 }
 
 /// A file, and how much of it was read.
@@ -108,16 +131,13 @@ impl Input {
     /// How many bytes [`Input::head`] shows at most.
     pub const HEAD: usize = 64 * 1024;
 
-    /// Opens a file, or standard input when `name` is `-`.
+    /// Opens a file, a file in a zip archive, or standard input when `name` is `-`.
     ///
     /// # Errors
-    /// The file cannot be opened, or its first bytes cannot be read.
+    /// The file cannot be opened, or its first bytes cannot be read; an archive is damaged, encrypted, or has
+    /// several files or none.
     pub fn open(name: &str) -> Result<Self, ReadError> {
-        if name == "-" {
-            return Self::from_reader(STANDARD_INPUT, Box::new(io::stdin()));
-        }
-        let file = open_file(name)?;
-        Self::from_reader(name, Box::new(file))
+        Self::open_counted(name, Arc::default())
     }
 
     /// As [`Input::open`], counting what is read of the file in `read_bytes`.
@@ -126,30 +146,68 @@ impl Input {
     /// As [`Input::open`].
     pub fn open_counted(name: &str, read_bytes: Arc<AtomicU64>) -> Result<Self, ReadError> {
         if name == "-" {
-            return Self::open(name);
+            return Self::from_reader(STANDARD_INPUT, Box::new(io::stdin()));
+        }
+        if let Place::Member { archive, member } = Place::of(name) {
+            return Self::of_member(archive, &zip::member(archive, member)?, read_bytes);
         }
         let file = open_file(name)?;
-        Self::from_reader(name, Box::new(Counted { file, read_bytes }))
+        let counted = Counted { file, read_bytes: read_bytes.clone() };
+        let input = Self::begin(name, Box::new(counted), Compression::Plain)?;
+        if input.compression != Compression::Zip {
+            return Ok(input);
+        }
+        match &zip::data_members(name)?[..] {
+            [member] => Self::of_member(name, member, read_bytes),
+            members => Err(several_members(name, members)),
+        }
     }
 
     /// The bytes of any reader; `name` is what errors call it.
     ///
     /// # Errors
-    /// Its first bytes cannot be read, or no thread can be started.
+    /// Its first bytes cannot be read, no thread can be started, or it is a zip archive.
     pub fn from_reader(name: &str, reader: Box<dyn Read + Send>) -> Result<Self, ReadError> {
-        let mut input = Self {
-            name: name.to_owned(),
-            compression: Compression::Plain,
-            source: Source::Plain(reader),
-            current: Buffer::new(),
-            at: 0,
-        };
+        let input = Self::begin(name, reader, Compression::Plain)?;
+        match input.compression {
+            Compression::Zip => Err(zip_in_a_stream(name)),
+            _ => Ok(input),
+        }
+    }
+
+    fn of_member(archive: &str, member: &Member, read_bytes: Arc<AtomicU64>) -> Result<Self, ReadError> {
+        let reader = zip::open(archive, member, read_bytes)?;
+        Self::begin(&format!("{archive}/{}", member.name), reader, Compression::Zip)
+    }
+
+    /// Finds out how the bytes of `reader` are packed, which come out of an `outer` packing; a zip archive is left
+    /// to the caller.
+    fn begin(name: &str, reader: Box<dyn Read + Send>, outer: Compression) -> Result<Self, ReadError> {
+        let source = Source::Plain(reader);
+        let (name, current) = (name.to_owned(), Buffer::new());
+        let mut input = Self { name, compression: outer, source, current, at: 0 };
         let magic = input.fill_to(4).map(Compression::of);
-        input.compression = magic.map_err(|source| input.error(source))?;
-        if input.compression != Compression::Plain {
-            input.start_thread().map_err(|source| input.error(source))?;
+        let inner = magic.map_err(|source| input.error(source))?;
+        match (outer, inner) {
+            (Compression::Zip, Compression::Zip) => return Err(zip_in_a_zip(&input.name)),
+            (_, Compression::Plain) => {}
+            (_, inner) => input.compression = inner,
+        }
+        if inner == Compression::Zstd && input.begins_with_dbz() {
+            return Err(legacy_dbz(&input.name));
+        }
+        if input.compression != Compression::Plain && (outer, inner) != (Compression::Plain, Compression::Zip)
+        {
+            input.start_thread(inner).map_err(|source| input.error(source))?;
         }
         Ok(input)
+    }
+
+    /// The same source, whose bytes `adapt` changes on their way.
+    pub(crate) fn adapted<R: Read + Send + 'static>(self, adapt: impl FnOnce(Self) -> R) -> Self {
+        let (name, compression) = (self.name.clone(), self.compression);
+        let source = Source::Plain(Box::new(adapt(self)));
+        Self { name, compression, source, current: Buffer::new(), at: 0 }
     }
 
     /// The name that errors use: the file's, or `standard input`.
@@ -181,6 +239,7 @@ impl Input {
             Compression::Plain => "reading",
             Compression::Gzip => "decompressing gzip",
             Compression::Zstd => "decompressing zstd",
+            Compression::Zip => "unpacking it",
         };
         ReadError::Io { file: self.name.clone(), doing, source }
     }
@@ -207,13 +266,27 @@ impl Input {
         Ok(&self.current.bytes[self.at..self.current.len])
     }
 
-    fn start_thread(&mut self) -> io::Result<()> {
-        let Source::Plain(rest) = std::mem::replace(&mut self.source, Source::Ended) else { return Ok(()) };
+    /// Whether the skippable frame that it begins with is the header of a DBZ file: decompressed, its
+    /// records would come without one.
+    #[cold]
+    fn begins_with_dbz(&mut self) -> bool {
+        const MAGIC: std::ops::Range<usize> = 8..11;
+        // An error shows again, and with its place, when the source is read.
+        self.fill_to(MAGIC.end).is_ok_and(|head| head[0] != 0x28 && head.get(MAGIC) == Some(b"DBZ"))
+    }
+
+    /// Unpacks what is packed as `inner` on a thread; what comes out of an archive runs there, too.
+    fn start_thread(&mut self, inner: Compression) -> io::Result<()> {
+        let rest = match std::mem::replace(&mut self.source, Source::Ended) {
+            Source::Plain(rest) => rest,
+            _ => Box::new(io::empty()),
+        };
         let packed = Cursor::new(self.current.bytes[..self.current.len].to_vec()).chain(rest);
-        let packed = BufReader::with_capacity(Self::BUFFER / 2, packed);
-        let mut unpacked: Box<dyn Read + Send> = match self.compression {
-            Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
-            _ => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
+        let buffered = |packed| BufReader::with_capacity(Self::BUFFER / 2, packed);
+        let mut unpacked: Box<dyn Read + Send> = match inner {
+            Compression::Zstd => Box::new(ZstdFrames::new(buffered(packed))?),
+            Compression::Gzip => Box::new(GzipMembers::new(buffered(packed))),
+            Compression::Plain | Compression::Zip => Box::new(packed),
         };
         let (full_out, full) = bounded(Self::BUFFERS);
         let (empty, empty_in) = bounded::<Buffer>(Self::BUFFERS);
@@ -254,6 +327,34 @@ impl Input {
             Ok(()) => {}
         }
         filled
+    }
+}
+
+#[cold]
+fn several_members(name: &str, members: &[Member]) -> ReadError {
+    let first = members.first().map(|member| member.name.as_str()).unwrap_or_default();
+    ReadError::Format {
+        file: name.to_owned(),
+        reason: format!("is a zip archive of {} data files", members.len()),
+        advice: format!("name one of them, as {name}/{first}"),
+    }
+}
+
+#[cold]
+fn zip_in_a_stream(name: &str) -> ReadError {
+    ReadError::Format {
+        file: name.to_owned(),
+        reason: "is a zip archive read as a stream, and its directory stands at its end".to_owned(),
+        advice: "name the archive as a file, or unpack it on the way: unzip -p FILE | orchard …".to_owned(),
+    }
+}
+
+#[cold]
+fn zip_in_a_zip(name: &str) -> ReadError {
+    ReadError::Format {
+        file: name.to_owned(),
+        reason: "is a zip archive within a zip archive".to_owned(),
+        advice: "unpack the outer one first".to_owned(),
     }
 }
 

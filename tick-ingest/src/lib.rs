@@ -7,6 +7,7 @@
 
 pub mod batch;
 pub mod detect;
+mod encoding;
 pub mod error;
 pub mod feed;
 pub mod file_identity;
@@ -20,11 +21,15 @@ pub mod options;
 pub mod outputs;
 #[cfg(feature = "rabbitmq")]
 pub mod publish;
+#[cfg(feature = "services")]
+pub mod replays;
+pub mod sources;
+pub mod symbol_in_name;
 
 pub use batch::{Batch, Counts, LateTick, NamedSymbol, SymbolIds};
 pub use error::{BadField, ReadError};
 pub use format::Format;
-pub use options::{BadLines, ReadOptions};
+pub use options::{BadLines, FileOptions, ReadOptions};
 
 /// One source, decoded to ticks in its own order, with ids of its own.
 pub trait Reader: Send {

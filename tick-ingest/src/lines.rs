@@ -17,6 +17,11 @@ pub trait LineParser: Send {
     /// # Errors
     /// The first field that is not what the format says.
     fn line(&mut self, line: &[u8], out: &mut Batch) -> Result<(), BadField>;
+
+    /// How many lines at the source's start are none of the format's; empty ones count.
+    fn lines_before(&self) -> u64 {
+        0
+    }
 }
 
 impl<P: LineParser + ?Sized> LineParser for Box<P> {
@@ -24,10 +29,14 @@ impl<P: LineParser + ?Sized> LineParser for Box<P> {
     fn line(&mut self, line: &[u8], out: &mut Batch) -> Result<(), BadField> {
         (**self).line(line, out)
     }
+
+    fn lines_before(&self) -> u64 {
+        (**self).lines_before()
+    }
 }
 
 /// Reads a text format: lines end with `\n` or `\r\n`, the last one needs neither, empty ones and a
-/// byte order mark at the start mean nothing.
+/// byte order mark at a line's start mean nothing.
 pub struct TextReader<P> {
     input: Input,
     lines: Lines<P>,
@@ -39,14 +48,7 @@ pub const LONGEST_LINE: usize = 16 * 1024 * 1024;
 impl<P: LineParser> TextReader<P> {
     /// Reads `input` with `parser`; of the options only the bad-line policy matters here.
     pub fn new(input: Input, parser: P, options: &ReadOptions) -> Self {
-        let lines = Lines {
-            file: input.name().to_owned(),
-            parser,
-            bad_lines: options.bad_lines,
-            number: 0,
-            partial: Vec::new(),
-            discarding: false,
-        };
+        let lines = Lines::new(input.name(), parser, options);
         Self { input, lines }
     }
 }
@@ -70,8 +72,12 @@ impl<P: LineParser> Reader for TextReader<P> {
 }
 
 /// What lies between the bytes of a chunk and the parser.
-struct Lines<P> {
+pub(crate) struct Lines<P> {
     file: String,
+    /// So many lines at the start are passed over.
+    before: u64,
+    /// So many lines at the start are looked at more closely.
+    start: u64,
     parser: P,
     bad_lines: BadLines,
     /// Of the line read last, counted from 1.
@@ -83,6 +89,20 @@ struct Lines<P> {
 }
 
 impl<P: LineParser> Lines<P> {
+    /// For the source called `file`, from its first line on.
+    pub(crate) fn new(file: &str, parser: P, options: &ReadOptions) -> Self {
+        Self {
+            file: file.to_owned(),
+            before: parser.lines_before(),
+            start: parser.lines_before().max(1),
+            parser,
+            bad_lines: options.bad_lines,
+            number: 0,
+            partial: Vec::new(),
+            discarding: false,
+        }
+    }
+
     /// Parses lines to the end of the chunk or until the batch is full; says how many bytes it took.
     fn cut(&mut self, chunk: &[u8], out: &mut Batch) -> (usize, Result<(), ReadError>) {
         let mut at = 0;
@@ -136,13 +156,15 @@ impl<P: LineParser> Lines<P> {
         result
     }
 
+    /// Parses a line without its line break, or a row that was made one.
     #[inline]
-    fn line(&mut self, line: &[u8], out: &mut Batch) -> Result<(), ReadError> {
+    pub(crate) fn line(&mut self, line: &[u8], out: &mut Batch) -> Result<(), ReadError> {
         self.number += 1;
         out.counts.lines += 1;
         let mut line = line.strip_suffix(b"\r").unwrap_or(line);
-        if self.number == 1 {
-            line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+        // Of files that were joined, each may have had a byte order mark.
+        if self.number <= self.start || line.first() == BYTE_ORDER_MARK.first() {
+            line = self.start_of(line);
         }
         if line.is_empty() {
             return Ok(());
@@ -156,6 +178,15 @@ impl<P: LineParser> Lines<P> {
                 out.late.retain(|late| late.index < ticks);
                 self.refuse(line, &bad, out)
             }
+        }
+    }
+
+    /// What counts of a line that may have a mark, or is one of the first: nothing of those that are passed over.
+    #[cold]
+    fn start_of<'a>(&self, line: &'a [u8]) -> &'a [u8] {
+        match self.number {
+            number if number <= self.before => b"",
+            _ => line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line),
         }
     }
 

@@ -8,6 +8,8 @@ use tick_feed::run::Manifest;
 
 use crate::ReadOptions;
 use crate::feed::{SourceSpec, TickSelection};
+use crate::input::zip;
+use crate::sources::Place;
 
 /// What decides a run's ticks.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +55,7 @@ pub enum DescribeError {
 pub fn describe(described: &Described<'_>) -> Result<Manifest, DescribeError> {
     let Described { sources, read, selection, shards, groups, is_logged } = described;
     let mut entries = reading(read);
-    entries.extend(prefixes(sources));
+    entries.extend(own_options(sources));
     entries.extend(selecting(selection));
     entries.push(("--shards".to_owned(), shards.to_string()));
     entries.push(("--groups".to_owned(), (*groups).to_owned()));
@@ -73,26 +75,46 @@ pub fn describe(described: &Described<'_>) -> Result<Manifest, DescribeError> {
     Ok(Manifest::new(entries))
 }
 
+/// The time zone only where it is not UTC, so that earlier runs may be resumed.
 fn reading(read: &ReadOptions) -> Vec<(String, String)> {
-    vec![
+    let zone = (!read.zone.is_utc()).then(|| ("--tz".to_owned(), read.zone.to_string()));
+    let others = [
         ("--symbol".to_owned(), read.symbol.clone().unwrap_or_default()),
-        ("--map".to_owned(), read.mapping.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("--map".to_owned(), text(read.mapping.as_ref().or(read.mapping_of_unknown.as_ref()))),
         ("--on-bad-line".to_owned(), format!("{:?}", read.bad_lines).to_lowercase()),
-    ]
+    ];
+    others.into_iter().chain(zone).collect()
 }
 
-/// Nothing where no file has a prefix.
-fn prefixes(sources: &[SourceSpec]) -> Vec<(String, String)> {
-    let prefix = |source: &SourceSpec| match source {
-        SourceSpec::File { prefix, .. } => prefix.clone(),
-        SourceSpec::Generated(_) => String::new(),
+/// What is given once a file: nothing of an option that no file has.
+fn own_options(sources: &[SourceSpec]) -> Vec<(String, String)> {
+    let of_file = |source: &SourceSpec| match source {
+        SourceSpec::File { prefix, own, .. } => [
+            ("--prefix", prefix.clone()),
+            ("--symbol", text(own.symbol.as_ref())),
+            ("--map", text(own.mapping.as_ref())),
+            ("--tz", text(own.zone.as_ref())),
+        ],
+        SourceSpec::Generated(_) => {
+            ["--prefix", "--symbol", "--map", "--tz"].map(|option| (option, String::new()))
+        }
     };
-    let prefixes: Vec<_> = sources.iter().map(prefix).collect();
-    if prefixes.iter().all(String::is_empty) {
-        return Vec::new();
-    }
-    let numbered = prefixes.into_iter().enumerate();
-    numbered.map(|(place, prefix)| (format!("--prefix {}", place + 1), prefix)).collect()
+    let options: Vec<_> = sources.iter().map(of_file).collect();
+    let is_given = |place: usize| options.iter().any(|of_file| !of_file[place].1.is_empty());
+    let given = (0..4).filter(|place| is_given(*place));
+    given
+        .flat_map(|place| {
+            let numbered = options.iter().enumerate();
+            numbered.map(move |(file, of_file)| {
+                let (option, value) = &of_file[place];
+                (format!("{option} {}", file + 1), value.clone())
+            })
+        })
+        .collect()
+}
+
+fn text(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
 }
 
 fn selecting(selection: &TickSelection) -> Vec<(String, String)> {
@@ -110,8 +132,13 @@ fn selecting(selection: &TickSelection) -> Vec<(String, String)> {
     .into()
 }
 
-/// A file's name, size and hash; not its folder, so that a capture may be moved.
+/// A file's name, size and hash; not its folder, so that a capture may be moved. An archive has the hash of a file
+/// in it, which reading compares.
 fn fingerprint(name: &str) -> io::Result<String> {
+    if let Place::Member { archive, member } = Place::of(name) {
+        let member = zip::member(archive, member).map_err(io::Error::other)?;
+        return Ok(format!("{}, {} bytes, crc32 {:08x}", member.name, member.bytes, member.crc));
+    }
     let mut file = File::open(name)?;
     let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
     let mut buffer = vec![0; 1 << 20];
@@ -126,4 +153,22 @@ fn fingerprint(name: &str) -> io::Result<String> {
     }
     let base = std::path::Path::new(name).file_name().unwrap_or_default().to_string_lossy();
     Ok(format!("{base}, {bytes} bytes, crc64 {:016x}", digest.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_is_part_of_the_reading_unless_it_is_utc() {
+        let of = |zone: &str| {
+            let zone = zone.parse().unwrap();
+            reading(&ReadOptions { zone, ..ReadOptions::default() })
+        };
+        assert_eq!(of("utc"), reading(&ReadOptions::default()));
+        assert_eq!(of("+00:00"), of("UTC"));
+        let tz = |name: &str| ("--tz".to_owned(), name.to_owned());
+        assert_eq!(of("america/new_york").last(), Some(&tz("America/New_York")));
+        assert_eq!(of("-0500").last(), Some(&tz("-05:00")));
+    }
 }

@@ -49,6 +49,7 @@ pub use error::{IngestError, LogError, StateError};
 pub use event::{IngestEnd, IngestEvent, IngestOutcome, IngestProgress};
 pub use plan::{AtEnd, Begin, FeedStrategy, IngestPlan};
 pub use session::{PreparedIngest, prepare};
+pub use state::{RecordedRun, recorded};
 
 /// Between looks at what has happened.
 const POLL: Duration = Duration::from_millis(200);

@@ -47,10 +47,14 @@ fn every_kind_of_event_in_one_capture() {
     assert_eq!(late, [(1, 2), (2, 2)], "both ticks of the second line were received before the first");
 }
 
-/// The ticks of one line after a line received at 7 ns, or "field reason".
+/// When the line before the one that is tested was received, and that one, in ns.
+const BEFORE: u64 = 1_700_000_000_000_000_007;
+const RECEIVED: u64 = 1_700_000_000_000_000_009;
+
+/// The ticks of one line after a line received at [`BEFORE`], or "field reason".
 fn read(line: impl AsRef<[u8]>) -> Result<Vec<Tick>, String> {
     let (mut parser, mut batch) = (BinanceStream::default(), Batch::default());
-    parser.line(b"7 {\"e\":\"warm-up\"}", &mut batch).unwrap();
+    parser.line(format!("{BEFORE} {{\"e\":\"warm-up\"}}").as_bytes(), &mut batch).unwrap();
     match parser.line(line.as_ref(), &mut batch) {
         Ok(()) => Ok(batch.ticks),
         Err(bad) => {
@@ -62,6 +66,10 @@ fn read(line: impl AsRef<[u8]>) -> Result<Vec<Tick>, String> {
 
 /// A trade line with other values for some keys, given as JSON.
 fn trade(changes: &[(&str, &str)]) -> String {
+    format!("{RECEIVED} {}", bare_trade(changes))
+}
+
+fn bare_trade(changes: &[(&str, &str)]) -> String {
     let mut keys = vec![("e", "\"trade\""), ("T", "5"), ("s", "\"S\""), ("p", "\"1\""), ("q", "\"1\"")];
     keys.push(("m", "true"));
     for (key, value) in changes {
@@ -71,7 +79,7 @@ fn trade(changes: &[(&str, &str)]) -> String {
         }
     }
     let keys: Vec<_> = keys.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
-    format!("9 {{{}}}", keys.join(","))
+    format!("{{{}}}", keys.join(","))
 }
 
 #[test]
@@ -91,12 +99,17 @@ fn times_are_exact_or_an_error() {
     assert_eq!(ts_event("null").unwrap_err(), "T is not a number");
     for (prefix, reason) in [
         ("-1", "receive time is negative, and times count from 1970"),
-        ("1.5", "receive time is not a whole number"),
+        ("1.5", "receive time is too small for a time since 1973 in s, ms, µs or ns"),
+        ("17", "receive time is too small for a time since 1973 in s, ms, µs or ns"),
+        (
+            "1e9",
+            "receive time is neither a number of s, ms, µs or ns nor a time such as 2024-06-01T00:00:00.123Z",
+        ),
         ("18446744073709551616", "receive time does not fit 64 bits"),
     ] {
-        assert_eq!(read(trade(&[]).replacen('9', prefix, 1)).unwrap_err(), reason);
+        assert_eq!(read(format!("{prefix} {}", bare_trade(&[]))).unwrap_err(), reason);
     }
-    let last = trade(&[]).replacen('9', "18446744073709551615", 1);
+    let last = format!("18446744073709551615 {}", bare_trade(&[]));
     assert_eq!(read(last).unwrap()[0].ts_recv, u64::MAX);
 }
 
@@ -111,7 +124,7 @@ fn a_line_without_any_time_after_nothing_is_an_error() {
 fn bare_lines_never_go_back_in_receive_time() {
     let (mut parser, mut batch) = (BinanceStream::default(), Batch::default());
     for time in ["8", "6", "9"] {
-        let line = trade(&[("T", time)]).split_off(2);
+        let line = bare_trade(&[("T", time)]);
         parser.line(line.as_bytes(), &mut batch).unwrap();
     }
     let times: Vec<_> = batch.ticks.iter().map(|t| (t.ts_event / 1_000_000, t.ts_recv / 1_000_000)).collect();
@@ -209,9 +222,9 @@ fn needed_keys_must_be_there_once() {
 #[test]
 fn escapes_mean_what_they_stand_for() {
     let (mut parser, mut batch) = (BinanceStream::default(), Batch::default());
-    let line = br#"9 {"\u0065":"tr\u0061de","s":"A\/\ud83d\ude00","p":"1\u002e5","q":"1","m":false}"#;
-    parser.line(line, &mut batch).unwrap();
-    assert_eq!(batch.ticks, [Tick::trade(9, 9, 1_500_000_000, UNIT as u64, Side::BUY)]);
+    let line = r#" {"\u0065":"tr\u0061de","s":"A\/\ud83d\ude00","p":"1\u002e5","q":"1","m":false}"#;
+    parser.line(format!("{RECEIVED}{line}").as_bytes(), &mut batch).unwrap();
+    assert_eq!(batch.ticks, [Tick::trade(RECEIVED, RECEIVED, 1_500_000_000, UNIT as u64, Side::BUY)]);
     assert_eq!(batch.new_symbols[0].symbol, "A/😀");
     for half in ["\\ud83d", "\\ude00", "\\ud83d\\ud83d", "\\ud83dx"] {
         let error = read(trade(&[("s", &format!("\"{half}\""))])).unwrap_err();
@@ -221,7 +234,7 @@ fn escapes_mean_what_they_stand_for() {
 
 #[test]
 fn skipped_events_must_end_like_an_object() {
-    let whole = r#"9 {"stream":"x","data":{"e":"depthUpdate","b":[["1","2"]]}}"#;
+    let whole = r#"{"stream":"x","data":{"e":"depthUpdate","b":[["1","2"]]}}"#;
     assert_eq!(read(whole), Ok(vec![]));
     assert!(read(&whole[..whole.len() - 3]).unwrap_err().contains("does not end with a closing brace"));
 }
@@ -235,12 +248,31 @@ fn lines_of_ten_megabytes_are_read_or_refused() {
     assert!(read(&long).unwrap_err().starts_with("line is neither"));
 }
 
-/// What `serde_json` and the rules say about one line after a line received at 7 ns; `None` where
-/// they yield no ticks.
+/// The time that stands in front of JSON, with what separates the two.
+fn received(prefix: &str) -> Option<u64> {
+    let text = prefix.trim_end();
+    let text = text.strip_suffix([',', ';', '|', ':', '-']).unwrap_or(text).trim();
+    let unit = match text.parse::<u64>().ok()? {
+        100_000_000_000_000_000.. => 1,
+        100_000_000_000_000.. => 1_000,
+        100_000_000_000.. => 1_000_000,
+        100_000_000.. => 1_000_000_000,
+        _ => return None,
+    };
+    text.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// Whether a text says that there is no number; of those that [`decimal`] makes.
+fn absent(text: &str) -> bool {
+    ["", "-", "nan", "-nan", "na"].contains(&&*text.to_lowercase())
+}
+
+/// What `serde_json` and the rules say about one line after a line received at [`BEFORE`]; `None` where
+/// it is malformed.
 fn expected(line: &[u8]) -> Option<Vec<Tick>> {
     let start = line.iter().position(|byte| *byte == b'{')?;
-    let prefix = std::str::from_utf8(&line[..start]).ok()?.trim();
-    let own: Option<u64> = if prefix.is_empty() { None } else { Some(prefix.parse().ok()?) };
+    let prefix = std::str::from_utf8(&line[..start]).ok()?;
+    let own = if prefix.trim().is_empty() { None } else { Some(received(prefix)?) };
     let whole: Value = serde_json::from_slice(&line[start..]).ok()?;
     let event = whole.get("data").filter(|data| data.is_object()).unwrap_or(&whole);
     let kind = match event.get("e") {
@@ -259,20 +291,25 @@ fn expected(line: &[u8]) -> Option<Vec<Tick>> {
         }
         None => None,
     };
-    let ts_recv = own.unwrap_or_else(|| ts_event.unwrap_or(0).max(7));
+    let ts_recv = own.unwrap_or_else(|| ts_event.unwrap_or(0).max(BEFORE));
     let ts_event = ts_event.unwrap_or(ts_recv);
     event.get("s")?.as_str().filter(|symbol| !symbol.is_empty())?;
     let price = |key: &str| parse_price(text(key)?.as_bytes()).ok();
     let size = |key: &str| parse_size(text(key)?.as_bytes()).ok();
     let quote = |kind, p: &str, q: &str| {
-        let (price, size) = (price(p)?, size(q)?);
+        let size_text = text(q)?;
+        if absent(&text(p)?) {
+            return Some(Tick::quote(kind, ts_event, ts_recv, UNDEFINED_PRICE, 0));
+        }
+        let (price, size) = (price(p)?, if absent(&size_text) { 0 } else { size(q)? });
         let price = if (price, size) == (0, 0) { UNDEFINED_PRICE } else { price };
         Some(Tick::quote(kind, ts_event, ts_recv, price, size))
     };
     match kind {
         "trade" | "aggTrade" => {
             let side = if event.get("m")?.as_bool()? { Side::SELL } else { Side::BUY };
-            Some(vec![Tick::trade(ts_event, ts_recv, price("p")?, size("q")?, side)])
+            let tick = Tick::trade(ts_event, ts_recv, price("p")?, size("q")?, side);
+            Some(if tick.price == 0 { Vec::new() } else { vec![tick] })
         }
         "bookTicker" => Some(vec![quote(Kind::BID, "b", "B")?, quote(Kind::ASK, "a", "A")?.last()]),
         _ => None,
@@ -334,8 +371,11 @@ fn keys() -> impl Strategy<Value = Vec<(String, String)>> {
 }
 
 fn line() -> impl Strategy<Value = String> {
-    let prefix =
-        prop_oneof![Just(String::new()), any::<u64>().prop_map(|t| format!("{t} ")), Just("12\t".to_owned())];
+    let prefix = prop_oneof![
+        Just(String::new()),
+        any::<u64>().prop_map(|t| format!("{t} ")),
+        Just("1717200000123\t".to_owned())
+    ];
     let space = prop_oneof![4 => Just(""), 1 => Just(" "), 1 => Just("\t  ")];
     (prefix, keys(), space, 0..3).prop_map(|(prefix, keys, s, wrapper)| {
         let keys: Vec<_> = keys.iter().map(|(key, value)| format!("{s}\"{key}\"{s}:{s}{value}{s}")).collect();

@@ -34,6 +34,14 @@ fn binance_streams_are_known_by_their_first_line() {
         r#"17 {"lastUpdateId":1,"bids":[]}"#,
         r#"-5 {"e":"trade"}"#,
         r#"{"e":"tra"#,
+        r#"1717200000.123456 {"e":"trade"}"#,
+        r#"2024-06-01T00:00:00.123Z {"e":"trade"}"#,
+        r#"2024-06-01 00:00:00.123456,{"e":"trade"}"#,
+        "1717200000123\t{\"e\":\"trade\"}",
+        r#"[1717200000123] {"e":"trade"}"#,
+        r#"{"ts":1717200000123,"msg":{"e":"trade"}}"#,
+        r#"{"ts":1717200000123,"msg":"{\"e\":\"trade\"}"}"#,
+        r#"[{"e":"trade"}]"#,
     ] {
         assert_eq!(open(line.as_bytes()).unwrap(), (Format::BinanceStream, Compression::Plain), "{line}");
         let packed = zstd::encode_all(line.as_bytes(), 1).unwrap();

@@ -99,6 +99,8 @@ fn damaged_compression_is_an_error() {
         for cut in [packed.len() - 1, packed.len() / 2] {
             let out = failing(packed[..cut].to_vec(), doing);
             assert!(bytes.starts_with(&out), "bytes that were not in the file");
+            let said = read_all(input(packed[..cut].to_vec())).unwrap_err().to_string();
+            assert!(said.contains(&format!("at byte {cut} of the file: it is cut off")), "{said}");
         }
     }
     for (mut packed, doing) in [(gzip(&bytes), "decompressing gzip"), (summed, "decompressing zstd")] {
@@ -106,6 +108,48 @@ fn damaged_compression_is_an_error() {
         packed[middle] ^= 0x40;
         failing(packed, doing);
     }
+}
+
+#[test]
+fn zeros_behind_a_gzip_member_are_no_data() {
+    let bytes = noise(2 * Input::BUFFER);
+    for zeros in [1, 511, 3 * Input::BUFFER] {
+        let padded = [gzip(&bytes), vec![0; zeros]].concat();
+        assert!(read_all(input(padded.clone())).unwrap() == bytes);
+        let source = Input::from_reader("pipe", Box::new(Dribble(Cursor::new(padded.clone())))).unwrap();
+        assert!(read_all(source).unwrap() == bytes);
+        // Two padded files that were joined.
+        assert!(read_all(input([padded.clone(), padded].concat())).unwrap() == bytes.repeat(2));
+    }
+}
+
+#[test]
+fn what_else_follows_a_gzip_member_is_an_error_with_its_place() {
+    let bytes = noise(1000);
+    let member = gzip(&bytes);
+    for (zeros, garbage) in
+        [(0, &b"garbage"[..]), (10, b"\x01"), (0, b"\x1f\x8c more"), (0, b"\x1f\x8b\x07 no method")]
+    {
+        let packed = [&member[..], &vec![0; zeros], garbage].concat();
+        let mut out = Vec::new();
+        let error = input(packed).read_to_end(&mut out).unwrap_err().to_string();
+        assert!(out == bytes, "what was whole comes out");
+        let at = member.len() + zeros;
+        assert!(error.contains(&format!("at byte {at}, is not gzip")), "{garbage:?}: {error}");
+    }
+    for cut in [2, 9, member.len() - 1] {
+        let packed = [&member[..], &member[..cut]].concat();
+        let mut out = Vec::new();
+        let error = input(packed).read_to_end(&mut out).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{cut}: {error}");
+    }
+}
+
+#[test]
+fn the_given_padded_file_is_read() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/readers/32/trailing-zeros.csv.gz");
+    let text = String::from_utf8(read_all(Input::open(path).unwrap()).unwrap()).unwrap();
+    assert!(text.ends_with('\n') && text.lines().count() > 10, "{text}");
 }
 
 /// What comes before the error of a damaged source.

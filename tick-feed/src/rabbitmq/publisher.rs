@@ -116,6 +116,9 @@ pub struct StrategyProgress {
     pub cursors: Vec<ShardCursor>,
     /// Whether all its queues are bound; if not, it is caught up or was abandoned.
     pub bound: bool,
+    /// It has left, and its queues are still to be deleted.
+    #[serde(default)]
+    pub has_left: bool,
 }
 
 impl StrategyProgress {
@@ -123,7 +126,7 @@ impl StrategyProgress {
     pub fn from_start(name: StrategyName, required: bool, shards: u16) -> Self {
         let begins_at = vec![0; usize::from(shards)];
         let state = StrategyState { name, required, active: true, begins_at, ledger: None, ended: false };
-        Self { state, cursors: Vec::new(), bound: true }
+        Self { state, cursors: Vec::new(), bound: true, has_left: false }
     }
 
     /// For each of so many shards, the first tick that is in no stored state.

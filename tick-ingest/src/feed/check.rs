@@ -1,9 +1,11 @@
 //! Sources and a selection that cannot mean what was asked for.
 
+use std::collections::HashMap;
+
 use thiserror::Error;
 
 use super::{SourceSpec, TickSelection};
-use crate::file_identity::FileIdentity;
+use crate::sources;
 
 /// Sources that do not fit each other, or what is selected of them.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -54,21 +56,18 @@ pub fn check(sources: &[SourceSpec], selection: &TickSelection) -> Result<(), Se
     }
 }
 
-fn check_twice(sources: &[SourceSpec]) -> Result<(), SelectionError> {
-    let mut known: Vec<(Option<FileIdentity>, &str, &str)> = Vec::new();
-    for source in sources {
-        let SourceSpec::File { name, prefix } = source else { continue };
-        if name == "-" && known.iter().any(|(_, other, _)| *other == "-") {
+fn check_twice(specs: &[SourceSpec]) -> Result<(), SelectionError> {
+    let mut known = HashMap::new();
+    let mut has_standard_input = false;
+    for source in specs {
+        let SourceSpec::File { name, prefix, .. } = source else { continue };
+        if name == "-" && std::mem::replace(&mut has_standard_input, true) {
             return Err(SelectionError::StandardInputTwice);
         }
-        let identity = if name == "-" { None } else { FileIdentity::of(name.as_ref()) };
-        let is_same = |other: &&(Option<FileIdentity>, &str, &str)| {
-            identity.is_some() && other.0 == identity && other.2 == prefix
-        };
-        if let Some((_, first, _)) = known.iter().find(is_same) {
-            return Err(SelectionError::SameFileTwice { first: (*first).to_owned(), second: name.clone() });
+        let Some(identity) = sources::identity(name).filter(|_| name != "-") else { continue };
+        if let Some(first) = known.insert((identity, prefix), name) {
+            return Err(SelectionError::SameFileTwice { first: first.clone(), second: name.clone() });
         }
-        known.push((identity, name, prefix));
     }
     Ok(())
 }
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
 
     fn file(path: &std::path::Path, prefix: &str) -> SourceSpec {
-        SourceSpec::File { name: path.display().to_string(), prefix: prefix.to_owned() }
+        SourceSpec::prefixed(path.display().to_string(), prefix)
     }
 
     #[test]

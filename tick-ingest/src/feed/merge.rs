@@ -78,8 +78,26 @@ impl Merged {
     /// What the readers counted so far.
     pub fn counts(&self) -> Counts {
         let mut counts = self.counts.clone();
-        self.sources.iter().for_each(|source| counts.add(&source.counts));
+        self.add_counts_of_sources(&mut counts);
         counts
+    }
+
+    fn add_counts_of_sources(&self, counts: &mut Counts) {
+        self.sources.iter().for_each(|source| counts.add(&source.counts));
+        let mut given: Vec<u32> = self.sources.iter().filter_map(|source| source.given_id).collect();
+        given.sort_unstable();
+        for alike in given.chunk_by(|one, other| one == other).filter(|alike| alike.len() > 1) {
+            let (files, symbol) = (alike.len(), &self.symbols.names()[alike[0] as usize]);
+            counts
+                .note(&format!("{files} files have the symbol of --symbol and are one instrument, {symbol}"));
+        }
+    }
+
+    /// Keeps what the sources counted, before they are closed.
+    fn keep_counts(&mut self) {
+        let mut counts = std::mem::take(&mut self.counts);
+        self.add_counts_of_sources(&mut counts);
+        self.counts = counts;
     }
 
     /// Appends some ticks in order to `out`; `false` when all sources have ended.
@@ -117,7 +135,7 @@ impl Merged {
             let past_the_end = self.append_selected(source, run, out);
             self.sources[source].take(run);
             if past_the_end {
-                self.sources.iter().for_each(|source| self.counts.add(&source.counts));
+                self.keep_counts();
                 self.sources.clear();
             }
         }
@@ -171,7 +189,7 @@ impl Merged {
         };
         self.repeats_left -= 1;
         self.shift_ns = self.shift_ns.saturating_add(last - first + BETWEEN_PASSES_NS);
-        self.sources.iter().for_each(|source| self.counts.add(&source.counts));
+        self.keep_counts();
         self.open_sources()?;
         Ok(true)
     }

@@ -11,6 +11,10 @@ use crate::{Batch, Counts, ReadError, ReadOptions};
 pub(super) struct Ordered {
     name: String,
     prefix: String,
+    /// The symbol that is given to all files that name none.
+    given_symbol: Option<String>,
+    /// The run's id of that, where the source has it.
+    pub(super) given_id: Option<u32>,
     source: Source,
     /// The run's id of each of the source's, `None` for one that is not selected.
     ids: Vec<Option<u32>>,
@@ -34,13 +38,17 @@ impl Ordered {
         window_ns: u64,
         on_thread: bool,
     ) -> Result<Self, ReadError> {
-        let prefix = match spec {
-            SourceSpec::File { prefix, .. } => prefix.clone(),
-            SourceSpec::Generated(_) => String::new(),
+        let (prefix, given_symbol) = match spec {
+            SourceSpec::File { prefix, own, .. } => {
+                (prefix.clone(), read.symbol.clone().filter(|_| own.symbol.is_none()))
+            }
+            SourceSpec::Generated(_) => (String::new(), None),
         };
         Ok(Self {
             name: name_of(spec).to_owned(),
             prefix,
+            given_symbol,
+            given_id: None,
             source: Source::open(spec, read, on_thread)?,
             ids: Vec::new(),
             window_ns,
@@ -81,7 +89,11 @@ impl Ordered {
         };
         self.counts.add(&batch.counts);
         for named in &batch.new_symbols {
-            self.ids.push(symbols.id(&self.prefix, named, &self.name)?);
+            let id = symbols.id(&self.prefix, named, &self.name)?;
+            if self.given_symbol.as_ref() == Some(&named.symbol) {
+                self.given_id = id;
+            }
+            self.ids.push(id);
         }
         check_late(batch, self.window_ns, &self.name)?;
         let late = !batch.late.is_empty();

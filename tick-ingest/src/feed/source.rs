@@ -12,6 +12,7 @@ use super::SourceSpec;
 use crate::detect::{self, TICKS_MAGIC};
 use crate::generate::Generator;
 use crate::input::STANDARD_INPUT;
+use crate::sources::Place;
 use crate::{Batch, ReadError, ReadOptions, Reader};
 
 /// With more sources than this, each is read where it is merged: threads and their batches would
@@ -48,9 +49,9 @@ pub(super) fn name_of(spec: &SourceSpec) -> &str {
     }
 }
 
-/// Whether a file begins as a `.ticks` file does; standard input never does.
+/// Whether a file begins as a `.ticks` file does; standard input, or one in an archive, can never be mapped.
 pub(super) fn is_ticks_file(name: &str) -> Result<bool, ReadError> {
-    if name == "-" {
+    if name == "-" || matches!(Place::of(name), Place::Member { .. }) {
         return Ok(false);
     }
     let failed = |source| ReadError::Io { file: name.to_owned(), doing: "opening it", source };
@@ -64,7 +65,7 @@ impl Source {
     pub(super) fn open(spec: &SourceSpec, options: &ReadOptions, on_thread: bool) -> Result<Self, ReadError> {
         tracing::debug!(source = name_of(spec), on_thread, "opening a source");
         let reader: Box<dyn Reader> = match spec {
-            SourceSpec::File { name, .. } => detect::open(name, options)?.reader,
+            SourceSpec::File { name, own, .. } => detect::open(name, &own.over(options))?.reader,
             SourceSpec::Generated(market) => Box::new(Generator::new(market.clone())),
         };
         Ok(if on_thread {

@@ -154,7 +154,7 @@ fn an_end_of_run_that_alone_is_left_carries_the_last_receive_time() {
     writer.finish().unwrap();
     for (start, paced) in [(20_000, false), (20_000, true), (19_999, false)] {
         let plan = FeedPlan {
-            sources: vec![SourceSpec::File { name: path.display().to_string(), prefix: String::new() }],
+            sources: vec![SourceSpec::file(path.display().to_string())],
             shards: 1,
             ..plan(0, 1 << 20, paced.then_some(1e12), vec![start])
         };

@@ -3,17 +3,21 @@
 //!
 //! These have one time, the venue's: `ts_recv` is `ts_event`. It is in milliseconds, or in microseconds
 //! (spot from 2025 on); a number below 10^14 is taken for milliseconds, so that the two cannot be
-//! confused between the years 1973 and 5138. A buyer who is the maker means that the seller took.
+//! confused between the years 1973 and 5138. A buyer who is the maker means that the seller took. A trade at
+//! price 0 is a marker and no trade; it is counted as `trade at price 0`. A side of the book without a
+//! price, or with price and size 0, is empty.
 
 use tick_sdk::Side;
 
-use super::csv::fields::{self, Fields, Splitter};
+use super::csv::fields::{self, Splitter};
 use super::csv::header::Header;
 use super::csv::row::{Level, Row};
 use super::time_text::{TimeError, TimeFormat};
 use crate::lines::{LineParser, TextFormat};
+use crate::symbol_in_name::symbol_in_name;
 use crate::{BadField, Batch, Format, ReadError, ReadOptions, SymbolIds};
 
+const FIRST_MILLIS: u64 = 100_000_000_000;
 const FIRST_MICROS: u64 = 100_000_000_000_000;
 
 /// Finds out whether `first`, the first line, is one of Binance's files, and what it holds.
@@ -56,21 +60,21 @@ pub(crate) fn detect(
             });
         }
     }
-    let symbol =
-        options.symbol.clone().or(by_name.map(|(_, symbol)| symbol)).ok_or_else(|| ReadError::Format {
-            file: name.to_owned(),
-            reason: format!(
-                "Binance's {} do not name their symbol, and neither does the file's name",
-                kind_name(format)
-            ),
-            advice: format!(
-                "give it with --symbol, as in --symbol BTCUSDT, or name the file BTCUSDT-{}-2024-08-08.csv",
-                kind_name(format)
-            ),
-        })?;
+    let symbol = options.symbol.clone().or(by_name.map(|(_, symbol)| symbol));
+    let symbol = symbol.or_else(|| symbol_in_name(name)).ok_or_else(|| ReadError::Format {
+        file: name.to_owned(),
+        reason: format!(
+            "Binance's {} do not name their symbol, and neither does the file's name",
+            kind_name(format)
+        ),
+        advice: format!(
+            "give it with --symbol, as in --symbol BTCUSDT, or name the file BTCUSDT-{}-2024-08-08.csv",
+            kind_name(format)
+        ),
+    })?;
     let reader = BinanceCsv {
         splitter: Splitter::new(b',', first.names.len()),
-        header: if has_header { first.line.clone() } else { Vec::new() },
+        header_due: has_header,
         market: market(&columns, &symbol),
         columns,
         symbol,
@@ -88,7 +92,7 @@ fn kind_name(format: Format) -> &'static str {
 }
 
 /// What `some/path/BTCUSDT-aggTrades-2024-08-08.csv.gz` says: the kind of rows and the symbol.
-fn kind_in_name(name: &str) -> Option<(Format, String)> {
+pub(super) fn kind_in_name(name: &str) -> Option<(Format, String)> {
     let file = name.rsplit(['/', '\\']).next()?;
     let mut parts = file.split(['-', '.']);
     let symbol = parts.next().filter(|symbol| !symbol.is_empty())?;
@@ -117,26 +121,25 @@ enum RowColumns {
     Book { bid: usize, bid_size: usize, ask: usize, ask_size: usize },
 }
 
-/// Spot and futures, older and newer files write their names differently: `isBuyerMaker`,
-/// `is_buyer_maker`.
+/// Spot and futures, older and newer files and Binance's own description of them write their names
+/// differently: `isBuyerMaker`, `is_buyer_maker`, `Was the buyer the maker`.
 fn columns_of_header(first: &Header) -> Option<Columns> {
-    let plain = |name: &String| name.replace('_', "").to_ascii_lowercase();
+    let plain = |name: &String| name.to_ascii_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "");
     let names = first.names.iter().map(plain).collect();
     let header = Header { line: Vec::new(), names };
-    let spot = header.column("isbestmatch").is_some();
-    let trade = |format, [_, price, size, time, maker]: [usize; 5]| Columns {
-        format,
-        time,
-        row: RowColumns::Trade { price, size, maker },
-        spot,
-    };
-    if let Some(columns) = header.columns(&["id", "price", "qty", "time", "isbuyermaker"]) {
-        return Some(trade(Format::BinanceTrades, columns));
-    }
-    for (size, time) in [("quantity", "transacttime"), ("quantity", "timestamp"), ("qty", "time")] {
-        if let Some(columns) = header.columns(&["aggtradeid", "price", size, time, "isbuyermaker"]) {
-            return Some(trade(Format::BinanceAggTrades, columns));
-        }
+    let column = |names: &[&str]| names.iter().find_map(|name| header.column(name));
+    if let Some(maker) = column(&["isbuyermaker", "wasthebuyerthemaker"]) {
+        let agg_trade = column(&["aggtradeid", "aggregatetradeid"]);
+        let format = match (agg_trade, column(&["id", "tradeid"])) {
+            (Some(_), _) => Format::BinanceAggTrades,
+            (None, Some(_)) => Format::BinanceTrades,
+            (None, None) => return None,
+        };
+        let price = header.column("price")?;
+        let size = column(&["qty", "quantity"])?;
+        let time = column(&["time", "timestamp", "transacttime"])?;
+        let spot = column(&["isbestmatch", "wasthetradethebestpricematch"]).is_some();
+        return Some(Columns { format, time, row: RowColumns::Trade { price, size, maker }, spot });
     }
     let book = ["bestbidprice", "bestbidqty", "bestaskprice", "bestaskqty", "transactiontime"];
     header.columns(&book).map(|[bid, bid_size, ask, ask_size, time]| Columns {
@@ -152,7 +155,7 @@ fn columns_of_row(first: &Header) -> Option<Columns> {
     let texts: Vec<&[u8]> = first.names.iter().map(String::as_bytes).collect();
     let is_time = |column: usize| parse_time(texts[column]).is_ok_and(|ns| ns > 1_000_000_000_000_000_000);
     let is_flag = |column: usize| maker(texts[column]).is_ok();
-    let is_number = |column: usize| fields::size(texts[column], "").is_ok();
+    let is_number = |column: usize| fields::inexact_size(texts[column], "").is_ok();
     let is_id = |column: usize| fields::parse_digits(texts[column]).is_some();
     let trade = |format, time, maker, spot| Columns {
         format,
@@ -195,7 +198,8 @@ fn market(columns: &Columns, symbol: &str) -> &'static str {
 
 struct BinanceCsv {
     splitter: Splitter,
-    header: Vec<u8>,
+    /// Whether the first line is a header, and to come.
+    header_due: bool,
     columns: Columns,
     symbol: String,
     market: &'static str,
@@ -204,15 +208,28 @@ struct BinanceCsv {
 
 impl LineParser for BinanceCsv {
     fn line(&mut self, line: &[u8], out: &mut Batch) -> Result<(), BadField> {
-        match self.row(line, out) {
-            // Files that were joined have a header in their middle, too.
-            Err(_) if line == self.header => Ok(()),
-            result => result,
-        }
+        self.row(line, out).or_else(|error| self.header(line, error, out))
     }
 }
 
 impl BinanceCsv {
+    /// Files that were joined have a header in their middle, too, also where the first has none; of
+    /// several spellings.
+    #[cold]
+    fn header(&mut self, line: &[u8], error: BadField, out: &mut Batch) -> Result<(), BadField> {
+        let header = Header::cut(line, b',');
+        let Some(columns) = columns_of_header(&header) else { return Err(error) };
+        if columns != self.columns || header.names.len() != self.splitter.columns() {
+            let reason =
+                "is the header of another kind of file, which begins here: give the files one by one";
+            return Err(BadField::new("line", reason));
+        }
+        if !std::mem::take(&mut self.header_due) {
+            out.counts.skip("repeated header", 1);
+        }
+        Ok(())
+    }
+
     #[inline]
     fn row(&mut self, line: &[u8], out: &mut Batch) -> Result<(), BadField> {
         let fields = self.splitter.split(line)?;
@@ -220,11 +237,26 @@ impl BinanceCsv {
         let row = match self.columns.row {
             RowColumns::Trade { price, size, maker: flag } => {
                 let level = Level::parse(fields.get(price), "price", fields.get(size), "quantity")?;
-                Row::Trade(level, maker(fields.get(flag))?)
+                let side = maker(fields.get(flag))?;
+                if level.price == 0 {
+                    out.counts.skip("trade at price 0", 1);
+                    return Ok(());
+                }
+                Row::Trade(level, side)
             }
             RowColumns::Book { bid, bid_size, ask, ask_size } => Row::Quote {
-                bid: side_of_book(&fields, bid, bid_size, ["best_bid_price", "best_bid_qty"])?,
-                ask: side_of_book(&fields, ask, ask_size, ["best_ask_price", "best_ask_qty"])?,
+                bid: Level::parse_side(
+                    fields.get(bid),
+                    "best_bid_price",
+                    fields.get(bid_size),
+                    "best_bid_qty",
+                )?,
+                ask: Level::parse_side(
+                    fields.get(ask),
+                    "best_ask_price",
+                    fields.get(ask_size),
+                    "best_ask_qty",
+                )?,
             },
         };
         let id = self.symbols.id(self.symbol.as_bytes(), Some(self.market), out);
@@ -239,6 +271,9 @@ fn parse_time(text: &[u8]) -> Result<u64, BadField> {
     let Some(time) = fields::parse_digits(text) else {
         return fields::time(&TimeFormat::Millis, text, "time");
     };
+    if time < FIRST_MILLIS {
+        return Err(BadField::new("time", "is before 1973 in milliseconds, which Binance's times are in"));
+    }
     let unit = if time < FIRST_MICROS { 1_000_000 } else { 1_000 };
     time.checked_mul(unit).ok_or_else(|| BadField::new("time", TimeError::After2554.to_string()))
 }
@@ -250,16 +285,4 @@ fn maker(text: &[u8]) -> Result<Side, BadField> {
         b"false" | b"False" | b"FALSE" => Ok(Side::BUY),
         _ => Err(BadField::new("is_buyer_maker", "is not true or false")),
     }
-}
-
-/// An empty side is written as price 0 and size 0.
-#[inline(always)]
-fn side_of_book<'a>(
-    fields: &Fields<'a>,
-    price: usize,
-    size: usize,
-    [price_name, size_name]: [&'static str; 2],
-) -> Result<Level<'a>, BadField> {
-    let level = Level::parse(fields.get(price), price_name, fields.get(size), size_name)?;
-    Ok(if (level.price, level.size) == (0, 0) { Level::EMPTY } else { level })
 }

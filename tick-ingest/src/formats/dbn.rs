@@ -6,7 +6,8 @@
 //! | `mbo` | trade, of action T alone: a fill (F) gives the resting side of a trade that T has reported |
 //! | `mbp-1`, `cmbp-1` | trade of action T, then the quote (the book after it) |
 //! | `tbbo`, `tcbbo` | the quote (the book before it), then trade of action T |
-//! | `bbo-1s`, `bbo-1m` | the quote; both times are `ts_recv`, for `ts_event` is the last trade's |
+//! | `mbp-10` | as `mbp-1`, of its first level |
+//! | `bbo-1s`, `bbo-1m`, `cbbo-1s`, `cbbo-1m` | the quote; both times are `ts_recv`, for `ts_event` is the last trade's |
 //! | none (a live stream) | as above by type of record; one of `mbp-1` or `tbbo` is taken as `mbp-1` |
 //!
 //! Every other schema is an error that names it.
@@ -19,9 +20,15 @@
 //! the quote has LAST, and so has each trade. What changes only order counts yields nothing and is counted
 //! as `unchanged quote`.
 //!
+//! A side of price 0 and size 0 is empty, too.
+//!
 //! **Trade.** Side A is a seller who took, B a buyer, anything else unknown. An undefined size is 0; every
 //! other one fits, so none saturates. An undefined price makes it no trade; it is counted as
-//! `trade without price`.
+//! `trade without price`. Two kinds of trade are left out and counted, for the format marks them, by publisher, as
+//! made beside the venue's book: `off-market trade (XOFF)`, blocks and the like that ICE, NDEX, Eurex, EEX and CFE
+//! publish so, and `off-exchange trade (FINRA TRF)`. Auctions, implied and odd lots are not marked.
+//!
+//! **Flags.** Records marked BAD_TS_RECV or MAYBE_BAD_BOOK are read; a note says that there are some.
 //!
 //! **Times.** A record without `ts_recv` takes its `ts_event`, and the other way round; one with neither
 //! is malformed.
@@ -38,6 +45,9 @@
 //! where the next record would begin is unknown. The ticks before it are handed on first. A plain file
 //! that was cut between two records cannot be distinguished from a whole one.
 //!
+//! **Joined files.** Where another file's header stands instead of a record, the error says so: each has symbols
+//! of its own.
+//!
 //! [`Flags::LAST`]: tick_sdk::Flags::LAST
 //! [`UNDEFINED_PRICE`]: tick_sdk::decimal::UNDEFINED_PRICE
 
@@ -46,14 +56,17 @@ use std::io::{ErrorKind, Read};
 use ::dbn::VersionUpgradePolicy;
 use ::dbn::decode::dbn::fsm::{DbnFsm, ProcessResult};
 
+use self::malformed::{Malformed, Reason};
 use self::records::Records;
 use crate::{Batch, ReadError, ReadOptions, Reader};
 
+pub(super) mod event;
 mod header;
-mod plan;
+mod malformed;
+pub(super) mod plan;
 mod records;
 mod symbols;
-mod tally;
+pub(super) mod tally;
 
 /// Reads DBN records into ticks; see the [module](self) for which ones.
 pub struct DbnReader {
@@ -124,7 +137,7 @@ impl DbnReader {
     fn fill(&mut self) -> Result<bool, ReadError> {
         while self.ready == 0 {
             if let Some(damage) = self.damage.take() {
-                return Err(self.malformed(&damage));
+                return Err(self.malformed(damage.into()));
             }
             // Lets go of what was decoded: only then is there space.
             self.decoder.skip(0);
@@ -145,9 +158,12 @@ impl DbnReader {
 
     /// What is left at the end of the input has to be nothing.
     fn end(&self) -> Result<bool, ReadError> {
-        match self.decoder.data().len() {
-            0 => Ok(false),
-            left => Err(self.malformed(&format!("ends after {left} bytes"))),
+        match self.decoder.data() {
+            [] => Ok(false),
+            [b'D', b'B', b'N', version, ..] if *version < b' ' => {
+                Err(self.malformed(Malformed::another_file()))
+            }
+            left => Err(self.malformed(format!("ends after {} bytes", left.len()).into())),
         }
     }
 
@@ -158,12 +174,12 @@ impl DbnReader {
         match self.decoder.process_many(&mut group[..count]) {
             ProcessResult::Record(records) => {
                 self.ready -= records.len();
-                self.records.decode(records, out).map_err(|reason| self.malformed(&reason))
+                self.records.decode(records, out).map_err(|malformed| self.malformed(malformed))
             }
-            ProcessResult::Err(error) => Err(self.malformed(&format!("cannot be decoded: {error}"))),
+            ProcessResult::Err(error) => Err(self.malformed(format!("cannot be decoded: {error}").into())),
             // `ready` counts whole records, and the header is behind: the two counts would disagree.
             ProcessResult::ReadMore(_) | ProcessResult::Metadata(_) => {
-                Err(self.malformed("is not whole for the decoder"))
+                Err(self.malformed("is not whole for the decoder".to_owned().into()))
             }
         }
     }
@@ -182,11 +198,12 @@ impl DbnReader {
     }
 
     #[cold]
-    fn malformed(&self, reason: &str) -> ReadError {
+    fn malformed(&self, malformed: Malformed) -> ReadError {
+        let Reason { reason, advice } = malformed.reason();
         ReadError::Format {
             file: self.file.clone(),
             reason: format!("record {} {reason}", self.records.decoded() + 1),
-            advice: "the file is damaged or was cut there: fetch it again".to_owned(),
+            advice: advice.to_owned(),
         }
     }
 }

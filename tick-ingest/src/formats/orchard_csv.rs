@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 
 use thiserror::Error;
-use tick_sdk::decimal::{UNDEFINED_PRICE, write_decimal, write_digits};
+use tick_sdk::decimal::{Inexact, UNDEFINED_PRICE, write_decimal, write_digits};
 use tick_sdk::{Flags, Kind, Side, Tick};
 
 use super::csv::fields::{self, Fields, Splitter};
@@ -37,10 +37,12 @@ impl OrchardCsv {
     #[inline]
     fn row(&mut self, line: &[u8], out: &mut Batch) -> Result<(), BadField> {
         let fields = self.splitter.split(line)?;
-        let mut tick = parse(&fields)?;
+        let (mut tick, inexact) = parse(&fields)?;
         let symbol = self.symbols.id(fields.get(2), None, out);
         tick.instrument = symbol.map_err(|reason| BadField::new("symbol", reason))?;
-        fields::count_saturated(tick.size, fields.get(6), out);
+        if inexact != [Inexact::No; 2] {
+            inexact.iter().for_each(|inexact| fields::count_inexact(*inexact, out));
+        }
         out.push(tick);
         Ok(())
     }
@@ -63,22 +65,24 @@ impl LineParser for OrchardCsv {
 }
 
 #[inline]
-fn parse(fields: &Fields<'_>) -> Result<Tick, BadField> {
-    let price = match fields.get(5) {
-        b"" => UNDEFINED_PRICE,
-        text => fields::price(text, "price")?,
+fn parse(fields: &Fields<'_>) -> Result<(Tick, [Inexact; 2]), BadField> {
+    let (price, price_inexact) = match fields.get(5) {
+        b"" => (UNDEFINED_PRICE, Inexact::No),
+        text => fields::inexact_price(text, "price")?,
     };
-    Ok(Tick {
+    let (size, size_inexact) = fields::inexact_size(fields.get(6), "size")?;
+    let tick = Tick {
         ts_event: fields::time(&TimeFormat::Nanos, fields.get(0), "ts_event")?,
         ts_recv: fields::time(&TimeFormat::Nanos, fields.get(1), "ts_recv")?,
         price,
-        size: fields::size(fields.get(6), "size")?,
+        size,
         instrument: 0,
         kind: Kind::from_name(fields.get(3))
             .ok_or_else(|| BadField::new("kind", "is not trade, bid or ask"))?,
         side: side(fields.get(4))?,
         flags: flags(fields.get(7))?,
-    })
+    };
+    Ok((tick, [price_inexact, size_inexact]))
 }
 
 #[inline]

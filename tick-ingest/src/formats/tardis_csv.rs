@@ -2,11 +2,12 @@
 //!
 //! `timestamp` is `ts_event`, `local_timestamp` is `ts_recv`, `exchange` is the symbols' market. Columns
 //! are found by their names, in any order. A quote is a bid tick, then an ask tick with LAST; a side
-//! without a price is empty, and its size 0.
+//! without a price, or with price and size 0, is empty, and its size 0. A trade of price and size 0 is a
+//! marker of its venue and no trade; it is counted as `trade at price 0`.
 
 use tick_sdk::Side;
 
-use super::csv::fields::{self, Fields, Splitter};
+use super::csv::fields::{self, Splitter};
 use super::csv::header::Header;
 use super::csv::row::{Level, Row};
 use super::time_text::TimeFormat;
@@ -34,6 +35,7 @@ pub(crate) fn detect(header: &Header) -> Tardis {
         let reader = TardisCsv {
             splitter: Splitter::new(b',', header.names.len()),
             header: header.line.clone(),
+            after_header: false,
             common,
             rows,
             exchange: Vec::new(),
@@ -60,6 +62,7 @@ pub(crate) fn detect(header: &Header) -> Tardis {
 struct TardisCsv {
     splitter: Splitter,
     header: Vec<u8>,
+    after_header: bool,
     common: [usize; 4],
     rows: Rows,
     exchange: Vec<u8>,
@@ -77,7 +80,12 @@ impl LineParser for TardisCsv {
     fn line(&mut self, line: &[u8], out: &mut Batch) -> Result<(), BadField> {
         match self.row(line, out) {
             // Files that were joined have a header in their middle, too.
-            Err(_) if line == self.header => Ok(()),
+            Err(_) if line == self.header => {
+                if std::mem::replace(&mut self.after_header, true) {
+                    out.counts.skip("repeated header", 1);
+                }
+                Ok(())
+            }
             result => result,
         }
     }
@@ -93,11 +101,16 @@ impl TardisCsv {
         let row = match self.rows {
             Rows::Trades { side, price, amount } => {
                 let level = Level::parse(fields.get(price), "price", fields.get(amount), "amount")?;
-                Row::Trade(level, aggressor(fields.get(side))?)
+                let side = aggressor(fields.get(side))?;
+                if level.price == 0 && level.size == 0 {
+                    out.counts.skip("trade at price 0", 1);
+                    return Ok(());
+                }
+                Row::Trade(level, side)
             }
             Rows::Quotes { bid, bid_amount, ask, ask_amount } => Row::Quote {
-                bid: side_of_book(&fields, bid, bid_amount, ["bid_price", "bid_amount"])?,
-                ask: side_of_book(&fields, ask, ask_amount, ["ask_price", "ask_amount"])?,
+                bid: Level::parse_side(fields.get(bid), "bid_price", fields.get(bid_amount), "bid_amount")?,
+                ask: Level::parse_side(fields.get(ask), "ask_price", fields.get(ask_amount), "ask_amount")?,
             },
         };
         if exchange != self.exchange {
@@ -134,18 +147,5 @@ fn aggressor(text: &[u8]) -> Result<Side, BadField> {
         b"sell" => Ok(Side::SELL),
         b"unknown" | b"" => Ok(Side::NONE),
         _ => Err(BadField::new("side", "is not buy, sell or unknown")),
-    }
-}
-
-#[inline(always)]
-fn side_of_book<'a>(
-    fields: &Fields<'a>,
-    price: usize,
-    amount: usize,
-    [price_name, amount_name]: [&'static str; 2],
-) -> Result<Level<'a>, BadField> {
-    match fields.get(price) {
-        b"" => Ok(Level::EMPTY),
-        price => Level::parse(price, price_name, fields.get(amount), amount_name),
     }
 }

@@ -13,14 +13,14 @@ use tick_sdk::Tick;
 
 use super::{IngestError, LogError};
 use crate::feed::{FeedControl, FeedPlan, Merged, SourceSpec, TickSelection};
-use crate::{Counts, ReadError};
+use crate::{Counts, ReadError, sources};
 
 /// Whether a source is something else than a file that can be read again.
-pub(super) fn is_needed(sources: &[SourceSpec]) -> Result<bool, IngestError> {
-    for source in sources {
+pub(super) fn is_needed(specs: &[SourceSpec]) -> Result<bool, IngestError> {
+    for source in specs {
         let SourceSpec::File { name, .. } = source else { continue };
         let failed = |source| IngestError::Source { file: name.clone(), source };
-        let is_file = || fs::metadata(name).map(|file| file.is_file()).map_err(failed);
+        let is_file = || fs::metadata(sources::file_of(name)).map(|file| file.is_file()).map_err(failed);
         if name == "-" || !is_file()? {
             return Ok(true);
         }
@@ -55,7 +55,7 @@ impl SourceLog {
         let path = folder.join("log.ticks");
         if path.exists() && TicksFile::open(&path).is_ok() {
             let name = path.display().to_string();
-            plan.sources = vec![SourceSpec::File { name, prefix: String::new() }];
+            plan.sources = vec![SourceSpec::file(name)];
             plan.selection = TickSelection::default();
             return Ok(None);
         }

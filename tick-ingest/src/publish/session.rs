@@ -23,8 +23,8 @@ use crate::manifest::{self, Described};
 const WAITING_EVENTS: usize = 64;
 
 /// A run that was checked, and whose state folder is this process's, and of which nothing is published.
-pub struct PreparedIngest<'a> {
-    plan: &'a IngestPlan,
+pub struct PreparedIngest {
+    plan: IngestPlan,
     feed: FeedPlan,
     control: Arc<FeedControl>,
     state: OpenedState,
@@ -42,7 +42,7 @@ pub struct PreparedIngest<'a> {
 /// # Errors
 /// The plan cannot be carried out, a source is not there, or the state folder is in use, or has another
 /// run, or one that other sources or options do not go on with.
-pub fn prepare(plan: &IngestPlan) -> Result<PreparedIngest<'_>, IngestError> {
+pub fn prepare(plan: &IngestPlan) -> Result<PreparedIngest, IngestError> {
     let groups = plan.check()?;
     let is_logged = log::is_needed(&plan.sources)?;
     let manifest = manifest::describe(&Described {
@@ -63,7 +63,7 @@ pub fn prepare(plan: &IngestPlan) -> Result<PreparedIngest<'_>, IngestError> {
     // A damaged log is an error before anything is published.
     let is_resumed = matches!(plan.begin, Begin::Resume(_));
     let log = if is_logged && is_resumed { SourceLog::resume(&state.folder, &mut feed)? } else { None };
-    Ok(PreparedIngest { plan, feed, control, state, is_logged, log, _lock: lock })
+    Ok(PreparedIngest { plan: plan.clone(), feed, control, state, is_logged, log, _lock: lock })
 }
 
 fn feed_plan(plan: &IngestPlan, run: RunId, groups: Groups, control: &FeedControl) -> FeedPlan {
@@ -84,7 +84,7 @@ fn feed_plan(plan: &IngestPlan, run: RunId, groups: Groups, control: &FeedContro
     }
 }
 
-impl PreparedIngest<'_> {
+impl PreparedIngest {
     /// The run's id.
     pub fn run_id(&self) -> RunId {
         self.state.record.run
@@ -130,7 +130,7 @@ impl PreparedIngest<'_> {
             counts: Mutex::default(),
             events,
         };
-        let watch = Watch { plan: self.plan, cancellation, feeding: &feeding, reports };
+        let watch = Watch { plan: &self.plan, cancellation, feeding: &feeding, reports };
         let published = publish(&watch, log, &mut self.state, &mut on_event);
         watch.report(&mut on_event);
         let counts = feeding.counts.into_inner().unwrap_or_else(PoisonError::into_inner);

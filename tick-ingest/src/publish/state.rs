@@ -9,7 +9,7 @@ use tick_feed::atomic_file;
 use tick_feed::budget::{Budget, place_shards};
 use tick_feed::rabbitmq::publisher::{ShardStart, Snapshot, StrategyProgress};
 use tick_feed::run::Manifest;
-use tick_sdk::names::RunId;
+use tick_sdk::names::{RunId, StrategyName};
 
 use super::{Begin, FeedStrategy, IngestPlan, StateError};
 
@@ -39,6 +39,32 @@ pub(super) struct RunRecord {
 pub(super) struct OpenedState {
     pub(super) folder: PathBuf,
     pub(super) record: RunRecord,
+}
+
+/// The run whose position a folder keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedRun {
+    /// The run.
+    pub run: RunId,
+    /// Every required strategy has committed to its end, so that it is not resumed.
+    pub has_ended: bool,
+    /// Its strategies, those that have left not among them.
+    pub strategies: Vec<StrategyName>,
+    /// How many shards it has.
+    pub shards: u16,
+}
+
+/// The run whose position is kept in this folder, if there is one.
+///
+/// # Errors
+/// What is there cannot be read, or is another version's.
+pub fn recorded(folder: &Path) -> Result<Option<RecordedRun>, StateError> {
+    Ok(read(folder)?.map(|record| RecordedRun {
+        run: record.run,
+        has_ended: record.closed,
+        strategies: record.strategies.into_iter().map(|strategy| strategy.state.name).collect(),
+        shards: record.shards.len() as u16,
+    }))
 }
 
 /// Reads which run the folder has, and checks it against the plan.

@@ -29,6 +29,7 @@ fn a_run_is_prepared_without_a_broker_and_has_its_folder() {
     let refused = prepare(&resumed).err().expect("nothing was published of it");
     assert!(matches!(refused, IngestError::State(StateError::NoRun { .. })), "{refused}");
     assert!(!refused.is_usage());
+    assert_eq!(recorded(&resumed.state).unwrap(), None);
 }
 
 #[test]
@@ -48,12 +49,16 @@ fn a_cancelled_run_is_resumed_to_its_end() {
     let cancelled = outcome.unwrap();
     assert_eq!(begun, Some(cancelled.run));
     assert_eq!(cancelled.end, IngestEnd::Cancelled);
+    let of_run =
+        |has_ended| Some(RecordedRun { run: cancelled.run, has_ended, strategies: Vec::new(), shards: 1 });
+    assert_eq!(recorded(&plan.state).unwrap(), of_run(false));
 
     let resumed = IngestPlan { begin: Begin::Resume(cancelled.run), ..plan };
     let outcome = run(&resumed, &Cancellation::default(), |_| {}).unwrap();
     assert_eq!(outcome.run, cancelled.run);
     assert_eq!(outcome.end, IngestEnd::RunEnded);
     assert!(outcome.snapshot.published() >= 50_000, "{}", outcome.snapshot.published());
+    assert_eq!(recorded(&resumed.state).unwrap(), of_run(true));
     let again = run(&resumed, &Cancellation::default(), |_| {}).unwrap_err();
     assert!(matches!(again, IngestError::State(StateError::RunHasEnded { .. })), "{again}");
 }

@@ -59,6 +59,40 @@ fn other_versions_and_other_content_are_refused() {
 }
 
 #[test]
+fn two_joined_files_are_named_with_the_remedy() {
+    let readers = format!("{}/tests/data/readers/70-two-dbn-joined.dbn.zst", env!("CARGO_MANIFEST_DIR"));
+    let joined = zstd::decode_all(&std::fs::read(readers).unwrap()[..]).unwrap();
+    let empty = file(Schema::Trades).bytes();
+    let long = fixture("test_data.trades.dbn");
+    let after = [&fixture("test_data.mbp-1.dbn")[..], &empty].concat();
+    for (bytes, record) in [(joined, None), ([&long[..], &long].concat(), Some(3)), (after, Some(3))] {
+        for piece in [1, 7, usize::MAX] {
+            let (read, error) = read_all(&bytes, piece);
+            let error = error.expect("a file behind a file").to_string();
+            assert!(error.contains("is the header of another DBN file"), "{error}");
+            assert!(error.contains("give them one by one"), "{error}");
+            if let Some(record) = record {
+                assert!(error.starts_with(&format!("some.dbn: record {record} ")), "{error}");
+            }
+            assert!(!read.ticks.is_empty(), "the first file's ticks come before the error");
+        }
+    }
+}
+
+#[test]
+fn dbz_is_named_with_the_remedy() {
+    let mut bytes = vec![0x51, 0x2a, 0x4d, 0x18];
+    bytes.extend(116u32.to_le_bytes());
+    bytes.extend(b"DBZ\x01");
+    bytes.resize(8 + 116, 0);
+    bytes.extend(zstd::encode_all(&[0u8; 48][..], 1).unwrap());
+    let source = Box::new(std::io::Cursor::new(bytes));
+    let error = tick_ingest::detect::open_reader("old.dbz", source, &ReadOptions::default());
+    let error = error.err().expect("no DBN").to_string();
+    assert!(error.starts_with("old.dbz: is DBZ") && error.contains("dbn OLD.dbz -o NEW.dbn"), "{error}");
+}
+
+#[test]
 fn an_input_that_fails_is_named() {
     struct Broken;
     impl Read for Broken {
@@ -144,7 +178,7 @@ proptest! {
 
     #[test]
     fn how_the_input_comes_in_pieces_changes_nothing(
-        quotes in proptest::collection::vec((0_i64..3, 0_i64..3, any::<bool>()), 0..300),
+        quotes in proptest::collection::vec((1_i64..4, 0_i64..3, any::<bool>()), 0..300),
         chunk in 1_usize..300,
     ) {
         let records: Vec<_> = (MONDAY..)

@@ -1,6 +1,7 @@
 //! DBN files to ticks: the same counts as the `dbn` crate, the order promised, and errors that name the place.
 
 mod damage;
+mod own_csv;
 mod reading;
 mod schemas;
 mod shared_files;
@@ -13,9 +14,9 @@ pub(crate) use std::io::Read;
 pub(crate) use dbn::decode::DecodeRecordRef;
 pub(crate) use dbn::encode::EncodeRecord;
 pub(crate) use dbn::{
-    BboMsg, BidAskPair, Cmbp1Msg, ConsolidatedBidAskPair, MappingInterval, MboMsg, Mbp1Msg, Metadata,
-    RecordHeader, SType, Schema, SymbolMapping, SymbolMappingMsg, SystemMsg, TradeMsg, UNDEF_PRICE,
-    UNDEF_TIMESTAMP, WithTsOut, rtype, v1,
+    BboMsg, BidAskPair, CbboMsg, Cmbp1Msg, ConsolidatedBidAskPair, MappingInterval, MboMsg, Mbp1Msg,
+    Mbp10Msg, Metadata, RecordHeader, SType, Schema, SymbolMapping, SymbolMappingMsg, SystemMsg, TradeMsg,
+    UNDEF_PRICE, UNDEF_TIMESTAMP, WithTsOut, rtype, v1,
 };
 pub(crate) use proptest::prelude::*;
 pub(crate) use reading::*;

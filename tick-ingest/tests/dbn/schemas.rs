@@ -51,6 +51,61 @@ fn the_book_comes_before_the_trade_in_tbbo_and_after_it_in_mbp_1() {
 }
 
 #[test]
+fn a_deep_book_yields_its_trades_and_its_first_level() {
+    let records = [
+        mbp10(MONDAY, 'A', [90, 5, 110, 6]),
+        mbp10(MONDAY + 1, 'T', [90, 5, 110, 6]),
+        mbp10(MONDAY + 2, 'M', [91, 5, 110, 6]),
+    ];
+    let ticks = ["bid 90", "ask 110 last", "trade 100 last", "bid 91", "ask 110 last"];
+    assert_eq!(described(file(Schema::Mbp10).with_all(&records)), ticks);
+    assert_eq!(described(file(None).with_all(&records)), ticks);
+}
+
+#[test]
+fn a_side_of_price_and_size_0_is_empty() {
+    let records = [mbp1(MONDAY, 'A', [0, 0, 110, 6]), mbp1(MONDAY + 1, 'A', [0, 3, 110, 6])];
+    let ticks = ["bid none", "ask 110 last", "bid 0", "ask 110 last"];
+    assert_eq!(described(file(Schema::Mbp1).with_all(&records)), ticks);
+}
+
+#[test]
+fn trades_beside_the_venues_book_are_counted_by_name() {
+    use dbn::publishers::Publisher;
+    let of = |publisher: Publisher| {
+        let mut record = trade(MONDAY, 'A', 1);
+        record.hd.publisher_id = publisher as u16;
+        record
+    };
+    let publishers = [
+        Publisher::IfeuImpactIfeu,
+        Publisher::IfeuImpactXoff,
+        Publisher::XnasBasicXnas,
+        Publisher::XnasBasicFinn,
+        Publisher::XnasBasicFinc,
+    ];
+    let read = read(&file(Schema::Trades).with_all(&publishers.map(of)).bytes()).unwrap();
+    assert_eq!(read.ticks.len(), 2);
+    let skipped = &read.counts.skipped;
+    assert_eq!((skipped["off-market trade (XOFF)"], skipped["off-exchange trade (FINRA TRF)"]), (1, 2));
+}
+
+#[test]
+fn flags_that_a_user_should_know_are_noted_once() {
+    let flagged = |flags: u8| {
+        let mut record = mbp1(MONDAY, 'T', [90, 5, 110, 6]);
+        record.flags = flags.into();
+        record
+    };
+    let file = |flags: [u8; 3]| file(Schema::Mbp1).with_all(&flags.map(flagged)).bytes();
+    let notes = |flags| read(&file(flags)).unwrap().counts.notes;
+    assert_eq!(notes([dbn::flags::LAST, dbn::flags::TOB, 0]), [""; 0]);
+    let both = notes([dbn::flags::BAD_TS_RECV, dbn::flags::MAYBE_BAD_BOOK, dbn::flags::BAD_TS_RECV]);
+    assert_eq!(both.len(), 2);
+    assert!(both[0].contains("BAD_TS_RECV") && both[1].contains("MAYBE_BAD_BOOK"), "{both:?}");
+}
+
+#[test]
 fn a_quote_is_sent_when_a_price_or_size_differs() {
     let quotes = [[90, 5, 110, 6], [90, 5, 110, 6], [90, 4, 110, 6], [90, 4, 109, 6], [90, 4, 109, 6]];
     let records: Vec<_> = (MONDAY..).zip(quotes).map(|(at, quote)| mbp1(at, 'A', quote)).collect();
@@ -110,6 +165,14 @@ fn bbo_has_the_end_of_its_interval_as_both_times_and_no_trade() {
         let quote = |kind, price, size| Tick::quote(kind, MONDAY, MONDAY, price, size);
         let expected = [quote(Kind::BID, 90, 5 * ONE), quote(Kind::ASK, 110, 6 * ONE).last()];
         assert_eq!(read.ticks, expected);
+    }
+    for (schema, rtype) in [(Schema::Cbbo1S, rtype::CBBO_1S), (Schema::Cbbo1M, rtype::CBBO_1M)] {
+        let record = cbbo(rtype, MONDAY, [90, 5, UNDEF_PRICE, 0]);
+        let read = read(&file(schema).with(&record).with(&record).bytes()).unwrap();
+        let quote = |kind, price, size| Tick::quote(kind, MONDAY, MONDAY, price, size);
+        let expected = [quote(Kind::BID, 90, 5 * ONE), quote(Kind::ASK, UNDEFINED_PRICE, 0).last()];
+        assert_eq!(read.ticks, expected);
+        assert_eq!(read.counts.skipped["unchanged quote"], 1);
     }
 }
 

@@ -38,6 +38,19 @@ fn fixtures_with_ticks_give_the_counts_of_the_dbn_crate() {
 }
 
 #[test]
+fn a_file_of_ten_levels_is_read() {
+    let path = format!("{}/tests/data/readers/68-mbp-10.dbn.zst", env!("CARGO_MANIFEST_DIR"));
+    let bytes = zstd::decode_all(&std::fs::read(path).unwrap()[..]).unwrap();
+    let read = read(&bytes).unwrap();
+    let top = |kind, price, size: u64| (kind, price, size * ONE);
+    let ticks: Vec<_> = read.ticks.iter().map(|tick| (tick.kind, tick.price, tick.size)).collect();
+    let (bid, ask) = (3_720_250_000_000, 3_720_500_000_000);
+    assert_eq!(ticks, [top(Kind::BID, bid, 24), top(Kind::ASK, ask, 10)]);
+    assert_eq!(read.counts.skipped["unchanged quote"], 1, "only a deeper level changes");
+    assert_eq!(read.symbols[0].symbol, "ESH1");
+}
+
+#[test]
 fn fixtures_tell_the_same_in_every_version() {
     for schema in ["trades", "mbp-1"] {
         let second = read(&fixture(&format!("test_data.{schema}.dbn"))).unwrap().ticks;

@@ -115,3 +115,35 @@ pub(crate) fn bbo(rtype: u8, at: u64, [bid_px, bid_sz, ask_px, ask_sz]: [i64; 4]
         ..BboMsg::default_for_schema(Schema::Bbo1S)
     }
 }
+
+/// The first level is `quote`; nine more lie behind it.
+pub(crate) fn mbp10(at: u64, action: char, quote: [i64; 4]) -> Mbp10Msg {
+    let top = &mbp1(at, action, quote).levels[0];
+    let deeper = |price: i64, by: i64| if price == UNDEF_PRICE { price } else { price + by };
+    let level = |depth: i64| BidAskPair {
+        bid_px: deeper(top.bid_px, -depth),
+        ask_px: deeper(top.ask_px, depth),
+        ..top.clone()
+    };
+    Mbp10Msg {
+        hd: RecordHeader::new::<Mbp10Msg>(rtype::MBP_10, 1, 7, at - 7),
+        price: 100,
+        size: 1,
+        action: action as c_char,
+        ts_recv: at,
+        levels: std::array::from_fn(|depth| level(depth as i64)),
+        ..Mbp10Msg::default()
+    }
+}
+
+pub(crate) fn cbbo(rtype: u8, at: u64, [bid_px, bid_sz, ask_px, ask_sz]: [i64; 4]) -> CbboMsg {
+    let (bid_sz, ask_sz) = (bid_sz as u32, ask_sz as u32);
+    CbboMsg {
+        hd: RecordHeader::new::<CbboMsg>(rtype, 1, 7, at - 7),
+        price: 100,
+        size: 1,
+        ts_recv: at,
+        levels: [ConsolidatedBidAskPair { bid_px, bid_sz, ask_px, ask_sz, ..Default::default() }],
+        ..CbboMsg::default_for_schema(Schema::Cbbo1S)
+    }
+}

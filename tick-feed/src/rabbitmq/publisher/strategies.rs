@@ -89,7 +89,10 @@ impl Strategies {
         let member = |progress: StrategyProgress| {
             // What was caught up before is caught up from where it is, as soon as its host reports that.
             let mut member = Member::new(progress, Binding::Bound, shards);
-            if !member.progress.bound {
+            if member.progress.has_left {
+                // An earlier ingester had no time to delete its queues.
+                member.leave(Binding::Deleted);
+            } else if !member.progress.bound {
                 member.leave(Binding::Unbound);
             }
             member.unbind_what_ended();
@@ -125,7 +128,7 @@ impl Strategies {
         let progress = |member: &Member| {
             let bound =
                 member.bindings.iter().all(|binding| matches!(binding, Binding::Bound | Binding::Ended));
-            StrategyProgress { bound, ..member.progress.clone() }
+            StrategyProgress { bound, has_left: member.has_left(), ..member.progress.clone() }
         };
         self.members.iter().map(progress).collect()
     }
@@ -141,7 +144,8 @@ impl Strategies {
     /// The strategies that have not ended, and of which no instance has reported for some time.
     pub(super) fn without_instance(&self, now: Duration) -> Vec<StrategyName> {
         let is_absent = |member: &&Member| {
-            !member.progress.has_ended(self.shards) && now.saturating_sub(member.last_seen) > INSTANCE_SILENCE
+            let is_expected = !member.has_left() && !member.progress.has_ended(self.shards);
+            is_expected && now.saturating_sub(member.last_seen) > INSTANCE_SILENCE
         };
         self.members.iter().filter(is_absent).map(|member| member.progress.state.name.clone()).collect()
     }
@@ -158,6 +162,10 @@ impl Strategies {
         self.members.iter().any(|member| member.progress.state.name == *strategy)
     }
 
+    fn takes_part(&self, strategy: &StrategyName) -> bool {
+        self.members.iter().any(|member| member.progress.state.name == *strategy && !member.has_left())
+    }
+
     /// Whether a full queue of this strategy may stall the feed.
     pub(super) fn is_required(&self, strategy: &StrategyName) -> bool {
         let mut members = self.members.iter();
@@ -170,7 +178,9 @@ impl Strategies {
     /// It may not; nothing is changed.
     pub(super) fn join(&mut self, strategy: &StrategyName, from: &JoinFrom) -> Result<Joined, JoinError> {
         let shards = self.shards;
-        if !self.has(strategy) && self.members.len() >= MAX_STRATEGIES {
+        // One that has left takes no part, however long its broker is away.
+        let taking_part = self.members.iter().filter(|member| !member.has_left()).count();
+        if !self.takes_part(strategy) && taking_part >= MAX_STRATEGIES {
             return Err(JoinError::TooMany);
         }
         if let JoinFrom::At(begins) = from
@@ -203,7 +213,7 @@ impl Strategies {
                     ledger: None,
                     ended: false,
                 };
-                let progress = StrategyProgress { state, cursors: Vec::new(), bound: false };
+                let progress = StrategyProgress { state, cursors: Vec::new(), bound: false, has_left: false };
                 self.members.push(Member::new(progress, binding, shards));
             }
         }
@@ -243,7 +253,7 @@ impl Strategies {
     /// A strategy's queues are to be deleted. False if they are already, or there is no such strategy.
     pub(super) fn leave(&mut self, strategy: &StrategyName) -> bool {
         let Some(member) = self.find(strategy) else { return false };
-        let is_new = !member.bindings.contains(&Binding::Deleted);
+        let is_new = !member.has_left();
         member.leave(Binding::Deleted);
         self.version += 1;
         is_new
@@ -254,8 +264,7 @@ impl Strategies {
         if let Some(member) = self.find(strategy) {
             member.bindings[usize::from(shard)] = Binding::Unbound;
         }
-        let has_queues = |member: &Member| member.bindings.contains(&Binding::Deleted);
-        self.members.retain(|member| member.progress.state.name != *strategy || has_queues(member));
+        self.members.retain(|member| member.progress.state.name != *strategy || member.has_left());
     }
 
     /// A host reports how far it is. A host with another ledger than the strategy's first one counts
@@ -323,6 +332,11 @@ impl Member {
 
     fn is_out(&self) -> bool {
         self.bindings.iter().all(|binding| matches!(binding, Binding::Unbound | Binding::Deleted))
+    }
+
+    /// Whether its queues are to be deleted.
+    fn has_left(&self) -> bool {
+        self.bindings.contains(&Binding::Deleted)
     }
 
     /// Nothing more is sent where the end is committed. True if that changes a binding.

@@ -57,6 +57,7 @@ struct UnderWay {
 struct Waiting {
     id: DeliveryId,
     letter: DeadLetter,
+    body: Vec<u8>,
     is_cancelled: Arc<AtomicBool>,
 }
 
@@ -109,9 +110,9 @@ impl DeadLettering {
             exchange: delivered.exchange.to_string(),
             routing_key: delivered.routing_key.to_string(),
             at: now.as_nanos() as u64,
-            body: delivered.body,
         };
-        let waiting = Waiting { id, letter, is_cancelled: of_shard.is_cancelled.clone() };
+        let waiting =
+            Waiting { id, letter, body: delivered.body, is_cancelled: of_shard.is_cancelled.clone() };
         // Its task ends after this.
         let _ = self.writers[node].send(waiting);
     }
@@ -194,7 +195,7 @@ async fn write(
         }
         waiting.retain(|one| !one.is_cancelled.load(Ordering::Acquire));
         let Some(first) = waiting.front() else { continue };
-        match store(&context, &open, &first.letter).await {
+        match store(&context, &open, first).await {
             Ok(()) => {
                 tracing::warn!(
                     feed = %context.subscription.feed,
@@ -216,9 +217,9 @@ async fn write(
     }
 }
 
-async fn store(context: &Context, open: &Connection, letter: &DeadLetter) -> Result<(), BrokerError> {
+async fn store(context: &Context, open: &Connection, waiting: &Waiting) -> Result<(), BrokerError> {
     let channel = open.open_channel().await?;
-    dead_letters::store(&channel, &context.subscription.feed, letter).await?;
+    dead_letters::store(&channel, &context.subscription.feed, &waiting.letter, &waiting.body).await?;
     // The letter is stored, whatever becomes of the channel.
     let _ = channel.close().await;
     Ok(())

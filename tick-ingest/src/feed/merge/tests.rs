@@ -15,7 +15,7 @@ fn csv(rows: &[(u64, &str)]) -> tempfile::NamedTempFile {
 }
 
 fn spec(file: &tempfile::NamedTempFile, prefix: &str) -> SourceSpec {
-    SourceSpec::File { name: file.path().display().to_string(), prefix: prefix.to_owned() }
+    SourceSpec::prefixed(file.path().display().to_string(), prefix)
 }
 
 fn read(specs: &[SourceSpec], selection: &TickSelection) -> Result<Vec<(u64, String)>, ReadError> {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::json::{Broken, Kind, Scanner, Value, unescape};
+use super::received;
 use crate::BadField;
 
 /// The events that yield ticks.
@@ -13,11 +14,17 @@ pub(super) enum EventKind {
     BookTicker,
 }
 
+/// Their names.
+const TICKS: [(&str, EventKind); 3] =
+    [("bookTicker", EventKind::BookTicker), ("trade", EventKind::Trade), ("aggTrade", EventKind::AggTrade)];
+
 /// What the JSON of a line is.
 pub(super) enum Found<'a> {
     Event(EventKind),
     /// The name of an event that is not a tick.
     Skipped(Cow<'a, str>),
+    /// A list of events, or a text that is JSON again.
+    Payload(Value),
 }
 
 /// The keys that matter, as places in [`Fields::values`].
@@ -41,14 +48,18 @@ pub(super) enum Field {
     ExecutionType,
     /// `M`, which trades and aggregate trades of spot have.
     BestMatch,
-    /// `ps`, which coin-margined futures have.
+    /// `ps`, which futures have.
     Pair,
     /// `stream` of the wrapper.
     Stream,
+    /// When it was received, beside the event or in a wrapper of one's own.
+    Received,
+    /// What a wrapper holds, where that is no object.
+    Payload,
 }
 
 /// Every field beside [`Field::Other`] with its key.
-const KEYS: [(Field, &str); 15] = [
+const KEYS: [(Field, &str); 17] = [
     (Field::Event, "e"),
     (Field::EventTime, "E"),
     (Field::TransactTime, "T"),
@@ -64,6 +75,8 @@ const KEYS: [(Field, &str); 15] = [
     (Field::BestMatch, "M"),
     (Field::Pair, "ps"),
     (Field::Stream, "stream"),
+    (Field::Received, "receive time"),
+    (Field::Payload, "payload"),
 ];
 
 /// The fields of keys of one letter.
@@ -124,6 +137,12 @@ impl From<Broken> for Stop {
     }
 }
 
+/// Of these alone a wrapper may have some.
+const WRAPPER: u32 = Field::Stream.bit() | Field::Received.bit() | Field::Payload.bit();
+
+/// How many objects may lie around an event: a wrapper of one's own, and Binance's.
+const WRAPPERS: u8 = 2;
+
 /// Of these an object without `e` must have one to be taken for spot's book ticker.
 const BOOK: u32 = Field::Bid.bit() | Field::BidQuantity.bit() | Field::Ask.bit() | Field::AskQuantity.bit();
 
@@ -139,15 +158,19 @@ impl Fields {
     }
 
     /// Scans the JSON that begins at `start`: the whole line, unless its event is to be skipped.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find<'a>(&mut self, line: &'a [u8], start: usize) -> Result<Found<'a>, BadField> {
         (self.seen, self.event) = (0, None);
         let mut scan = Scanner::new(line, start);
-        match self.object(line, &mut scan, true).and_then(|()| Ok(scan.end()?)) {
+        match self.object(line, &mut scan, 0).and_then(|()| Ok(scan.end()?)) {
             Ok(()) => {}
             Err(Stop::Skip(event)) => return skipped(line, self.name_of(event, line)),
             Err(Stop::Bad(bad)) => return Err(*bad),
+            Err(Stop::Broken(Broken::NoBrace)) if scan.peek() == b'[' => return list(&mut scan),
             Err(Stop::Broken(broken)) => return Err(broken_at(scan.at, broken.message())),
+        }
+        if let Some(payload) = self.get(Field::Payload) {
+            return if self.seen & !WRAPPER == 0 { Ok(Found::Payload(payload)) } else { Err(beside_data()) };
         }
         match self.event {
             Some(event) => Ok(Found::Event(event)),
@@ -156,8 +179,8 @@ impl Fields {
         }
     }
 
-    /// Scans an object from its opening brace, which is due, to its closing one.
-    fn object<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>, outermost: bool) -> Result<(), Stop> {
+    /// Scans an object from its opening brace, which is due, to its closing one; `depth` wrappers lie around it.
+    fn object<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>, depth: u8) -> Result<(), Stop> {
         scan.expect(b'{', Broken::NoBrace)?;
         if scan.peek() == b'}' {
             scan.at += 1;
@@ -168,9 +191,11 @@ impl Fields {
             match scan.letter_key() {
                 Some(letter) => self.value(LETTERS[usize::from(letter)], line, scan)?,
                 // The wrapper's keys as Binance writes them.
-                None if outermost && scan.took(b"\"stream\":") => self.value(Field::Stream, line, scan)?,
-                None if outermost && scan.took(b"\"data\":") => self.wrapped(line, scan)?,
-                None => self.other_key(line, scan, outermost)?,
+                None if depth < WRAPPERS && scan.took(b"\"stream\":") => {
+                    self.value(Field::Stream, line, scan)?
+                }
+                None if depth < WRAPPERS && scan.took(b"\"data\":") => self.wrapped(line, scan, depth)?,
+                None => self.other_key(line, scan, depth)?,
             }
             if !scan.another(b'}')? {
                 return Ok(());
@@ -201,9 +226,9 @@ impl Fields {
         Ok(())
     }
 
-    #[inline(never)]
     /// A key that is longer than a letter or is written in an unusual way, and its value.
-    fn other_key<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>, outermost: bool) -> Result<(), Stop> {
+    #[inline(never)]
+    fn other_key<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>, depth: u8) -> Result<(), Stop> {
         let key = scan.key()?;
         let resolved;
         let key = if key.kind() == Kind::EscapedText {
@@ -213,41 +238,67 @@ impl Fields {
             key.text(line)
         };
         let no_event = self.event.is_none();
+        let around = depth < WRAPPERS;
         match key {
             [letter] => self.value(LETTERS[usize::from(*letter)], line, scan),
-            b"stream" if outermost => self.value(Field::Stream, line, scan),
             b"ps" => self.value(Field::Pair, line, scan),
-            b"data" if outermost => self.wrapped(line, scan),
+            b"stream" if around => self.value(Field::Stream, line, scan),
+            b"data" | b"msg" | b"message" | b"payload" | b"raw" | b"json" if around => {
+                self.wrapped(line, scan, depth)
+            }
             b"lastUpdateId" if no_event => Err(Stop::Skip(Unwanted::Snapshot)),
-            b"result" if outermost && no_event => Err(Stop::Skip(Unwanted::Response)),
+            b"result" if around && no_event => Err(Stop::Skip(Unwanted::Response)),
+            _ if depth == 0 && received::is_key(key) => self.value(Field::Received, line, scan),
             _ => Ok(scan.value().map(drop)?),
         }
     }
 
-    /// The event within its wrapper, which has no keys of an event itself.
-    fn wrapped<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>) -> Result<(), Stop> {
-        let beside = |seen: u32| match seen & !Field::Stream.bit() {
-            0 => Ok(()),
-            _ => Err(bad("data", "stands beside the keys of an event")),
-        };
-        beside(self.seen)?;
+    /// What a wrapper holds; it has no keys of an event itself.
+    fn wrapped<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>, depth: u8) -> Result<(), Stop> {
         match scan.peek() {
-            b'{' => self.object(line, scan, false)?,
-            b'[' => return Err(Stop::Skip(Unwanted::List)),
+            b'{' => {}
+            b'[' | b'"' => return self.payload(line, scan),
             _ => return Ok(scan.value().map(drop)?),
         }
-        let inside = self.seen;
+        self.alone()?;
+        self.object(line, scan, depth + 1)?;
+        let inside = self.seen & !WRAPPER;
         while scan.another(b'}')? {
-            let stream = Field::Stream.bit() & self.seen;
-            self.seen = stream;
+            self.seen &= WRAPPER;
             scan.peek();
-            self.other_key(line, scan, true)?;
-            beside(self.seen)?;
+            self.other_key(line, scan, depth)?;
+            self.alone()?;
         }
         // The closing brace is the caller's to find.
         scan.at -= 1;
         self.seen |= inside;
         Ok(())
+    }
+
+    /// A wrapper's list or text, to be read once the wrapper is known to its end.
+    #[cold]
+    fn payload<'a>(&mut self, line: &'a [u8], scan: &mut Scanner<'a>) -> Result<(), Stop> {
+        // Binance's own lists are of one kind of event, nearly always of one that is not read.
+        if scan.peek() == b'[' && self.has(Field::Stream) && begins_without_ticks(&line[scan.at..]) {
+            return Err(Stop::Skip(Unwanted::List));
+        }
+        let value = scan.value()?;
+        // A text that is not JSON is what it says: `"msg":"too many requests"`.
+        if !matches!(value.text(line).trim_ascii_start(), [b'[' | b'{', ..]) {
+            return Ok(());
+        }
+        self.alone()?;
+        if self.has(Field::Payload) {
+            return Err(twice(Field::Payload));
+        }
+        self.values[Field::Payload as usize] = value;
+        self.seen |= Field::Payload.bit();
+        Ok(())
+    }
+
+    /// An error where the keys of an event were seen already.
+    fn alone(&self) -> Result<(), Stop> {
+        if self.seen & !WRAPPER == 0 { Ok(()) } else { Err(Stop::Bad(Box::new(beside_data()))) }
     }
 
     fn name_of<'a>(&self, event: Unwanted, line: &'a [u8]) -> Cow<'a, str> {
@@ -276,6 +327,26 @@ fn bad(field: &'static str, reason: &'static str) -> Stop {
 }
 
 #[cold]
+fn beside_data() -> BadField {
+    BadField::new("data", "stands beside the keys of an event")
+}
+
+/// A line that is a list.
+#[cold]
+fn list<'a>(scan: &mut Scanner<'_>) -> Result<Found<'a>, BadField> {
+    let value = scan.value().and_then(|value| scan.end().map(|()| value));
+    value.map(Found::Payload).map_err(|broken| broken_at(scan.at, broken.message()))
+}
+
+/// Whether the first event of a list is known by its first key, and yields no ticks.
+fn begins_without_ticks(list: &[u8]) -> bool {
+    let Some(name) = list.strip_prefix(b"[{\"e\":\"") else { return false };
+    !TICKS
+        .iter()
+        .any(|(event, _)| name.strip_prefix(event.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'"')))
+}
+
+#[cold]
 fn twice(field: Field) -> Stop {
     bad(field.key(), "stands twice in the line")
 }
@@ -289,12 +360,8 @@ fn unusual_event(value: Value, line: &[u8]) -> Result<EventKind, Stop> {
         Kind::EscapedText => unescape(text).map_err(|broken| bad("e", broken.message()))?,
         _ => return Err(bad("e", "is not a string")),
     };
-    match &*name {
-        b"bookTicker" => Ok(EventKind::BookTicker),
-        b"trade" => Ok(EventKind::Trade),
-        b"aggTrade" => Ok(EventKind::AggTrade),
-        _ => Err(Stop::Skip(Unwanted::Named(value))),
-    }
+    let known = TICKS.iter().find(|(event, _)| event.as_bytes() == &*name);
+    known.map(|(_, kind)| *kind).ok_or(Stop::Skip(Unwanted::Named(value)))
 }
 
 /// An event that is not a tick is looked at only as far as to notice a line that was cut off.

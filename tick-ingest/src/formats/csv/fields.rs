@@ -1,7 +1,9 @@
 //! The fields of one CSV line, and the numbers in them.
 
 pub(crate) use tick_sdk::decimal::parse_digits;
-use tick_sdk::decimal::{DecimalError, exceeds_size, parse_price, parse_size};
+use tick_sdk::decimal::{
+    DecimalError, Inexact, UNIT_DECIMALS, parse_price, parse_scaled_price, parse_scaled_size, parse_size,
+};
 
 use super::limits::MAX_COLUMNS;
 use crate::formats::time_text::{TimeError, TimeFormat};
@@ -14,6 +16,8 @@ use crate::{BadField, Batch};
 #[derive(Debug)]
 pub(crate) struct Splitter {
     delimiter: u8,
+    /// Fields that lack at a line's end are empty, and empty ones may be too many.
+    ragged: bool,
     /// Field `i` is `bounds[i]..bounds[i + 1] - 1`.
     bounds: Box<[u32]>,
     /// The line without its quotes, only where it has some.
@@ -29,9 +33,18 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// The text of a column, counted from 0 and below the splitter's number of columns.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, column: usize) -> &'a [u8] {
         &self.text[self.bounds[column] as usize..self.bounds[column + 1] as usize - 1]
+    }
+
+    /// The text of a column without blanks around it, of which most fields have none.
+    #[inline(always)]
+    pub(crate) fn trimmed(&self, column: usize) -> &'a [u8] {
+        match self.get(column) {
+            text @ [first, ..] if *first > b' ' && text[text.len() - 1] > b' ' => text,
+            text => text.trim_ascii(),
+        }
     }
 }
 
@@ -39,19 +52,29 @@ impl Splitter {
     /// For lines of `columns` fields, at most [`MAX_COLUMNS`].
     pub(crate) fn new(delimiter: u8, columns: usize) -> Self {
         let columns = columns.min(MAX_COLUMNS);
-        Self { delimiter, bounds: vec![0; columns + 1].into(), unquoted: Vec::new() }
+        Self { delimiter, ragged: false, bounds: vec![0; columns + 1].into(), unquoted: Vec::new() }
+    }
+
+    /// Takes fields that lack at a line's end as empty, and passes over empty ones beyond the last.
+    pub(crate) fn ragged(self, ragged: bool) -> Self {
+        Self { ragged, ..self }
+    }
+
+    /// How many fields a line has.
+    pub(crate) fn columns(&self) -> usize {
+        self.bounds.len() - 1
     }
 
     /// The fields of `line`.
     ///
     /// # Errors
     /// Another number of fields than there should be, or a quote that does not end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn split<'a>(&'a mut self, line: &'a [u8]) -> Result<Fields<'a>, BadField> {
         match scan(line, self.delimiter, &mut self.bounds) {
             Scan::Complete => Ok(Fields { text: line, bounds: &self.bounds }),
-            Scan::WrongCount => Err(self.wrong_count(line)),
-            Scan::Quoted => self.split_quoted(line),
+            Scan::WrongCount if !self.ragged => Err(self.wrong_count(line)),
+            Scan::WrongCount | Scan::Quoted => self.split_quoted(line),
         }
     }
 
@@ -61,18 +84,34 @@ impl Splitter {
         self.bounds[0] = 0;
         let mut count = 0;
         for field in QuotedFields::new(line, self.delimiter) {
-            field?.append_to(&mut self.unquoted);
-            self.unquoted.push(self.delimiter);
+            let field = field?;
             count += 1;
             match self.bounds.get_mut(count) {
-                Some(bound) => *bound = self.unquoted.len() as u32,
+                Some(bound) => {
+                    field.append_to(&mut self.unquoted);
+                    self.unquoted.push(self.delimiter);
+                    *bound = self.unquoted.len() as u32;
+                }
+                None if self.ragged && field.text.trim_ascii().is_empty() => {}
                 None => return Err(self.wrong_count(line)),
             }
+        }
+        if self.ragged {
+            self.fill_up(count);
+            return Ok(Fields { text: &self.unquoted, bounds: &self.bounds });
         }
         if count + 1 != self.bounds.len() {
             return Err(self.wrong_count(line));
         }
         Ok(Fields { text: &self.unquoted, bounds: &self.bounds })
+    }
+
+    /// Adds the empty fields that a line of `count` lacks.
+    fn fill_up(&mut self, count: usize) {
+        for bound in self.bounds.iter_mut().skip(count + 1) {
+            self.unquoted.push(self.delimiter);
+            *bound = self.unquoted.len() as u32;
+        }
     }
 
     #[cold]
@@ -234,35 +273,52 @@ impl<'a> Iterator for QuotedFields<'a> {
     }
 }
 
-/// The price in a field.
+/// The price in a field, and whether it was rounded; see [`count_inexact`].
 ///
 /// # Errors
-/// Whatever is not exactly a price.
+/// Whatever is not a price, but for floating-point noise exactly.
 #[inline(always)]
-pub(crate) fn price(text: &[u8], field: &'static str) -> Result<i64, BadField> {
-    parse_price(text).map_err(|error| bad_decimal(text, field, error))
-}
-
-/// The size in a field, [`u64::MAX`] where it is larger than that; see [`count_saturated`].
-///
-/// # Errors
-/// Whatever is not exactly a size.
-#[inline(always)]
-pub(crate) fn size(text: &[u8], field: &'static str) -> Result<u64, BadField> {
-    parse_size(text).map_err(|error| bad_decimal(text, field, error))
-}
-
-/// Counts a size that was too large, once its line is known to be good.
-#[inline]
-pub(crate) fn count_saturated(size: u64, text: &[u8], out: &mut Batch) {
-    if size == u64::MAX {
-        count_maximum(text, out);
+pub(crate) fn inexact_price(text: &[u8], field: &'static str) -> Result<(i64, Inexact), BadField> {
+    match parse_price(text) {
+        Ok(price) => Ok((price, Inexact::No)),
+        Err(error) => odd_price(text, field, error),
     }
 }
 
 #[cold]
-fn count_maximum(text: &[u8], out: &mut Batch) {
-    out.counts.saturated_sizes += u64::from(exceeds_size(text));
+fn odd_price(text: &[u8], field: &'static str, error: DecimalError) -> Result<(i64, Inexact), BadField> {
+    match error {
+        DecimalError::TooFine => parse_scaled_price(text, UNIT_DECIMALS),
+        error => Err(error),
+    }
+    .map_err(|error| bad_decimal(text, field, error))
+}
+
+/// The size in a field, and whether it was rounded, or larger than a tick can hold; see [`count_inexact`].
+///
+/// # Errors
+/// Whatever is not a size, but for floating-point noise exactly.
+#[inline(always)]
+pub(crate) fn inexact_size(text: &[u8], field: &'static str) -> Result<(u64, Inexact), BadField> {
+    match parse_size(text) {
+        Ok(size) if size < u64::MAX => Ok((size, Inexact::No)),
+        _ => odd_size(text, field),
+    }
+}
+
+#[cold]
+fn odd_size(text: &[u8], field: &'static str) -> Result<(u64, Inexact), BadField> {
+    parse_scaled_size(text, UNIT_DECIMALS).map_err(|error| bad_decimal(text, field, error))
+}
+
+/// Counts a number that is not what its text says, once its line is known to be good.
+#[cold]
+pub(crate) fn count_inexact(inexact: Inexact, out: &mut Batch) {
+    match inexact {
+        Inexact::No => {}
+        Inexact::Rounded => out.counts.rounded += 1,
+        Inexact::Saturated => out.counts.saturated_sizes += 1,
+    }
 }
 
 /// The time in a field, in nanoseconds since the UNIX epoch.
@@ -280,8 +336,14 @@ fn bad_time(field: &'static str, error: TimeError) -> BadField {
 }
 
 #[cold]
-fn bad_decimal(text: &[u8], field: &'static str, error: DecimalError) -> BadField {
-    if text.is_empty() { BadField::new(field, "is empty") } else { BadField::new(field, error.to_string()) }
+pub(crate) fn bad_decimal(text: &[u8], field: &'static str, error: DecimalError) -> BadField {
+    match error {
+        _ if text.is_empty() => BadField::new(field, "is empty"),
+        DecimalError::TooFine => {
+            BadField::new(field, format!("{error}; --map with a scale can, as in {field}=COLUMN:1e-12"))
+        }
+        error => BadField::new(field, error.to_string()),
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read};
 
 use ::dbn::decode::dbn::fsm::{DbnFsm, ProcessResult};
-use ::dbn::{Metadata, VersionUpgradePolicy};
+use ::dbn::{Metadata, RecordHeader, VersionUpgradePolicy};
 
 use crate::ReadError;
 
@@ -62,6 +62,15 @@ fn copy(input: &mut dyn Read, length: usize, decoder: &mut DbnFsm) -> io::Result
         left -= part.len();
     }
     Ok(())
+}
+
+/// Whether what was taken for a record is the beginning of another file: its magic and version.
+#[cold]
+pub(super) fn begins_file(record: &RecordHeader) -> bool {
+    let [n, version] = record.publisher_id.to_le_bytes();
+    record.record_size() == usize::from(b'D') * RecordHeader::LENGTH_MULTIPLIER
+        && [record.rtype, n] == *b"BN"
+        && version < b' '
 }
 
 /// A header that cannot be understood.

@@ -1,43 +1,45 @@
 //! Reads lines by a mapping.
 
-use tick_sdk::Side;
-
-use super::codes::{aggressor, taker};
-use super::mapping::{Column, Mapping, Rows};
-use crate::formats::csv::fields::{self, Fields, Splitter};
+use super::filter::Filter;
+use super::mapping::{Column, EmptySide, Mapping, Rows};
+use super::numbers::is_finer;
+use super::places::{no_symbol, place};
+use super::rows::{BookChanges, Books, RowColumns};
+use super::times::Times;
+use crate::formats::csv::fields::Splitter;
 use crate::formats::csv::header::Header;
-use crate::formats::csv::row::{Level, Row};
-use crate::formats::time_text::TimeFormat;
-use crate::lines::LineParser;
+use crate::lines::{BYTE_ORDER_MARK, LineParser};
 use crate::{BadField, Batch, ReadError, ReadOptions, SymbolIds};
 
 /// Reads a CSV by a mapping.
 pub struct MappedCsv {
     splitter: Splitter,
     mapping: Mapping,
-    /// The next line is the header.
-    at_header: bool,
-    time: usize,
-    recv: Option<(usize, TimeFormat)>,
+    /// Where there is one, as it stands in the file.
+    header: Option<Vec<u8>>,
+    /// No line was read yet.
+    at_start: bool,
+    /// Some lines are passed over because of their beginning.
+    has_marks: bool,
+    times: Times,
     symbol: Symbol,
+    filter: Option<Filter>,
     rows: RowColumns,
+    /// Of each instrument, where an empty side of a quote means that it did not change.
+    books: Option<Books>,
     symbols: SymbolIds,
 }
+
+/// How the note begins that says so.
+pub(crate) const NO_SYMBOL_COLUMN: &str = "no column names the instrument";
 
 enum Symbol {
     Column(usize),
     Always(Vec<u8>),
 }
 
-/// [`Rows`], with the columns' places.
-#[derive(Clone, Copy)]
-enum RowColumns {
-    Trades { price: usize, size: Option<usize>, side: Option<usize>, maker: Option<usize> },
-    Quotes { bid: usize, bid_size: Option<usize>, ask: usize, ask_size: Option<usize> },
-}
-
 impl MappedCsv {
-    /// For the file `name`, whose first line is `first`.
+    /// For the file `name`, whose first line, but for those that are passed over, is `first`.
     ///
     /// # Errors
     /// The mapping names a column that is not there, or nothing names the symbol.
@@ -47,153 +49,139 @@ impl MappedCsv {
         mapping: &Mapping,
         options: &ReadOptions,
     ) -> Result<Self, ReadError> {
-        let header = Header::cut(first, mapping.delimiter);
-        let place = |column: &Column| place(name, column, &header, mapping.header);
-        let optional = |column: &Option<Column>| column.as_ref().map(place).transpose();
+        let layout = &mapping.layout;
+        let header = Header::cut(first, layout.delimiter);
+        let place = |column: &Column| place(name, column, &header, layout.header);
         let symbol = match (&mapping.symbol, &options.symbol) {
             (Some(column), _) => Symbol::Column(place(column)?),
             (None, Some(symbol)) => Symbol::Always(symbol.clone().into_bytes()),
             (None, None) => return Err(no_symbol(name)),
         };
-        let rows = match &mapping.rows {
-            Rows::Trades { price, size, aggressor } => RowColumns::Trades {
-                price: place(price)?,
-                size: optional(size)?,
-                side: aggressor.side().map(place).transpose()?,
-                maker: aggressor.buyer_is_maker().map(place).transpose()?,
-            },
-            Rows::Quotes { bid, bid_size, ask, ask_size } => RowColumns::Quotes {
-                bid: place(bid)?,
-                bid_size: optional(bid_size)?,
-                ask: place(ask)?,
-                ask_size: optional(ask_size)?,
-            },
-        };
-        let recv = mapping.recv.as_ref().map(|recv| Ok((place(&recv.column)?, recv.format.clone())));
+        let filter = mapping.only.as_ref().map(|only| Ok(Filter::new(only, place(&only.column)?)));
+        let has_books = layout.empty == EmptySide::Unchanged && matches!(mapping.rows, Rows::Quotes { .. });
         Ok(Self {
-            splitter: Splitter::new(mapping.delimiter, header.names.len()),
-            at_header: mapping.header,
-            time: place(&mapping.time.column)?,
-            recv: recv.transpose()?,
+            splitter: Splitter::new(layout.delimiter, header.names.len()).ragged(layout.ragged),
+            header: layout.header.then(|| first.trim_ascii_end().to_owned()),
+            at_start: true,
+            has_marks: layout.comment.is_some() || layout.trailer.is_some(),
+            times: Times::new(name, mapping, &options.zone, place)?,
             symbol,
-            rows,
+            filter: filter.transpose()?,
+            rows: RowColumns::new(mapping, place)?,
+            books: has_books.then(Books::default),
             mapping: mapping.clone(),
             symbols: SymbolIds::default(),
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn row(&mut self, line: &[u8], out: &mut Batch) -> Result<(), BadField> {
         let fields = self.splitter.split(line)?;
-        let text = |column: usize| fields.get(column).trim_ascii();
-        let ts_event = fields::time(&self.mapping.time.format, text(self.time), "time")?;
-        let ts_recv = match &self.recv {
-            Some((column, format)) => fields::time(format, text(*column), "recv")?,
-            None => ts_event,
-        };
-        let row = self.rows.parse(&fields)?;
+        if let Some(filter) = &mut self.filter
+            && !filter.takes(&fields, out)
+        {
+            return Ok(());
+        }
+        let text = |column: usize| fields.trimmed(column);
+        let (ts_event, ts_recv) = self.times.read(&fields, out)?;
         let symbol = match &self.symbol {
             Symbol::Column(column) => text(*column),
             Symbol::Always(symbol) => symbol,
         };
-        let id = self.symbols.id(symbol, None, out);
-        let id = id.map_err(|reason| BadField::new("symbol", reason))?;
+        let bad_symbol = |reason| BadField::new("symbol", reason);
+        if let (Some(books), RowColumns::Quotes { bid, ask }) = (&mut self.books, &self.rows) {
+            let changes = BookChanges::parse(bid, ask, &fields)?;
+            if changes.is_nothing() {
+                out.counts.skip("row without change", 1);
+                return Ok(());
+            }
+            let id = self.symbols.id(symbol, None, out).map_err(bad_symbol)?;
+            books.apply(id, changes).push(ts_event, ts_recv, id, out);
+            return Ok(());
+        }
+        let Some(row) = self.rows.parse(&fields)? else {
+            out.counts.skip("price 0 and size 0", 1);
+            return Ok(());
+        };
+        let id = self.symbols.id(symbol, None, out).map_err(bad_symbol)?;
         row.push(ts_event, ts_recv, id, out);
         Ok(())
     }
 
-    /// Adds the column's own name to the mapping's name for it.
+    /// The first line that is not passed over: says whether it is the header.
     #[cold]
-    fn name_column(&self, error: BadField) -> BadField {
-        match self.mapping.column_of(&error.field) {
-            Some(column) => BadField::new(format!("{} (column {column})", error.field), error.reason),
-            None => error,
+    fn start(&mut self, out: &mut Batch) -> bool {
+        self.at_start = false;
+        self.note_symbol(out);
+        self.note_units(out);
+        self.mapping.layout.header
+    }
+
+    fn note_symbol(&self, out: &mut Batch) {
+        if let Symbol::Always(symbol) = &self.symbol {
+            let symbol = String::from_utf8_lossy(symbol);
+            out.counts.note(&format!("{NO_SYMBOL_COLUMN}: all rows are of {symbol}"));
         }
+    }
+
+    fn note_units(&self, out: &mut Batch) {
+        for (what, keys) in [("prices", ["price", "bid"]), ("sizes", ["size", "bid_size"])] {
+            let numbers = keys.iter().filter_map(|key| self.mapping.number_of(key));
+            for scale in numbers.map(|number| number.scale).filter(|scale| is_finer(*scale)) {
+                let shown = 10i64.pow(u32::from(scale.unsigned_abs()) - 9);
+                out.counts.note(&format!(
+                    "{what} are in units of 1e{scale} instead of 1e-9, as the scale of --map says: 1 is shown as {shown}"
+                ));
+            }
+        }
+    }
+
+    /// A row that cannot be read is none where it is the header of another file that was joined.
+    #[cold]
+    fn odd_row(&mut self, line: &[u8], error: BadField, out: &mut Batch) -> Result<(), BadField> {
+        let unmarked = line.strip_prefix(BYTE_ORDER_MARK);
+        let plain = unmarked.unwrap_or(line);
+        if self.header.as_deref() == Some(plain.trim_ascii_end()) {
+            out.counts.skip("repeated header", 1);
+            return Ok(());
+        }
+        if let Some(line) = unmarked.filter(|line| !line.starts_with(BYTE_ORDER_MARK)) {
+            return self.line(line, out);
+        }
+        Err(self.advise(error))
+    }
+
+    /// Adds the column's own name to the mapping's name for it, and what the mapping may lack.
+    fn advise(&self, error: BadField) -> BadField {
+        if let Some(column) = self.mapping.column_of(&error.field) {
+            return BadField::new(format!("{} (column {column})", error.field), error.reason);
+        }
+        let is_count = error.field == "line" && error.reason.ends_with("fields");
+        if is_count && !self.mapping.layout.ragged {
+            let reason = error.reason;
+            let advice =
+                "--map with ragged=yes reads lines whose last fields are missing, or too many and empty";
+            return BadField::new(error.field, format!("{reason}; {advice}"));
+        }
+        error
     }
 }
 
 impl LineParser for MappedCsv {
     fn line(&mut self, line: &[u8], out: &mut Batch) -> Result<(), BadField> {
-        if self.at_header {
-            self.at_header = false;
+        if self.has_marks
+            && let Some(mark) = self.mapping.layout.mark_of(line)
+        {
+            out.counts.skip(mark, 1);
             return Ok(());
         }
-        self.row(line, out).map_err(|error| self.name_column(error))
+        if self.at_start && self.start(out) {
+            return Ok(());
+        }
+        self.row(line, out).or_else(|error| self.odd_row(line, error, out))
     }
-}
 
-impl RowColumns {
-    #[inline(always)]
-    fn parse<'a>(self, fields: &Fields<'a>) -> Result<Row<'a>, BadField> {
-        let text = |column: usize| fields.get(column).trim_ascii();
-        let level = |price: usize, price_name, size: Option<usize>, size_name| {
-            Level::parse(text(price), price_name, size.map_or(&b"0"[..], text), size_name)
-        };
-        let side_of_book = |price: usize, price_name, size, size_name| {
-            if text(price).is_empty() { Ok(Level::EMPTY) } else { level(price, price_name, size, size_name) }
-        };
-        match self {
-            Self::Trades { price, size, side, maker } => {
-                let level = level(price, "price", size, "size")?;
-                let side = match (side, maker) {
-                    (Some(column), _) => aggressor(text(column))?,
-                    (None, Some(column)) => taker(text(column))?,
-                    (None, None) => Side::NONE,
-                };
-                Ok(Row::Trade(level, side))
-            }
-            Self::Quotes { bid, bid_size, ask, ask_size } => Ok(Row::Quote {
-                bid: side_of_book(bid, "bid", bid_size, "bid_size")?,
-                ask: side_of_book(ask, "ask", ask_size, "ask_size")?,
-            }),
-        }
-    }
-}
-
-fn place(file: &str, column: &Column, header: &Header, has_header: bool) -> Result<usize, ReadError> {
-    let wrong = |reason: String| ReadError::Format {
-        file: file.to_owned(),
-        reason,
-        advice: format!("--map can name these columns: {}", listed(header, has_header)),
-    };
-    match column {
-        Column::Number(number) if (1..=header.names.len()).contains(number) => Ok(number - 1),
-        Column::Number(number) => Err(wrong(format!(
-            "its first line has {} columns, and --map names #{number}",
-            header.names.len()
-        ))),
-        Column::Name(name) if !has_header => {
-            Err(wrong(format!("--map names column {name} and says that there is no header")))
-        }
-        Column::Name(name) => {
-            let mut places = (0..header.names.len()).filter(|i| header.names[*i] == *name);
-            let place = places.next().ok_or_else(|| wrong(format!("its header has no column {name}")))?;
-            if places.next().is_some() {
-                return Err(wrong(format!("its header has column {name} more than once: give its number")));
-            }
-            Ok(place)
-        }
-    }
-}
-
-fn listed(header: &Header, has_header: bool) -> String {
-    const SHOWN: usize = 30;
-    const LENGTH: usize = 40;
-    let column = |(i, name): (usize, &String)| {
-        let number = i + 1;
-        if !has_header {
-            return format!("#{number}");
-        }
-        format!("#{number} {}", name.chars().take(LENGTH).collect::<String>().escape_debug())
-    };
-    let shown: Vec<String> = header.names.iter().enumerate().take(SHOWN).map(column).collect();
-    shown.join(", ") + if header.names.len() > SHOWN { ", …" } else { "" }
-}
-
-fn no_symbol(file: &str) -> ReadError {
-    ReadError::Format {
-        file: file.to_owned(),
-        reason: "no column of --map is the symbol".to_owned(),
-        advice: "name one with symbol=COLUMN in --map, or give the file's symbol with --symbol".to_owned(),
+    fn lines_before(&self) -> u64 {
+        self.mapping.layout.skip.into()
     }
 }

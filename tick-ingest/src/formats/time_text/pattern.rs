@@ -4,9 +4,17 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::fmt::strtime::{self, BrokenDownTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 
-use super::{TimeError, nanoseconds, parse_fraction, seconds_since_1970, two_digits, utc};
+use super::TimeError;
+use super::written::{LocalTime, Written, instant};
+use super::zone::Offset;
+
+mod layout;
+#[cfg(test)]
+mod tests;
+
+use layout::Layout;
 
 /// A strftime pattern, as jiff's strptime takes it.
 ///
@@ -17,18 +25,17 @@ pub struct Pattern {
     text: String,
     /// `None` where the pattern has more in it than such a layout.
     layout: Option<Layout>,
+    holds: Holds,
 }
 
-/// Where a text of full width has what: every number of it has as many digits as it can have.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Layout {
-    year: usize,
-    /// Of month, day, hour, minute and second.
-    parts: [usize; 5],
-    literals: Vec<(usize, u8)>,
-    /// Where all of these end, and a fraction may begin.
-    width: usize,
-    has_fraction: bool,
+/// What a pattern's texts say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Holds {
+    day: bool,
+    clock: bool,
+    /// `Z`, `UTC` or `GMT` stand in it as they are.
+    utc: bool,
+    zone: bool,
 }
 
 impl Pattern {
@@ -37,42 +44,78 @@ impl Pattern {
         &self.text
     }
 
-    /// Nanoseconds since the UNIX epoch; without an offset in the pattern it is UTC.
+    /// Whether its texts say which day it is.
+    pub fn holds_day(&self) -> bool {
+        self.holds.day
+    }
+
+    /// Whether its texts say which time of the day it is.
+    pub fn holds_clock(&self) -> bool {
+        self.holds.clock
+    }
+
+    /// Whether its texts say of which zone they are.
+    pub fn names_zone(&self) -> bool {
+        self.holds.utc || self.holds.zone
+    }
+
+    /// The pattern of a day such as `2024-06-01`, a blank and this one.
+    ///
+    /// # Errors
+    /// It is not a pattern.
+    pub fn behind_day(&self) -> Result<Self, String> {
+        format!("%Y-%m-%d {}", self.text).parse()
+    }
+
+    /// What the text says.
     ///
     /// # Errors
     /// The text is not of this pattern, or no tick can hold its time.
-    #[inline]
-    pub fn parse(&self, text: &[u8]) -> Result<u64, TimeError> {
-        match self.parse_full_width(text) {
-            Some(ns) => Ok(ns),
-            None => self.parse_any(text),
+    #[inline(always)]
+    pub(super) fn read(&self, text: &[u8]) -> Result<Written, TimeError> {
+        let written = match self.layout.as_ref().and_then(|layout| layout.read(text)) {
+            Some(written) => written,
+            None => self.read_any(text)?,
+        };
+        match written {
+            Written::Local(local) if self.holds.utc => local.at_offset(0).map(Written::Instant),
+            _ => Ok(written),
         }
     }
 
-    #[inline]
-    fn parse_full_width(&self, text: &[u8]) -> Option<u64> {
-        let Layout { year, parts, literals, width, has_fraction } = self.layout.as_ref()?;
-        let (fixed, rest) = text.split_at_checked(*width)?;
-        if !literals.iter().all(|&(at, byte)| fixed[at] == byte) {
-            return None;
-        }
-        let year = two_digits(fixed, *year)? * 100 + two_digits(fixed, *year + 2)?;
-        let part = |part: usize| two_digits(fixed, parts[part]);
-        let seconds = seconds_since_1970([year, part(0)?, part(1)?], [part(2)?, part(3)?, part(4)?])?;
-        let (nanoseconds, rest) = if *has_fraction { parse_fraction(rest)? } else { (0, rest) };
-        rest.is_empty().then_some(seconds * 1_000_000_000 + nanoseconds)
-    }
-
-    fn parse_any(&self, text: &[u8]) -> Result<u64, TimeError> {
+    #[cold]
+    fn read_any(&self, text: &[u8]) -> Result<Written, TimeError> {
         if text.is_empty() {
             return Err(TimeError::Empty);
         }
         let broken = BrokenDownTime::parse(&self.text, text).map_err(|_| TimeError::NotOfPattern)?;
-        let time = broken.to_timestamp().ok().or_else(|| match broken.offset() {
-            None => broken.to_datetime().ok().and_then(utc),
-            Some(_) => None,
-        });
-        time.ok_or(TimeError::NotOfPattern).and_then(nanoseconds)
+        if let Ok(time) = broken.to_timestamp() {
+            return instant(time);
+        }
+        let local = broken.to_datetime().map_err(|_| TimeError::NotOfPattern)?;
+        match (broken.offset(), broken.iana_time_zone()) {
+            (None, None) => LocalTime::of(local).map(Written::Local).ok_or(TimeError::NotOfPattern),
+            (None, Some(name)) => {
+                let zone = TimeZone::get(name).map_err(|_| TimeError::NotOfPattern)?;
+                in_zone(local, &zone)
+            }
+            (Some(_), _) => Err(TimeError::NotOfPattern),
+        }
+    }
+}
+
+/// A local time of the zone that the text itself names.
+fn in_zone(local: jiff::civil::DateTime, zone: &TimeZone) -> Result<Written, TimeError> {
+    let written = LocalTime::of(local).ok_or(TimeError::NotOfPattern)?;
+    let seconds = written.seconds;
+    match zone.to_ambiguous_timestamp(local).offset() {
+        AmbiguousOffset::Unambiguous { offset } => written.at_offset(offset.seconds()).map(Written::Instant),
+        AmbiguousOffset::Gap { before, after } => {
+            Err(TimeError::Never { seconds, before: Offset::of(before), after: Offset::of(after) })
+        }
+        AmbiguousOffset::Fold { before, after } => {
+            Err(TimeError::Twice { seconds, before: Offset::of(before), after: Offset::of(after) })
+        }
     }
 }
 
@@ -80,86 +123,38 @@ impl FromStr for Pattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |error: jiff::Error| {
+            let letters = text.contains("%Z");
+            let advice = if letters { "; write the zone's letters as they are, and give --tz" } else { "" };
+            format!("pattern {text}: {error}{advice}")
+        };
+        // What it writes it must be able to read.
         let epoch = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
-        strtime::format(text, &epoch).map_err(|error| format!("pattern {text}: {error}"))?;
-        Ok(Self { text: text.to_owned(), layout: Layout::of(text) })
+        let sample = strtime::format(text, &epoch).map_err(wrong)?;
+        let broken = BrokenDownTime::parse(text, &sample).map_err(wrong)?;
+        let timestamp = broken.timestamp().is_some();
+        let holds = Holds {
+            day: timestamp || broken.to_date().is_ok(),
+            clock: timestamp || broken.hour().is_some(),
+            utc: names_utc(text),
+            zone: timestamp || broken.offset().is_some() || broken.iana_time_zone().is_some(),
+        };
+        Ok(Self { text: text.to_owned(), layout: Layout::of(text), holds })
     }
 }
 
-impl Layout {
-    /// `None` unless the pattern gives year, month, day, hour, minute and second once each, and
-    /// nothing beside them but a fraction at its end and literals.
-    fn of(pattern: &str) -> Option<Self> {
-        const PARTS: [&str; 5] = ["%m", "%d", "%H", "%M", "%S"];
-        let pattern = pattern.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S");
-        let mut layout = Self::default();
-        let mut seen = [0; 6];
-        let mut rest = pattern.as_str();
-        while let Some(first) = rest.bytes().next() {
-            let at = layout.width;
-            let (length, width) = if let Some(part) = PARTS.iter().position(|name| rest.starts_with(name)) {
-                layout.parts[part] = at;
-                seen[part] += 1;
-                (2, 2)
-            } else if rest.starts_with("%Y") {
-                layout.year = at;
-                seen[5] += 1;
-                (2, 4)
-            } else if rest == "%.f" {
-                layout.has_fraction = true;
-                (3, 0)
-            } else if first == b' ' || first == b'T' || first.is_ascii_punctuation() && first != b'%' {
-                // A blank of the pattern stands for any number of blanks; one is the usual.
-                layout.literals.push((at, first));
-                (1, 1)
-            } else {
-                return None;
-            };
-            layout.width += width;
-            rest = &rest[length..];
-        }
-        (seen == [1; 6]).then_some(layout)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const PATTERNS: [&str; 4] = ["%d.%m.%Y %H:%M:%S%.f", "%Y%m%d %H%M%S", "%FT%T%.f", "%m/%d/%Y  %H-%M-%S"];
-
-    #[test]
-    fn only_plain_patterns_are_read_without_jiff() {
-        for pattern in PATTERNS {
-            assert!(pattern.parse::<Pattern>().unwrap().layout.is_some(), "{pattern}");
-        }
-        for pattern in ["%Y-%m-%d", "%s", "%F %T %z", "%F %T %p", "%-d.%m.%Y %T", "%.f%F %T", "%F %T %Y"] {
-            assert!(pattern.parse::<Pattern>().unwrap().layout.is_none(), "{pattern}");
+/// Whether `Z`, `UTC` or `GMT` stand in a pattern as words of their own.
+fn names_utc(pattern: &str) -> bool {
+    let mut literals = String::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if c == '%' {
+            // A directive ends with its letter, behind flags, a width, colons and a point.
+            chars.by_ref().find(|c| c.is_ascii_alphabetic() || *c == '%');
+            literals.push(' ');
+        } else {
+            literals.push(c);
         }
     }
-
-    proptest! {
-        #[test]
-        fn both_paths_agree(ns in 0..18_429_897_600_000_000_000u64, pattern in 0usize..4, cut in 0usize..4) {
-            let pattern: Pattern = PATTERNS[pattern].parse().unwrap();
-            let time = Timestamp::from_nanosecond(ns.into()).unwrap();
-            let mut text = time.strftime(pattern.text()).to_string();
-            let fast = pattern.parse_full_width(text.as_bytes());
-            prop_assert_eq!(fast.map(Ok), Some(pattern.parse_any(text.as_bytes())));
-            text.truncate(text.len() - cut);
-            if let Some(fast) = pattern.parse_full_width(text.as_bytes()) {
-                prop_assert_eq!(Ok(fast), pattern.parse_any(text.as_bytes()));
-            }
-        }
-
-        #[test]
-        fn odd_texts_agree(text in "[0-3][0-9]\\.[01][0-9]\\.(19|20)[0-9]{2} {1,2}[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{0,10})?.?") {
-            let pattern: Pattern = PATTERNS[0].parse().unwrap();
-            if let Some(fast) = pattern.parse_full_width(text.as_bytes()) {
-                prop_assert_eq!(Ok(fast), pattern.parse_any(text.as_bytes()), "{}", text);
-            }
-        }
-    }
+    literals.split(|c: char| !c.is_ascii_alphabetic()).any(|word| matches!(word, "Z" | "UTC" | "GMT"))
 }

@@ -132,3 +132,20 @@ fn who_leaves_is_forgotten_with_its_last_queue() {
     strategies.deleted(&name("pear"), 1);
     assert_eq!(strategies.states().len(), 1);
 }
+
+#[test]
+fn who_has_left_takes_no_part_however_long_its_queues_are_there() {
+    let mut strategies = strategies();
+    for number in strategies.states().len()..MAX_STRATEGIES {
+        strategies.join(&name(&format!("s{number}")), &JoinFrom::Now).expect("there is room");
+    }
+    assert_eq!(strategies.join(&name("plum"), &JoinFrom::Now), Err(JoinError::TooMany));
+    strategies.leave(&name("pear"));
+    strategies.deleted(&name("pear"), 0);
+    assert_eq!(strategies.join(&name("plum"), &JoinFrom::Now), Ok(Joined::Bound));
+    assert_eq!(strategies.join(&name("pear"), &JoinFrom::Now), Err(JoinError::TooMany), "its place is taken");
+    assert!(!strategies.without_instance(Duration::from_secs(60)).contains(&name("pear")));
+    // A resumed ingester deletes what the one before it could not.
+    let strategies = Strategies::new(strategies.progress(), 2);
+    assert_eq!(strategies.bindings(1)[1], (name("pear"), Binding::Deleted));
+}

@@ -1,0 +1,362 @@
+//! The worker's side: recorded replays, each leased to one worker at a time.
+//!
+//! A lease ends by time, so that another worker takes over when one is killed; the epoch, which each claim
+//! raises, refuses whatever a worker writes that has lost its lease. How a replay ends is one commit: its row,
+//! the event, and the end of the command that asked for it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bus::{
+    Bus, CommandEnd, EndedCommand, EventSource, Row, Store, StoreError, TablesError, Work, WorkError, values,
+};
+use thiserror::Error;
+use tick_sdk::contracts::bus::ReadableAt;
+use tick_sdk::contracts::ticks::{
+    ReplayCancelled, ReplayCompleted, ReplayFailed, ReplayOutcome, ReplayProgressed, ReplayStarted,
+    StartReplay, TICKS,
+};
+use tick_sdk::contracts::{CommandId, ConversationId};
+use tick_sdk::names::FeedName;
+use uuid::Uuid;
+
+use super::{State, log};
+
+/// What a worker could not do.
+#[derive(Debug, Error)]
+pub enum QueueError {
+    /// Another worker has the replay, or it has ended: whatever this one does is of no use.
+    #[error("another worker has replay {replay_id}, or it has ended")]
+    Lost {
+        /// The replay.
+        replay_id: Uuid,
+    },
+    /// The store failed; nothing was written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The same, in the words of whoever asked it.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    /// A statement failed.
+    #[error("the replays: {0}")]
+    Tables(#[from] TablesError),
+    /// A recorded plan cannot be read.
+    #[error("the plan of replay {replay_id} cannot be read: {source}")]
+    Plan {
+        /// The replay.
+        replay_id: Uuid,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// A replay that is leased to this worker.
+#[derive(Clone, Debug)]
+pub struct ClaimedReplay {
+    /// The replay, which is the id of its command.
+    pub replay_id: Uuid,
+    /// What is to be played.
+    pub plan: StartReplay,
+    /// The run, where an earlier worker had begun it.
+    pub run: Option<String>,
+    /// How often it was asked for again after it had failed.
+    pub requeued: u32,
+    /// The command that asked for it.
+    pub command: EndedCommand,
+    epoch: u64,
+}
+
+/// Whether a worker goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It does.
+    GoOn,
+    /// Somebody wishes that the replay ends.
+    CancelWanted,
+    /// Another worker has it.
+    Lost,
+}
+
+/// How a replay ended.
+#[derive(Clone, Debug)]
+pub enum ReplayEnd {
+    /// It played everything.
+    Completed {
+        /// The run.
+        run: String,
+        /// What came of it.
+        outcome: ReplayOutcome,
+        /// Its command is shown as completed once these can be read.
+        readable_at: Vec<ReadableAt>,
+    },
+    /// It was stopped on somebody's wish.
+    Cancelled {
+        /// The run, where it had begun.
+        run: Option<String>,
+        /// What came of it until then.
+        outcome: Option<ReplayOutcome>,
+        /// As above.
+        readable_at: Vec<ReadableAt>,
+    },
+    /// It could not go on.
+    Failed {
+        /// The run, where it had begun.
+        run: Option<String>,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The recorded replays, as workers take them. Its calls block.
+#[derive(Clone)]
+pub struct ReplayQueue {
+    bus: Arc<Bus>,
+    store: Arc<dyn Store>,
+    lease: Duration,
+}
+
+impl ReplayQueue {
+    /// The replays of `store`, which is the one that `bus` serves the context with.
+    pub fn new(bus: Arc<Bus>, store: Arc<dyn Store>, lease: Duration) -> Self {
+        Self { bus, store, lease }
+    }
+
+    /// Ends the leases of all workers: only where none of them can be alive, as at the start of a process that
+    /// has the state for itself.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn free_leases(&self) -> Result<usize, QueueError> {
+        self.bus.transaction(TICKS, |work| {
+            let sql = "UPDATE replay SET leased_until_ms = 0 WHERE state = $1";
+            Ok(work.tables()?.execute(sql, &values![State::Running as i64])? as usize)
+        })
+    }
+
+    /// Whether a replay needs its ledger no more: it has played everything, so that its events are enough, or it is
+    /// forgotten. One that is not known needs it.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn is_done_with(&self, replay_id: Uuid) -> Result<bool, QueueError> {
+        let sql = "SELECT state FROM replay WHERE replay_id = $1";
+        let found = self.store.query(sql, &values![replay_id])?;
+        let state = found.first().map(|row| row.get(0)).transpose()?;
+        Ok(matches!(state.and_then(State::of), Some(State::Completed | State::Forgotten)))
+    }
+
+    /// Leases the replay that waits longest, or one whose worker has died; `None` where there is none.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn claim(&self) -> Result<Option<ClaimedReplay>, QueueError> {
+        // Most looks find nothing, and those need no transaction.
+        if self.store.query(OPEN, &values![now_ms()])?.is_empty() {
+            return Ok(None);
+        }
+        let lease = self.lease;
+        let claimed = self.bus.transaction(TICKS, |work| {
+            let now = work.now_ms();
+            let tables = work.tables()?;
+            let Some(row) = tables.query_first(OPEN, &values![now])? else {
+                return Ok::<_, QueueError>(None);
+            };
+            let recorded = Recorded::of(&row)?;
+            // Of two that found it the second changes nothing.
+            let sql = "UPDATE replay SET state = $1, epoch = epoch + 1, leased_until_ms = $2 \
+                       WHERE replay_id = $3 AND epoch = $4 AND state <= 1";
+            let leased_until = now + lease.as_millis() as u64;
+            let replay_id = recorded.command.command_id.0;
+            let claim = values![State::Running as i64, leased_until, replay_id, recorded.epoch];
+            if tables.execute(sql, &claim)? == 0 {
+                return Ok(None);
+            }
+            Ok(Some(Recorded { epoch: recorded.epoch + 1, ..recorded }))
+        })?;
+        claimed.map(|recorded| self.read_plan(recorded)).transpose()
+    }
+
+    /// A plan that cannot be read fails for good, so that it is not claimed for ever.
+    fn read_plan(&self, recorded: Recorded) -> Result<ClaimedReplay, QueueError> {
+        let replay_id = recorded.command.command_id.0;
+        let mut claimed = ClaimedReplay {
+            replay_id,
+            plan: StartReplay::default(),
+            run: recorded.run,
+            requeued: recorded.requeued,
+            command: recorded.command,
+            epoch: recorded.epoch,
+        };
+        match serde_json::from_str(&recorded.plan) {
+            Ok(plan) => {
+                claimed.plan = plan;
+                Ok(claimed)
+            }
+            Err(source) => {
+                let error = QueueError::Plan { replay_id, source };
+                let end = ReplayEnd::Failed { run: claimed.run.clone(), reason: error.to_string() };
+                self.end(&claimed, end)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until there may be something to claim that was not there at `position` of the context's log, or so
+    /// long; gives the position to wait at next.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn wait(&self, position: u64, timeout: Duration) -> Result<u64, QueueError> {
+        self.bus.wait_beyond(TICKS, position, timeout);
+        Ok(self.bus.head(TICKS)?)
+    }
+
+    /// Whether the worker goes on; reads only, so that it may be asked ten times a second.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn standing(&self, claimed: &ClaimedReplay) -> Result<Standing, QueueError> {
+        let sql = "SELECT is_cancel_wanted FROM replay WHERE replay_id = $1 AND epoch = $2 AND state = $3";
+        let key = values![claimed.replay_id, claimed.epoch, State::Running as i64];
+        let found = self.store.query(sql, &key)?;
+        Ok(match found.first().map(|row| row.get(0)).transpose()? {
+            Some(false) => Standing::GoOn,
+            Some(true) => Standing::CancelWanted,
+            None => Standing::Lost,
+        })
+    }
+
+    /// Makes the lease last anew.
+    ///
+    /// # Errors
+    /// It is lost, or the store failed.
+    pub fn renew(&self, claimed: &ClaimedReplay) -> Result<(), QueueError> {
+        self.change(claimed, |_| Ok(()))
+    }
+
+    /// The worker has the run open, and plays it itself or through a feed.
+    ///
+    /// # Errors
+    /// As [`ReplayQueue::renew`].
+    pub fn started(
+        &self,
+        claimed: &ClaimedReplay,
+        run: &str,
+        is_resumed: bool,
+        feed: Option<&FeedName>,
+    ) -> Result<(), QueueError> {
+        self.change(claimed, |work| {
+            let sql = "UPDATE replay SET run = $1 WHERE replay_id = $2";
+            work.tables()?.execute(sql, &values![run, claimed.replay_id])?;
+            let replay_id = claimed.replay_id;
+            let feed = feed.map(|feed| feed.as_str().to_owned());
+            log::publish(work, replay_id, &ReplayStarted { replay_id, run: run.to_owned(), is_resumed, feed })
+        })
+    }
+
+    /// Says how far it is, and renews the lease.
+    ///
+    /// # Errors
+    /// As [`ReplayQueue::renew`].
+    pub fn progressed(&self, claimed: &ClaimedReplay, progress: &ReplayProgressed) -> Result<(), QueueError> {
+        self.change(claimed, |work| log::publish(work, claimed.replay_id, progress))
+    }
+
+    /// Gives the replay back before its end: the next worker resumes it at once.
+    ///
+    /// # Errors
+    /// As [`ReplayQueue::renew`].
+    pub fn release(&self, claimed: &ClaimedReplay) -> Result<(), QueueError> {
+        self.change(claimed, |work| {
+            let sql = "UPDATE replay SET leased_until_ms = 0 WHERE replay_id = $1";
+            work.tables()?.execute(sql, &values![claimed.replay_id])?;
+            Ok(())
+        })
+    }
+
+    /// Ends the replay and its command, once.
+    ///
+    /// # Errors
+    /// As [`ReplayQueue::renew`].
+    pub fn end(&self, claimed: &ClaimedReplay, end: ReplayEnd) -> Result<(), QueueError> {
+        let replay_id = claimed.replay_id;
+        self.change(claimed, |work| {
+            let (state, end) = match end {
+                ReplayEnd::Completed { run, outcome, readable_at } => {
+                    let result = serde_json::json!({ "replayId": replay_id, "run": run });
+                    log::publish(work, replay_id, &ReplayCompleted { replay_id, run, outcome })?;
+                    (State::Completed, CommandEnd::Completed { result, readable_at })
+                }
+                ReplayEnd::Cancelled { run, outcome, readable_at } => {
+                    let result = serde_json::json!({ "replayId": replay_id, "run": run });
+                    log::publish(work, replay_id, &ReplayCancelled { replay_id, run, outcome })?;
+                    (State::Cancelled, CommandEnd::Cancelled { result, readable_at })
+                }
+                ReplayEnd::Failed { run, reason } => {
+                    let failed = ReplayFailed { replay_id, run, reason: reason.clone() };
+                    log::publish(work, replay_id, &failed)?;
+                    (State::Failed, CommandEnd::Failed { reason })
+                }
+            };
+            let sql = "UPDATE replay SET state = $1 WHERE replay_id = $2";
+            work.tables()?.execute(sql, &values![state as i64, replay_id])?;
+            work.end(&claimed.command, end)?;
+            Ok(())
+        })
+    }
+
+    /// One commit of the worker that has the lease, which it renews.
+    fn change(
+        &self,
+        claimed: &ClaimedReplay,
+        change: impl FnOnce(&mut Work<'_>) -> Result<(), QueueError>,
+    ) -> Result<(), QueueError> {
+        let lease = self.lease;
+        self.bus.transaction(TICKS, |work| {
+            // What the worker does is caused by the command that asked for the replay.
+            work.caused_by_command(&claimed.command);
+            let leased_until = work.now_ms() + lease.as_millis() as u64;
+            let sql =
+                "UPDATE replay SET leased_until_ms = $1 WHERE replay_id = $2 AND epoch = $3 AND state = $4";
+            let row = values![leased_until, claimed.replay_id, claimed.epoch, State::Running as i64];
+            if work.tables()?.execute(sql, &row)? == 0 {
+                return Err(QueueError::Lost { replay_id: claimed.replay_id });
+            }
+            change(work)
+        })
+    }
+}
+
+/// The oldest replay that no worker has.
+const OPEN: &str = "SELECT replay_id, conversation_id, initiator_id, attempts, plan, run, epoch, requeued FROM replay \
+                    WHERE state <= 1 AND leased_until_ms <= $1 ORDER BY seq LIMIT 1";
+
+/// A row that is to be claimed.
+struct Recorded {
+    command: EndedCommand,
+    plan: String,
+    run: Option<String>,
+    epoch: u64,
+    requeued: u32,
+}
+
+impl Recorded {
+    fn of(row: &Row) -> Result<Self, TablesError> {
+        Ok(Self {
+            command: EndedCommand {
+                command_id: CommandId(row.get(0)?),
+                conversation_id: ConversationId(row.get(1)?),
+                initiator_id: row.get::<Option<_>>(2)?.map(CommandId),
+                attempts: row.get(3)?,
+            },
+            plan: row.get(4)?,
+            run: row.get(5)?,
+            epoch: row.get(6)?,
+            requeued: row.get(7)?,
+        })
+    }
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
