@@ -3,8 +3,9 @@
 use lapin::Confirmation;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions,
-    BasicQosOptions, ConfirmSelectOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions,
-    QueueDeleteOptions, QueuePurgeOptions,
+    BasicQosOptions, BasicRecoverOptions, ConfirmSelectOptions, ExchangeBindOptions, ExchangeDeclareOptions,
+    ExchangeDeleteOptions, ExchangeUnbindOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    QueuePurgeOptions,
 };
 use lapin::types::FieldTable;
 
@@ -64,6 +65,35 @@ impl Channel {
     ) -> Result<(), BrokerError> {
         let (kind, options) = (kind.of_lapin(), options.of_lapin());
         self.answer(self.inner.exchange_declare(name.into(), kind, options, FieldTable::default())).await
+    }
+
+    /// Looks at an exchange without declaring it.
+    ///
+    /// # Errors
+    /// [`BrokerError::NotFound`] if it is not there, which closes the channel.
+    pub async fn inspect_exchange(&self, name: &str) -> Result<(), BrokerError> {
+        let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+        // Of a passive declaration the broker looks at the name only.
+        let kind = lapin::ExchangeKind::Fanout;
+        self.answer(self.inner.exchange_declare(name.into(), kind, options, FieldTable::default())).await
+    }
+
+    /// Has one exchange pass on to another the messages with this routing key.
+    ///
+    /// # Errors
+    /// [`BrokerError::NotFound`] if one of them is not there.
+    pub async fn bind_exchange(&self, to: &str, from: &str, key: &str) -> Result<(), BrokerError> {
+        let (options, none) = (ExchangeBindOptions::default(), FieldTable::default());
+        self.answer(self.inner.exchange_bind(to.into(), from.into(), key.into(), options, none)).await
+    }
+
+    /// Ends a binding of two exchanges.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn unbind_exchange(&self, to: &str, from: &str, key: &str) -> Result<(), BrokerError> {
+        let (options, none) = (ExchangeUnbindOptions::default(), FieldTable::default());
+        self.answer(self.inner.exchange_unbind(to.into(), from.into(), key.into(), options, none)).await
     }
 
     /// Deletes an exchange with its bindings; one that is not there is no error.
@@ -151,6 +181,14 @@ impl Channel {
         self.answer(self.inner.basic_ack(tag, BasicAckOptions::default())).await
     }
 
+    /// The broker may forget the delivery with this tag and all that this channel got before it.
+    ///
+    /// # Errors
+    /// The channel is closed; the messages are delivered again.
+    pub async fn ack_up_to(&self, tag: u64) -> Result<(), BrokerError> {
+        self.answer(self.inner.basic_ack(tag, BasicAckOptions { multiple: true })).await
+    }
+
     /// Puts the delivery with this tag back into its queue.
     ///
     /// # Errors
@@ -160,6 +198,14 @@ impl Channel {
         self.answer(self.inner.basic_nack(tag, options)).await
     }
 
+    /// Puts back all that was delivered by this channel and is not acknowledged, each to its place where it can be.
+    ///
+    /// # Errors
+    /// The channel is closed; they are delivered again.
+    pub async fn return_all(&self) -> Result<(), BrokerError> {
+        self.answer(self.inner.basic_recover(BasicRecoverOptions { requeue: true })).await
+    }
+
     /// Publishes a message without asking what becomes of it. The default exchange, whose name is empty,
     /// gives it to the queue that the key names.
     ///
@@ -167,9 +213,20 @@ impl Channel {
     /// The connection is lost.
     pub async fn publish(&self, exchange: &str, key: &str, message: &Message<'_>) -> Result<(), BrokerError> {
         let options = BasicPublishOptions::default();
-        let (exchange, key, properties) = (exchange.into(), key.into(), message.properties());
+        let (exchange, key, properties) = (exchange.into(), key.into(), message.properties.to_amqp());
         let publishing = self.inner.basic_publish(exchange, key, options, message.body, properties);
         self.answer(publishing).await.map(drop)
+    }
+
+    /// Puts the channel into confirm mode, which has to be done once before several messages are published at once.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn confirm_publishes(&self) -> Result<(), BrokerError> {
+        if self.inner.status().confirm() {
+            return Ok(());
+        }
+        self.answer(self.inner.confirm_select(ConfirmSelectOptions::default())).await
     }
 
     /// Publishes a message and waits until the broker has said what becomes of it. It puts the channel into
@@ -183,11 +240,9 @@ impl Channel {
         key: &str,
         message: &Message<'_>,
     ) -> Result<Outcome, BrokerError> {
-        if !self.inner.status().confirm() {
-            self.answer(self.inner.confirm_select(ConfirmSelectOptions::default())).await?;
-        }
+        self.confirm_publishes().await?;
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let (exchange, key, properties) = (exchange.into(), key.into(), message.properties());
+        let (exchange, key, properties) = (exchange.into(), key.into(), message.properties.to_amqp());
         let publishing =
             async { self.inner.basic_publish(exchange, key, options, message.body, properties).await?.await };
         match self.answer(publishing).await? {

@@ -90,6 +90,14 @@ pub enum BrokerError {
         /// The broker's message, which names the queue.
         reason: String,
     },
+    /// This login may not do that.
+    #[error("broker {url}: {reason}")]
+    Refused {
+        /// The broker, without a password.
+        url: String,
+        /// The broker's message, which names what it refuses.
+        reason: String,
+    },
     /// Another connection has what only one can have.
     #[error("broker {url}: {reason}")]
     Locked {
@@ -135,6 +143,7 @@ impl BrokerError {
                 match protocol.kind() {
                     AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => Self::Arguments { url, reason },
                     AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => Self::NotFound { url, reason },
+                    AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Self::Refused { url, reason },
                     AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED) => Self::Locked { url, reason },
                     AMQPErrorKind::Hard(AMQPHardError::CONNECTIONFORCED | AMQPHardError::INTERNALERROR) => {
                         Self::Lost { url, reason }
@@ -171,6 +180,7 @@ impl BrokerError {
     pub(crate) fn of_closed(url: &BrokerUrl, code: u16, reason: String) -> Self {
         let url = url.to_string();
         match code {
+            403 => Self::Refused { url, reason },
             404 => Self::NotFound { url, reason },
             405 => Self::Locked { url, reason },
             406 => Self::Arguments { url, reason },

@@ -18,6 +18,8 @@
 //! # }
 //! ```
 //!
+//! A [`Publisher`] has many messages on their way to the broker at once, each with an answer of its own.
+//!
 //! Where bodies are large and many, [`amqp`] has a client of our own that does not copy them.
 
 #![deny(missing_docs, unnameable_types)]
@@ -29,9 +31,12 @@ mod connection;
 mod consumer;
 mod declaration;
 mod error;
+pub mod management;
 mod message;
+mod publisher;
 mod reactor;
 mod socket;
+mod table;
 mod tls;
 mod url;
 
@@ -40,5 +45,8 @@ pub use connection::{Connection, TIMEOUT};
 pub use consumer::{Acknowledgement, Consumer};
 pub use declaration::{ExchangeKind, ExchangeOptions, QueueOptions, QueueStatus};
 pub use error::BrokerError;
-pub use message::{Delivery, Message, Outcome, Table, Value};
+pub use management::Management;
+pub use message::{Delivery, Message, Outcome, Properties};
+pub use publisher::{Confirm, Publication, Publisher, PublisherState};
+pub use table::{Table, Value};
 pub use url::BrokerUrl;

@@ -74,6 +74,37 @@ fn without_password(text: &str) -> String {
 }
 
 impl BrokerUrl {
+    /// The vhost.
+    pub fn vhost(&self) -> &str {
+        &self.uri.vhost
+    }
+
+    /// The broker's host with its port, as they stand in the URL.
+    pub fn address(&self) -> String {
+        let authority = &self.uri.authority;
+        format!("{}:{}", authority.host, authority.port)
+    }
+
+    /// Whether the connection is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.uri.scheme == AMQPScheme::AMQPS
+    }
+
+    pub(crate) fn with_port(&self, port: u16) -> Self {
+        let mut url = self.clone();
+        url.uri.authority.port = port;
+        url
+    }
+
+    pub(crate) fn with_login_of(mut self, other: &Self) -> Self {
+        self.uri.authority.userinfo = other.uri.authority.userinfo.clone();
+        self
+    }
+
+    pub(crate) fn with_files_of(self, other: &Self) -> Self {
+        Self { ca: other.ca.clone(), certificate: other.certificate.clone(), key: other.key.clone(), ..self }
+    }
+
     pub(crate) fn uri(&self) -> &AMQPUri {
         &self.uri
     }

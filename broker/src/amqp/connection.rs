@@ -68,6 +68,11 @@ impl AmqpConnection {
         &self.peer
     }
 
+    /// The largest AMQP frame that the broker takes.
+    pub const fn frame_max(&self) -> usize {
+        self.frame_max
+    }
+
     /// Where it leads.
     pub fn url(&self) -> &BrokerUrl {
         &self.url

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use amq_protocol::frame::parsing::parse_content_header;
 use amq_protocol::protocol::{AMQPClass, basic, parse_class};
+use amq_protocol::types::ShortString;
 
 use super::Buffers;
 use super::Failure;
@@ -52,6 +53,10 @@ pub enum Received {
     Returned {
         /// The channel by which it was published.
         channel: u16,
+        /// Where it was published to, and why it came back.
+        returned: basic::Return,
+        /// Its own id, where it was given one: the way to know which of many it is.
+        message_id: Option<ShortString>,
         /// The payload.
         body: Vec<u8>,
     },
@@ -77,6 +82,8 @@ struct Message {
     body: Vec<u8>,
     filled: usize,
     has_header: bool,
+    /// Of a message that came back.
+    message_id: Option<ShortString>,
 }
 
 #[derive(Clone, Copy)]
@@ -183,7 +190,8 @@ impl Incoming {
                 HEADER => {
                     let (_, header) =
                         parse_content_header(payload).map_err(|_| broken("a header of no message"))?;
-                    Begun::Header(header.body_size)
+                    let message_id = header.properties.message_id().clone();
+                    Begun::Header { size: header.body_size, message_id }
                 }
                 HEARTBEAT => Begun::Nothing,
                 _ => return Err(broken(&format!("a frame of the unknown type {kind}"))),
@@ -204,17 +212,20 @@ impl Incoming {
                 // A message of a channel that was closed meanwhile comes to no end.
                 self.messages.retain(|message| message.channel != channel);
                 let body = Vec::new();
-                self.messages.push(Message { channel, method, body, filled: 0, has_header: false });
+                let message =
+                    Message { channel, method, body, filled: 0, has_header: false, message_id: None };
+                self.messages.push(message);
                 Ok(None)
             }
             Begun::Method(method) => Ok(Some(Received::Method { channel, method })),
-            Begun::Header(size) => {
+            Begun::Header { size, message_id } => {
                 if size > MAX_BODY_BYTES {
                     return Err(broken(&format!("a message of {size} bytes")));
                 }
                 let place = self.message(channel)?;
                 let message = &mut self.messages[place];
                 message.has_header = true;
+                message.message_id = message_id;
                 message.body = self.buffers.take(size as usize);
                 self.is_large = size as usize >= LARGE_BODY;
                 Ok(if size == 0 { Some(self.finish(place)) } else { None })
@@ -261,10 +272,12 @@ impl Incoming {
     }
 
     fn finish(&mut self, place: usize) -> Received {
-        let Message { channel, method, body, .. } = self.messages.swap_remove(place);
+        let Message { channel, method, body, message_id, .. } = self.messages.swap_remove(place);
         match method {
             basic::AMQPMethod::Deliver(deliver) => Received::Delivery { channel, deliver, body },
-            _ => Received::Returned { channel, body },
+            basic::AMQPMethod::Return(returned) => Received::Returned { channel, returned, message_id, body },
+            // No other begins a message.
+            method => Received::Method { channel, method: AMQPClass::Basic(method) },
         }
     }
 }
@@ -272,7 +285,7 @@ impl Incoming {
 enum Begun {
     Nothing,
     Method(AMQPClass),
-    Header(u64),
+    Header { size: u64, message_id: Option<ShortString> },
 }
 
 enum Taken {

@@ -67,6 +67,12 @@ impl Envelope {
         write_frame(&AMQPFrame::Header(channel, header), &mut bytes);
         Self { channel, bytes, size_at }
     }
+
+    /// How many bytes stand before a body. A broker closes the connection where its headers, which are most of
+    /// that, are larger than an AMQP frame.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
 }
 
 const BASIC: u16 = 60;
