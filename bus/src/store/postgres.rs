@@ -1,0 +1,287 @@
+//! A context's store in a PostgreSQL database, in a schema of the context's name.
+//!
+//! Several processes may serve one context: commands that are due are handed to one of them, cursors and leases
+//! are compared when they are moved, and positions are given in the order of commits. Each commit wakes the
+//! other processes. While the server is away, calls fail with errors that may pass.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use database::Address;
+use sqlx::AssertSqlSafe;
+use tick_sdk::contracts::CommandId;
+use uuid::Uuid;
+
+use super::{
+    Acceptance, Change, CommandState, DueCommand, LARGEST_READ, LogPage, NewCommand, OutgoingMessage, Store,
+    StoreError, StoreTransaction, Sweep,
+};
+use crate::tables::{Row, TablesError, Value};
+
+mod listen;
+mod pool;
+mod reactor;
+mod rows;
+mod schema;
+mod statements;
+mod tables;
+mod transaction;
+
+use listen::{Joining, Seat};
+use pool::Pool;
+use rows::{COMMAND, due_of, event_of, message_of, outgoing_of, sql_of, state_of};
+use transaction::PostgresTransaction;
+
+/// What another process was handed and has not ended is looked at again after this time.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A context's name is part of a channel's, which has 63 bytes at most.
+const LONGEST_NAME: usize = 50;
+
+/// A context's store in a PostgreSQL database.
+pub struct PostgresStore {
+    pool: Arc<Pool>,
+    /// The number of this store among those that serve the context.
+    own: i32,
+    seat: Seat,
+}
+
+impl PostgresStore {
+    /// Opens a context's schema in the database of a `postgres://` URL, and makes it where it is missing; several
+    /// processes may do so at once. `tables` are the context's own, written as
+    /// [`SqliteStore::open`](crate::SqliteStore::open) takes them.
+    ///
+    /// It needs sessions of its own: a pooler that lends one to several clients breaks it.
+    ///
+    /// # Errors
+    /// The URL cannot be read, the server is away or refuses, or the schema is of another version.
+    pub fn open(url: &str, context: &str, tables: &str) -> Result<Self, StoreError> {
+        Self::open_as(url, context, tables, true)
+    }
+
+    /// As [`PostgresStore::open`], for who reads the log and carries out nothing: no command is kept for it. The
+    /// context's own tables are made by whoever serves it.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`].
+    pub fn open_to_read(url: &str, context: &str) -> Result<Self, StoreError> {
+        Self::open_as(url, context, "", false)
+    }
+
+    fn open_as(url: &str, context: &str, tables: &str, serves: bool) -> Result<Self, StoreError> {
+        let refused = |place: &str, reason: String| StoreError::Refused { place: place.to_owned(), reason };
+        let address = Address::parse(url).map_err(|reason| {
+            let advice = "write postgres://USER:PASSWORD@HOST:PORT/DATABASE, special characters as %XX";
+            refused("PostgreSQL", format!("the URL cannot be read: {reason}\n  {advice}"))
+        })?;
+        if context.is_empty() || context.len() > LONGEST_NAME || context.contains('\0') {
+            let reason = format!("a context has a name of 1 to {LONGEST_NAME} bytes, not '{context}'");
+            return Err(refused(address.place(), reason));
+        }
+        let reactor = reactor::handle().map_err(|error| refused(address.place(), error.to_string()))?;
+        let pool = Arc::new(Pool::new(address.clone(), schema::session(context), reactor.clone()));
+        let found = pool.run(async |connection| schema::prepare(connection, context, tables).await)?;
+        if found.version != schema::VERSION {
+            let place = format!("schema {context} of {}", pool.place());
+            let (found, expected) = (found.version.into(), schema::VERSION.into());
+            return Err(StoreError::Schema { place, found, expected });
+        }
+        let joined = Seat::join(&reactor, url, &address, Joining { context, own: found.own, serves });
+        let seat = joined.map_err(|error| pool.failed(error))?;
+        Ok(Self { pool, own: found.own, seat })
+    }
+
+    /// Which database, without its password.
+    pub fn place(&self) -> &str {
+        self.pool.place()
+    }
+}
+
+impl Store for PostgresStore {
+    fn accept(&self, commands: &[NewCommand], now_ms: u64) -> Result<Vec<Acceptance>, StoreError> {
+        // Where an answer is lost, what was stored is known when it is asked again.
+        self.pool.run(async |connection| statements::accept(connection, self.own, commands, now_ms).await)
+    }
+
+    fn due(&self, name: &str, now_ms: u64, limit: usize) -> Result<Vec<DueCommand>, StoreError> {
+        let (now, limit) = (sql_of(now_ms), limit as i64);
+        let sql = if self.seat.is_alone() {
+            format!(
+                "SELECT {COMMAND}, attempts, accepted_ms FROM inbox
+                WHERE state = 0 AND name = $2 AND due_ms <= $3 AND $1 IS NOT NULL
+                ORDER BY due_ms, seq LIMIT $4"
+            )
+        } else {
+            format!("SELECT {COMMAND}, attempts, accepted_ms FROM claim($1, $2, $3, $4)")
+        };
+        self.pool.run(async |connection| {
+            let finding = sqlx::query(AssertSqlSafe(sql.as_str())).bind(self.own).bind(name);
+            finding.bind(now).bind(limit).fetch_all(connection).await?.iter().map(due_of).collect()
+        })
+    }
+
+    fn next_due(&self, name: &str) -> Result<Option<u64>, StoreError> {
+        if self.seat.is_alone() {
+            let sql = "SELECT due_ms FROM inbox WHERE state = 0 AND name = $1 ORDER BY due_ms LIMIT 1";
+            let due: Option<i64> = self.pool.run(async |connection| {
+                sqlx::query_scalar(sql).bind(name).fetch_optional(connection).await
+            })?;
+            return Ok(due.map(i64::cast_unsigned));
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+        // What others were handed is theirs while they live, and not due here.
+        let sql = "SELECT least(
+            (SELECT due_ms FROM inbox WHERE state = 0 AND name = $1 AND (claimed_by IS NULL OR claimed_by = $2)
+                ORDER BY due_ms LIMIT 1),
+            (SELECT $3 + $4 FROM inbox WHERE state = 0 AND name = $1 AND due_ms <= $3 AND claimed_by <> $2 LIMIT 1))";
+        let again = LOOK_AGAIN.as_millis() as i64;
+        let due: Option<i64> = self.pool.run(async |connection| {
+            let finding = sqlx::query_scalar(sql).bind(name).bind(self.own).bind(now).bind(again);
+            finding.fetch_one(connection).await
+        })?;
+        Ok(due.map(i64::cast_unsigned))
+    }
+
+    fn state(&self, command: CommandId) -> Result<Option<CommandState>, StoreError> {
+        let sql = "SELECT state, due_ms FROM inbox WHERE command_id = $1";
+        let found: Option<(i16, i64)> = self
+            .pool
+            .run(async |connection| sqlx::query_as(sql).bind(command.0).fetch_optional(connection).await)?;
+        Ok(found.map(|(state, due_ms)| state_of(state, due_ms.cast_unsigned())))
+    }
+
+    fn begin(&self) -> Result<Box<dyn StoreTransaction>, StoreError> {
+        Ok(Box::new(PostgresTransaction::begin(&self.pool, self.own)?))
+    }
+
+    fn look(&self, position: u64, limit: usize, names: Option<&[&str]>) -> Result<LogPage, StoreError> {
+        // Those that come after so many bytes are left out by the server.
+        let sql =
+            "SELECT position, message_id, name, version, command_id, conversation_id, initiator_id, at_ms,
+                CASE WHEN is_asked_for THEN body END AS body
+            FROM (
+                SELECT *, coalesce(sum(CASE WHEN is_asked_for THEN octet_length(body) END) OVER (
+                    ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
+                FROM (
+                    SELECT *, ($3::text[] IS NULL OR name = ANY ($3)) AS is_asked_for
+                    FROM event WHERE position > $1 ORDER BY position LIMIT $2) looked) counted
+            WHERE bytes_before < $4 ORDER BY position";
+        let names = names.map(|names| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        self.pool.run(async |connection| {
+            let looking = sqlx::query(sql).bind(sql_of(position)).bind(limit as i64).bind(&names);
+            let rows = looking.bind(LARGEST_READ as i64).fetch_all(connection).await?;
+            let mut page = LogPage { events: Vec::with_capacity(rows.len()), looked_to: position };
+            for row in &rows {
+                page.looked_to = sqlx::Row::try_get::<i64, _>(row, 0)?.cast_unsigned();
+                page.events.extend(event_of(row)?);
+            }
+            Ok(page)
+        })
+    }
+
+    fn head(&self) -> Result<u64, StoreError> {
+        let head: i64 = self
+            .pool
+            .run(async |connection| sqlx::query_scalar("SELECT head FROM log").fetch_one(connection).await)?;
+        Ok(head.cast_unsigned())
+    }
+
+    fn cursor(&self, consumer: &str, context: &str) -> Result<u64, StoreError> {
+        let sql = "SELECT position FROM cursor WHERE consumer = $1 AND context = $2";
+        let position: Option<i64> = self.pool.run(async |connection| {
+            sqlx::query_scalar(sql).bind(consumer).bind(context).fetch_optional(connection).await
+        })?;
+        Ok(position.unwrap_or(0).cast_unsigned())
+    }
+
+    fn outgoing(&self, limit: usize) -> Result<Vec<(u64, NewCommand)>, StoreError> {
+        let sql = format!("SELECT seq, {COMMAND} FROM outgoing ORDER BY seq LIMIT $1");
+        self.pool.run(async |connection| {
+            let finding = sqlx::query(AssertSqlSafe(sql.as_str())).bind(limit as i64);
+            finding.fetch_all(connection).await?.iter().map(outgoing_of).collect()
+        })
+    }
+
+    fn forget_outgoing(&self, up_to: u64) -> Result<(), StoreError> {
+        self.forget("DELETE FROM outgoing WHERE seq <= $1", up_to)
+    }
+
+    fn outgoing_messages(&self, limit: usize) -> Result<Vec<(u64, OutgoingMessage)>, StoreError> {
+        let sql = "SELECT seq, exchange, key, is_mandatory, properties, body
+            FROM (
+                SELECT *, coalesce(sum(octet_length(body)) OVER (
+                    ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
+                FROM (SELECT * FROM outgoing_message ORDER BY seq LIMIT $1) first) counted
+            WHERE bytes_before < $2 ORDER BY seq";
+        self.pool.run(async |connection| {
+            let finding = sqlx::query(sql).bind(limit as i64).bind(LARGEST_READ as i64);
+            finding.fetch_all(connection).await?.iter().map(message_of).collect()
+        })
+    }
+
+    fn forget_outgoing_messages(&self, up_to: u64) -> Result<(), StoreError> {
+        self.forget("DELETE FROM outgoing_message WHERE seq <= $1", up_to)
+    }
+
+    fn lease(&self, name: &str, holder: Uuid, for_ms: u64, now_ms: u64) -> Result<Option<u64>, StoreError> {
+        let sql = "INSERT INTO lease AS l (name, holder, epoch, until_ms) VALUES ($1, $2, 1, $3)
+            ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_ms = excluded.until_ms,
+                epoch = CASE WHEN l.until_ms <= $4 THEN l.epoch + 1 ELSE l.epoch END
+            WHERE l.until_ms <= $4 OR l.holder = excluded.holder
+            RETURNING epoch";
+        let until = sql_of(now_ms.saturating_add(for_ms));
+        let epoch: Option<i64> = self.pool.run(async |connection| {
+            let taking = sqlx::query_scalar(sql).bind(name).bind(holder).bind(until).bind(sql_of(now_ms));
+            taking.fetch_optional(connection).await
+        })?;
+        Ok(epoch.map(i64::cast_unsigned))
+    }
+
+    fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, TablesError> {
+        let found = self.pool.run(async |connection| tables::query(connection, sql, values).await);
+        found.map_err(|error| tables::failed(sql, error))
+    }
+
+    fn ended_beyond(&self, commands: u64) -> Result<Option<u64>, StoreError> {
+        self.pool.run(async |connection| {
+            // Where there are not so many at all, that is known at once.
+            let span = "SELECT coalesce((SELECT max(seq) FROM inbox), 0) - coalesce((SELECT min(seq) FROM inbox), 0)";
+            let span: i64 = sqlx::query_scalar(span).fetch_one(&mut *connection).await?;
+            if span.cast_unsigned() < commands {
+                return Ok(None);
+            }
+            let sql = "SELECT ended_ms FROM inbox WHERE state >= 2 ORDER BY ended_ms DESC LIMIT 1 OFFSET $1";
+            let ended: Option<i64> =
+                sqlx::query_scalar(sql).bind(sql_of(commands)).fetch_optional(connection).await?;
+            Ok(ended.map(i64::cast_unsigned))
+        })
+    }
+
+    fn sweep(&self, sweep: &Sweep, now_ms: u64) -> Result<usize, StoreError> {
+        let sql = "SELECT EXISTS (SELECT FROM inbox WHERE state >= 2 AND ended_ms < $1)";
+        let is_there: bool = self.pool.run(async |connection| {
+            sqlx::query_scalar(sql).bind(sql_of(sweep.ended_before_ms)).fetch_one(connection).await
+        })?;
+        if !is_there {
+            return Ok(0);
+        }
+        let mut transaction = PostgresTransaction::begin(&self.pool, self.own)?;
+        let swept = transaction.sweep(sweep, now_ms)?;
+        Box::new(transaction).commit()?;
+        Ok(swept)
+    }
+
+    fn watch(&self, ring: Box<dyn Fn(Change) + Send + Sync>) -> bool {
+        self.seat.watch(ring);
+        true
+    }
+}
+
+impl PostgresStore {
+    fn forget(&self, sql: &'static str, up_to: u64) -> Result<(), StoreError> {
+        self.pool
+            .run(async |connection| sqlx::query(sql).bind(sql_of(up_to)).execute(connection).await.map(drop))
+    }
+}
+
+#[cfg(test)]
+mod tests;

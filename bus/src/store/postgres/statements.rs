@@ -1,0 +1,76 @@
+//! The statements that both a store and a transaction make.
+
+use sqlx::postgres::PgConnection;
+
+use super::rows::{ChangeColumns, CommandColumns, EventColumns, sql_of};
+use crate::store::{Acceptance, NewCommand, NewEvent};
+
+/// Puts commands into the inbox; what became of each.
+pub(super) async fn accept(
+    connection: &mut PgConnection,
+    own: i32,
+    commands: &[NewCommand],
+    now_ms: u64,
+) -> sqlx::Result<Vec<Acceptance>> {
+    let columns = CommandColumns::of(commands);
+    let mut events = EventColumns::default();
+    commands.iter().for_each(|command| events.push(NewEvent::accepted(command)));
+    let hashes: Vec<_> = commands.iter().map(NewCommand::body_hash).collect();
+    let sql = "SELECT accept($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    let answers: Option<Vec<i16>> = sqlx::query_scalar(sql)
+        .bind(own)
+        .bind(sql_of(now_ms))
+        .bind(columns.ids)
+        .bind(columns.conversation_ids)
+        .bind(columns.initiator_ids)
+        .bind(columns.names)
+        .bind(columns.versions)
+        .bind(columns.endpoints)
+        .bind(columns.callers)
+        .bind(columns.bodies)
+        .bind(hashes)
+        .bind(columns.originals)
+        .bind(events.message_ids)
+        .bind(events.names)
+        .bind(events.bodies)
+        .fetch_one(connection)
+        .await?;
+    let acceptance = |answer| match answer {
+        0 => Acceptance::New,
+        1 => Acceptance::Known,
+        _ => Acceptance::OtherBody,
+    };
+    Ok(answers.unwrap_or_default().into_iter().map(acceptance).collect())
+}
+
+/// Appends events, of which the last are those of the changes; the log's last position, or [`None`] where a change
+/// was not made.
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    own: i32,
+    events: &EventColumns,
+    changes: &ChangeColumns,
+    now_ms: u64,
+) -> sqlx::Result<Option<u64>> {
+    let sql = "SELECT write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    let head: Option<i64> = sqlx::query_scalar(sql)
+        .bind(own)
+        .bind(sql_of(now_ms))
+        .bind(&events.message_ids)
+        .bind(&events.names)
+        .bind(&events.versions)
+        .bind(&events.command_ids)
+        .bind(&events.conversation_ids)
+        .bind(&events.initiator_ids)
+        .bind(&events.bodies)
+        .bind(&changes.ids)
+        .bind(&changes.from)
+        .bind(&changes.expected)
+        .bind(&changes.attempts)
+        .bind(&changes.to)
+        .bind(&changes.dues)
+        .bind(&changes.ends)
+        .fetch_one(connection)
+        .await?;
+    Ok(head.map(i64::cast_unsigned))
+}

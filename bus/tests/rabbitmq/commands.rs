@@ -1,0 +1,220 @@
+//! Commands of others, and commands for others.
+
+use broker::{Outcome, Properties, QueueOptions};
+use bus::rabbitmq::{ControlBudget, RabbitOptions};
+use bus::{SendError, SendOptions};
+use serde_json::json;
+use tick_sdk::contracts::CommandId;
+use tick_sdk::contracts::bus::{CommandCompleted, CommandFailed};
+
+use crate::broker_of_test::Vhost;
+use crate::peer::{Peer, envelope, read};
+use crate::shop::{Break, Order, SHOP, Sell, Served, VAN, Vanish, options};
+use crate::wait_until;
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_command_comes_once_by_the_exchange_by_the_queue_and_published() {
+    let vhost = Vhost::new("once");
+    let (shop, peer) = (Served::start(&vhost.url(), Some(SHOP)), Peer::new(&vhost.url()));
+    let [by_exchange, by_queue, published] =
+        [1, 2, 3].map(|number| envelope("Sell", json!({"number": number})));
+    for _ in 0..3 {
+        peer.send(SHOP, "", &by_exchange);
+        peer.send("", SHOP, &by_queue);
+        peer.send("Orchard.Contracts:Sell", "", &published);
+    }
+    // A redelivery of another service has a message id of its own.
+    let mut again = by_exchange.clone();
+    again["messageId"] = json!(uuid::Uuid::now_v7());
+    peer.send(SHOP, "", &again);
+    peer.send(SHOP, "", &envelope("Sell", json!({"number": 4})));
+    wait_until("four are sold", || shop.sold().len() >= 4);
+    let mut sold = shop.sold();
+    sold.sort_unstable();
+    assert_eq!(sold, [1, 2, 3, 4]);
+    wait_until("the queue is empty", || peer.waiting(SHOP) == 0);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn what_nobody_handles_is_skipped_and_what_cannot_be_read_is_moved_with_a_fault() {
+    let vhost = Vhost::new("unread");
+    let (shop, peer) = (Served::start(&vhost.url(), Some(SHOP)), Peer::new(&vhost.url()));
+    let unknown = envelope("Unknown", json!({"a": 1}));
+    peer.send(SHOP, "", &unknown);
+    let skipped = peer.next("shop_skipped");
+    assert_eq!(read(&skipped), unknown);
+    assert_eq!(skipped.properties.headers.text("MT-Reason").as_deref(), Some("dead-letter"));
+
+    let faults = peer.listen("MassTransit:ReceiveFault");
+    let deep = "[".repeat(1 << 20);
+    let large = vec![b' '; (4 << 20) + 1];
+    let bodies: [&[u8]; 6] = [b"", b"\xff\xfe", b"{", deep.as_bytes(), &large, br#"{"messageType": 5}"#];
+    for (number, body) in bodies.into_iter().enumerate() {
+        let message_id = Some(format!("garbage {number}"));
+        let properties =
+            Properties { message_id, expiration: Some("600000".to_owned()), ..Properties::default() };
+        assert_eq!(peer.publish(SHOP, "", body, properties), Outcome::Confirmed);
+        let moved = peer.next("shop_error");
+        assert_eq!((moved.body.as_slice(), &moved.properties.expiration), (body, &None), "{number}");
+        assert_eq!(moved.properties.message_id, Some(format!("garbage {number}")));
+        assert_eq!(moved.properties.headers.text("MT-Reason").as_deref(), Some("fault"));
+        let fault = read(&peer.next(&faults));
+        assert_eq!(fault["messageType"][0], "urn:message:MassTransit:ReceiveFault");
+    }
+    peer.send(SHOP, "", &envelope("Sell", json!({"number": 1})));
+    wait_until("it goes on", || shop.sold() == [1]);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_command_that_fails_is_moved_as_it_was_with_a_fault() {
+    let vhost = Vhost::new("fails");
+    let (shop, peer) = (Served::start(&vhost.url(), Some(SHOP)), Peer::new(&vhost.url()));
+    let faults = peer.listen("MassTransit:Fault--Orchard.Contracts:Break--");
+    let of_commands = peer.listen("MassTransit:Fault--Orchard.Contracts:ICommand--");
+    let failing = envelope("Break", json!({"number": 7, "note": "Zoë"}));
+    peer.send(SHOP, "", &failing);
+    let moved = peer.next("shop_error");
+    assert_eq!(read(&moved), failing);
+    let header = |name: &str| moved.properties.headers.text(name).unwrap_or_default();
+    assert_eq!(header("MT-Fault-Message"), "number 7 is out of stock");
+    assert_eq!(moved.properties.headers.integer("MT-Fault-RetryCount"), Some(1));
+    for queue in [&faults, &of_commands] {
+        let fault = read(&peer.next(queue));
+        assert_eq!(fault["message"]["exceptions"][0]["message"], "number 7 is out of stock");
+        assert_eq!(fault["message"]["message"]["number"], 7);
+        assert_eq!(fault["correlationId"], failing["correlationId"]);
+    }
+    let id: CommandId = failing["correlationId"].as_str().unwrap().parse().unwrap();
+    shop.wait_for(SHOP, CommandFailed::NAME, id);
+    // Sent again it is known; put back from its error queue it is tried again.
+    peer.send(SHOP, "", &failing);
+    let failures = || shop.events(SHOP, CommandFailed::NAME).len();
+    assert_eq!(peer.publish(SHOP, "", &moved.body, moved.properties), Outcome::Confirmed);
+    wait_until("it failed again", || failures() == 2);
+    assert_eq!(shop.events(SHOP, "CommandRequeued").len(), 1);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn an_id_that_is_used_for_another_command_is_refused() {
+    let vhost = Vhost::new("conflict");
+    let (shop, peer) = (Served::start(&vhost.url(), Some(SHOP)), Peer::new(&vhost.url()));
+    let first = envelope("Sell", json!({"number": 1}));
+    let mut other = envelope("Sell", json!({"number": 2}));
+    other["correlationId"] = first["correlationId"].clone();
+    peer.send(SHOP, "", &first);
+    wait_until("the first is sold", || shop.sold() == [1]);
+    peer.send(SHOP, "", &other);
+    let moved = peer.next("shop_error");
+    assert_eq!(read(&moved), other);
+    let said = moved.properties.headers.text("MT-Fault-Message").unwrap();
+    assert!(said.contains("has this id already"), "{said}");
+    assert_eq!(shop.sold(), [1]);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_process_without_contexts_sends_to_whoever_serves_them() {
+    let vhost = Vhost::new("sends");
+    let (shop, gateway) = (Served::start(&vhost.url(), Some(SHOP)), Served::start(&vhost.url(), None));
+    let id = CommandId::new();
+    let options = SendOptions { command_id: Some(id), caller: "zoe".to_owned(), ..SendOptions::default() };
+    for _ in 0..3 {
+        let accepted = run(gateway.bus.send(&Sell { number: 1 }, options.clone())).unwrap();
+        assert_eq!(accepted.command_id, id);
+    }
+    shop.wait_for(SHOP, CommandCompleted::NAME, id);
+    run(gateway.bus.send(&Sell { number: 2 }, SendOptions::default())).unwrap();
+    wait_until("both are sold", || shop.sold() == [1, 2]);
+    let accepted = shop.events(SHOP, "CommandAccepted");
+    assert!(accepted[0].body.contains("zoe"), "{}", accepted[0].body);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_failed_command_is_put_back_by_a_process_that_does_not_serve_it() {
+    let vhost = Vhost::new("back");
+    let (shop, gateway) = (Served::start(&vhost.url(), Some(SHOP)), Served::start(&vhost.url(), None));
+    let failing = run(gateway.bus.send(&Break { number: 7 }, SendOptions::default())).unwrap().command_id;
+    shop.wait_for(SHOP, CommandFailed::NAME, failing);
+    let options = SendOptions { caller: "zoe".to_owned(), ..SendOptions::default() };
+    let back = run(gateway.bus.requeue(SHOP, failing, options)).unwrap().command_id;
+    let requeued = shop.wait_for(SHOP, "CommandRequeued", failing);
+    assert!(requeued.body.contains(&back.to_string()), "{}", requeued.body);
+    shop.wait_for(SHOP, CommandCompleted::NAME, back);
+    wait_until("it failed again", || shop.events(SHOP, CommandFailed::NAME).len() == 2);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_command_that_no_queue_takes_is_not_accepted() {
+    let vhost = Vhost::new("nobody");
+    let (gateway, peer) = (Served::start(&vhost.url(), None), Peer::new(&vhost.url()));
+    let send = || run(gateway.bus.send(&Vanish { number: 1 }, SendOptions::default()));
+    let refused = |error: SendError| match error {
+        SendError::NoSuchEndpoint { endpoint, .. } => assert_eq!(endpoint, "nowhere"),
+        other => panic!("{other}"),
+    };
+    refused(send().unwrap_err());
+    let queue = peer.listen("nowhere");
+    peer.delete_queue(&queue);
+    refused(send().unwrap_err());
+    let queue = peer.listen("nowhere");
+    let accepted = send().unwrap();
+    let sent = read(&peer.next(&queue));
+    assert_eq!(sent["correlationId"], accepted.command_id.to_string());
+    assert_eq!(sent["message"]["commandId"], accepted.command_id.to_string());
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn what_a_handler_sends_goes_to_another_process_or_fails_where_it_came_from() {
+    let vhost = Vhost::new("chain");
+    let (shop, van) = (Served::start(&vhost.url(), Some(SHOP)), Served::start(&vhost.url(), Some(VAN)));
+    let order = run(shop.bus.send(&Order { number: 5 }, SendOptions::default())).unwrap();
+    wait_until("it is delivered", || van.events(VAN, "Delivered").len() == 1);
+    let delivered = &van.events(VAN, "Delivered")[0];
+    assert_eq!(delivered.conversation_id, Some(order.conversation_id));
+    assert_eq!(delivered.initiator_id, Some(order.command_id));
+    run(shop.bus.send(&Order { number: -1 }, SendOptions::default())).unwrap();
+    wait_until("nobody takes it", || shop.events(SHOP, CommandFailed::NAME).len() == 1);
+    let failed = &shop.events(SHOP, CommandFailed::NAME)[0];
+    assert!(failed.body.contains("nobody serves the endpoint 'nowhere'"), "{}", failed.body);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_budget_that_is_spent_is_said_and_comes_back() {
+    let vhost = Vhost::new("budget");
+    let _shop = Served::start(&vhost.url(), Some(SHOP));
+    let budget = ControlBudget { messages_per_s: 2, processes: 1 };
+    let gateway = Served::start_with(&vhost.url(), None, RabbitOptions { budget, ..options() });
+    let send = || run(gateway.bus.send(&Sell { number: 1 }, SendOptions::default()));
+    send().unwrap();
+    match send().unwrap_err() {
+        SendError::Unavailable { reason, retry_after_s } => {
+            assert!(reason.contains("share") && retry_after_s == 1, "{reason} {retry_after_s}");
+        }
+        other => panic!("{other}"),
+    }
+    wait_until("there is room again", || send().is_ok());
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_queue_of_another_kind_is_used_as_it_is() {
+    let vhost = Vhost::new("kind");
+    let peer = Peer::new(&vhost.url());
+    let arguments = broker::Table::default().with("x-queue-type", "quorum");
+    peer.declare_queue(SHOP, &QueueOptions::durable().with_arguments(arguments));
+    let shop = Served::start(&vhost.url(), Some(SHOP));
+    peer.send(SHOP, "", &envelope("Sell", json!({"number": 1})));
+    wait_until("it is sold", || shop.sold() == [1]);
+}
