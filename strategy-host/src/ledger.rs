@@ -94,6 +94,13 @@ pub trait Ledger: Send {
     /// The store failed.
     fn batches(&self, lane: &LaneId, from_seq: u64, limit: usize) -> Result<Vec<StoredBatch>, LedgerError>;
 
+    /// Where the last batch of a lane begins that begins at or before a tick: the one that has its signals, if
+    /// it has any.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn batch_at(&self, lane: &LaneId, seq: u64) -> Result<Option<u64>, LedgerError>;
+
     /// The instruments of one shard, by id.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use thiserror::Error;
+use tick_sdk::TargetPosition;
 use tick_sdk::decimal::UNDEFINED_PRICE;
 use tick_sdk::signal::Signal;
 
@@ -90,6 +91,8 @@ pub struct InstrumentResult {
     pub symbol: String,
     /// What it earned.
     pub figures: Figures,
+    /// What it holds at the end of the run.
+    pub position: TargetPosition,
 }
 
 impl PaperAccount {
@@ -157,6 +160,7 @@ impl PaperAccount {
                 .map(|(symbol, position)| InstrumentResult {
                     symbol: symbol.clone(),
                     figures: position.finish(first_ts_recv, last_ts_recv),
+                    position: position.held(),
                 })
                 .collect();
             let mut total = Figures::default();

@@ -14,6 +14,7 @@ use tick_sdk::names::{FeedName, RunId, StrategyName};
 
 mod error;
 mod event;
+mod from_time;
 mod hosting;
 mod joining;
 mod session;
@@ -61,6 +62,12 @@ pub enum Begin {
     Start,
     /// At the next tick that is published.
     Now,
+    /// At the next tick that is published in a run that goes on already, and at the first tick of every run
+    /// that begins later: as what is deployed takes part from then on.
+    Deployed,
+    /// At the first tick of each shard that was received at this time or later, in ns since the UNIX epoch; the
+    /// ingester reads what it has published again up to there.
+    Time(u64),
 }
 
 /// What follows the end of a run.
@@ -89,7 +96,7 @@ impl Cancellation {
     }
 
     /// Waits for `time`, in steps, unless it is cancelled; whether it is.
-    fn wait(&self, time: Duration) -> bool {
+    pub(crate) fn wait(&self, time: Duration) -> bool {
         let mut left = time;
         while !self.is_cancelled() && !left.is_zero() {
             let step = left.min(POLL);

@@ -115,6 +115,9 @@ impl Ledger for FullDisk {
     fn lanes(&self, run: RunId) -> Result<Vec<LaneRow>, LedgerError> {
         self.inner.lanes(run)
     }
+    fn batch_at(&self, lane: &LaneId, seq: u64) -> Result<Option<u64>, LedgerError> {
+        self.inner.batch_at(lane, seq)
+    }
     fn batches(&self, lane: &LaneId, from_seq: u64, limit: usize) -> Result<Vec<StoredBatch>, LedgerError> {
         self.inner.batches(lane, from_seq, limit)
     }

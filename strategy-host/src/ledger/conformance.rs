@@ -4,9 +4,9 @@ use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
 use tick_sdk::names::{RunId, StrategyName};
 
-#[cfg(feature = "postgres")]
-use super::postgres::tests::database::Database;
 use super::*;
+#[cfg(feature = "postgres")]
+use database::testing::Database;
 
 pub(super) fn manifest(shards: &str) -> Manifest {
     Manifest::new([("shards", shards), ("source 1", "a.gz")])
@@ -127,6 +127,10 @@ macro_rules! conformance {
                 };
                 assert_eq!(begins(0, 9), [0, 10, 20]);
                 assert_eq!(begins(1, 1), [10]);
+                let at = [0, 9, 10, 25, u64::MAX >> 1].map(|seq| ledger.batch_at(&lane, seq).unwrap());
+                assert_eq!(at, [Some(0), Some(0), Some(10), Some(20), Some(20)]);
+                let other = LaneId { shard: 9, ..lane.clone() };
+                assert_eq!(ledger.batch_at(&other, 5).unwrap(), None);
             }
 
             #[test]
@@ -293,8 +297,8 @@ conformance!(sqlite, {
 conformance!(
     postgres,
     {
-        let database = Database::new();
-        (database.ledger(), database)
+        let database = Database::create();
+        (PostgresLedger::open(&database.url()).unwrap(), database)
     },
     ignore = "needs servers: run scripts/test"
 );

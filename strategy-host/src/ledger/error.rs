@@ -2,9 +2,6 @@
 
 use thiserror::Error;
 
-#[cfg(feature = "postgres")]
-pub(super) mod postgres;
-
 /// A ledger that cannot do what is asked.
 #[derive(Debug, Error)]
 pub enum LedgerError {
@@ -18,7 +15,7 @@ pub enum LedgerError {
     },
     /// The server refused, or was away for too long.
     #[cfg(feature = "postgres")]
-    #[error("the ledger {place}: {source}{}", postgres::advice(.source))]
+    #[error("the ledger {place}: {source}{}", database::advice(.source))]
     Postgres {
         /// Which database, without its password.
         place: String,
@@ -121,7 +118,7 @@ impl LedgerError {
                 Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
             ),
             #[cfg(feature = "postgres")]
-            Self::Postgres { source, .. } => postgres::is_temporary(source),
+            Self::Postgres { source, .. } => database::is_temporary(source),
             _ => false,
         }
     }

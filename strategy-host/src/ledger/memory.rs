@@ -166,6 +166,11 @@ impl Ledger for MemoryLedger {
         Ok(batches.map(|(&from_seq, signals)| StoredBatch { from_seq, signals: signals.clone() }).collect())
     }
 
+    fn batch_at(&self, lane: &LaneId, seq: u64) -> Result<Option<u64>, LedgerError> {
+        let stored = self.lanes.get(lane);
+        Ok(stored.and_then(|stored| stored.batches.range(..=seq).next_back()).map(|(begins, _)| *begins))
+    }
+
     fn dictionary(&self, run: RunId, shard: u16) -> Result<Vec<NewInstrument>, LedgerError> {
         Ok(self.dictionaries.get(&(run, shard)).cloned().unwrap_or_default())
     }

@@ -16,4 +16,4 @@ pub use ledger::PostgresLedger;
 pub use store::PostgresStore;
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

@@ -265,6 +265,10 @@ impl Ledger for SqliteLedger {
         lane::batches(&self.connection, lane, from_seq, limit).map_err(self.failed())
     }
 
+    fn batch_at(&self, lane: &LaneId, seq: u64) -> Result<Option<u64>, LedgerError> {
+        lane::batch_at(&self.connection, lane, seq).map_err(self.failed())
+    }
+
     fn dictionary(&self, run: RunId, shard: u16) -> Result<Vec<NewInstrument>, LedgerError> {
         lane::dictionary(&self.connection, run, shard).map_err(self.failed())
     }

@@ -27,6 +27,15 @@ impl Position {
         self.units != 0
     }
 
+    /// The position as a signal would ask for it.
+    pub(super) const fn held(&self) -> TargetPosition {
+        match self.units {
+            0 => TargetPosition::Flat,
+            1.. => TargetPosition::Long,
+            _ => TargetPosition::Short,
+        }
+    }
+
     /// Fills what `signal` asks for: nothing, one unit, or two (a reversal closes, then opens).
     pub(super) fn trade(&mut self, rules: &PaperRules, signal: &Signal) {
         self.figures.signals += 1;

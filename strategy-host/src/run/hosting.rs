@@ -18,8 +18,9 @@ use crate::ledger::{self, Commit, LaneRow};
 
 /// Between reports of progress.
 const REPORT: Duration = Duration::from_secs(1);
-/// For so long an ingester that lives may take to acknowledge the end.
-const CLOSING: Duration = Duration::from_secs(3);
+/// An ingester may be silent for so long while its run's end is to be acknowledged: one that was killed is
+/// started again meanwhile, and waits for ever for strategies of which no instance is left.
+const CLOSING: Duration = Duration::from_secs(20);
 /// How long that is waited for where a broker is away.
 const LONGEST_CLOSING: Duration = Duration::from_secs(60);
 /// Nothing came for so long: nothing is on its way.

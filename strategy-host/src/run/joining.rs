@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tick_feed::rabbitmq::control::JoinFrom;
 use tick_feed::rabbitmq::{Control, FeedState};
 
-use super::session::{Session, active};
+use super::session::{Session, active, lanes_of};
 use super::watch::SILENCE;
 use super::{Begin, POLL, RunError, RunEvent};
 use crate::ledger::LaneRow;
@@ -42,7 +42,7 @@ impl Session<'_> {
             let is_due = asked.is_none_or(|at| at.elapsed() > JOIN_AGAIN);
             if is_due && (self.handle.announced_at().is_some() || started.elapsed() > JOIN_AGAIN) {
                 asked = Some(Instant::now());
-                let from = self.begins(lanes);
+                let from = self.begins(lanes)?;
                 self.handle.send(Control::Join { run: self.run(), strategy: name.to_string(), from });
             }
             if !is_reported && started.elapsed() > SILENCE {
@@ -54,12 +54,15 @@ impl Session<'_> {
     }
 
     /// Where it begins: where its ledger stands if it was there before.
-    fn begins(&self, lanes: &[LaneRow]) -> JoinFrom {
+    fn begins(&self, lanes: &[LaneRow]) -> Result<JoinFrom, RunError> {
         if lanes.is_empty() {
-            return match self.plan.begin {
-                Begin::Start => JoinFrom::Start,
+            return Ok(match self.plan.begin {
+                // Ticks before the time are left out where they are taken: see `from_time`.
+                Begin::Start | Begin::Time(_) => JoinFrom::Start,
                 Begin::Now => JoinFrom::Now,
-            };
+                Begin::Deployed if self.began_before_run()? => JoinFrom::Start,
+                Begin::Deployed => JoinFrom::Now,
+            });
         }
         let known = self.state.strategies.iter().find(|one| self.plan.name == one.name.as_str());
         let mut begins = known.map_or_else(Vec::new, |one| one.begins_at.clone());
@@ -69,6 +72,19 @@ impl Session<'_> {
                 *begin = row.state_seq;
             }
         }
-        JoinFrom::At(begins)
+        Ok(JoinFrom::At(begins))
+    }
+
+    /// Whether the strategy was there before the run: its member has waited for the run, or the strategy has part
+    /// in the one before, as where its hosts were started again in between.
+    fn began_before_run(&self) -> Result<bool, RunError> {
+        if self.has_waited {
+            return Ok(true);
+        }
+        let runs = self.ledger.runs(self.plan.feed.as_str())?;
+        match runs.iter().find(|recorded| recorded.run != self.run()) {
+            Some(before) => Ok(!lanes_of(&*self.ledger, before.run, &self.plan.name)?.is_empty()),
+            None => Ok(false),
+        }
     }
 }

@@ -12,8 +12,9 @@ use tick_sdk::host::{Configured, Lane, Registration};
 use tick_sdk::names::{RunId, StrategyName};
 use tracing::{info, warn};
 
+use super::from_time::FromTime;
 use super::watch::Watch;
-use super::{AtEnd, Cancellation, POLL, PartEnd, RunError, RunEvent, RunPlan, hosting};
+use super::{AtEnd, Begin, Cancellation, POLL, PartEnd, RunError, RunEvent, RunPlan, hosting};
 use crate::host::Instance;
 use crate::host::membership::has_ended;
 use crate::ledger::{self, LaneRow, Ledger, LedgerError};
@@ -34,6 +35,8 @@ pub(super) struct Session<'a> {
     pub(super) subscriber: Subscriber,
     pub(super) handle: SubscriberHandle,
     pub(super) state: Arc<FeedState>,
+    /// The run was waited for: it has begun since.
+    pub(super) has_waited: bool,
 }
 
 impl<'a> Session<'a> {
@@ -54,9 +57,9 @@ impl<'a> Session<'a> {
         let connected = reach(passed.is_some(), cancellation, connect)?;
         let Some((subscriber, handle)) = connected else { return Ok(None) };
         let state = wait_for_run(plan, &*ledger, &handle, cancellation, passed, on_event)?;
-        let Some(state) = state else { return Ok(None) };
+        let Some(FoundRun { state, has_waited }) = state else { return Ok(None) };
         check_nodes(plan, &state)?;
-        let mut session = Self { plan, member, cancellation, ledger, subscriber, handle, state };
+        let mut session = Self { plan, member, cancellation, ledger, subscriber, handle, state, has_waited };
         session.record()?;
         Ok(Some(session))
     }
@@ -124,7 +127,11 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn instance(&self) -> Instance {
-        let configured = Box::new(SharedStrategy(self.plan.configured.clone()));
+        let strategy = self.plan.configured.clone();
+        let configured: Box<dyn Configured> = match self.plan.begin {
+            Begin::Time(from) => Box::new(FromTime { strategy, from }),
+            Begin::Start | Begin::Now | Begin::Deployed => Box::new(SharedStrategy(strategy)),
+        };
         Instance { name: self.plan.name.clone(), configured }
     }
 
@@ -177,10 +184,21 @@ fn subscription(plan: &RunPlan, member: &str) -> Subscription {
 }
 
 /// The strategy's lanes in a run, by shard.
-fn lanes_of(ledger: &dyn Ledger, run: RunId, strategy: &StrategyName) -> Result<Vec<LaneRow>, LedgerError> {
+pub(super) fn lanes_of(
+    ledger: &dyn Ledger,
+    run: RunId,
+    strategy: &StrategyName,
+) -> Result<Vec<LaneRow>, LedgerError> {
     let mut lanes = ledger.lanes(run)?;
     lanes.retain(|row| row.lane.strategy == *strategy);
     Ok(lanes)
+}
+
+/// A run to take part in.
+struct FoundRun {
+    state: Arc<FeedState>,
+    /// It was not there at first.
+    has_waited: bool,
 }
 
 /// Waits for a run to take part in; `None` if that was cancelled.
@@ -194,7 +212,7 @@ fn wait_for_run(
     cancellation: &Cancellation,
     passed: Option<RunId>,
     on_event: &mut dyn FnMut(RunEvent),
-) -> Result<Option<Arc<FeedState>>, RunError> {
+) -> Result<Option<FoundRun>, RunError> {
     let started = Instant::now();
     let mut watch = Watch::new(None, started);
     let mut is_reported = false;
@@ -205,12 +223,14 @@ fn wait_for_run(
         if let Some(state) = handle.wait_for_state(POLL, |state| is_open(state) || is_other(state)) {
             if !state.closed {
                 info!(feed = %plan.feed, run = %state.run, "a run to take part in");
-                return Ok(Some(state));
+                // A state comes within a second where there is one.
+                let has_waited = closed.or(passed).is_some() || started.elapsed() > STATE_COMES;
+                return Ok(Some(FoundRun { state, has_waited }));
             }
             if plan.at_end == AtEnd::Stop
                 && has_ended(&lanes_of(ledger, state.run, &plan.name)?, state.shards.len() as u16)
             {
-                return Ok(Some(state));
+                return Ok(Some(FoundRun { state, has_waited: false }));
             }
             closed = Some(state.run);
         }

@@ -2,11 +2,10 @@
 
 use std::io::{self, BufRead};
 
+pub use tick_sdk::signal::SIGNAL_COLUMNS;
+
 use super::comparison::SignalRow;
 use super::error::ExpectedError;
-
-/// The columns of signals as CSV, with the line break.
-pub const SIGNAL_COLUMNS: &str = "run,strategy,instrument,shard,seq,ts_event,side,price\n";
 
 /// A row is at most so long; replay writes far shorter ones.
 const MAX_ROW_BYTES: usize = 64 << 10;

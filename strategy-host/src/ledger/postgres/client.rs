@@ -3,16 +3,12 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Executor};
+use database::{Address, is_temporary, no_answer};
+use sqlx::postgres::PgConnection;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::ledger::LedgerError;
-use crate::ledger::error::postgres::{is_temporary, no_answer};
-
-/// A connection that takes longer has failed.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The server ends a statement after this time: it waits for a lock that nobody releases.
 const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '20s'";
@@ -40,8 +36,7 @@ pub(super) type Done<T> = sqlx::Result<(T, PgConnection)>;
 #[derive(Debug)]
 pub(super) struct Client {
     connection: Option<PgConnection>,
-    options: PgConnectOptions,
-    place: String,
+    address: Address,
     /// The ledger that every connection must lead to, once that is known.
     ledger: Option<String>,
     /// Since when there is no connection, if one was lost.
@@ -51,15 +46,13 @@ pub(super) struct Client {
 impl Client {
     /// Connects to nothing yet.
     pub(super) fn new(url: &str) -> Result<Self, LedgerError> {
-        let address = |error: sqlx::Error| LedgerError::Address { reason: reason_without_url(&error) };
-        let options = url.parse::<PgConnectOptions>().map_err(address)?.disable_statement_logging();
-        let place = place_of(&options);
-        Ok(Self { connection: None, options, place, ledger: None, lost_at: None })
+        let address = Address::parse(url).map_err(|reason| LedgerError::Address { reason })?;
+        Ok(Self { connection: None, address, ledger: None, lost_at: None })
     }
 
     /// Which database, without its password.
     pub(super) fn place(&self) -> &str {
-        &self.place
+        self.address.place()
     }
 
     /// From now on a connection to another ledger is refused.
@@ -88,7 +81,7 @@ impl Client {
             self.note_failure(attempt, &error);
             let next = Instant::now() + pause;
             if !is_temporary(&error) || next >= deadline {
-                return Err(LedgerError::Postgres { place: self.place.clone(), source: error });
+                return Err(LedgerError::Postgres { place: self.place().to_owned(), source: error });
             }
             sleep_until(next).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -113,14 +106,13 @@ impl Client {
     }
 
     async fn connect(&mut self) -> sqlx::Result<PgConnection> {
-        let connecting = timeout(CONNECT_TIMEOUT, connect(&self.options, self.ledger.as_deref()));
-        let connection = connecting.await.map_err(|_| no_answer())??;
+        let connection = connect(&self.address, self.ledger.as_deref()).await?;
         match self.lost_at.take() {
             Some(lost_at) => {
                 let away_ms = lost_at.elapsed().as_millis() as u64;
-                info!(place = self.place, away_ms, "connected to the ledger again");
+                info!(place = self.place(), away_ms, "connected to the ledger again");
             }
-            None => debug!(place = self.place, "connected to the ledger"),
+            None => debug!(place = self.place(), "connected to the ledger"),
         }
         Ok(connection)
     }
@@ -132,16 +124,15 @@ impl Client {
         }
         if self.lost_at.is_none() {
             self.lost_at = Some(Instant::now());
-            warn!(place = self.place, attempt, %error, "the connection to the ledger is lost");
+            warn!(place = self.place(), attempt, %error, "the connection to the ledger is lost");
         } else {
-            debug!(place = self.place, attempt, %error, "the ledger is still away");
+            debug!(place = self.place(), attempt, %error, "the ledger is still away");
         }
     }
 }
 
-async fn connect(options: &PgConnectOptions, ledger: Option<&str>) -> sqlx::Result<PgConnection> {
-    let mut connection = options.connect().await?;
-    connection.execute(STATEMENT_TIMEOUT).await?;
+async fn connect(address: &Address, ledger: Option<&str>) -> sqlx::Result<PgConnection> {
+    let mut connection = address.connect(STATEMENT_TIMEOUT).await?;
     if let Some(expected) = ledger {
         let sql = "SELECT id FROM orchard.ledger";
         let found: String = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
@@ -151,20 +142,4 @@ async fn connect(options: &PgConnectOptions, ledger: Option<&str>) -> sqlx::Resu
         }
     }
     Ok(connection)
-}
-
-fn place_of(options: &PgConnectOptions) -> String {
-    let database = options.get_database().unwrap_or(options.get_username());
-    match options.get_socket() {
-        Some(socket) => format!("{database} at {}", socket.display()),
-        None => format!("postgres://{}:{}/{database}", options.get_host(), options.get_port()),
-    }
-}
-
-/// The library's message without the URL, which may hold a password.
-fn reason_without_url(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Configuration(source) => source.to_string(),
-        other => other.to_string(),
-    }
 }

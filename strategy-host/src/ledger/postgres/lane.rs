@@ -242,6 +242,21 @@ pub(super) async fn batches(
     Ok(rows.into_iter().map(row).collect())
 }
 
+/// Where the last batch of a lane begins that begins at or before a tick.
+pub(super) async fn batch_at(
+    connection: &mut PgConnection,
+    lane: &LaneId,
+    seq: u64,
+) -> sqlx::Result<Option<u64>> {
+    let sql = "SELECT max(from_seq) FROM orchard.batch JOIN orchard.lane USING (lane)
+        WHERE run = $1::text::uuid AND strategy = $2 AND shard = $3 AND from_seq <= $4";
+    let reading = sqlx::query_scalar(sql).bind(lane.run.to_string()).bind(lane.strategy.as_str());
+    // A number that no tick has is beyond all of them.
+    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+    let begins: Option<i64> = reading.bind(i32::from(lane.shard)).bind(seq).fetch_one(connection).await?;
+    Ok(begins.map(|begins| begins as u64))
+}
+
 /// The instruments of one shard, by id.
 pub(super) async fn dictionary(
     connection: &mut PgConnection,

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use database::no_answer;
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
 use tick_sdk::names::{RunId, StrategyName};
@@ -11,7 +12,6 @@ use tokio::runtime::Builder;
 
 use super::lane::CommitRows;
 use super::store::{OPEN_TIMEOUT, PostgresStore};
-use crate::ledger::error::postgres::no_answer;
 use crate::ledger::{
     Claim, Commit, Identity, LaneId, LaneRow, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MemberRow, OpenedRun,
     RunRow, StoredBatch, report_fenced,
@@ -182,6 +182,11 @@ impl Ledger for PostgresLedger {
     fn batches(&self, lane: &LaneId, from_seq: u64, limit: usize) -> Result<Vec<StoredBatch>, LedgerError> {
         let lane = lane.clone();
         self.run(move |store| Box::pin(async move { store.batches(&lane, from_seq, limit).await }))
+    }
+
+    fn batch_at(&self, lane: &LaneId, seq: u64) -> Result<Option<u64>, LedgerError> {
+        let lane = lane.clone();
+        self.run(move |store| Box::pin(async move { store.batch_at(&lane, seq).await }))
     }
 
     fn dictionary(&self, run: RunId, shard: u16) -> Result<Vec<NewInstrument>, LedgerError> {

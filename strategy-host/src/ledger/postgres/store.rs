@@ -232,6 +232,17 @@ impl PostgresStore {
         self.run(reading).await
     }
 
+    /// Where the last batch of a lane begins that begins at or before a tick.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn batch_at(&mut self, lane: &LaneId, seq: u64) -> Result<Option<u64>, LedgerError> {
+        let reading = |mut connection: PgConnection, _| async move {
+            Ok((lane::batch_at(&mut connection, lane, seq).await?, connection))
+        };
+        self.run(reading).await
+    }
+
     /// The instruments of one shard, by id.
     ///
     /// # Errors

@@ -4,18 +4,21 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use database::testing::Database;
 use sqlx::Row;
 use tick_feed::NewInstrument;
 use tick_sdk::names::{RunId, StrategyName};
 
 use super::{PostgresLedger, PostgresStore};
 use crate::ledger::{Commit, LaneId, Ledger, LedgerError, MEMBER_CALL_TIMEOUT, MEMBER_LIVES};
-use database::Database;
 use proxy::Proxy;
 
-pub(in crate::ledger) mod database;
 mod proxy;
 mod sql;
+
+fn ledger_in(database: &Database) -> PostgresLedger {
+    PostgresLedger::open(&database.url()).unwrap()
+}
 
 fn lane(run: RunId) -> LaneId {
     LaneId { run, strategy: "apple".parse().unwrap(), shard: 0 }
@@ -55,8 +58,8 @@ fn assert_whole(ledger: &mut PostgresLedger, lane: &LaneId, end: u64) {
 #[ignore = "needs servers: run scripts/test"]
 fn connections_that_are_cut_at_any_time_lose_nothing_and_double_nothing() {
     const COMMITS: u64 = 200;
-    let database = Database::new();
-    let mut ledger = database.ledger();
+    let database = Database::create();
+    let mut ledger = ledger_in(&database);
     let lane = lane(RunId::random());
     let epoch = ledger.claim(&lane, 0).unwrap().epoch;
     // Every third commit starts a cut, which comes while later ones are under way.
@@ -82,7 +85,7 @@ fn connections_that_are_cut_at_any_time_lose_nothing_and_double_nothing() {
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn a_commit_whose_answer_is_lost_is_recognised() {
-    let database = Database::new();
+    let database = Database::create();
     let proxy = Proxy::before(&database.url());
     let mut ledger = PostgresLedger::open(proxy.url()).unwrap();
     let lane = lane(RunId::random());
@@ -117,7 +120,7 @@ fn a_commit_whose_answer_is_lost_is_recognised() {
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn a_member_learns_within_a_second_that_the_server_is_silent() {
-    let database = Database::new();
+    let database = Database::create();
     let proxy = Proxy::before(&database.url());
     let mut ledger = PostgresLedger::open(proxy.url()).unwrap();
     let (run, apple) = (RunId::random(), name("apple"));
@@ -141,7 +144,7 @@ fn a_member_learns_within_a_second_that_the_server_is_silent() {
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn async_code_uses_the_store_on_its_own_runtime_and_cancels_calls() {
-    let database = Database::new();
+    let database = Database::create();
     let proxy = Proxy::before(&database.url());
     let url = proxy.url().to_owned();
     let lane = lane(RunId::random());
@@ -162,14 +165,14 @@ fn async_code_uses_the_store_on_its_own_runtime_and_cancels_calls() {
         lane
     };
     let lane = runtime.block_on(async { tokio::spawn(task).await }).unwrap();
-    assert_whole(&mut database.ledger(), &lane, 2);
+    assert_whole(&mut ledger_in(&database), &lane, 2);
 }
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn a_server_that_restarts_is_waited_for() {
     let database = Database::alone_on_its_server();
-    let mut ledger = database.ledger();
+    let mut ledger = ledger_in(&database);
     let lane = lane(RunId::random());
     let epoch = ledger.claim(&lane, 0).unwrap().epoch;
     assert!(ledger.commit(&[commit(&lane, epoch, 0)]).unwrap().is_empty());
@@ -183,9 +186,9 @@ fn a_server_that_restarts_is_waited_for() {
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn several_programs_make_one_ledger_and_share_it() {
-    let database = Database::new();
+    let database = Database::create();
     let ids: Vec<_> = thread::scope(|scope| {
-        let opening: Vec<_> = (0..4).map(|_| scope.spawn(|| database.ledger().id().to_owned())).collect();
+        let opening: Vec<_> = (0..4).map(|_| scope.spawn(|| ledger_in(&database).id().to_owned())).collect();
         opening.into_iter().map(|one| one.join().unwrap()).collect()
     });
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
@@ -194,7 +197,7 @@ fn several_programs_make_one_ledger_and_share_it() {
     let run = RunId::random();
     thread::scope(|scope| {
         for strategy in ["apple", "pear"] {
-            let mut ledger = database.ledger();
+            let mut ledger = ledger_in(&database);
             scope.spawn(move || {
                 let lanes =
                     [3, 1, 0, 2].map(|shard| LaneId { run, strategy: strategy.parse().unwrap(), shard });
@@ -210,7 +213,7 @@ fn several_programs_make_one_ledger_and_share_it() {
             });
         }
     });
-    let ledger = database.ledger();
+    let ledger = ledger_in(&database);
     assert!((0..4).all(|shard| ledger.dictionary(run, shard).unwrap().len() == 200));
     assert!(ledger.lanes(run).unwrap().iter().all(|row| row.cursor == 50));
 }
@@ -218,8 +221,8 @@ fn several_programs_make_one_ledger_and_share_it() {
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn what_is_not_a_ledger_of_this_program_is_refused() {
-    let database = Database::new();
-    let mut ledger = database.ledger();
+    let database = Database::create();
+    let mut ledger = ledger_in(&database);
     database.execute("UPDATE orchard.ledger SET version = 99");
     let error = PostgresLedger::open(&database.url()).unwrap_err().to_string();
     assert!(error.contains("has schema 99, and this program reads 2"), "{error}");
@@ -253,13 +256,13 @@ fn urls_that_cannot_be_read_are_shown_without_their_password() {
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn a_ledger_of_the_version_before_is_brought_to_this_one() {
-    let database = Database::new();
-    let id = database.ledger().id().to_owned();
+    let database = Database::create();
+    let id = ledger_in(&database).id().to_owned();
     // As version 1 had it.
     database.execute("DROP VIEW orchard.signal");
     database.execute("CREATE VIEW orchard.signal AS SELECT 1::bigint AS price");
     database.execute("UPDATE orchard.ledger SET version = 1");
-    assert_eq!(database.ledger().id(), id);
+    assert_eq!(ledger_in(&database).id(), id);
     let rows = database.query("SELECT version FROM orchard.ledger");
     assert_eq!(rows[0].get::<i32, _>(0), 2);
     assert!(database.query("SELECT ts_recv_ns FROM orchard.signal").is_empty());

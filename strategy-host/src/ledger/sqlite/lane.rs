@@ -63,6 +63,16 @@ pub(super) fn batches(
     rows.collect()
 }
 
+/// Where the last batch begins that begins at or before `seq`.
+pub(super) fn batch_at(connection: &Connection, lane: &LaneId, seq: u64) -> rusqlite::Result<Option<u64>> {
+    let sql = "SELECT max(from_seq) FROM batch
+        WHERE run = ?1 AND strategy = ?2 AND shard = ?3 AND from_seq <= ?4";
+    let mut statement = connection.prepare_cached(sql)?;
+    let key = params![lane.run.0, lane.strategy.as_str(), lane.shard, seq as i64];
+    let begins: Option<i64> = statement.query_row(key, |row| row.get(0))?;
+    Ok(begins.map(|begins| begins as u64))
+}
+
 /// The instruments of one shard, by id.
 pub(super) fn dictionary(
     connection: &Connection,

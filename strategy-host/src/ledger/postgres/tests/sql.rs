@@ -7,15 +7,15 @@ use tick_sdk::decimal::UNDEFINED_PRICE;
 use tick_sdk::names::RunId;
 use tick_sdk::signal::{Signal, encode_signals};
 
-use super::database::Database;
-use super::{commit, lane};
+use super::{commit, lane, ledger_in};
 use crate::ledger::{Commit, Ledger};
+use database::testing::Database;
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn sql_readers_see_the_signals_that_were_committed() {
-    let database = Database::new();
-    let mut ledger = database.ledger();
+    let database = Database::create();
+    let mut ledger = ledger_in(&database);
     let lane = lane(RunId::random());
     let epoch = ledger.claim(&lane, 0).unwrap().epoch;
     let instruments = ["A", "B", "C"].map(str::to_owned);
@@ -68,8 +68,8 @@ fn sql_readers_see_the_signals_that_were_committed() {
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn sql_readers_see_times_and_prices_in_their_own_units() {
-    let database = Database::new();
-    let mut ledger = database.ledger();
+    let database = Database::create();
+    let mut ledger = ledger_in(&database);
     let lane = lane(RunId::random());
     let epoch = ledger.claim(&lane, 0).unwrap().epoch;
     let signal = Signal {
