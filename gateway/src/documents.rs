@@ -1,0 +1,228 @@
+//! Where reads come from: collections of JSON documents with declared indexes, in a store behind a trait.
+//!
+//! A document is text; the store never looks into it. Whoever puts one says under which keys the indexes
+//! have it. A key is bytes that sort as their values do, made by [`Key`], so that every store can keep them.
+//! The cursor of a projection is committed together with the documents made of the events up to it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+mod batch;
+#[cfg(test)]
+mod conformance;
+mod key;
+mod served;
+mod sqlite;
+
+pub use batch::Batch;
+pub use key::{Key, decode_cursor, encode_cursor};
+pub(crate) use served::Closed;
+pub use served::{Documents, Text, Watch};
+pub use sqlite::{Durability, SqliteDocuments};
+
+/// A collection, as its projection declares it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Collection {
+    /// Its name: lower-case letters and `_`.
+    pub name: &'static str,
+    /// The names of its indexes; a document's keys come in the same order.
+    pub indexes: &'static [&'static str],
+}
+
+/// A document without its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Unique in its collection.
+    pub id: String,
+    /// JSON text.
+    pub body: Arc<str>,
+}
+
+/// What a commit does to one document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is there from now on, and found under these keys; `None` where an index does not have it.
+    Put {
+        /// JSON text.
+        body: String,
+        /// One for each index of the collection.
+        keys: Vec<Option<Key>>,
+    },
+    /// It is gone.
+    Delete,
+}
+
+/// A projection's place in a context's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The projection.
+    pub projection: String,
+    /// The context.
+    pub context: String,
+    /// The last event that was applied.
+    pub position: u64,
+}
+
+/// An event that a projection could not apply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// The projection.
+    pub projection: String,
+    /// The context.
+    pub context: String,
+    /// The event's position.
+    pub position: u64,
+    /// The event's contract.
+    pub event: String,
+    /// Why.
+    pub reason: String,
+    /// Whether somebody has decided to leave it out.
+    pub is_skipped: bool,
+}
+
+/// What is committed at once.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// Collection, id and change; at most one for each document.
+    pub changes: Vec<(&'static Collection, String, Change)>,
+    /// The cursors from now on.
+    pub cursors: Vec<Cursor>,
+    /// Events that stopped a projection, or that are skipped from now on.
+    pub stops: Vec<Stop>,
+}
+
+/// A part of an index, in its order.
+#[derive(Clone, Debug)]
+pub struct IndexQuery {
+    /// The index's place in [`Collection::indexes`].
+    pub index: usize,
+    /// From this key on.
+    pub from: Option<Key>,
+    /// Up to this key, which is left out.
+    pub to: Option<Key>,
+    /// Whether the greatest key comes first.
+    pub is_descending: bool,
+    /// Begins behind this document: its key and id.
+    pub after: Option<(Key, String)>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A document that was found in an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its key in that index.
+    pub key: Key,
+    /// The document.
+    pub document: Document,
+}
+
+/// Why documents could not be read or written.
+#[derive(Debug, Error)]
+pub enum DocumentError {
+    /// SQLite's own error.
+    #[error("the read model {place} cannot be used: {source}\n  `orchard serve --rebuild` makes it anew")]
+    Sqlite {
+        /// The file.
+        place: String,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// A file cannot be made, renamed or removed.
+    #[error("{}: {source}", place.display())]
+    Io {
+        /// The file.
+        place: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file was written by another version.
+    #[error(
+        "the read model {place} has schema {found}, this program has {expected}\n  `orchard serve --rebuild` makes it anew"
+    )]
+    Schema {
+        /// The file.
+        place: String,
+        /// The file's schema.
+        found: i64,
+        /// This program's.
+        expected: i64,
+    },
+    /// The file was closed to be replaced, and the new one could not be opened.
+    #[error("the read model is closed: restart the program")]
+    Closed,
+    /// A stored document is not what its collection holds.
+    #[error("document {id} of {collection} is damaged: {reason}\n  `orchard serve --rebuild` makes it anew")]
+    Damaged {
+        /// The collection.
+        collection: &'static str,
+        /// The document.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A store of documents. Calls block; reads never wait for the one writer.
+pub trait DocumentStore: Send + Sync {
+    /// One document.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn get(&self, collection: &'static Collection, id: &str) -> Result<Option<Arc<str>>, DocumentError>;
+
+    /// Documents of an index in its order, as they were committed at one moment.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn page(&self, collection: &'static Collection, query: &IndexQuery) -> Result<Vec<Found>, DocumentError>;
+
+    /// Every document in order of id, a part at a time: those whose id is greater than `after`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn scan(
+        &self,
+        collection: &'static Collection,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Document>, DocumentError>;
+
+    /// All or nothing: documents, cursors and stops.
+    ///
+    /// # Errors
+    /// Nothing was stored.
+    fn commit(&self, commit: &Commit) -> Result<(), DocumentError>;
+
+    /// Every cursor.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn cursors(&self) -> Result<Vec<Cursor>, DocumentError>;
+
+    /// Every stop, those that are skipped included.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn stops(&self) -> Result<Vec<Stop>, DocumentError>;
+
+    /// Makes collections that are missing. Those of a projection whose version is another than the stored
+    /// one are emptied with its cursors: it is built anew.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn prepare(
+        &self,
+        projection: &str,
+        version: u32,
+        collections: &[&'static Collection],
+    ) -> Result<(), DocumentError>;
+
+    /// Empties the collections of a projection with its cursors and stops: it is built anew.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn clear(&self, projection: &str, collections: &[&'static Collection]) -> Result<(), DocumentError>;
+}

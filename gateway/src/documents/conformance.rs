@@ -1,0 +1,111 @@
+//! What holds for every store of documents.
+
+use std::any::Any;
+
+use super::{Change, Collection, Commit, Cursor, DocumentStore, IndexQuery, Key, Stop};
+
+static NOTES: Collection = Collection { name: "notes", indexes: &["by_time", "by_author"] };
+
+/// Runs every case against a new store; what comes beside it lives as long.
+pub(crate) fn run<S: DocumentStore>(open: impl Fn() -> (S, tempfile::TempDir)) {
+    for case in [puts_replace_and_deletes_delete, pages_follow_an_index, another_version_begins_anew] {
+        let (store, folder) = open();
+        store.prepare("noting", 1, &[&NOTES]).unwrap();
+        case(&store);
+        drop((store, Box::new(folder) as Box<dyn Any>));
+    }
+    let (store, _folder) = open();
+    store.prepare("noting", 1, &[&NOTES]).unwrap();
+    a_commit_is_whole(&store);
+}
+
+fn put(id: &str, body: &str, time: u64, author: Option<&str>) -> (&'static Collection, String, Change) {
+    let keys = vec![Some(Key::new().number(time)), author.map(|author| Key::new().text(author))];
+    (&NOTES, id.to_owned(), Change::Put { body: body.to_owned(), keys })
+}
+
+fn commit(store: &dyn DocumentStore, changes: Vec<(&'static Collection, String, Change)>) {
+    store.commit(&Commit { changes, ..Commit::default() }).unwrap();
+}
+
+fn all(index: usize) -> IndexQuery {
+    IndexQuery { index, from: None, to: None, is_descending: false, after: None, limit: 100 }
+}
+
+fn ids(store: &dyn DocumentStore, query: &IndexQuery) -> Vec<String> {
+    store.page(&NOTES, query).unwrap().into_iter().map(|found| found.document.id).collect()
+}
+
+fn puts_replace_and_deletes_delete(store: &dyn DocumentStore) {
+    commit(store, vec![put("a", "1", 1, Some("x")), put("b", "2", 2, None)]);
+    assert_eq!(store.get(&NOTES, "a").unwrap().as_deref(), Some("1"));
+    assert_eq!(store.get(&NOTES, "c").unwrap(), None);
+    commit(store, vec![put("a", "3", 3, None), (&NOTES, "b".into(), Change::Delete)]);
+    assert_eq!(store.get(&NOTES, "a").unwrap().as_deref(), Some("3"));
+    assert_eq!(store.get(&NOTES, "b").unwrap(), None);
+    assert_eq!(ids(store, &all(0)), ["a"]);
+    assert!(ids(store, &all(1)).is_empty(), "the old key of a replaced document finds nothing");
+    let scanned = store.scan(&NOTES, "", 10).unwrap();
+    assert_eq!(scanned.len(), 1);
+    assert!(store.scan(&NOTES, "a", 10).unwrap().is_empty());
+}
+
+fn pages_follow_an_index(store: &dyn DocumentStore) {
+    commit(store, (0..10).map(|n| put(&format!("n{n}"), "{}", n / 2, Some("x"))).collect());
+    let mut query = IndexQuery { limit: 3, ..all(0) };
+    let mut seen = Vec::new();
+    loop {
+        let page = store.page(&NOTES, &query).unwrap();
+        let Some(last) = page.last() else { break };
+        query.after = Some((last.key.clone(), last.document.id.clone()));
+        seen.extend(page.into_iter().map(|found| found.document.id));
+    }
+    let mut expected: Vec<_> = (0..10).map(|n| format!("n{n}")).collect();
+    assert_eq!(seen, expected);
+    expected.reverse();
+    assert_eq!(ids(store, &IndexQuery { is_descending: true, ..all(0) }), expected);
+    let after = Some((Key::new().number(2), "n4".to_owned()));
+    let descending = IndexQuery { is_descending: true, after, limit: 2, ..all(0) };
+    assert_eq!(ids(store, &descending), ["n3", "n2"]);
+    let bounded = IndexQuery { from: Some(Key::new().number(1)), to: Some(Key::new().number(2)), ..all(0) };
+    assert_eq!(ids(store, &bounded), ["n2", "n3"]);
+}
+
+fn another_version_begins_anew(store: &dyn DocumentStore) {
+    let cursor = Cursor { projection: "noting".into(), context: "ticks".into(), position: 7 };
+    let changes = vec![put("a", "1", 1, None)];
+    store.commit(&Commit { changes, cursors: vec![cursor.clone()], stops: vec![] }).unwrap();
+    store.prepare("noting", 1, &[&NOTES]).unwrap();
+    assert_eq!(store.cursors().unwrap(), [cursor]);
+    store.prepare("noting", 2, &[&NOTES]).unwrap();
+    assert_eq!(store.cursors().unwrap(), []);
+    assert_eq!(store.get(&NOTES, "a").unwrap(), None);
+    commit(store, vec![put("a", "1", 1, None)]);
+    store.clear("noting", &[&NOTES]).unwrap();
+    assert_eq!(store.get(&NOTES, "a").unwrap(), None);
+    assert!(ids(store, &all(0)).is_empty());
+}
+
+fn a_commit_is_whole(store: &dyn DocumentStore) {
+    static MISSING: Collection = Collection { name: "missing", indexes: &[] };
+    let cursor = Cursor { projection: "noting".into(), context: "ticks".into(), position: 1 };
+    let stop = Stop {
+        projection: "noting".into(),
+        context: "ticks".into(),
+        position: 2,
+        event: "E".into(),
+        reason: "why".into(),
+        is_skipped: false,
+    };
+    let missing = (&MISSING, "x".to_owned(), Change::Put { body: "{}".into(), keys: vec![] });
+    let whole = |changes| Commit { changes, cursors: vec![cursor.clone()], stops: vec![stop.clone()] };
+    store.commit(&whole(vec![put("a", "1", 1, None), missing])).unwrap_err();
+    assert_eq!(store.get(&NOTES, "a").unwrap(), None);
+    assert!(store.cursors().unwrap().is_empty() && store.stops().unwrap().is_empty());
+    store.commit(&whole(vec![put("a", "1", 1, None)])).unwrap();
+    assert_eq!(store.cursors().unwrap(), std::slice::from_ref(&cursor));
+    assert_eq!(store.stops().unwrap(), std::slice::from_ref(&stop));
+    let skipped = Stop { is_skipped: true, ..stop };
+    store.commit(&Commit { stops: vec![skipped.clone()], ..Commit::default() }).unwrap();
+    assert_eq!(store.stops().unwrap(), [skipped]);
+}

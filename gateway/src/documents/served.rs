@@ -1,0 +1,389 @@
+//! The store that reads are answered from: with documents that were read lately kept in memory, and somebody
+//! to wake when one changes. It can be replaced while it serves.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, watch};
+
+use super::{
+    Change, Collection, Commit, Cursor, Document, DocumentError, DocumentStore, Found, IndexQuery, Stop,
+};
+
+/// So many bytes of bodies and ids are kept in memory, in two halves of each part.
+const KEPT_BYTES: usize = 64 << 20;
+/// What is kept is in so many parts by id, so that reads at the same time seldom meet.
+const PARTS: usize = 32;
+
+/// A document's text as it is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// JSON, which is UTF-8.
+    pub body: Bytes,
+    /// What identifies the text, in quotes: the same text has the same tag, whoever serves it.
+    pub tag: Bytes,
+}
+
+impl Text {
+    /// With the tag of this text.
+    pub(crate) fn of(body: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        body.hash(&mut hasher);
+        let tag = format!("\"{:016x}\"", hasher.finish());
+        Self { body: Bytes::copy_from_slice(body.as_bytes()), tag: tag.into() }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // It was made of a `str`.
+        std::str::from_utf8(&self.body).unwrap_or_default()
+    }
+}
+
+/// The documents that are served.
+pub struct Documents {
+    store: RwLock<Box<dyn DocumentStore>>,
+    recent: [Mutex<Recent>; PARTS],
+    watched: Mutex<HashMap<String, Arc<Notify>>>,
+    commits: watch::Sender<u64>,
+}
+
+impl Documents {
+    /// Serves from this store.
+    pub fn new(store: Box<dyn DocumentStore>) -> Self {
+        let (commits, _) = watch::channel(0);
+        Self { store: RwLock::new(store), recent: Default::default(), watched: Mutex::default(), commits }
+    }
+
+    /// One document, from memory where it was read lately.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn read(
+        self: &Arc<Self>,
+        collection: &'static Collection,
+        id: &str,
+    ) -> Result<Option<Text>, DocumentError> {
+        if let Some(text) = self.recent(id).get(collection, id) {
+            return Ok(Some(text));
+        }
+        let id = id.to_owned();
+        self.blocking(move |documents| {
+            let seen = documents.recent(&id).commits;
+            let text = documents.get(collection, &id)?.map(|body| Text::of(&body));
+            if let Some(text) = &text {
+                documents.recent(&id).insert_unless_changed(seen, collection, id.clone(), text.clone());
+            }
+            Ok(text)
+        })
+        .await
+    }
+
+    /// Does what blocks on a thread for it.
+    ///
+    /// # Panics
+    /// As `operation` does.
+    pub async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        operation: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        let documents = self.clone();
+        match tokio::task::spawn_blocking(move || operation(&documents)).await {
+            Ok(done) => done,
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
+    }
+
+    /// Wakes whoever waits for a document with this id, in whatever collection, at each commit that changes it.
+    pub fn watch(self: &Arc<Self>, id: &str) -> Watch {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let notify = watched.entry(id.to_owned()).or_default().clone();
+        Watch { documents: self.clone(), id: id.to_owned(), notify }
+    }
+
+    /// Changes at each commit.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
+    /// Closes the store and serves from the one that `replace` gives. Reads wait meanwhile.
+    ///
+    /// # Errors
+    /// As `replace`, which then was to have given the old store back.
+    pub fn replace<E>(
+        &self,
+        replace: impl FnOnce(Box<dyn DocumentStore>) -> (Box<dyn DocumentStore>, Result<(), E>),
+    ) -> Result<(), E> {
+        let mut store = self.store.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *store, Box::new(Closed));
+        let (new, done) = replace(old);
+        *store = new;
+        self.forget_all();
+        drop(store);
+        self.wake_all();
+        done
+    }
+
+    /// The part that has a document of this id.
+    fn recent(&self, id: &str) -> MutexGuard<'_, Recent> {
+        let sum = id.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        self.recent[sum % PARTS].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget_all(&self) {
+        for part in &self.recent {
+            part.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+
+    fn with_store<T>(&self, operation: impl FnOnce(&dyn DocumentStore) -> T) -> T {
+        operation(self.store.read().unwrap_or_else(PoisonError::into_inner).as_ref())
+    }
+
+    fn wake(&self, commit: &Commit) {
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if !watched.is_empty() {
+            let changed = commit.changes.iter().filter_map(|(_, id, _)| watched.get(id));
+            changed.for_each(|notify| notify.notify_waiters());
+        }
+        drop(watched);
+        self.commits.send_modify(|commits| *commits += 1);
+    }
+
+    fn wake_all(&self) {
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.values().for_each(|notify| notify.notify_waiters());
+        drop(watched);
+        self.commits.send_modify(|commits| *commits += 1);
+    }
+}
+
+/// What stands in the place of a store that was closed and could not be replaced.
+pub(crate) struct Closed;
+
+macro_rules! closed {
+    ($($name:ident($($argument:ty),*) -> $Answer:ty;)*) => { $(
+        fn $name(&self $(, _: $argument)*) -> Result<$Answer, DocumentError> {
+            Err(DocumentError::Closed)
+        }
+    )* };
+}
+
+impl DocumentStore for Closed {
+    closed! {
+        get(&'static Collection, &str) -> Option<Arc<str>>;
+        page(&'static Collection, &IndexQuery) -> Vec<Found>;
+        scan(&'static Collection, &str, usize) -> Vec<Document>;
+        commit(&Commit) -> ();
+        cursors() -> Vec<Cursor>;
+        stops() -> Vec<Stop>;
+        prepare(&str, u32, &[&'static Collection]) -> ();
+        clear(&str, &[&'static Collection]) -> ();
+    }
+}
+
+impl DocumentStore for Documents {
+    fn get(&self, collection: &'static Collection, id: &str) -> Result<Option<Arc<str>>, DocumentError> {
+        self.with_store(|store| store.get(collection, id))
+    }
+
+    fn page(&self, collection: &'static Collection, query: &IndexQuery) -> Result<Vec<Found>, DocumentError> {
+        self.with_store(|store| store.page(collection, query))
+    }
+
+    fn scan(
+        &self,
+        collection: &'static Collection,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Document>, DocumentError> {
+        self.with_store(|store| store.scan(collection, after, limit))
+    }
+
+    fn commit(&self, commit: &Commit) -> Result<(), DocumentError> {
+        self.with_store(|store| store.commit(commit))?;
+        for (collection, id, change) in &commit.changes {
+            self.recent(id).take_over(collection, id, change);
+        }
+        self.wake(commit);
+        Ok(())
+    }
+
+    fn cursors(&self) -> Result<Vec<Cursor>, DocumentError> {
+        self.with_store(|store| store.cursors())
+    }
+
+    fn stops(&self) -> Result<Vec<Stop>, DocumentError> {
+        self.with_store(|store| store.stops())
+    }
+
+    fn prepare(
+        &self,
+        projection: &str,
+        version: u32,
+        collections: &[&'static Collection],
+    ) -> Result<(), DocumentError> {
+        self.with_store(|store| store.prepare(projection, version, collections))
+    }
+
+    fn clear(&self, projection: &str, collections: &[&'static Collection]) -> Result<(), DocumentError> {
+        self.with_store(|store| store.clear(projection, collections))?;
+        self.forget_all();
+        Ok(())
+    }
+}
+
+/// Somebody waits for a document.
+pub struct Watch {
+    documents: Arc<Documents>,
+    id: String,
+    notify: Arc<Notify>,
+}
+
+impl Watch {
+    /// Ends at the next commit that changes the document. Made before a read, it misses no later commit.
+    pub fn changed(&self) -> std::pin::Pin<Box<tokio::sync::futures::Notified<'_>>> {
+        let mut changed = Box::pin(self.notify.notified());
+        changed.as_mut().enable();
+        changed
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut watched = self.documents.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        // One is the map's own, one is this one's: nobody else waits.
+        if Arc::strong_count(&self.notify) <= 2 {
+            watched.remove(&self.id);
+        }
+    }
+}
+
+/// Documents in memory: when the younger half is full, the older one is forgotten.
+#[derive(Default)]
+struct Recent {
+    young: Kept,
+    old: Kept,
+    /// Committed changes so far: what was read before one is not kept after it.
+    commits: u64,
+}
+
+#[derive(Default)]
+struct Kept {
+    documents: HashMap<&'static str, HashMap<String, Text>>,
+    bytes: usize,
+}
+
+impl Recent {
+    fn get(&mut self, collection: &'static Collection, id: &str) -> Option<Text> {
+        if let Some(text) = self.young.get(collection, id) {
+            return Some(text);
+        }
+        let text = self.old.get(collection, id)?;
+        self.insert(collection, id.to_owned(), text.clone());
+        Some(text)
+    }
+
+    fn insert_unless_changed(&mut self, seen: u64, collection: &'static Collection, id: String, text: Text) {
+        if seen == self.commits {
+            self.insert(collection, id, text);
+        }
+    }
+
+    fn insert(&mut self, collection: &'static Collection, id: String, text: Text) {
+        if self.young.bytes > KEPT_BYTES / 2 / PARTS {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.bytes += id.len() + text.body.len();
+        self.young.documents.entry(collection.name).or_default().insert(id, text);
+    }
+
+    fn take_over(&mut self, collection: &'static Collection, id: &str, change: &Change) {
+        self.commits += 1;
+        let is_known = self.young.forget(collection, id) | self.old.forget(collection, id);
+        if let (true, Change::Put { body, .. }) = (is_known, change) {
+            self.insert(collection, id.to_owned(), Text::of(body));
+        }
+    }
+
+    fn clear(&mut self) {
+        self.young = Kept::default();
+        self.old = Kept::default();
+        self.commits += 1;
+    }
+}
+
+impl Kept {
+    fn get(&self, collection: &Collection, id: &str) -> Option<Text> {
+        self.documents.get(collection.name)?.get(id).cloned()
+    }
+
+    fn forget(&mut self, collection: &Collection, id: &str) -> bool {
+        let forgotten = self.documents.get_mut(collection.name).and_then(|kept| kept.remove(id));
+        self.bytes -= forgotten.as_ref().map_or(0, |text| id.len() + text.body.len());
+        forgotten.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Durability, SqliteDocuments};
+    use super::*;
+
+    static NOTES: Collection = Collection { name: "notes", indexes: &[] };
+
+    fn put(id: &str, body: &str) -> Commit {
+        let change = Change::Put { body: body.into(), keys: vec![] };
+        Commit { changes: vec![(&NOTES, id.into(), change)], ..Commit::default() }
+    }
+
+    #[test]
+    fn what_was_read_before_a_commit_is_not_kept_after_it() {
+        let change = |recent: &mut Recent, body: &str| {
+            recent.take_over(&NOTES, "a", &Change::Put { body: body.into(), keys: vec![] });
+        };
+        let mut recent = Recent::default();
+        let seen = recent.commits;
+        change(&mut recent, "2");
+        recent.insert_unless_changed(seen, &NOTES, "a".into(), Text::of("1"));
+        assert_eq!(recent.get(&NOTES, "a"), None);
+        recent.insert_unless_changed(recent.commits, &NOTES, "a".into(), Text::of("2"));
+        assert_eq!(recent.get(&NOTES, "a"), Some(Text::of("2")));
+        change(&mut recent, "3");
+        assert_eq!(recent.get(&NOTES, "a"), Some(Text::of("3")));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut recent = Recent::default();
+        let text = Text::of(&"x".repeat(1 << 15));
+        for number in 0..200 {
+            recent.insert(&NOTES, number.to_string(), text.clone());
+        }
+        assert!(recent.young.bytes + recent.old.bytes <= KEPT_BYTES / PARTS + (2 << 16));
+        assert!(recent.get(&NOTES, "199").is_some());
+        assert_eq!(recent.get(&NOTES, "0"), None);
+    }
+
+    #[tokio::test]
+    async fn a_commit_wakes_who_waits_for_its_documents_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteDocuments::open(&folder.path().join("read"), Durability::None).unwrap();
+        store.prepare("noting", 1, &[&NOTES]).unwrap();
+        let documents = Arc::new(Documents::new(Box::new(store)));
+        let (one, other) = (documents.watch("a"), documents.watch("b"));
+        let (one_changed, other_changed) = (one.changed(), other.changed());
+        documents.commit(&put("a", "1")).unwrap();
+        one_changed.await;
+        let pending = std::future::poll_fn(|context| {
+            let mut other_changed = Box::pin(other.notify.notified());
+            std::task::Poll::Ready(other_changed.as_mut().poll(context).is_pending())
+        });
+        assert!(pending.await);
+        drop(other_changed);
+        drop((one, other));
+        assert!(documents.watched.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,330 @@
+//! Documents in one SQLite file: a table a collection, write-ahead log, one transaction a commit.
+//!
+//! The log is synchronised at checkpoints: a loss of power may lose the last commits whole, and their cursors
+//! with them, so that they are made again of the events.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params, params_from_iter,
+};
+
+use super::{
+    Change, Collection, Commit, Cursor, Document, DocumentError, DocumentStore, Found, IndexQuery, Key, Stop,
+};
+
+mod schema;
+
+/// How long another process's transaction is waited for; there should be none.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The log grows to 32 MiB before it is carried over into the database.
+const CHECKPOINT_PAGES: i64 = 8192;
+/// The writer's own memory. SQLite goes through all of it at nearly every commit that has split a page.
+const CACHE_KIB: i64 = 8192;
+/// So many read connections are kept open when nobody uses them.
+const IDLE_READERS: usize = 8;
+/// Statements that a connection keeps prepared: a few for each collection.
+const STATEMENTS: usize = 128;
+
+/// What survives a loss of power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Everything but the last commits, and the file stays whole.
+    LastCommitsMayBeLost,
+    /// Nothing need survive: the file is still being built.
+    None,
+}
+
+/// Documents in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteDocuments {
+    place: PathBuf,
+    writer: Mutex<Connection>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl SqliteDocuments {
+    /// Opens the file, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or was written by another version.
+    pub fn open(place: &Path, durability: Durability) -> Result<Self, DocumentError> {
+        let failed = failed(place);
+        let mut writer = Connection::open(place).map_err(&failed)?;
+        writer.busy_timeout(BUSY_TIMEOUT).map_err(&failed)?;
+        writer.set_prepared_statement_cache_capacity(STATEMENTS);
+        writer.pragma_update(None, "journal_mode", "WAL").map_err(&failed)?;
+        let synchronous = match durability {
+            Durability::LastCommitsMayBeLost => "NORMAL",
+            Durability::None => "OFF",
+        };
+        writer.pragma_update(None, "synchronous", synchronous).map_err(&failed)?;
+        writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(&failed)?;
+        keep_plans(&writer)
+            .and_then(|()| writer.pragma_update(None, "cache_size", -CACHE_KIB))
+            .map_err(&failed)?;
+        let found = schema::prepare(&mut writer).map_err(&failed)?;
+        if found != schema::VERSION {
+            let place = place.display().to_string();
+            return Err(DocumentError::Schema { place, found, expected: schema::VERSION });
+        }
+        Ok(Self { place: place.to_owned(), writer: Mutex::new(writer), idle: Mutex::new(Vec::new()) })
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        // A panic while writing left a transaction that was rolled back: the connection is as good as new.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(
+        &self,
+        operation: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, DocumentError> {
+        let failed = failed(&self.place);
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = idle.map_or_else(|| self.open_reader(), Ok).map_err(&failed)?;
+        let done = operation(&connection).map_err(failed);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_READERS {
+            idle.push(connection);
+        }
+        done
+    }
+
+    fn open_reader(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.place, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        keep_plans(&connection)?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
+        Ok(connection)
+    }
+}
+
+impl DocumentStore for SqliteDocuments {
+    fn get(&self, collection: &'static Collection, id: &str) -> Result<Option<Arc<str>>, DocumentError> {
+        let sql = format!("SELECT body FROM doc_{} WHERE id = ?1", collection.name);
+        self.read(|connection| {
+            connection.prepare_cached(&sql)?.query_row([id], |row| shared(row, 0)).optional()
+        })
+    }
+
+    fn page(&self, collection: &'static Collection, query: &IndexQuery) -> Result<Vec<Found>, DocumentError> {
+        let (sql, values) = page_sql(collection, query);
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let found = statement.query_map(params_from_iter(values), |row| {
+                let document = Document { id: row.get(1)?, body: shared(row, 2)? };
+                Ok(Found { key: Key(row.get(0)?), document })
+            })?;
+            found.collect()
+        })
+    }
+
+    fn scan(
+        &self,
+        collection: &'static Collection,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Document>, DocumentError> {
+        let sql = format!("SELECT id, body FROM doc_{} WHERE id > ?1 ORDER BY id LIMIT ?2", collection.name);
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map(params![after, limit as i64], |row| {
+                Ok(Document { id: row.get(0)?, body: shared(row, 1)? })
+            })?;
+            rows.collect()
+        })
+    }
+
+    fn commit(&self, commit: &Commit) -> Result<(), DocumentError> {
+        let failed = failed(&self.place);
+        let mut writer = self.writer();
+        let transaction =
+            writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+        write(&transaction, commit).and_then(|()| transaction.commit()).map_err(failed)?;
+        bus::kill_point("documents", "after-commit");
+        Ok(())
+    }
+
+    fn cursors(&self) -> Result<Vec<Cursor>, DocumentError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT projection, context, position FROM cursor")?;
+            let rows = statement.query_map([], |row| {
+                let position: i64 = row.get(2)?;
+                Ok(Cursor { projection: row.get(0)?, context: row.get(1)?, position: position as u64 })
+            })?;
+            rows.collect()
+        })
+    }
+
+    fn stops(&self) -> Result<Vec<Stop>, DocumentError> {
+        let sql =
+            "SELECT projection, context, position, event, reason, is_skipped FROM stop ORDER BY 1, 2, 3";
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map([], |row| {
+                let position: i64 = row.get(2)?;
+                Ok(Stop {
+                    projection: row.get(0)?,
+                    context: row.get(1)?,
+                    position: position as u64,
+                    event: row.get(3)?,
+                    reason: row.get(4)?,
+                    is_skipped: row.get(5)?,
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    fn prepare(
+        &self,
+        projection: &str,
+        version: u32,
+        collections: &[&'static Collection],
+    ) -> Result<(), DocumentError> {
+        schema::prepare_projection(&mut self.writer(), projection, version, collections)
+            .map_err(failed(&self.place))
+    }
+
+    fn clear(&self, projection: &str, collections: &[&'static Collection]) -> Result<(), DocumentError> {
+        schema::clear_projection(&mut self.writer(), projection, collections).map_err(failed(&self.place))
+    }
+}
+
+/// SQLite would prepare a statement anew for each key that it compares an index with.
+fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
+}
+
+fn failed(place: &Path) -> impl Fn(rusqlite::Error) -> DocumentError + use<> {
+    let place = place.display().to_string();
+    move |source| DocumentError::Sqlite { place: place.clone(), source }
+}
+
+fn shared(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
+    Ok(row.get_ref(column)?.as_str()?.into())
+}
+
+fn page_sql(collection: &Collection, query: &IndexQuery) -> (String, Vec<rusqlite::types::Value>) {
+    use rusqlite::types::Value;
+    let (order, beyond) = if query.is_descending { ("DESC", "<") } else { ("ASC", ">") };
+    let key = format!("k{}", query.index);
+    // SQLite seeks by a condition on the key alone, not by one on key and id: the key of the document that a page
+    // begins behind bounds it, too. That there is a lower bound also says that the key is not null, without which
+    // the partial index is not used.
+    let mut from = query.from.clone().unwrap_or_default();
+    let mut sql = format!("SELECT {key}, id, body FROM doc_{} WHERE {key} >= ?", collection.name);
+    let mut bounds = Vec::new();
+    if let Some(to) = &query.to {
+        sql += &format!(" AND {key} < ?");
+        bounds.push(Value::Blob(to.0.clone()));
+    }
+    if let Some((after, id)) = &query.after {
+        if query.is_descending {
+            sql += &format!(" AND {key} <= ?");
+            bounds.push(Value::Blob(after.0.clone()));
+        } else {
+            from = from.max(after.clone());
+        }
+        sql += &format!(" AND ({key}, id) {beyond} (?, ?)");
+        bounds.extend([Value::Blob(after.0.clone()), Value::Text(id.clone())]);
+    }
+    let mut values = vec![Value::Blob(from.0)];
+    values.append(&mut bounds);
+    sql += &format!(" ORDER BY {key} {order}, id {order} LIMIT ?");
+    values.push(Value::Integer(query.limit as i64));
+    (sql, values)
+}
+
+fn write(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
+    let mut prepared: Option<(&str, String, String)> = None;
+    for (collection, id, change) in &commit.changes {
+        if prepared.as_ref().is_none_or(|(name, ..)| *name != collection.name) {
+            let delete = format!("DELETE FROM doc_{} WHERE id = ?1", collection.name);
+            prepared = Some((collection.name, schema::put_sql(collection), delete));
+        }
+        let Some((_, put, delete)) = &prepared else { continue };
+        match change {
+            Change::Put { body, keys } => {
+                let mut statement = connection.prepare_cached(put)?;
+                statement.raw_bind_parameter(1, id)?;
+                statement.raw_bind_parameter(2, body)?;
+                for (place, key) in keys.iter().enumerate() {
+                    statement.raw_bind_parameter(place + 3, key.as_ref().map(|key| key.0.as_slice()))?;
+                }
+                statement.raw_execute()?;
+            }
+            Change::Delete => drop(connection.prepare_cached(delete)?.execute([id])?),
+        }
+    }
+    bus::kill_point("documents", "mid-commit");
+    let sql = "INSERT INTO cursor VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET position = excluded.position";
+    for Cursor { projection, context, position } in &commit.cursors {
+        connection.prepare_cached(sql)?.execute(params![projection, context, *position as i64])?;
+    }
+    let sql = "INSERT OR REPLACE INTO stop VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    for Stop { projection, context, position, event, reason, is_skipped } in &commit.stops {
+        let values = params![projection, context, *position as i64, event, reason, is_skipped];
+        connection.prepare_cached(sql)?.execute(values)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::conformance;
+    use super::*;
+
+    #[test]
+    fn it_conforms() {
+        conformance::run(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let place = folder.path().join("read.sqlite");
+            (SqliteDocuments::open(&place, Durability::LastCommitsMayBeLost).unwrap(), folder)
+        });
+    }
+
+    #[test]
+    fn a_file_of_another_version_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("read.sqlite");
+        drop(SqliteDocuments::open(&place, Durability::None).unwrap());
+        let connection = Connection::open(&place).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        let refused = SqliteDocuments::open(&place, Durability::None).unwrap_err().to_string();
+        assert!(refused.contains("schema 99") && refused.contains("--rebuild"), "{refused}");
+    }
+
+    /// Any page costs what the first one does.
+    #[test]
+    fn a_page_is_sought_and_not_scanned_for() {
+        static NOTES: Collection = Collection { name: "notes", indexes: &["by_time"] };
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteDocuments::open(&folder.path().join("read"), Durability::None).unwrap();
+        store.prepare("noting", 1, &[&NOTES]).unwrap();
+        let change = |number: u64| {
+            let keys = vec![Some(Key::new().number(number))];
+            (&NOTES, format!("{number:05}"), Change::Put { body: "{}".into(), keys })
+        };
+        store.commit(&Commit { changes: (0..10_000).map(change).collect(), ..Commit::default() }).unwrap();
+        for (is_descending, after) in [(false, 9_000), (true, 1_000), (false, 10), (true, 9_990)] {
+            let after = Some((Key::new().number(after), format!("{after:05}")));
+            let query = IndexQuery { index: 0, from: None, to: None, is_descending, after, limit: 5 };
+            let (sql, values) = page_sql(&NOTES, &query);
+            let writer = store.writer();
+            let mut statement = writer.prepare(&sql).unwrap();
+            let ids = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(1)).unwrap();
+            assert_eq!(ids.count(), 5);
+            let steps = statement.get_status(rusqlite::StatementStatus::VmStep);
+            assert!(steps < 300, "{is_descending}: {steps} steps");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The gateway: commands come in over HTTP and are answered before the work is done; reads come from documents that
+//! projections make of events, and from nothing else.
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # async fn serve(bus: Arc<bus::Bus>) -> Result<(), gateway::GatewayError> {
+//! use gateway::{Gateway, GatewayOptions};
+//!
+//! let options = GatewayOptions { documents: "state/read.sqlite".into(), ..GatewayOptions::default() };
+//! let gateway = Gateway::start(bus, options).await?;
+//! println!("http://{}", gateway.local_addr());
+//! gateway.shutdown(std::time::Duration::from_secs(10)).await;
+//! # Ok(())
+//! # }
+//! ```
+
+#![deny(missing_docs, unnameable_types)]
+
+mod captures;
+pub mod documents;
+mod http;
+mod instant;
+mod lookup;
+pub mod projections;
+mod serve;
+
+pub use captures::Captures;
+pub use http::{ApiKey, FailedMessages, GatewayState, InvalidKeyHash, Limits, RateLimit, router};
+pub use lookup::CommandLookup;
+pub use projections::{RebuildReport, rebuild};
+pub use serve::{Gateway, GatewayError, GatewayOptions};
+
+#[doc(hidden)]
+pub use inventory;

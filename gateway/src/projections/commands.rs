@@ -1,0 +1,277 @@
+//! What has become of commands, of the events that the bus writes beside each context's own.
+
+use bus::StoredEvent;
+use serde::{Deserialize, Serialize};
+use tick_sdk::api::{CommandView, command_state};
+use tick_sdk::contracts::CommandId;
+use tick_sdk::contracts::bus::{
+    CommandAccepted, CommandCancelled, CommandCompleted, CommandFailed, CommandProcessing, CommandRequeued,
+    CommandRetried, CommandsForgotten, HEARD, ReadableAt,
+};
+
+use super::{ApplyError, Projection, Readable, read};
+use crate::documents::{Batch, Collection, DocumentError, Key};
+use crate::instant::{ms_of_text, text_of_ms};
+
+mod heard;
+
+/// Commands by id; in order of acceptance, by state, and by the tree of causes.
+pub(crate) static COMMANDS: Collection =
+    Collection { name: "commands", indexes: &["by_time", "by_state", "by_tree"] };
+/// The index of [`COMMANDS`] by acceptance.
+pub(crate) const BY_TIME: usize = 0;
+/// The index of [`COMMANDS`] by state, then acceptance.
+pub(crate) const BY_STATE: usize = 1;
+/// The index of [`COMMANDS`] by tree of causes, then acceptance. It leaves out the first of a tree, which is found by
+/// its id: most commands are the only ones of theirs.
+pub(crate) const BY_TREE: usize = 2;
+
+/// Commands that have ended, but are shown as processing until what they made can be read.
+static HELD: Collection = Collection { name: "held_commands", indexes: &[] };
+
+/// Commands whose context has no log that is read: what is heard says what becomes of them.
+static FOLLOWED: Collection = Collection { name: "followed_commands", indexes: &[] };
+
+struct Commands;
+
+crate::projection!(Commands);
+
+/// The end of a command that is held back.
+#[derive(Serialize, Deserialize)]
+struct Held {
+    readable_at: Vec<ReadableAt>,
+    ended: CommandView,
+}
+
+/// [`CommandAccepted`] without the message.
+#[derive(Deserialize)]
+struct AcceptedHead {
+    command: String,
+    endpoint: String,
+    caller: String,
+}
+
+impl Projection for Commands {
+    const NAME: &'static str = "commands";
+    const VERSION: u32 = 2;
+    const COLLECTIONS: &'static [&'static Collection] = &[&COMMANDS, &HELD, &FOLLOWED];
+
+    fn apply(event: &StoredEvent, context: &str, batch: &mut Batch<'_>) -> Result<(), ApplyError> {
+        if context == HEARD {
+            return heard::apply(event, batch);
+        }
+        match event.name.as_str() {
+            CommandAccepted::NAME => accept(event, batch),
+            CommandRetried::NAME => {
+                let retried: CommandRetried = read(event)?;
+                change(event, batch, |command| {
+                    command.state = command_state::ACCEPTED.to_owned();
+                    command.attempts = retried.attempts;
+                    command.reason = Some(retried.reason);
+                    command.retry_at = Some(text_of_ms(retried.due_ms));
+                })
+            }
+            CommandProcessing::NAME => {
+                let processing: CommandProcessing = read(event)?;
+                change(event, batch, |command| {
+                    process(command, event);
+                    command.attempts = processing.attempts;
+                    command.reason = None;
+                })
+            }
+            CommandRequeued::NAME => {
+                let requeued: CommandRequeued = read(event)?;
+                change(event, batch, |command| {
+                    command.state = command_state::ACCEPTED.to_owned();
+                    command.ended_at = None;
+                    command.requeued_by = Some(requeued.requeued_by);
+                })
+            }
+            CommandsForgotten::NAME => forget(event, batch),
+            _ => apply_end(event, batch),
+        }
+    }
+
+    fn settle(readable: &Readable, batch: &mut Batch<'_>) -> Result<(), DocumentError> {
+        for (id, _) in batch.all(&HELD)? {
+            let Some(held) = batch.get::<Held>(&HELD, &id)? else { continue };
+            let is_readable = |at: &ReadableAt| readable.0.get(&at.context) >= Some(&at.position);
+            if held.readable_at.iter().all(is_readable) {
+                put(batch, &held.ended)?;
+                batch.delete(&HELD, &id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is forgotten is shown no more.
+fn forget(event: &StoredEvent, batch: &mut Batch<'_>) -> Result<(), ApplyError> {
+    let forgotten: CommandsForgotten = read(event)?;
+    for id in forgotten.command_ids {
+        for collection in Commands::COLLECTIONS {
+            batch.delete(collection, &id.to_string());
+        }
+    }
+    Ok(())
+}
+
+fn accept(event: &StoredEvent, batch: &mut Batch<'_>) -> Result<(), ApplyError> {
+    let AcceptedHead { command, endpoint, caller } = read(event)?;
+    let accepted = CommandView {
+        command_id: command_id(event)?,
+        command,
+        endpoint,
+        caller,
+        state: command_state::ACCEPTED.to_owned(),
+        accepted_at: text_of_ms(event.at_ms),
+        correlation_id: event.conversation_id,
+        caused_by: event.initiator_id,
+        ..CommandView::default()
+    };
+    Ok(put(batch, &accepted)?)
+}
+
+fn apply_end(event: &StoredEvent, batch: &mut Batch<'_>) -> Result<(), ApplyError> {
+    match event.name.as_str() {
+        CommandCompleted::NAME => {
+            let CommandCompleted { attempts, result, readable_at } = read(event)?;
+            end(event, batch, readable_at, |command| {
+                command.state = command_state::COMPLETED.to_owned();
+                command.attempts = attempts;
+                command.reason = None;
+                command.result = Some(result).filter(|result| !result.is_null());
+            })
+        }
+        CommandFailed::NAME => {
+            let CommandFailed { attempts, reason } = read(event)?;
+            end(event, batch, Vec::new(), |command| {
+                command.state = command_state::FAILED.to_owned();
+                command.attempts = attempts;
+                command.reason = Some(reason);
+            })
+        }
+        CommandCancelled::NAME => {
+            let CommandCancelled { result, readable_at } = read(event)?;
+            end(event, batch, readable_at, |command| {
+                command.state = command_state::CANCELLED.to_owned();
+                command.reason = None;
+                command.result = Some(result).filter(|result| !result.is_null());
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn end(
+    event: &StoredEvent,
+    batch: &mut Batch<'_>,
+    readable_at: Vec<ReadableAt>,
+    end: impl FnOnce(&mut CommandView),
+) -> Result<(), ApplyError> {
+    let id = command_id(event)?.to_string();
+    let Some(mut command) = batch.get::<CommandView>(&COMMANDS, &id)? else { return Ok(()) };
+    process(&mut command, event);
+    let mut ended = command.clone();
+    ended.ended_at = Some(text_of_ms(event.at_ms));
+    end(&mut ended);
+    if readable_at.is_empty() {
+        return Ok(put(batch, &ended)?);
+    }
+    put(batch, &command)?;
+    Ok(batch.put(&HELD, &id, vec![], &Held { readable_at, ended })?)
+}
+
+/// Of a command that was forgotten, later events mean nothing.
+fn change(
+    event: &StoredEvent,
+    batch: &mut Batch<'_>,
+    change: impl FnOnce(&mut CommandView),
+) -> Result<(), ApplyError> {
+    let id = command_id(event)?.to_string();
+    if let Some(mut command) = batch.get::<CommandView>(&COMMANDS, &id)? {
+        change(&mut command);
+        put(batch, &command)?;
+    }
+    Ok(())
+}
+
+fn process(command: &mut CommandView, event: &StoredEvent) {
+    command.state = command_state::PROCESSING.to_owned();
+    command.retry_at = None;
+    command.started_at.get_or_insert_with(|| text_of_ms(event.at_ms));
+}
+
+fn command_id(event: &StoredEvent) -> Result<CommandId, ApplyError> {
+    event.command_id.ok_or_else(|| ApplyError::Refused("it names no command".to_owned()))
+}
+
+fn put(batch: &mut Batch<'_>, command: &CommandView) -> Result<(), DocumentError> {
+    let time = ms_of_text(&command.accepted_at);
+    let tree = command.correlation_id.filter(|id| id.0 != command.command_id.0);
+    let tree = tree.map(|id| Key::new().text(&id.to_string()).number(time));
+    let keys = vec![Some(Key::new().number(time)), Some(Key::new().text(&command.state).number(time)), tree];
+    batch.put(&COMMANDS, &command.command_id.to_string(), keys, command)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use tick_sdk::contracts::{ConversationId, MessageId};
+
+    use super::*;
+    use crate::documents::{DocumentStore, Durability, SqliteDocuments};
+
+    fn event(id: CommandId, name: &str, body: &Value) -> StoredEvent {
+        StoredEvent {
+            position: 1,
+            message_id: MessageId::default(),
+            name: name.to_owned(),
+            version: 1,
+            command_id: Some(id),
+            conversation_id: Some(ConversationId(id.0)),
+            initiator_id: None,
+            at_ms: 1_723_105_800_000,
+            body: body.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_command_is_followed_until_it_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteDocuments::open(&folder.path().join("read"), Durability::None).unwrap();
+        store.prepare(Commands::NAME, 1, Commands::COLLECTIONS).unwrap();
+        let mut batch = Batch::new(&store);
+        let id = CommandId::new();
+        let state = |batch: &Batch<'_>| {
+            let command: Option<CommandView> = batch.get(&COMMANDS, &id.to_string()).unwrap();
+            command.map(|command| (command.state, command.attempts, command.reason))
+        };
+        let shown = |state: &str, attempts, reason: Option<&str>| {
+            Some((state.to_owned(), attempts, reason.map(str::to_owned)))
+        };
+        let apply = |batch: &mut Batch<'_>, name: &str, body: Value| {
+            Commands::apply(&event(id, name, &body), "ticks", batch).unwrap();
+        };
+        let accepted =
+            json!({"command": "StartReplay", "endpoint": "ticks", "caller": "me", "body": {"files": []}});
+        apply(&mut batch, "CommandAccepted", accepted);
+        assert_eq!(state(&batch), shown("accepted", 0, None));
+        apply(&mut batch, "CommandRetried", json!({"attempts": 1, "reason": "busy", "dueMs": 1}));
+        assert_eq!(state(&batch), shown("accepted", 1, Some("busy")));
+        apply(&mut batch, "CommandProcessing", json!({"attempts": 2}));
+        assert_eq!(state(&batch), shown("processing", 2, None));
+        let readable = json!([{"context": "strategies", "position": 7}]);
+        let body = json!({"attempts": 2, "result": null, "readableAt": readable});
+        apply(&mut batch, "CommandCompleted", body);
+        Commands::settle(&Readable([("strategies".to_owned(), 6)].into()), &mut batch).unwrap();
+        assert_eq!(state(&batch), shown("processing", 2, None));
+        Commands::settle(&Readable([("strategies".to_owned(), 7)].into()), &mut batch).unwrap();
+        assert_eq!(state(&batch), shown("completed", 2, None));
+        apply(&mut batch, "CommandsForgotten", json!({"commandIds": [id]}));
+        assert_eq!(state(&batch), None);
+        // What comes later of a forgotten command makes no new one.
+        apply(&mut batch, "CommandFailed", json!({"attempts": 3, "reason": "x"}));
+        assert_eq!(state(&batch), None);
+    }
+}

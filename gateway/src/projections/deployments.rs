@@ -1,0 +1,92 @@
+//! Deployments, of the events of `strategies`.
+
+use bus::StoredEvent;
+use tick_sdk::api::{DeploymentView, deployment_state};
+use tick_sdk::contracts::Contract;
+use tick_sdk::contracts::strategies::{ParametersChanged, StrategyDeployed, StrategyStopped};
+
+use super::{ApplyError, Projection, read};
+use crate::documents::{Batch, Collection, DocumentError, Key};
+use crate::instant::text_of_ms;
+
+/// Deployments by name, in order of name.
+pub(crate) static DEPLOYMENTS: Collection = Collection { name: "deployments", indexes: &["by_name"] };
+
+struct Deployments;
+
+crate::projection!(Deployments);
+
+impl Projection for Deployments {
+    const NAME: &'static str = "deployments";
+    const VERSION: u32 = 1;
+    const COLLECTIONS: &'static [&'static Collection] = &[&DEPLOYMENTS];
+
+    fn apply(event: &StoredEvent, _: &str, batch: &mut Batch<'_>) -> Result<(), ApplyError> {
+        let at = text_of_ms(event.at_ms);
+        match event.name.as_str() {
+            StrategyDeployed::NAME => {
+                let StrategyDeployed { name, strategy, parameters, feed, revision, .. } = read(event)?;
+                let lane = lane(&name, revision, feed.as_deref());
+                let state = deployment_state::ACTIVE.to_owned();
+                let deployed_at = at;
+                let (changed_at, stopped_at) = (None, None);
+                put(
+                    batch,
+                    &DeploymentView {
+                        name,
+                        strategy,
+                        parameters,
+                        feed,
+                        revision,
+                        lane,
+                        state,
+                        deployed_at,
+                        changed_at,
+                        stopped_at,
+                    },
+                )?;
+            }
+            ParametersChanged::NAME => {
+                let ParametersChanged { name, parameters, revision } = read(event)?;
+                change(batch, &name, |deployment| {
+                    deployment.lane = lane(&name, revision, deployment.feed.as_deref());
+                    deployment.parameters = parameters;
+                    deployment.revision = revision;
+                    deployment.changed_at = Some(at);
+                })?;
+            }
+            StrategyStopped::NAME => {
+                let StrategyStopped { name } = read(event)?;
+                change(batch, &name, |deployment| {
+                    deployment.state = deployment_state::STOPPED.to_owned();
+                    deployment.stopped_at = Some(at);
+                })?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The name under which a revision's signals stand.
+/// In replays the first revision has the deployment's own name; a feed keeps every revision apart.
+fn lane(name: &str, revision: u32, feed: Option<&str>) -> String {
+    if revision <= 1 && feed.is_none() { name.to_owned() } else { format!("{name}@{revision}") }
+}
+
+fn change(
+    batch: &mut Batch<'_>,
+    name: &str,
+    change: impl FnOnce(&mut DeploymentView),
+) -> Result<(), ApplyError> {
+    let deployment: Option<DeploymentView> = batch.get(&DEPLOYMENTS, name)?;
+    let mut deployment =
+        deployment.ok_or_else(|| ApplyError::Refused(format!("there is no deployment {name}")))?;
+    change(&mut deployment);
+    Ok(put(batch, &deployment)?)
+}
+
+fn put(batch: &mut Batch<'_>, deployment: &DeploymentView) -> Result<(), DocumentError> {
+    let keys = vec![Some(Key::new().text(&deployment.name))];
+    batch.put(&DEPLOYMENTS, &deployment.name, keys, deployment)
+}

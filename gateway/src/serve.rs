@@ -1,0 +1,229 @@
+//! The running gateway: its projections, its documents and the server in front of them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::ServiceExt;
+use axum::extract::Request;
+use axum::serve::ListenerExt;
+use bus::Bus;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::captures::Captures;
+use crate::documents::{DocumentError, Documents, Durability, SqliteDocuments};
+use crate::http::{
+    ApiKey, Errors, FailedMessages, GatewayState, Guard, KEY_HOLDER, LOCAL, Limits, RateLimiter, service,
+};
+use crate::lookup::CommandLookup;
+use crate::projections::{Projector, ProjectorError, RebuildError, RebuildReport};
+
+/// What a gateway is to serve, and where.
+#[derive(Clone, Debug)]
+pub struct GatewayOptions {
+    /// The file of the documents that are read; it is made where it is missing.
+    pub documents: PathBuf,
+    /// The folder whose files can be replayed. Without one, names are checked by their form only.
+    pub captures: Option<PathBuf>,
+    /// Where messages that failed are, and where what is discarded of them is written down. Without it, the routes of
+    /// `/api/errors` say so.
+    pub errors: Option<FailedMessages>,
+    /// The bootstrap key. Without one, only this machine's programs are answered.
+    pub key: Option<ApiKey>,
+    /// Whether this machine's programs need the key, too.
+    pub is_key_needed_locally: bool,
+    /// Where to listen; port 0 is any that is free.
+    pub listen: Vec<SocketAddr>,
+    /// Names that this server has beside its addresses, as `Host` gives them, without the port.
+    pub names: Vec<String>,
+    /// What requests may cost.
+    pub limits: Limits,
+    /// Finds commands in its documents from the start on.
+    pub lookup: CommandLookup,
+}
+
+impl Default for GatewayOptions {
+    fn default() -> Self {
+        Self {
+            documents: "read.sqlite".into(),
+            captures: None,
+            errors: None,
+            key: None,
+            is_key_needed_locally: false,
+            listen: vec![([127, 0, 0, 1], 8090).into()],
+            names: Vec::new(),
+            limits: Limits::default(),
+            lookup: CommandLookup::default(),
+        }
+    }
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, Error)]
+pub enum GatewayError {
+    /// The documents cannot be opened.
+    #[error(transparent)]
+    Documents(#[from] DocumentError),
+    /// The projections do not start.
+    #[error(transparent)]
+    Projector(#[from] ProjectorError),
+    /// There is no such folder of captures.
+    #[error("the folder of captures {}: {source}", folder.display())]
+    Captures {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// An address is taken, or not this machine's.
+    #[error("listening at {address}: {source}\n  choose another with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Somebody beyond this machine could send, and nobody could be told apart.
+    #[error("listening at {0}, which is not this machine's own, needs an API key")]
+    KeyNeeded(SocketAddr),
+}
+
+/// A gateway that serves. Dropped, it ends at once; [`Gateway::shutdown`] lets requests end.
+pub struct Gateway {
+    addresses: Vec<SocketAddr>,
+    documents: PathBuf,
+    projector: Arc<Projector>,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// Opens the documents, starts the projections and listens. Returns when connections are accepted.
+    ///
+    /// # Errors
+    /// The documents cannot be opened, an address is taken, or a folder is not there.
+    pub async fn start(bus: Arc<Bus>, options: GatewayOptions) -> Result<Self, GatewayError> {
+        let GatewayOptions { documents: place, captures, errors, key, is_key_needed_locally, .. } = options;
+        let (listen, names) = (options.listen, options.names);
+        let (limits, lookup) = (options.limits, options.lookup);
+        let listeners = bind(&listen, key).await?;
+        let addresses: Vec<_> = listeners.iter().map(|(_, address)| *address).collect();
+        let captures = captures.map(|folder| {
+            Captures::open(&folder).map_err(|source| GatewayError::Captures { folder, source })
+        });
+        let captures = captures.transpose()?;
+        let source = bus.events();
+        let opened = {
+            let (place, source) = (place.clone(), source.clone());
+            tokio::task::spawn_blocking(move || open(&place, source)).await
+        };
+        let (documents, projector) = match opened {
+            Ok(opened) => opened?,
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        };
+        lookup.fill(&documents);
+        let (stop, stopping) = watch::channel(false);
+        let state = Arc::new(GatewayState {
+            bus,
+            source,
+            documents,
+            projector: projector.clone(),
+            captures,
+            errors: errors.map(|errors| Arc::new(Errors::new(errors))),
+            guard: Guard::new(key, is_key_needed_locally, &addresses, &names),
+            rate: RateLimiter::new(&[(LOCAL, limits.local), (KEY_HOLDER, limits.key)], limits.address),
+            waiting: Semaphore::new(limits.waiting),
+            body_limit: limits.body_bytes,
+            stopping,
+        });
+        let app = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service(state));
+        let servers = listeners.into_iter().map(|(listener, _)| {
+            let mut stopped = stop.subscribe();
+            let listener = listener.tap_io(|stream| {
+                // Small answers are to leave at once; where the system cannot, they leave a little later.
+                let _ = stream.set_nodelay(true);
+            });
+            let serve = axum::serve(listener, app.clone()).with_graceful_shutdown(async move {
+                // It also ends when the sender is gone.
+                let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+            });
+            tokio::spawn(async move {
+                if let Err(error) = serve.await {
+                    tracing::error!(%error, "the server ended");
+                }
+            })
+        });
+        let servers = servers.collect();
+        Ok(Self { addresses, documents: place, projector, stop, servers })
+    }
+
+    /// The first address that it listens at.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// Every address that it listens at.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Makes all documents anew beside those that are served, then serves the new ones.
+    ///
+    /// # Errors
+    /// A log cannot be read, or a file cannot be written; the old documents are served on.
+    pub async fn rebuild(&self) -> Result<RebuildReport, RebuildError> {
+        let (projector, place) = (self.projector.clone(), self.documents.clone());
+        match tokio::task::spawn_blocking(move || projector.rebuild(&place)).await {
+            Ok(done) => done,
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
+    }
+
+    /// Accepts nothing more, and lets requests end for so long; those that wait for a command are answered at once
+    /// with what is known of it. Whether all have ended.
+    pub async fn shutdown(mut self, timeout: Duration) -> bool {
+        self.stop.send_replace(true);
+        let servers = std::mem::take(&mut self.servers);
+        let aborts: Vec<_> = servers.iter().map(JoinHandle::abort_handle).collect();
+        let ended = tokio::time::timeout(timeout, futures_util::future::join_all(servers)).await.is_ok();
+        aborts.iter().for_each(tokio::task::AbortHandle::abort);
+        ended
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.servers.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn bind(
+    listen: &[SocketAddr],
+    key: Option<ApiKey>,
+) -> Result<Vec<(TcpListener, SocketAddr)>, GatewayError> {
+    let mut listeners = Vec::new();
+    for &address in listen {
+        if key.is_none() && !address.ip().is_loopback() {
+            return Err(GatewayError::KeyNeeded(address));
+        }
+        let failed = |source| GatewayError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        listeners.push((listener, bound));
+    }
+    Ok(listeners)
+}
+
+fn open(
+    place: &std::path::Path,
+    source: Arc<dyn bus::EventSource>,
+) -> Result<(Arc<Documents>, Arc<Projector>), GatewayError> {
+    let store = SqliteDocuments::open(place, Durability::LastCommitsMayBeLost)?;
+    let documents = Arc::new(Documents::new(Box::new(store)));
+    let projector = Arc::new(Projector::start(documents.clone(), source)?);
+    Ok((documents, projector))
+}

@@ -1,0 +1,11 @@
+//! The gateway over loopback, with a real bus behind it and a real HTTP client before it.
+
+mod commands;
+mod errors;
+mod hostile;
+mod messages;
+mod reads;
+mod rebuild;
+mod security;
+mod service;
+mod signals;
