@@ -27,7 +27,7 @@ fn run(broker: &str, load: Load) -> Counted {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let file = folder.path().join("market.ticks");
     generated::write(&file, load);
-    let source = SourceSpec::File { name: file.display().to_string(), prefix: String::new() };
+    let source = SourceSpec::file(file.display().to_string());
 
     let run = RunId::random();
     let feed = format!("allocations-{run}");

@@ -56,7 +56,7 @@ fn csv(load: Load) -> Counted {
 }
 
 fn file(path: &std::path::Path) -> SourceSpec {
-    SourceSpec::File { name: path.display().to_string(), prefix: String::new() }
+    SourceSpec::file(path.display().to_string())
 }
 
 pub(crate) fn plan(sources: Vec<SourceSpec>, load: Load) -> FeedPlan {

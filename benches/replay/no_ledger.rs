@@ -35,6 +35,10 @@ impl Ledger for NoLedger {
     fn lanes(&self, _: RunId) -> Result<Vec<LaneRow>, LedgerError> {
         Ok(Vec::new())
     }
+    fn batch_at(&self, _: &LaneId, _: u64) -> Result<Option<u64>, LedgerError> {
+        Ok(None)
+    }
+
     fn batches(&self, _: &LaneId, _: u64, _: usize) -> Result<Vec<StoredBatch>, LedgerError> {
         Ok(Vec::new())
     }

@@ -70,7 +70,7 @@ pub(crate) fn host(path: &Path, names: &[&str], mut ledger: Box<dyn Ledger>, rec
     let host = RunningHost::start(ledger, run, plan).expect("the host starts");
     let feed = FeedPlan {
         run,
-        sources: vec![SourceSpec::File { name: path.display().to_string(), prefix: String::new() }],
+        sources: vec![SourceSpec::file(path.display().to_string())],
         read: ReadOptions::default(),
         selection: TickSelection::default(),
         pace: Pace::default(),

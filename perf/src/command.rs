@@ -10,6 +10,7 @@ use crate::bodies::{self, BodiesArgs};
 use crate::broker_metrics::BrokerMetrics;
 use crate::budget::{self, BudgetArgs};
 use crate::capacity::{self, CapacityArgs};
+use crate::commands::{self, CommandsArgs};
 use crate::compare::{self, CompareArgs};
 use crate::embedded::Embedded;
 use crate::error::PerfError;
@@ -60,6 +61,8 @@ enum Workload {
     Capacity(CapacityArgs),
     /// The same work by other libraries and brokers, in alternation with ours
     Peers(PeersArgs),
+    /// Commands over HTTP on SQLite, or with --broker over RabbitMQ on PostgreSQL: accepted, handled, completed, read, each beside its limit
+    Commands(CommandsArgs),
     /// Set two results of --json side by side
     Compare(CompareArgs),
 }
@@ -144,6 +147,7 @@ pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
         Workload::Budget(args) => Ok(budget::run(args, stop)?),
         Workload::Capacity(args) => Ok(capacity::run(args)?),
         Workload::Peers(args) => Ok(peers::run(args)?),
+        Workload::Commands(args) => Ok(commands::run(args)?),
         Workload::Compare(args) => Ok(compare::run(args)?),
         Workload::Memory(output) => {
             Session::open("memory", output, None, stop)?.finish(limits::memory(), None)

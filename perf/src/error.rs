@@ -8,6 +8,7 @@ use tick_ingest::outputs::OutputError;
 
 use crate::budget::BudgetError;
 use crate::capacity::CapacityError;
+use crate::commands::CommandsError;
 use crate::compare::CompareError;
 use crate::feeds::FeedsError;
 use crate::live::LiveError;
@@ -40,6 +41,9 @@ pub enum PerfError {
     /// Peers that cannot be run.
     #[error(transparent)]
     Peers(#[from] PeersError),
+    /// Commands that cannot be measured.
+    #[error(transparent)]
+    Commands(#[from] CommandsError),
     /// Results that cannot be compared.
     #[error(transparent)]
     Compare(#[from] CompareError),
@@ -66,7 +70,7 @@ impl PerfError {
     /// Whether the command line is wrong, rather than what it asks for failed.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Usage(_) => true,
+            Self::Usage(_) | Self::Commands(CommandsError::Usage(_)) => true,
             Self::Output(error) => error.is_usage(),
             _ => false,
         }

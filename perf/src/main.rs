@@ -42,7 +42,8 @@ enum LogFormat {
 
 /// Events to standard error: warnings and errors, unless `RUST_LOG` or `-v` says otherwise.
 fn start_logging(format: LogFormat, verbose: u8) {
-    let level = ["warn", "info", "debug", "trace"][usize::from(verbose.min(3))];
+    // What the client library calls an error, such as a queue that was only asked for, is expected here.
+    let level = ["warn,lapin=off", "info", "debug", "trace"][usize::from(verbose.min(3))];
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let events = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -76,7 +76,7 @@ impl Market {
             Some(input) if input.extension().is_some_and(|extension| extension == "ticks") => {
                 return Self::open(input.clone());
             }
-            Some(input) => SourceSpec::File { name: input.display().to_string(), prefix: String::new() },
+            Some(input) => SourceSpec::file(input.display().to_string()),
             None => SourceSpec::Generated(GenerateOptions {
                 ticks: if is_repeated { ticks.min(REPEATED_TICKS) } else { ticks },
                 instruments: args.instruments,
@@ -130,7 +130,7 @@ impl Market {
     ) -> FeedPlan {
         FeedPlan {
             run: RunId::random(),
-            sources: vec![SourceSpec::File { name: self.path.display().to_string(), prefix: String::new() }],
+            sources: vec![SourceSpec::file(self.path.display().to_string())],
             read: ReadOptions { stopped: control.stop_flag(), ..ReadOptions::default() },
             selection: TickSelection {
                 repeats: if is_repeated { u64::MAX } else { 1 },

@@ -4,7 +4,7 @@
 //! nothing of what they need enters our own lock file.
 
 mod amount;
-mod child;
+pub(crate) mod child;
 mod embedded;
 mod folder;
 mod line;

@@ -27,7 +27,7 @@ pub(super) struct Ended {
 }
 
 /// Runs a program to its end; gives what it printed, or in one line why that is of no use.
-pub(super) fn run(command: &mut Command, limit: Duration) -> Result<String, String> {
+pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<String, String> {
     let ended = finish(command, limit)?;
     if ended.status.success() {
         return Ok(ended.output);

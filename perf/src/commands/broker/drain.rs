@@ -1,0 +1,72 @@
+//! How fast the bus empties a queue: inbox, handler, log, and every event published and confirmed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bus::rabbitmq::{ControlBudget, RabbitOptions};
+use bus::{Bus, EventSource, PostgresStore, Store};
+use tick_sdk::contracts::Command;
+
+use super::CommandsError;
+use super::fill::fill;
+use super::place::{Place, Servers};
+use crate::environment::cpu_time;
+
+/// What a drain came to.
+pub(super) struct Drained {
+    pub(super) per_s: f64,
+    /// This process's processor time for each command.
+    pub(super) process_us: f64,
+}
+
+/// As the bus's relay calls its cursor.
+const RELAY: &str = "relay";
+/// Accepted, the user, completed.
+const EVENTS: u64 = 3;
+/// Between looks whether all is published.
+const LOOK: Duration = Duration::from_millis(5);
+/// All is done by then.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// No budget: what is measured is what the bus can do.
+pub(super) fn options() -> RabbitOptions {
+    RabbitOptions { budget: ControlBudget::OFF, ..RabbitOptions::default() }
+}
+
+/// Fills a queue, and lets so many buses that share the context empty it. The time is from their start, connecting
+/// included, until the relay's cursor is at the log's end; it is stored five times a second at least.
+pub(super) fn handled<C: Command>(
+    servers: &Servers,
+    tables: &str,
+    buses: usize,
+    commands: u64,
+) -> Result<Drained, CommandsError> {
+    let place = Place::new(servers, C::ENDPOINT)?;
+    fill::<C>(&place, commands)?;
+    let open = |_| PostgresStore::open(&place.database, C::ENDPOINT, tables).map(Arc::new);
+    let stores = (0..buses).map(open).collect::<Result<Vec<_>, _>>()?;
+    let (begin, cpu) = (Instant::now(), cpu_time());
+    let mut running = Vec::new();
+    for store in &stores {
+        let bus = Bus::builder().rabbitmq(place.servers.broker_url.clone(), options());
+        running.push(bus.shared_context(C::ENDPOINT, store.clone()).start()?);
+    }
+    let last = EVENTS * commands;
+    let ended = running[0].wait_beyond(C::ENDPOINT, last - 1, PATIENCE);
+    while ended && stores[0].cursor(RELAY, C::ENDPOINT)? < last {
+        if begin.elapsed() > PATIENCE {
+            break;
+        }
+        std::thread::sleep(LOOK);
+    }
+    let (seconds, cpu) = (begin.elapsed().as_secs_f64(), cpu_time().saturating_sub(cpu));
+    let is_done = ended && begin.elapsed() <= PATIENCE;
+    for bus in &running {
+        bus.stop(Duration::from_secs(5));
+    }
+    if !is_done {
+        return Err(CommandsError::NotDone { seconds: PATIENCE.as_secs() });
+    }
+    let commands = commands as f64;
+    Ok(Drained { per_s: commands / seconds, process_us: cpu.as_secs_f64() * 1e6 / commands })
+}
