@@ -6,14 +6,20 @@ use clap::{Parser, Subcommand};
 use tick_ingest::outputs::OutputError;
 use tick_sdk::host::Registration;
 
+#[cfg(feature = "rabbitmq")]
+use crate::commands::errors;
 use crate::commands::replay;
+#[cfg(all(feature = "rabbitmq", feature = "services"))]
+use crate::commands::topology;
+#[cfg(feature = "services")]
+use crate::commands::{completions, contracts, ctl, serve};
 use crate::ended::{Ended, UsageError};
 use crate::logging::LogArgs;
-#[cfg(not(feature = "rabbitmq"))]
+#[cfg(not(all(feature = "rabbitmq", feature = "services")))]
 use crate::not_built_in;
 use crate::{convert, generate, info, new, stdout, strategy_list};
 #[cfg(feature = "rabbitmq")]
-use crate::{dead_letters, ingest, plan, run, status, verify};
+use crate::{ingest, plan, run, status, verify};
 
 /// Replay market captures through strategies, exactly and at memory speed.
 #[derive(Debug, Parser)]
@@ -56,18 +62,32 @@ enum Command {
     /// Say how a feed stands: shards, cursors, lag, instances
     Status(status::StatusArgs),
     #[cfg(feature = "rabbitmq")]
-    /// List what came to a feed's queues and is not a frame, requeue it or drop it
-    #[command(name = "deadletters")]
-    DeadLetters(dead_letters::DeadLettersArgs),
+    /// List, show, requeue, move and discard what failed on a broker, that of .NET services too
+    Errors(errors::ErrorsArgs),
+    #[cfg(all(feature = "rabbitmq", feature = "services"))]
+    /// Compare what stands on a broker with what Orchard's endpoints need, and declare what is missing
+    Topology(topology::TopologyArgs),
     #[cfg(feature = "rabbitmq")]
     /// Say how many broker nodes and shards a feed needs, and what runs out first
     Plan(Box<plan::PlanArgs>),
     #[cfg(feature = "rabbitmq")]
     /// Compare a run's signals in a ledger with those of a replay
     Verify(verify::VerifyArgs),
+    #[cfg(feature = "services")]
+    /// Take commands and answer reads over HTTP: replays on request, deployments, users
+    Serve(serve::ServeArgs),
+    #[cfg(feature = "services")]
+    /// Ask a server to do something, and see what came of it
+    Ctl(Box<ctl::CtlArgs>),
+    #[cfg(feature = "services")]
+    /// Write the contracts and routes as C#, TypeScript or JSON Schema
+    Contracts(contracts::ContractsArgs),
+    #[cfg(feature = "services")]
+    /// Write what a shell needs to complete these commands
+    Completions(completions::CompletionsArgs),
     /// Write a crate for a strategy of your own
     New(new::NewArgs),
-    #[cfg(not(feature = "rabbitmq"))]
+    #[cfg(not(all(feature = "rabbitmq", feature = "services")))]
     #[command(flatten)]
     NotBuiltIn(not_built_in::NotBuiltIn),
 }
@@ -103,13 +123,23 @@ fn run_command(command: Command) -> anyhow::Result<Ended> {
         #[cfg(feature = "rabbitmq")]
         Command::Status(args) => status::run(&args),
         #[cfg(feature = "rabbitmq")]
-        Command::DeadLetters(args) => dead_letters::run(args),
+        Command::Errors(args) => errors::run(args),
+        #[cfg(all(feature = "rabbitmq", feature = "services"))]
+        Command::Topology(args) => topology::run(args),
         #[cfg(feature = "rabbitmq")]
         Command::Plan(args) => plan::run(*args),
         #[cfg(feature = "rabbitmq")]
         Command::Verify(args) => verify::run(&args),
+        #[cfg(feature = "services")]
+        Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "services")]
+        Command::Ctl(args) => ctl::run(&args),
+        #[cfg(feature = "services")]
+        Command::Contracts(args) => contracts::run(&args),
+        #[cfg(feature = "services")]
+        Command::Completions(args) => completions::run(&args, <Cli as clap::CommandFactory>::command()),
         Command::New(args) => new::run(args),
-        #[cfg(not(feature = "rabbitmq"))]
+        #[cfg(not(all(feature = "rabbitmq", feature = "services")))]
         Command::NotBuiltIn(command) => Err(command.advice().into()),
     }
 }

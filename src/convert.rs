@@ -4,12 +4,12 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::ended::{Ended, UsageError};
-use crate::sources::{SelectionArgs, SourceArgs};
+use crate::sources::{SelectionArgs, SourceArgs, Sources, with_mapping_help};
 use crate::tick_output::{OutputArgs, TickInput, write_ticks};
 
 /// Options of `orchard convert`.
 #[derive(Debug, Args)]
-#[command(override_usage = "orchard convert [OPTIONS] <FILES>... <OUT.ticks|OUT.csv|->", after_help = AFTER_HELP)]
+#[command(override_usage = "orchard convert [OPTIONS] <FILES>... <OUT.ticks|OUT.csv|->", after_help = with_mapping_help(AFTER_HELP))]
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
     sources: SourceArgs,
@@ -28,6 +28,7 @@ Examples:
   orchard convert day1.gz day2.gz both.ticks               merged in order of receipt
   orchard convert capture.gz btc.csv --symbols BTCUSDT --from 2024-08-08 --to 2024-08-09
   orchard convert spot.gz futures.gz all.ticks --prefix spot: --prefix usdm:
+  orchard convert '2024/*.csv.gz' year.ticks               all files of such a name
   orchard convert capture.ticks - --format csv | head";
 
 pub(crate) fn run(mut args: ConvertArgs) -> Result<Ended> {
@@ -36,10 +37,8 @@ pub(crate) fn run(mut args: ConvertArgs) -> Result<Ended> {
         let reason = "name at least one source, and then the output: orchard convert capture.gz out.ticks";
         return Err(UsageError(reason.to_owned()).into());
     };
-    let input = TickInput {
-        sources: args.sources.specs()?,
-        read: args.sources.read_options(),
-        selection: args.selection.selection(&args.sources)?,
-    };
+    let Sources { specs, read } = args.sources.sources()?;
+    let selection = args.selection.selection(&specs)?;
+    let input = TickInput { sources: specs, read, selection };
     write_ticks(&input, &output, &args.output)
 }

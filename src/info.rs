@@ -10,7 +10,7 @@ use tick_ingest::{ReadError, ReadOptions};
 use tick_sdk::quantity::count_within;
 
 use crate::ended::{Ended, UsageError};
-use crate::sources::SourceArgs;
+use crate::sources::{SourceArgs, Sources, with_mapping_help};
 use crate::stdout::stdout;
 use crate::text::quote_for_shell;
 
@@ -22,7 +22,7 @@ use survey::{Guessed, Survey};
 
 /// Options of `orchard info`.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP, mut_arg("on_bad_line", |arg| arg.default_value("skip")))]
+#[command(after_help = with_mapping_help(AFTER_HELP), mut_arg("on_bad_line", |arg| arg.default_value("skip")))]
 pub(crate) struct InfoArgs {
     /// How many of the first ticks to show
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = count_within::<u32>(0..=1_000_000))]
@@ -48,15 +48,15 @@ Examples:
   orchard info capture.gz --json | jq .ticks";
 
 pub(crate) fn run(args: InfoArgs) -> Result<Ended> {
-    let specs = args.sources.specs()?;
+    let Sources { specs, read } = args.sources.sources()?;
     if specs.is_empty() {
         return Err(UsageError("name at least one file: orchard info capture.gz".to_owned()).into());
     }
     let mut failed = 0;
     let mut shown = false;
     for spec in &specs {
-        let SourceSpec::File { name, prefix } = spec else { continue };
-        let (text, error) = describe(name, prefix, &args);
+        let SourceSpec::File { name, prefix, own } = spec else { continue };
+        let (text, error) = describe(name, prefix, own.over(&read), &args);
         // Files stand apart; JSON is one line each.
         let gap = if shown && !text.is_empty() && !args.json { "\n" } else { "" };
         write!(stdout(), "{gap}{text}").context("writing to standard output")?;
@@ -77,8 +77,7 @@ pub(crate) fn run(args: InfoArgs) -> Result<Ended> {
 }
 
 /// What can be said of a file, and what stopped its reading.
-fn describe(name: &str, prefix: &str, args: &InfoArgs) -> (String, Option<ReadError>) {
-    let options = args.sources.read_options();
+fn describe(name: &str, prefix: &str, options: ReadOptions, args: &InfoArgs) -> (String, Option<ReadError>) {
     let survey = match Survey::read(name, prefix, &options, args.ticks as usize) {
         // Standard input cannot be read once more; its error has the mapping, too.
         Err(ReadError::UnknownCsv { guess, .. }) if name != "-" => {
@@ -97,29 +96,49 @@ fn describe(name: &str, prefix: &str, args: &InfoArgs) -> (String, Option<ReadEr
             (text, error)
         }
         Err(error) if args.json => (json::unreadable(name, &error), Some(error)),
+        Err(ReadError::RefusedCsv { file, refusal }) => {
+            (show::refused(&file, &refusal), Some(ReadError::RefusedCsv { file, refusal }))
+        }
         Err(error) => (String::new(), Some(error)),
     }
 }
 
-/// Reads a CSV as its first lines suggest.
+/// Reads a table as its first lines suggest.
 fn by_guess(
     name: &str,
     prefix: &str,
     mut options: ReadOptions,
-    guess: Guess,
+    mut guess: Guess,
     first: usize,
 ) -> Result<Survey, ReadError> {
     const NO_SYMBOL: &str = "SYMBOL";
     let mut command = format!("orchard replay {}", quote_for_shell(name));
+    let mut option = |name: &str, value: &str| {
+        command.push_str(&format!(" --{name} {}", quote_for_shell(value)));
+    };
     if guess.mapping.symbol.is_none() {
-        let symbol = options.symbol.get_or_insert_with(|| NO_SYMBOL.to_owned());
-        command.push_str(&format!(" --symbol {}", quote_for_shell(symbol)));
+        let of_file = guess.symbol.clone();
+        let symbol = options.symbol.get_or_insert_with(|| of_file.unwrap_or_else(|| NO_SYMBOL.to_owned()));
+        option("symbol", symbol);
     }
     if !prefix.is_empty() {
-        command.push_str(&format!(" --prefix {}", quote_for_shell(prefix)));
+        option("prefix", prefix);
     }
-    command.push_str(&format!(" --map {}", quote_for_shell(&guess.mapping.to_string())));
+    if let Some(zone) = guess.zone.as_ref().and_then(|zone| zone.parse().ok())
+        && !options.zone.is_given()
+    {
+        options.zone = zone;
+    }
+    if options.zone.is_given() {
+        option("tz", &options.zone.to_string());
+    }
+    option("map", &guess.mapping.to_string());
     options.mapping = Some(guess.mapping.clone());
     let survey = Survey::read(name, prefix, &options, first)?;
+    if let Some(late) = &survey.late {
+        option("reorder", &late.window());
+    }
+    // The reader has said some of it as well.
+    guess.notes.retain(|note| !survey.counts.notes.contains(note));
     Ok(Survey { guess: Some(Guessed { guess, command }), ..survey })
 }

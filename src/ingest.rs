@@ -8,8 +8,9 @@ use tick_ingest::publish::{self, Cancellation, IngestEnd, IngestError, IngestPla
 
 use crate::budget;
 use crate::commands::replay::{read_groups, sources};
+use crate::counts;
 use crate::ended::{Ended, UsageError};
-use crate::sources::on_interrupt;
+use crate::sources::{Sources, on_interrupt};
 
 mod absent;
 mod args;
@@ -30,6 +31,10 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
     let outcome = prepared.run(&cancellation, |event| show.on_event(event)).map_err(explain)?;
     let text = if args.json { summary::json(&outcome) } else { summary::text(&outcome) };
     crate::stdout::stdout().write_all(text.as_bytes()).context("writing the summary")?;
+    let is_empty = outcome.snapshot.published() == 0 && outcome.end != IngestEnd::Cancelled;
+    if let Some(reason) = counts::nothing_but(&outcome.counts).filter(|_| is_empty) {
+        eprintln!("No tick was published: {reason}.");
+    }
     Ok(match outcome.end {
         IngestEnd::RunEnded | IngestEnd::Published => Ended::Done,
         IngestEnd::Cancelled => Ended::Interrupted,
@@ -43,6 +48,7 @@ fn explain(error: IngestError) -> anyhow::Error {
 
 fn plan(args: &IngestArgs) -> Result<IngestPlan> {
     let (_, groups) = read_groups(args.groups.as_deref())?;
+    let Sources { specs, read } = sources(&args.sources, &args.market)?;
     // A run that is resumed keeps the budget that placed its shards.
     let budget = match args.resume {
         Some(_) => args.budget.clone(),
@@ -52,9 +58,9 @@ fn plan(args: &IngestArgs) -> Result<IngestPlan> {
         feed: args.feed.clone(),
         brokers: args.broker.clone(),
         strategies: args.strategies.clone(),
-        sources: sources(&args.sources, &args.market)?,
-        read: args.sources.read_options(),
-        selection: args.selection.selection(&args.sources)?,
+        selection: args.selection.selection(&specs)?,
+        sources: specs,
+        read,
         groups,
         pace: args.clock.pace(),
         shards: args.shards,

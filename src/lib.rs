@@ -11,8 +11,7 @@ mod budget;
 mod cli;
 mod commands;
 mod convert;
-#[cfg(feature = "rabbitmq")]
-mod dead_letters;
+mod counts;
 mod duration;
 mod ended;
 mod generate;
@@ -21,7 +20,7 @@ mod info;
 mod ingest;
 mod logging;
 mod new;
-#[cfg(not(feature = "rabbitmq"))]
+#[cfg(not(all(feature = "rabbitmq", feature = "services")))]
 mod not_built_in;
 #[cfg(feature = "rabbitmq")]
 mod plan;
@@ -30,6 +29,8 @@ pub mod replay;
 pub mod report;
 #[cfg(feature = "rabbitmq")]
 mod run;
+#[cfg(feature = "services")]
+pub mod serve;
 mod sources;
 #[cfg(feature = "rabbitmq")]
 mod status;
@@ -37,6 +38,8 @@ mod stdout;
 mod strategy_list;
 mod text;
 mod tick_output;
+#[cfg(all(feature = "rabbitmq", feature = "services"))]
+mod topology;
 #[cfg(feature = "rabbitmq")]
 mod verify;
 

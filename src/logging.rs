@@ -39,7 +39,9 @@ enum LogFormat {
 impl LogArgs {
     /// From now on events are written: warnings and errors, unless `-v` or `RUST_LOG` says otherwise.
     pub(crate) fn start(self) {
-        let level = ["warn", "info", "debug", "trace"][usize::from(self.verbose.min(3))];
+        // What the client library calls an error, such as a queue that was only asked for, our own code
+        // expects or reports itself.
+        let level = ["warn,lapin=off", "info", "debug", "trace"][usize::from(self.verbose.min(3))];
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
         let events = tracing_subscriber::fmt()
             .with_env_filter(filter)

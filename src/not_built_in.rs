@@ -6,21 +6,42 @@ use clap::{Args, Subcommand};
 
 use crate::ended::UsageError;
 
-/// The commands of the feature `rabbitmq`.
+/// The commands of the features `rabbitmq` and `services`, where they are left out.
 #[derive(Debug, Subcommand)]
 pub(crate) enum NotBuiltIn {
+    #[cfg(not(feature = "rabbitmq"))]
     #[command(hide = true)]
     Ingest(Ignored),
+    #[cfg(not(feature = "rabbitmq"))]
     #[command(hide = true)]
     Run(Ignored),
+    #[cfg(not(feature = "rabbitmq"))]
     #[command(hide = true)]
     Status(Ignored),
-    #[command(hide = true, name = "deadletters")]
-    DeadLetters(Ignored),
+    #[cfg(not(feature = "rabbitmq"))]
+    #[command(hide = true)]
+    Errors(Ignored),
+    #[cfg(not(feature = "rabbitmq"))]
     #[command(hide = true)]
     Plan(Ignored),
+    #[cfg(not(feature = "rabbitmq"))]
     #[command(hide = true)]
     Verify(Ignored),
+    #[cfg(not(all(feature = "rabbitmq", feature = "services")))]
+    #[command(hide = true)]
+    Topology(Ignored),
+    #[cfg(not(feature = "services"))]
+    #[command(hide = true)]
+    Serve(Ignored),
+    #[cfg(not(feature = "services"))]
+    #[command(hide = true)]
+    Ctl(Ignored),
+    #[cfg(not(feature = "services"))]
+    #[command(hide = true)]
+    Contracts(Ignored),
+    #[cfg(not(feature = "services"))]
+    #[command(hide = true)]
+    Completions(Ignored),
 }
 
 /// Whatever follows the command's name, `--help` included.
@@ -34,17 +55,40 @@ pub(crate) struct Ignored {
 impl NotBuiltIn {
     /// Which build has the command.
     pub(crate) fn advice(&self) -> UsageError {
-        let name = match self {
-            Self::Ingest(_) => "ingest",
-            Self::Run(_) => "run",
-            Self::Status(_) => "status",
-            Self::DeadLetters(_) => "deadletters",
-            Self::Plan(_) => "plan",
-            Self::Verify(_) => "verify",
+        let (name, needs, feature) = match self {
+            #[cfg(not(feature = "rabbitmq"))]
+            Self::Ingest(_) => ("ingest", RABBITMQ, "rabbitmq"),
+            #[cfg(not(feature = "rabbitmq"))]
+            Self::Run(_) => ("run", RABBITMQ, "rabbitmq"),
+            #[cfg(not(feature = "rabbitmq"))]
+            Self::Status(_) => ("status", RABBITMQ, "rabbitmq"),
+            #[cfg(not(feature = "rabbitmq"))]
+            Self::Errors(_) => ("errors", RABBITMQ, "rabbitmq"),
+            #[cfg(not(feature = "rabbitmq"))]
+            Self::Plan(_) => ("plan", RABBITMQ, "rabbitmq"),
+            #[cfg(not(feature = "rabbitmq"))]
+            Self::Verify(_) => ("verify", RABBITMQ, "rabbitmq"),
+            #[cfg(not(all(feature = "rabbitmq", feature = "services")))]
+            Self::Topology(_) => ("topology", "RabbitMQ and its services", "rabbitmq,services"),
+            #[cfg(not(feature = "services"))]
+            Self::Serve(_) => ("serve", SERVICES, "services"),
+            #[cfg(not(feature = "services"))]
+            Self::Ctl(_) => ("ctl", CLIENT, "services"),
+            #[cfg(not(feature = "services"))]
+            Self::Contracts(_) => ("contracts", CLIENT, "services"),
+            #[cfg(not(feature = "services"))]
+            Self::Completions(_) => ("completions", CLIENT, "services"),
         };
         UsageError(format!(
-            "this build has no `{name}`, which needs RabbitMQ's client: build with it, as in\n  \
-             cargo run --release --features rabbitmq -- {name} …"
+            "this build has no `{name}`, which needs {needs}: build with it, as in\n  \
+             cargo run --release --features {feature} -- {name} …"
         ))
     }
 }
+
+#[cfg(not(feature = "rabbitmq"))]
+const RABBITMQ: &str = "RabbitMQ's client";
+#[cfg(not(feature = "services"))]
+const SERVICES: &str = "the HTTP server";
+#[cfg(not(feature = "services"))]
+const CLIENT: &str = "what belongs to the HTTP server";

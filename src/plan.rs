@@ -16,7 +16,7 @@ use crate::budget;
 use crate::ended::{Ended, UsageError};
 use crate::generate::parse_skew;
 use crate::info::survey::Survey;
-use crate::sources::SourceArgs;
+use crate::sources::{SourceArgs, Sources};
 
 mod json;
 mod show;
@@ -169,11 +169,11 @@ impl BrokerArgs {
 /// Every key with its share of the ticks: of the files, else as the options say.
 fn keys(args: &PlanArgs) -> Result<Vec<Key>> {
     let groups = groups(args)?;
-    let specs = args.sources.specs()?;
-    let shares = if specs.is_empty() {
+    let sources = args.sources.sources()?;
+    let shares = if sources.specs.is_empty() {
         plan::zipf(args.spread.instruments, args.spread.skew)
     } else {
-        plan::shares(ticks(&args.sources, &specs)?).map_err(usage)?
+        plan::shares(ticks(&sources)?).map_err(usage)?
     };
     Ok(plan::keys(&shares, &groups))
 }
@@ -185,11 +185,11 @@ fn groups(args: &PlanArgs) -> Result<Groups> {
 }
 
 /// The instruments of all files, each with its number of ticks.
-fn ticks(sources: &SourceArgs, specs: &[SourceSpec]) -> Result<Vec<(String, f64)>> {
+fn ticks(sources: &Sources) -> Result<Vec<(String, f64)>> {
     let mut ticks = Vec::new();
-    for spec in specs {
-        let SourceSpec::File { name, prefix } = spec else { continue };
-        let mut survey = Survey::read(name, prefix, &sources.read_options(), 0)?;
+    for spec in &sources.specs {
+        let SourceSpec::File { name, prefix, own } = spec else { continue };
+        let mut survey = Survey::read(name, prefix, &own.over(&sources.read), 0)?;
         if let Some(error) = survey.stopped_by.take() {
             return Err(error.into());
         }

@@ -37,7 +37,7 @@ pub struct ReportData {
 /// What is known of a run apart from its prices and signals.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RunFacts {
-    /// Files or feeds, in order.
+    /// Files or feeds, in order; of many the first and the last, and how many there are.
     pub sources: Vec<String>,
     /// `ts_recv` of the run's first tick, in ns since the UNIX epoch.
     pub first_ts_recv: u64,

@@ -1,37 +1,87 @@
 //! What every command that reads files asks: which, how, and which of their ticks.
 
 use std::collections::HashSet;
+use std::path::Path;
+use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use tick_ingest::feed::{self, SelectionError, SourceSpec, TickSelection};
-use tick_ingest::formats::mapped_csv::Mapping;
-use tick_ingest::{BadLines, ReadOptions};
+use tick_ingest::formats::mapped_csv::{Mapping, MappingError};
+use tick_ingest::formats::time_text::Zone;
+use tick_ingest::{BadLines, FileOptions, ReadOptions};
 use tick_sdk::quantity::parse_duration_ns;
 
 use crate::duration::{format_time, parse_time_ns};
 use crate::ended::UsageError;
-use crate::text::printable;
+use crate::text::{counted, printable};
+
+const MAPPING_HELP: &str = "\
+--map KEY=COLUMN,KEY=COLUMN,…: which column is what; COLUMN is its name, or # and its number from 1
+  time=COLUMN:UNIT        needed; UNIT is s, ms, us, ns, auto, rfc3339 or a pattern: %F %T%.f
+  time=DAY+CLOCK:UNIT     two columns joined by a blank; %Y%m%d+ms: a day, and ms since its midnight
+  recv=COLUMN:UNIT        when it was received; the time, where there is no such column
+  date=2024-06-01         the day of all rows, where the time is only a time of day
+  symbol=COLUMN           else --symbol, or the file's name
+  price= size=            a trade; side=COLUMN: who took, buy or sell; side=COLUMN:BUY|SELL:
+                          by these texts; maker=COLUMN: whether the buyer was the maker
+  bid= bid_size= ask= ask_size=   a quote; empty=unchanged: an empty side is as it was
+  price=COLUMN:1e-4       numbers in units of a power of ten; below 1e-9 it is the ticks' unit
+  only=COLUMN:A|B         rows with another text there are left out and counted
+  delimiter=tab header=no skip=2 comment=# trailer=END ragged=yes decimal=comma thousands=point
+  tick-ingest/FORMATS.md has the command for the files of each vendor.";
+
+/// A command's closing words, and what `--map` takes.
+pub(crate) fn with_mapping_help(text: &str) -> String {
+    format!("{text}\n\n{MAPPING_HELP}")
+}
 
 /// Which files, and how they are read.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Sources")]
 pub(crate) struct SourceArgs {
-    /// Captures in any known format, plain, gzip or zstd; - is standard input
+    /// Captures in any known format, plain, gzip, zstd or zip; a folder or a quoted pattern, 'dir/*.csv', is
+    /// its files; - is standard input
     #[arg(value_name = "FILES")]
     pub(crate) files: Vec<String>,
-    /// The symbol of files that do not name one in their lines
-    #[arg(long)]
-    symbol: Option<String>,
-    /// Put before every symbol of a file; once a file, in the files' order
+    /// The symbol of files that do not name one; once for all, or once a file, in their order
+    #[arg(long, value_name = "SYMBOL")]
+    symbol: Vec<String>,
+    /// Put before every symbol; once for all, or once a file, in their order
     #[arg(long, value_name = "TEXT")]
     prefix: Vec<String>,
-    /// Columns of a CSV of another kind, as `orchard info FILE` guesses them
+    /// Columns of CSV of other kinds, as `orchard info FILE` guesses them; once for all files that are not
+    /// known by themselves, or once a file, in their order, where none is for one that is
     #[arg(long, value_name = "MAPPING")]
-    map: Option<Mapping>,
+    map: Vec<MapArg>,
+    /// Time zone of times that name none, as America/New_York or -05:00; once for all, or once a file; UTC
+    /// where it is not given
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    tz: Vec<Zone>,
     /// What to do with a malformed line
-    #[arg(long, value_name = "stop|skip", default_value = "stop", value_parser = parse_bad_lines)]
+    #[arg(long, value_name = "stop|skip", default_value = "stop")]
     on_bad_line: BadLines,
+}
+
+/// A mapping, or none for a file that needs none.
+#[derive(Clone, Debug)]
+struct MapArg(Option<Mapping>);
+
+impl FromStr for MapArg {
+    type Err = MappingError;
+
+    fn from_str(text: &str) -> Result<Self, MappingError> {
+        if text == "none" { Ok(Self(None)) } else { text.parse().map(|mapping| Self(Some(mapping))) }
+    }
+}
+
+/// What is read, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Sources {
+    /// Each file, with what is said of it alone.
+    pub(crate) specs: Vec<SourceSpec>,
+    /// How those are read of which nothing else is said.
+    pub(crate) read: ReadOptions,
 }
 
 /// Which of the ticks, and in which order.
@@ -50,50 +100,108 @@ pub(crate) struct SelectionArgs {
     /// Play the files so many times, with times that go on
     #[arg(long = "loop", value_name = "K", default_value_t = 1)]
     repeats: u64,
-    /// Put ticks that are late by up to this in their place, as 1s
+    /// Put ticks that are late by up to this in their place, as 1s or 2d
     #[arg(long, value_name = "TIME", value_parser = parse_duration_ns, default_value = "0s")]
     reorder: u64,
 }
 
-fn parse_bad_lines(text: &str) -> Result<BadLines, String> {
-    match text {
-        "stop" => Ok(BadLines::Stop),
-        "skip" => Ok(BadLines::Skip),
-        _ => Err("write stop or skip".to_owned()),
+impl SourceArgs {
+    /// Each file that is named, those of folders, patterns and archives included, and how it is read.
+    ///
+    /// # Errors
+    /// A name stands for no file, or an option is given neither once nor once a file.
+    pub(crate) fn sources(&self) -> Result<Sources> {
+        let files = self.expand()?;
+        let prefix = PerFile::of("--prefix", &self.prefix, &files)?;
+        let symbol = PerFile::of("--symbol", &self.symbol, &files)?;
+        let map = PerFile::of("--map", &self.map, &files)?;
+        let zone = PerFile::of("--tz", &self.tz, &files)?;
+        let spec = |(place, file): (usize, &NamedFile)| SourceSpec::File {
+            name: file.name.clone(),
+            prefix: prefix.of_file(place).or(prefix.of_all()).cloned().unwrap_or_default(),
+            own: Box::new(FileOptions {
+                symbol: symbol.of_file(place).cloned().filter(|symbol| !symbol.is_empty()),
+                mapping: map.of_file(place).and_then(|map| map.0.clone()),
+                zone: zone.of_file(place).cloned(),
+            }),
+        };
+        let mapping = map.of_all().and_then(|map| map.0.clone());
+        // Who says it of one file alone means that file.
+        let (mapping, mapping_of_unknown) = if files.len() == 1 { (mapping, None) } else { (None, mapping) };
+        let read = ReadOptions {
+            symbol: symbol.of_all().cloned(),
+            bad_lines: self.on_bad_line,
+            mapping,
+            mapping_of_unknown,
+            zone: zone.of_all().cloned().unwrap_or_default(),
+            ..ReadOptions::default()
+        };
+        Ok(Sources { specs: files.iter().enumerate().map(spec).collect(), read })
+    }
+
+    fn expand(&self) -> Result<Vec<NamedFile>> {
+        let mut files = Vec::new();
+        for (argument, name) in self.files.iter().enumerate() {
+            let names = tick_ingest::sources::expand(name)?;
+            files.extend(names.into_iter().map(|name| NamedFile { name, argument }));
+        }
+        Ok(files)
     }
 }
 
-impl SourceArgs {
-    /// Each file with its prefix.
-    ///
-    /// # Errors
-    /// There are more or fewer prefixes than files.
-    pub(crate) fn specs(&self) -> Result<Vec<SourceSpec>> {
-        if !self.prefix.is_empty() && self.prefix.len() != self.files.len() {
-            let (prefixes, files) = (self.prefix.len(), self.files.len());
-            let reason = format!("{prefixes} --prefix for {files} files: give one a file, in their order");
-            return Err(UsageError(reason).into());
+/// A file, and which of the arguments stands for it.
+struct NamedFile {
+    name: String,
+    argument: usize,
+}
+
+/// What an option that may be given once a file says of each.
+enum PerFile<'a, T> {
+    /// Nothing.
+    None,
+    /// The same of all.
+    All(&'a T),
+    /// Something of each.
+    Each(Vec<&'a T>),
+}
+
+impl<'a, T> PerFile<'a, T> {
+    /// Given once it is for all; given as often as files are named, each is for those that one name stands for;
+    /// and else once a file.
+    fn of(option: &str, values: &'a [T], files: &[NamedFile]) -> Result<Self, UsageError> {
+        let named = files.last().map_or(0, |file| file.argument + 1);
+        match values {
+            [] => Ok(Self::None),
+            [value] => Ok(Self::All(value)),
+            _ if values.len() == named => {
+                Ok(Self::Each(files.iter().map(|file| &values[file.argument]).collect()))
+            }
+            _ if values.len() == files.len() => Ok(Self::Each(values.iter().collect())),
+            _ => {
+                let (values, count) = (values.len(), counted(named as u64, "file"));
+                let files = match files.len() {
+                    files if files == named => String::new(),
+                    files => format!(", which stand for {files}"),
+                };
+                Err(UsageError(format!(
+                    "{values} {option} for {count}{files}: give it once for all, or once a file, in their order"
+                )))
+            }
         }
-        let prefix = |place| self.prefix.get(place).cloned().unwrap_or_default();
-        let spec =
-            |(place, name): (usize, &String)| SourceSpec::File { name: name.clone(), prefix: prefix(place) };
-        Ok(self.files.iter().enumerate().map(spec).collect())
     }
 
-    /// How each file is read.
-    pub(crate) fn read_options(&self) -> ReadOptions {
-        ReadOptions {
-            symbol: self.symbol.clone(),
-            bad_lines: self.on_bad_line,
-            mapping: self.map.clone(),
-            ..ReadOptions::default()
-        }
+    fn of_all(&self) -> Option<&'a T> {
+        if let Self::All(value) = self { Some(value) } else { None }
+    }
+
+    fn of_file(&self, place: usize) -> Option<&'a T> {
+        if let Self::Each(values) = self { values.get(place).copied() } else { None }
     }
 }
 
 impl SelectionArgs {
     /// What is taken of these sources.
-    pub(crate) fn selection(&self, sources: &SourceArgs) -> Result<TickSelection> {
+    pub(crate) fn selection(&self, sources: &[SourceSpec]) -> Result<TickSelection> {
         if self.repeats == 0 {
             return Err(UsageError("--loop 0 plays nothing: give at least 1".to_owned()).into());
         }
@@ -106,9 +214,17 @@ impl SelectionArgs {
             repeats: self.repeats,
             reorder_ns: self.reorder,
         };
-        feed::check(&sources.specs()?, &selection).map_err(usage)?;
+        feed::check(sources, &selection).map_err(usage)?;
         Ok(selection)
     }
+}
+
+/// The files on disk that sources are in.
+pub(crate) fn files_of(sources: &[SourceSpec]) -> impl Iterator<Item = &Path> {
+    sources.iter().filter_map(|source| match source {
+        SourceSpec::File { name, .. } if name != "-" => Some(tick_ingest::sources::file_of(name)),
+        _ => None,
+    })
 }
 
 fn usage(error: SelectionError) -> UsageError {

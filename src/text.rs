@@ -38,6 +38,19 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
+/// Names as they are, or of many the first ones, how many more there are, and the last one.
+pub(crate) fn summarised(names: &[String]) -> Vec<String> {
+    const SHOWN: usize = 8;
+    const FIRST: usize = 3;
+    match names {
+        [first @ .., last] if names.len() > SHOWN => {
+            let between = format!("… {} more …", thousands((first.len() - FIRST) as u64));
+            first[..FIRST].iter().cloned().chain([between, last.clone()]).collect()
+        }
+        _ => names.to_vec(),
+    }
+}
+
 /// `text` as a shell reads it back; in quotes where something in it is special.
 pub(crate) fn quote_for_shell(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@%".contains(c);
@@ -50,6 +63,16 @@ pub(crate) fn quote_for_shell(text: &str) -> String {
 
 /// Rows as lines of aligned columns: the first column to the left, the others to the right.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    lines(rows, |column| column > 0)
+}
+
+/// Rows as lines of aligned columns: those of numbers to the right, the others to the left.
+#[cfg(any(feature = "rabbitmq", feature = "services"))]
+pub(crate) fn aligned(rows: &[Vec<String>], numbers: &[usize]) -> String {
+    lines(rows, |column| numbers.contains(&column))
+}
+
+fn lines(rows: &[Vec<String>], is_right: impl Fn(usize) -> bool) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -59,10 +82,13 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     for row in rows {
         let mut line = String::new();
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            match column {
-                0 => line.push_str(&format!("{cell:<width$}")),
-                _ => line.push_str(&format!("  {cell:>width$}")),
-            }
+            let gap = if column > 0 { "  " } else { "" };
+            line.push_str(gap);
+            line.push_str(&if is_right(column) {
+                format!("{cell:>width$}")
+            } else {
+                format!("{cell:<width$}")
+            });
         }
         text.push_str(line.trim_end());
         text.push('\n');
@@ -75,12 +101,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn many_names_are_summarised() {
+        let names = |count: usize| (1..=count).map(|place| format!("{place}.csv")).collect::<Vec<_>>();
+        assert_eq!(summarised(&names(8)), names(8));
+        assert_eq!(summarised(&[]), names(0));
+        assert_eq!(summarised(&names(700)).join(", "), "1.csv, 2.csv, 3.csv, … 696 more …, 700.csv");
+    }
+
+    #[test]
     fn numbers_and_tables() {
         assert_eq!(thousands(0), "0");
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(153_491), "153,491");
         let row = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
         assert_eq!(table(&[row("a", "12"), row("bcd", "3")]), "a    12\nbcd   3\n");
+    }
+
+    #[cfg(any(feature = "rabbitmq", feature = "services"))]
+    #[test]
+    fn columns_of_text_are_aligned_at_their_beginnings() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let rows = [row(["name", "state", "n"]), row(["a", "on", "12"])];
+        assert_eq!(aligned(&rows, &[2]), "name  state   n\na     on     12\n");
     }
 
     #[test]

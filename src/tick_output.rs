@@ -1,7 +1,7 @@
 //! Ticks of any source into one file: what `convert` and `generate` have in common.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,10 +11,11 @@ use tick_ingest::ReadOptions;
 use tick_ingest::feed::{FeedControl, Merged, SourceSpec, TickSelection};
 use tick_ingest::outputs::{self, Output, OutputError};
 
+use crate::counts;
 use crate::ended::{Ended, UsageError};
 use crate::progress_display::ProgressThread;
 use crate::replay::Total;
-use crate::sources::nothing_selected;
+use crate::sources::{files_of, nothing_selected};
 
 mod encode;
 mod file;
@@ -23,7 +24,7 @@ mod summary;
 use encode::{Tally, TickEncoder};
 use file::{OutputFile, Unfinished};
 use summary::Summary;
-pub(crate) use summary::{in_parentheses, skipped};
+pub(crate) use summary::in_parentheses;
 
 /// How the output is written.
 #[derive(Clone, Debug, Args)]
@@ -109,12 +110,7 @@ fn check_output(output: &str, sources: &[SourceSpec], args: &OutputArgs) -> Resu
     if output == "-" {
         return Ok(());
     }
-    let file = |source: &'_ SourceSpec| match source {
-        SourceSpec::File { name, .. } if name != "-" => Some(PathBuf::from(name)),
-        _ => None,
-    };
-    let sources: Vec<_> = sources.iter().filter_map(file).collect();
-    let sources: Vec<_> = sources.iter().map(PathBuf::as_path).collect();
+    let sources: Vec<_> = files_of(sources).collect();
     // Its ending was looked at when the format was chosen.
     let output = Output { option: "", path: Path::new(output), endings: &[] };
     outputs::check(&[output], &sources, args.force)
@@ -149,7 +145,7 @@ fn encode(
 /// How large the files are on disk; `None` where a source is none.
 fn bytes_of(sources: &[SourceSpec]) -> Option<u64> {
     let size = |source: &SourceSpec| match source {
-        SourceSpec::File { name, .. } if name != "-" => std::fs::metadata(name).ok().map(|file| file.len()),
+        SourceSpec::File { name, .. } if name != "-" => tick_ingest::sources::packed_bytes(name).ok(),
         _ => None,
     };
     sources.iter().map(size).sum()
@@ -157,7 +153,8 @@ fn bytes_of(sources: &[SourceSpec]) -> Option<u64> {
 
 fn say(summary: &Summary, args: &OutputArgs) -> Result<()> {
     if summary.tally.ticks == 0 && !args.quiet {
-        eprintln!("No tick was written: the sources have none.");
+        let reason = counts::nothing_but(&summary.counts);
+        eprintln!("No tick was written: {}.", reason.as_deref().unwrap_or("the sources have none"));
     }
     let text = if args.json { summary.json() } else { summary.text() };
     match &*summary.name {

@@ -14,13 +14,14 @@ use tick_ingest::outputs::{Output, OutputError};
 use tick_sdk::groups::Groups;
 use tick_sdk::names::{RunId, StrategyName};
 
+use crate::counts;
 use crate::ended::{Ended, UsageError};
 use crate::progress_display::{LOOK, ProgressDisplay};
 use crate::replay::{
     self, PreparedReplay, ReplayError, ReplayOutcome, ReplayPlan, SignalOutput, SignalSink, SignalWriter,
     Total,
 };
-use crate::sources::{SourceArgs, nothing_selected, on_interrupt};
+use crate::sources::{SourceArgs, Sources, files_of, nothing_selected, on_interrupt};
 use crate::stdout::stdout;
 use crate::text::counted;
 
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let total = Total::of(&plan.sources, plan.selection.repeats)?;
     let signals = args.signals_target();
     let outputs = outputs(args, signals.as_ref());
-    check_outputs(args, &outputs)?;
+    check_outputs(args, &plan.sources, &outputs)?;
     let selection = plan.selection.clone();
     let market = market(&plan.sources);
     let prepared = replay::prepare(plan).map_err(usage_or_failure)?;
@@ -57,9 +58,16 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     if outcome.feed.interrupted {
         return Ok(Ended::Interrupted);
     }
-    match nothing_selected(&selection, outcome.feed.offered).filter(|_| outcome.feed.ticks == 0) {
+    if outcome.feed.ticks > 0 {
+        return Ok(Ended::Done);
+    }
+    let nothing_left = || counts::nothing_but(&outcome.feed.counts);
+    match nothing_selected(&selection, outcome.feed.offered).or_else(nothing_left) {
         Some(reason) => bail!(reason),
-        None => Ok(Ended::Done),
+        None => {
+            eprintln!("No tick was played: the sources have none.");
+            Ok(Ended::Done)
+        }
     }
 }
 
@@ -67,9 +75,10 @@ fn plan(args: &ReplayArgs) -> Result<ReplayPlan> {
     let strategies = strategies(&args.strategy)?;
     let (groups, groups_text) = read_groups(args.groups.as_deref())?;
     expect_groups(&strategies, &groups)?;
+    let Sources { specs, read } = sources(&args.sources, &args.market)?;
     Ok(ReplayPlan {
-        read: args.sources.read_options(),
-        selection: args.selection.selection(&args.sources)?,
+        read,
+        selection: args.selection.selection(&specs)?,
         groups: groups_text,
         account: args.rules(),
         pace: args.clock.pace(),
@@ -78,7 +87,7 @@ fn plan(args: &ReplayArgs) -> Result<ReplayPlan> {
         threads: args.threads,
         ledger: args.state.clone(),
         signals: args.signals_target().map(SignalsTarget::output),
-        ..ReplayPlan::new(sources(&args.sources, &args.market)?, strategies)
+        ..ReplayPlan::new(specs, strategies)
     })
 }
 
@@ -115,14 +124,14 @@ pub(crate) fn read_groups(path: Option<&Path>) -> Result<(Groups, String)> {
 }
 
 /// The files, or the generated market where there are none.
-pub(crate) fn sources(files: &SourceArgs, market: &GeneratedArgs) -> Result<Vec<SourceSpec>> {
-    let specs = files.specs()?;
-    if !specs.is_empty() {
-        return Ok(specs);
+pub(crate) fn sources(files: &SourceArgs, market: &GeneratedArgs) -> Result<Sources> {
+    let mut sources = files.sources()?;
+    if sources.specs.is_empty() {
+        let GeneratedArgs { ticks, instruments, seed } = *market;
+        let options = GenerateOptions { ticks, instruments, seed, ..GenerateOptions::default() };
+        sources.specs.push(SourceSpec::Generated(options));
     }
-    let GeneratedArgs { ticks, instruments, seed } = *market;
-    let options = GenerateOptions { ticks, instruments, seed, ..GenerateOptions::default() };
-    Ok(vec![SourceSpec::Generated(options)])
+    Ok(sources)
 }
 
 fn market(sources: &[SourceSpec]) -> Option<GenerateOptions> {
@@ -224,9 +233,12 @@ fn outputs<'a>(args: &'a ReplayArgs, signals: Option<&'a SignalsTarget>) -> Vec<
 }
 
 /// Refuses what could not be written at the end, hours later, in one line now.
-fn check_outputs(args: &ReplayArgs, outputs: &[Output<'_>]) -> Result<(), OutputError> {
-    let files = args.sources.files.iter().filter(|name| *name != "-").map(Path::new);
-    let sources: Vec<_> = files.chain(args.groups.as_deref()).collect();
+fn check_outputs(
+    args: &ReplayArgs,
+    sources: &[SourceSpec],
+    outputs: &[Output<'_>],
+) -> Result<(), OutputError> {
+    let sources: Vec<_> = files_of(sources).chain(args.groups.as_deref()).collect();
     // What a kept run wrote before may be replaced, which is seen when its id is known.
     let may_be_its_own = args.state.as_ref().is_some_and(|folder| folder.exists());
     tick_ingest::outputs::check(outputs, &sources, args.force || may_be_its_own)

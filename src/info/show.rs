@@ -1,14 +1,16 @@
 //! What is in a file, for people.
 
 use jiff::Timestamp;
+use tick_ingest::formats::mapped_csv::{ColumnFinding, Refusal};
 use tick_sdk::decimal::format_decimal;
 use tick_sdk::{Flags, Tick};
 
 use super::survey::{Instrument, Late, Survey};
+use crate::counts;
 use crate::duration::{format_duration, format_time};
 use crate::replay::per_second;
 use crate::text::{counted, printable, table, thousands};
-use crate::tick_output::{in_parentheses, skipped};
+use crate::tick_output::in_parentheses;
 
 /// How many instruments are shown unless all are asked for.
 const INSTRUMENTS: usize = 20;
@@ -16,6 +18,11 @@ const INSTRUMENTS: usize = 20;
 /// Everything about a file, as lines.
 pub(super) fn survey(survey: &Survey, all: bool) -> String {
     let mut text = facts(survey);
+    if let Some(guessed) = &survey.guess {
+        text.push('\n');
+        text.push_str(&columns(&guessed.guess.columns));
+        text.push('\n');
+    }
     let counts = &survey.counts;
     for example in &counts.bad_line_examples {
         text.push_str(&format!("malformed line: {example}\n"));
@@ -36,6 +43,31 @@ pub(super) fn survey(survey: &Survey, all: bool) -> String {
     text
 }
 
+/// A table that is not known to hold ticks: what was found in it. Its error says why.
+pub(super) fn refused(file: &str, refusal: &Refusal) -> String {
+    let mut text = format!("{:<13}{}\n", "File", printable(file));
+    text.push_str(&format!("{:<13}{}\n\n", "Format", "table, not known to hold ticks"));
+    text + &columns(&refusal.columns)
+}
+
+/// What a guess takes each column for, and why.
+fn columns(found: &[ColumnFinding]) -> String {
+    let titles = ["Column", "sample", "taken for", "why"].map(str::to_owned);
+    let cells = found.iter().map(|column| {
+        let texts = [column.name.as_str(), &column.sample, column.taken_for, &column.why];
+        texts.map(printable)
+    });
+    let rows: Vec<[String; 4]> = std::iter::once(titles).chain(cells).collect();
+    let width = |place: usize| rows.iter().map(|row| row[place].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), 0];
+    let line = |row: &[String; 4]| {
+        let cells: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
 fn facts(survey: &Survey) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| text.push_str(&format!("{name:<13}{value}\n"));
@@ -53,17 +85,17 @@ fn facts(survey: &Survey) -> String {
     }
     line("Size", size(survey));
     line("Ticks", format!("{}{}", thousands(survey.ticks), in_parentheses(&survey.kinds)));
+    if survey.has_no_ticks() {
+        line("Warning", "the file is not empty, and no tick was found in it".to_owned());
+    }
     line("Instruments", thousands(survey.traded().count() as u64));
     if let (Some(received), Some(event)) = (survey.received, survey.event) {
         line("Received", span(received));
         line("Event time", if event == received { "the same".to_owned() } else { span(event) });
         line("Order", order(survey.late.as_ref()));
     }
-    line("Skipped", skipped(&survey.counts));
-    line("Malformed", counted(survey.counts.bad_lines, "line"));
-    if survey.counts.saturated_sizes > 0 {
-        let sizes = counted(survey.counts.saturated_sizes, "size");
-        line("Sizes", format!("{sizes} above what a tick can hold"));
+    for (name, value) in counts::lines(&survey.counts) {
+        line(name, value);
     }
     let seconds = survey.elapsed.as_secs_f64();
     let rate = thousands(per_second(survey.ticks, survey.elapsed));

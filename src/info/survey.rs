@@ -81,6 +81,11 @@ impl Instrument {
 }
 
 impl Survey {
+    /// Whether the file has lines or records and none of them is a tick.
+    pub(crate) fn has_no_ticks(&self) -> bool {
+        self.ticks == 0 && self.counts.lines > 0
+    }
+
     /// The instruments that have ticks.
     pub(crate) fn traded(&self) -> impl Iterator<Item = &Instrument> {
         self.instruments.iter().filter(|instrument| instrument.ticks() > 0)
@@ -103,7 +108,7 @@ impl Survey {
             format: opened.format,
             compression: opened.compression,
             schema: opened.schema,
-            file_bytes: std::fs::metadata(file).ok().filter(|_| file != "-").map(|file| file.len()),
+            file_bytes: (file != "-").then(|| tick_ingest::sources::packed_bytes(file).ok()).flatten(),
             guess: None,
             ticks: 0,
             kinds: [0; 4],

@@ -11,11 +11,11 @@ use tick_sdk::names::{FeedName, InvalidName, RunId};
 use tick_sdk::quantity::{count_within, parse_bytes, parse_duration};
 
 use crate::commands::replay::{ClockArgs, GeneratedArgs};
-use crate::sources::{SelectionArgs, SourceArgs};
+use crate::sources::{SelectionArgs, SourceArgs, with_mapping_help};
 
 /// Options of `orchard ingest`.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = with_mapping_help(AFTER_HELP))]
 pub(crate) struct IngestArgs {
     /// The feed's name, by which `orchard run` finds it
     #[arg(long, value_name = "NAME", help_heading = "Feed")]

@@ -4,9 +4,9 @@ use serde_json::json;
 use tick_feed::rabbitmq::publisher::{NodeSnapshot, StrategyProgress};
 use tick_ingest::publish::{IngestEnd, IngestOutcome};
 
+use crate::counts;
 use crate::replay::per_second;
 use crate::text::{counted, thousands};
-use crate::tick_output::skipped;
 
 fn state(end: IngestEnd) -> &'static str {
     match end {
@@ -29,8 +29,9 @@ pub(super) fn text(outcome: &IngestOutcome) -> String {
     let rate = per_second(snapshot.sent(), *elapsed);
     let seconds = elapsed.as_secs_f64();
     line("Ticks", format!("{} published", thousands(snapshot.published())));
-    line("Skipped", skipped(counts));
-    line("Malformed", counted(counts.bad_lines, "line"));
+    for (name, value) in counts::lines(counts) {
+        line(name, value);
+    }
     line("Speed", format!("{} ticks/s ({seconds:.3} s)", thousands(rate)));
     for node in &snapshot.nodes {
         let frames = node.frames.max(1);
@@ -52,9 +53,7 @@ pub(super) fn text(outcome: &IngestOutcome) -> String {
         let ended = if strategy.has_ended(shards) { "has committed to the end" } else { "has not ended" };
         line("Strategy", format!("{} {ended}", strategy.state.name));
     }
-    for example in &counts.bad_line_examples {
-        text.push_str(&format!("left out: {example}\n"));
-    }
+    text.push_str(&counts::left_out(counts));
     text
 }
 
@@ -74,16 +73,15 @@ pub(super) fn json(outcome: &IngestOutcome) -> String {
             "active": strategy.state.active, "ended": strategy.has_ended(snapshot.shards.len()),
         })
     };
-    let value = json!({
+    let mut value = json!({
         "run": run.to_string(),
         "state": state(outcome.end),
         "ticks": snapshot.published(),
         "seconds": elapsed.as_secs_f64(),
-        "skipped": counts.skipped,
-        "malformed_lines": counts.bad_lines,
         "shards": snapshot.shards.iter().map(|shard| shard.published).collect::<Vec<_>>(),
         "nodes": snapshot.nodes.iter().map(node).collect::<Vec<_>>(),
         "strategies": snapshot.strategies.iter().map(strategy).collect::<Vec<_>>(),
     });
+    counts::add_to_json(&mut value, counts);
     format!("{value}\n")
 }

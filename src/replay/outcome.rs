@@ -11,7 +11,9 @@ use tick_sdk::names::{RunId, StrategyName};
 
 use super::signals::SignalSink;
 use super::{ReplayError, ReplayPlan};
+use crate::counts;
 use crate::report::{InstrumentMarks, Latency, MarksSample, ReportData, RunFacts};
+use crate::text::summarised;
 
 /// A replay's results.
 #[derive(Debug)]
@@ -79,9 +81,9 @@ impl ReplayOutcome {
         let names: Vec<_> = self.account.strategies.iter().map(|s| s.strategy.as_str()).collect();
         let (first_ts_recv, last_ts_recv) = self.feed.span.unwrap_or_default();
         ReportData {
-            title: format!("{}: {}", self.sources.join(", "), names.join(", ")),
+            title: format!("{}: {}", summarised(&self.sources).join(", "), names.join(", ")),
             facts: RunFacts {
-                sources: self.sources.clone(),
+                sources: summarised(&self.sources),
                 first_ts_recv,
                 last_ts_recv,
                 elapsed_seconds: self.elapsed.as_secs_f64(),
@@ -90,7 +92,7 @@ impl ReplayOutcome {
                 duplicates: self.duplicates(),
                 gaps: 0,
                 peak_memory_bytes: None,
-                more: vec![("Run".to_owned(), self.run.to_string())],
+                more: self.more_facts(),
             },
             instruments: self.instruments.clone(),
             account: self.account.clone(),
@@ -98,6 +100,14 @@ impl ReplayOutcome {
             time_per_tick: self.time_per_tick(),
             time_per_frame: self.time_per_frame(),
         }
+    }
+}
+
+impl ReplayOutcome {
+    fn more_facts(&self) -> Vec<(String, String)> {
+        let counts = counts::rare_lines(&self.feed.counts);
+        let run = ("Run", self.run.to_string());
+        std::iter::once(run).chain(counts).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 

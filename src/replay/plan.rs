@@ -64,12 +64,12 @@ impl ReplayPlan {
     }
 
     /// The instances' names, in their order.
-    pub(super) fn names(&self) -> Vec<StrategyName> {
+    pub(crate) fn names(&self) -> Vec<StrategyName> {
         self.strategies.iter().map(|instance| instance.name.clone()).collect()
     }
 
     /// Refuses what cannot be carried out; the groups, read.
-    pub(super) fn check(&self) -> Result<Arc<Groups>, PlanError> {
+    pub(crate) fn check(&self) -> Result<Arc<Groups>, PlanError> {
         if self.sources.is_empty() {
             return Err(PlanError::NoSources);
         }

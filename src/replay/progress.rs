@@ -35,7 +35,7 @@ impl Total {
             match source {
                 SourceSpec::File { name, .. } if name != "-" => {
                     let failed = |source: io::Error| ReplayError::Source { file: name.clone(), source };
-                    bytes += std::fs::metadata(name).map_err(failed)?.len();
+                    bytes += tick_ingest::sources::packed_bytes(name).map_err(failed)?;
                 }
                 _ => return Ok(Self::Unknown),
             }

@@ -42,6 +42,29 @@ pub fn prepare(plan: ReplayPlan) -> Result<PreparedReplay, ReplayError> {
     Ok(PreparedReplay { plan, groups, total, ledger, opened })
 }
 
+/// What a run came to whose lanes others have committed to `ledger`, as hosts of a feed do: its sources are read once
+/// more for prices and counts, as fast as possible, and no strategy runs.
+///
+/// # Errors
+/// A source cannot be read, or the ledger failed.
+#[cfg(all(feature = "rabbitmq", feature = "services"))]
+pub(crate) fn outcome_of_committed(
+    mut plan: ReplayPlan,
+    ledger: Box<dyn Ledger>,
+    opened: OpenedRun,
+    control: &FeedControl,
+) -> Result<ReplayOutcome, ReplayError> {
+    let groups = plan.check()?;
+    plan.pace = feed::Pace::default();
+    plan.read.stopped = control.stop_flag();
+    let names = plan.names();
+    plan.strategies.clear();
+    let collecting = Collecting::of(&plan, opened, names);
+    let host = host_plan(&mut plan, groups.clone(), None);
+    let played = play(&feed_plan(plan, opened, groups), host, ledger, control)?;
+    collecting.collect(played, None)
+}
+
 /// A replay that is recorded in its ledger and has not begun to play.
 pub struct PreparedReplay {
     plan: ReplayPlan,

@@ -21,7 +21,7 @@ function html(parent, name, attributes, text) {
 // Numbers. A count has separators; a value has as many decimals as its step needs.
 const count = n => n.toLocaleString("en-US");
 const plain = (n, decimals) =>
-  n.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).replace("-", "−");
+  n.toLocaleString("en-US", { signDisplay: "negative", minimumFractionDigits: decimals, maximumFractionDigits: decimals }).replace("-", "−");
 const decimalsOf = step => Math.max(0, Math.min(9, Math.ceil(-Math.log10(step) - 1e-9)));
 function compact(n) {
   for (const [size, unit] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) {

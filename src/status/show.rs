@@ -103,7 +103,7 @@ fn dead(status: &FeedStatus) -> String {
     match status.dead_letters {
         0 => "no dead letters".to_owned(),
         count => {
-            format!("{}: see orchard deadletters list --feed {}", counted(count, "dead letter"), status.feed)
+            format!("{}: see orchard errors list --feed {}", counted(count, "dead letter"), status.feed)
         }
     }
 }

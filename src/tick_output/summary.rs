@@ -7,6 +7,7 @@ use tick_ingest::Counts;
 
 use super::OutputFormat;
 use super::encode::Tally;
+use crate::counts;
 use crate::duration::{format_duration, format_time};
 use crate::text::{bytes, counted, printable, thousands};
 
@@ -35,11 +36,8 @@ impl Summary {
             let (from, to, span) = (format_time(first), format_time(last), format_duration(last - first));
             line("Time span", format!("{from} to {to} UTC ({span})"));
         }
-        line("Skipped", skipped(&self.counts));
-        line("Malformed", counted(self.counts.bad_lines, "line"));
-        if self.counts.saturated_sizes > 0 {
-            let sizes = counted(self.counts.saturated_sizes, "size");
-            line("Sizes", format!("{sizes} above what a tick can hold"));
+        for (name, value) in counts::lines(&self.counts) {
+            line(name, value);
         }
         if self.counts.bytes > 0 {
             let files = self.source_bytes.map(|size| format!(" of {} of files", bytes(size)));
@@ -47,16 +45,14 @@ impl Summary {
         }
         let seconds = self.elapsed.as_secs_f64();
         line("Speed", format!("{} ticks/s ({seconds:.3} s)", thousands(self.ticks_per_second())));
-        for example in &self.counts.bad_line_examples {
-            text.push_str(&format!("left out: {example}\n"));
-        }
+        text.push_str(&counts::left_out(&self.counts));
         text
     }
 
     /// For machines: one object on one line; times in ns since the UNIX epoch.
     pub(super) fn json(&self) -> String {
         let [trades, bids, asks, others] = self.tally.kinds;
-        let value: Value = json!({
+        let mut value: Value = json!({
             "output": self.name,
             "format": self.format.name(),
             "bytes": self.bytes,
@@ -65,15 +61,12 @@ impl Summary {
             "instruments": self.tally.instruments,
             "first_ts_recv": self.tally.span.map(|span| span.0),
             "last_ts_recv": self.tally.span.map(|span| span.1),
-            "skipped": self.counts.skipped,
-            "malformed_lines": self.counts.bad_lines,
-            "bad_line_examples": self.counts.bad_line_examples,
-            "saturated_sizes": self.counts.saturated_sizes,
             "source_bytes": self.source_bytes,
             "content_bytes": self.counts.bytes,
             "elapsed_seconds": self.elapsed.as_secs_f64(),
             "ticks_per_second": self.ticks_per_second(),
         });
+        counts::add_to_json(&mut value, &self.counts);
         format!("{value}\n")
     }
 
@@ -88,11 +81,4 @@ pub(crate) fn in_parentheses(kinds: &[u64; 4]) -> String {
     let some = kinds.iter().zip(NAMES).filter(|(count, _)| **count > 0);
     let kinds: Vec<_> = some.map(|(count, name)| counted(*count, name)).collect();
     if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) }
-}
-
-/// What was skipped, by name: `6,551 depthUpdate, 1 depthSnapshot`.
-pub(crate) fn skipped(counts: &Counts) -> String {
-    let each = counts.skipped.iter().map(|(name, n)| format!("{} {}", thousands(*n), printable(name)));
-    let each: Vec<_> = each.collect();
-    if each.is_empty() { "nothing".to_owned() } else { each.join(", ") }
 }

@@ -7,11 +7,11 @@ use strategy_host::paper::{BasisPoints, Fill, PaperRules};
 use tick_ingest::feed::{Pace, Speed};
 use tick_sdk::quantity::{count_within, parse_count, parse_duration_ns, parse_rate};
 
-use crate::sources::{SelectionArgs, SourceArgs};
+use crate::sources::{SelectionArgs, SourceArgs, with_mapping_help};
 
 /// Options of `orchard replay`.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = with_mapping_help(AFTER_HELP))]
 pub(crate) struct ReplayArgs {
     /// Strategies, with parameters after a colon; repeat for several
     #[arg(
@@ -67,6 +67,7 @@ const AFTER_HELP: &str = "\
 Examples:
   orchard replay capture.gz
   orchard replay capture.gz --signals out.csv --report out.html
+  orchard replay 'BTCUSDT-trades-2024-*.zip'       every file of such a name, and so a folder
   orchard replay day1.gz day2.gz --strategy fast=apple:fast=8,slow=20 --strategy apple,pear
   orchard replay capture.gz --state run1           resumes where it was, after Ctrl-C or kill -9
   orchard replay capture.gz --speed 10x --signals - | head

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use strategy_host::paper::Figures;
 use tick_sdk::decimal::format_decimal;
 
+use crate::counts;
 use crate::duration::{format_duration, format_time};
 use crate::replay::{ReplayOutcome, per_second};
 use crate::report::Latency;
-use crate::text::{counted, printable, table, thousands};
+use crate::text::{printable, summarised, table, thousands};
 
 /// All that is shown of a replay.
 pub(super) struct Summary<'a> {
@@ -42,10 +43,7 @@ fn text(summary: &Summary<'_>) -> String {
     text.push_str(&table_of_accounts(outcome));
     text.push('\n');
     text.push_str(&table_of_times(outcome));
-    let counts = &outcome.feed.counts;
-    for example in &counts.bad_line_examples {
-        text.push_str(&format!("left out: {example}\n"));
-    }
+    text.push_str(&counts::left_out(&outcome.feed.counts));
     text
 }
 
@@ -61,7 +59,7 @@ fn table_of_facts(summary: &Summary<'_>) -> String {
         (true, false) => "interrupted; with --state DIR it could be resumed",
     };
     line("Run", format!("{}, {state}", outcome.run));
-    line("Sources", outcome.sources.join(", "));
+    line("Sources", printable(&summarised(&outcome.sources).join(", ")));
     let kinds = outcome.ticks_by_kind();
     let kinds: Vec<_> = kinds
         .iter()
@@ -75,12 +73,8 @@ fn table_of_facts(summary: &Summary<'_>) -> String {
         let span = format_duration(last - first);
         line("Time span", format!("{} to {} UTC ({span})", format_time(first), format_time(last)));
     }
-    let skipped: Vec<_> =
-        feed.counts.skipped.iter().map(|(name, n)| format!("{} {name}", thousands(*n))).collect();
-    line("Skipped", if skipped.is_empty() { "nothing".to_owned() } else { skipped.join(", ") });
-    line("Malformed", counted(feed.counts.bad_lines, "line"));
-    if feed.counts.saturated_sizes > 0 {
-        line("Sizes", format!("{} above what a tick can hold", thousands(feed.counts.saturated_sizes)));
+    for (name, value) in counts::lines(&feed.counts) {
+        line(name, value);
     }
     let rate = per_second(feed.ticks, outcome.elapsed);
     let seconds = outcome.elapsed.as_secs_f64();
@@ -181,7 +175,7 @@ fn json(summary: &Summary<'_>) -> serde_json::Result<String> {
             value
         })
         .collect();
-    let value = json!({
+    let mut value = json!({
         "run": outcome.run.to_string(),
         "resumed": outcome.resumed,
         "interrupted": feed.interrupted,
@@ -192,9 +186,6 @@ fn json(summary: &Summary<'_>) -> serde_json::Result<String> {
         "instruments": feed.instruments,
         "first_ts_recv": feed.span.map(|span| span.0),
         "last_ts_recv": feed.span.map(|span| span.1),
-        "skipped": feed.counts.skipped,
-        "malformed_lines": feed.counts.bad_lines,
-        "saturated_sizes": feed.counts.saturated_sizes,
         "elapsed_seconds": outcome.elapsed.as_secs_f64(),
         "ticks_per_second": per_second(feed.ticks, outcome.elapsed),
         "frames": feed.frames,
@@ -206,6 +197,7 @@ fn json(summary: &Summary<'_>) -> serde_json::Result<String> {
         "time_per_frame_ns": quantiles(&outcome.time_per_frame()),
         "strategies": strategies,
     });
+    counts::add_to_json(&mut value, &feed.counts);
     Ok(serde_json::to_string(&value)? + "\n")
 }
 

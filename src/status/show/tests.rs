@@ -79,7 +79,7 @@ State      publishing
 Source     day.gz, 12 bytes
 Brokers    memory, frames of up to 256.0 kB
 Published  6,000 ticks at 2,000 ticks/s, 5,980 confirmed
-Dead       2 dead letters: see orchard deadletters list --feed btc
+Dead       2 dead letters: see orchard errors list --feed btc
 In ledger  07070707070707070707070707070707
 
 Shard  node  published  unconfirmed  ticks/s  rewinds

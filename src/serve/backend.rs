@@ -1,0 +1,175 @@
+//! Everything but HTTP: the contexts on their bus, and the workers that play replays.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::time::{Duration, Instant};
+
+use bus::rabbitmq::{Answer, Listening, NoAnswer, RabbitState, RabbitStatus};
+use bus::{Bus, BusBuilder, Logs, Store};
+use gateway::CommandLookup;
+use tick_ingest::replays::{AccountCheck, Captures, ReplayQueue};
+use tick_sdk::contracts::bus::{CommandNotFound, GetCommand, HEARD};
+use tick_sdk::contracts::ticks::TICKS;
+
+use super::feed_player::FeedPlayer;
+use super::ledgers::Ledgers;
+use super::plan::check_account;
+use super::player::Player;
+use super::state::StateFolder;
+use super::stores::{CONTEXTS, Stores};
+use super::worker::{Workers, Workplace};
+use super::{BrokerPlan, Play, ServeError, ServePlan};
+
+/// A worker that is silent for so long has died. It renews once a second.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// A start waits so long for the broker, and goes on without it then.
+const REACH_BROKER: Duration = Duration::from_secs(5);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The contexts and their workers, running.
+pub(super) struct Backend {
+    pub(super) bus: Arc<Bus>,
+    workers: Option<Workers>,
+}
+
+impl Backend {
+    /// Starts what the plan's roles have of them.
+    ///
+    /// # Errors
+    /// A store cannot be opened, or a handler is missing or there twice.
+    pub(super) fn start(
+        plan: &ServePlan,
+        state: &StateFolder,
+        captures: Option<&Captures>,
+        lookup: &CommandLookup,
+    ) -> Result<Self, ServeError> {
+        let stores = match &plan.database {
+            Some(url) => Stores::Database(url.clone()),
+            None => Stores::Folder(state.root().to_owned()),
+        };
+        let mut builder = Bus::builder().resource(AccountCheck(check_account)).retention(plan.retention);
+        if let Some(captures) = captures {
+            builder = builder.resource(captures.clone());
+        }
+        let (mut logs, mut ticks) = (Logs::default(), None);
+        for context in CONTEXTS {
+            if !plan.roles.serve(context) {
+                logs = logs.with(context, stores.open_to_read(context)?);
+                continue;
+            }
+            let store = stores.open(context)?;
+            if context == TICKS {
+                ticks = Some(store.clone());
+            }
+            builder = builder.shared_context(context, store);
+        }
+        if let Some(broker) = &plan.broker {
+            builder = builder.rabbitmq(broker.url.clone(), broker.options.clone());
+            if plan.roles.gateway {
+                let heard = stores.open(HEARD)?;
+                logs = logs.with(HEARD, heard.clone());
+                builder = listen(builder, broker, heard, lookup.clone());
+            }
+        }
+        let bus = Arc::new(builder.logs(logs).start()?);
+        let workers = match (plan.roles.ingester, ticks, captures) {
+            (true, Some(ticks), Some(captures)) => {
+                Some(start_workers(plan, &bus, state, ticks, captures.clone())?)
+            }
+            _ => None,
+        };
+        Ok(Self { bus, workers })
+    }
+
+    /// Waits until the broker has been reached and every queue of this process is consumed, but not for long: whoever
+    /// sends as soon as the process is there is not refused for connections that are still being made.
+    pub(super) fn wait_for_broker(&self) {
+        let until = Instant::now() + REACH_BROKER;
+        let is_reached = |status: &RabbitStatus| {
+            status.state != RabbitState::Disconnected && status.endpoints.iter().all(|one| one.is_consuming)
+        };
+        while let Some(status) = self.bus.rabbitmq().filter(|status| !is_reached(status)) {
+            if Instant::now() > until {
+                let reason = status.reason.unwrap_or_else(|| "not every queue is consumed".to_owned());
+                tracing::warn!(%reason, "the broker is not there yet: commands of others wait until it is");
+                return;
+            }
+            std::thread::park_timeout(LOOK);
+        }
+    }
+
+    /// Ends the workers: a replay stops after the frame it is at. Whether all have ended by then.
+    pub(super) fn stop_workers(&mut self, until: Instant) -> bool {
+        self.workers.as_mut().is_none_or(|workers| workers.stop(until))
+    }
+
+    /// Ends the lanes: what is in the inboxes stays there. Whether all have ended by then.
+    pub(super) fn stop_lanes(&self, until: Instant) -> bool {
+        self.bus.stop(until.saturating_duration_since(Instant::now()))
+    }
+
+    /// How many replays were stopped before their end.
+    pub(super) fn given_back(&self) -> u32 {
+        self.workers.as_ref().map_or(0, Workers::given_back)
+    }
+}
+
+/// A gateway hears what others say, and says what became of commands to who asks.
+fn listen(
+    builder: BusBuilder,
+    broker: &BrokerPlan,
+    heard: Arc<dyn Store>,
+    lookup: CommandLookup,
+) -> BusBuilder {
+    let readable = CONTEXTS.map(str::to_owned).to_vec();
+    let listening = Listening { endpoints: broker.follow.clone(), ..Listening::new(heard, readable) };
+    builder.listening(listening).responder(move |asked: GetCommand| {
+        if !lookup.is_ready() {
+            return Err(NoAnswer::because("the gateway is starting: ask again"));
+        }
+        let command_id = asked.command_id;
+        match lookup.find(command_id).map_err(|error| NoAnswer::because(error.to_string()))? {
+            Some(found) => Ok(Answer::of(found)),
+            None => Ok(Answer::of(CommandNotFound { command_id })),
+        }
+    })
+}
+
+fn start_workers(
+    plan: &ServePlan,
+    bus: &Arc<Bus>,
+    state: &StateFolder,
+    ticks: Arc<dyn Store>,
+    captures: Captures,
+) -> Result<Workers, ServeError> {
+    let queue = ReplayQueue::new(bus.clone(), ticks, LEASE);
+    if plan.database.is_none() {
+        // The folder is this process's own: whoever had a lease has ended.
+        let resumed = queue.free_leases()?;
+        if resumed > 0 {
+            tracing::info!(resumed, "replays of the last start go on");
+        }
+    }
+    let folder = state.ledgers();
+    let player = match &plan.play {
+        Play::InProcess => {
+            let ledgers = Ledgers(folder);
+            ledgers.sweep(&queue)?;
+            Player::InProcess(ledgers)
+        }
+        Play::Feed(feeds) => {
+            Player::Feed(FeedPlayer { bus: bus.clone(), feeds: Arc::new(feeds.clone()), folder })
+        }
+    };
+    let place = Workplace {
+        bus: bus.clone(),
+        queue,
+        captures,
+        player,
+        stopping: Arc::new(AtomicBool::new(false)),
+        given_back: Arc::new(AtomicU32::new(0)),
+    };
+    Workers::start(&place, plan.replays).map_err(ServeError::Thread)
+}
