@@ -88,6 +88,8 @@ class Program:
                 last[0] = time.monotonic()
             if result:
                 self.ended(result[1], result[2] == "ok")
+            elif line.startswith("skipped: "):
+                say(line.rstrip())
             else:
                 other.append(line)
         status = process.wait()

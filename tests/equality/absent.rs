@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::case::{Case, STARTS};
 use crate::disturber::RECOVERY;
-use crate::input::{durabilities, is_long};
+use crate::input::{SHARDS, durabilities, is_long};
 use crate::program::Program;
 use crate::servers::Turn;
 use crate::waiting::{pause, wait_until};
@@ -74,14 +74,21 @@ fn case_13_an_optional_strategy_is_abandoned_and_comes_back() {
 fn case_13_strategies_join_late_from_start_and_from_now() {
     let turn = Turn::wait();
     for durability in durabilities() {
-        let mut case = Case::start(&turn, turn.servers(), "joined", durability);
-        let disturber = case.disturber();
-        case.wait_committed(&disturber, 0.2);
+        let mut case = Case::new(turn.servers(), "joined", durability);
+        // Most of it must be still to come when the instances have started.
+        case.last_for(60);
+        case.start_all();
+        let mut disturber = case.disturber();
+        case.wait_committed(&disturber, 0.02);
         (0..2).for_each(|_| _ = case.start_instance("late=apple", &["--from", "start"]));
         case.start_instance("new=apple", &["--from", "now"]);
         let (run, ledger) = (case.run().to_string(), case.ledger.clone());
         let (feed, expected) = (case.feed.clone(), case.input.expected.clone());
         let expected = expected.to_str().expect("UTF-8");
+        wait_until("both have joined", STARTS, || {
+            ["late", "new"].iter().all(|strategy| disturber.committed_by(strategy) > 0)
+        });
+        case.hurry(&mut disturber);
         case.finish_with(disturber, &["apple", "pear", "late"]);
 
         // It has its own part of the run, whole and once; the file has no signals of its name.
@@ -93,5 +100,33 @@ fn case_13_strategies_join_late_from_start_and_from_now() {
         let found = json["found"].as_u64().expect("a count");
         assert!(found > 0 && json["duplicated"]["count"] == 0, "{json}");
         assert_eq!(json["ended"], json["lanes"], "{json}");
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_13_a_run_that_ends_while_its_ingester_is_away_is_known_to_the_next() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let mut case = Case::new(turn.servers(), "ended-meanwhile", durability);
+        // Everything is published before the hosts are done.
+        case.pace = Vec::new();
+        case.start_all();
+        let disturber = case.disturber();
+        let lanes = case.input.strategies().len() * usize::from(SHARDS);
+        wait_until("every lane is claimed", STARTS, || disturber.cursors().len() == lanes);
+        case.instances.iter().for_each(|instance| instance.program.freeze());
+        wait_until("everything is published", STARTS, || {
+            case.feed_state().is_some_and(|state| state.published)
+        });
+        case.ingester.as_mut().expect("it runs").kill();
+        case.instances.iter().for_each(|instance| instance.program.thaw());
+        wait_until("every lane has ended", RECOVERY, || {
+            let cursors = disturber.cursors();
+            cursors.len() == lanes && cursors.values().all(|(_, ended)| *ended)
+        });
+        pause(Duration::from_secs(5));
+        case.start_ingester();
+        case.finish(disturber);
     }
 }

@@ -13,7 +13,7 @@ use crate::input::{Input, SHARDS, input, is_long};
 use crate::management::Management;
 use crate::program::Program;
 use crate::servers::{Servers, Turn};
-use crate::waiting::{wait_for, wait_until};
+use crate::waiting::{LOOK_EVERY, pause, wait_for, wait_until};
 
 /// What starts does so within this time.
 pub(crate) const STARTS: Duration = Duration::from_secs(30);
@@ -251,6 +251,7 @@ impl<'a> Case<'a> {
     /// As [`Case::finish`], where only these strategies are compared.
     #[track_caller]
     pub(crate) fn finish_with(mut self, mut disturber: Disturber, strategies: &[&str]) -> Vec<String> {
+        self.wait_for_ingester();
         let programs = self.instances.iter_mut().map(|instance| &mut instance.program);
         for program in self.ingester.iter_mut().chain(programs) {
             let ended = program.wait(ends());
@@ -263,6 +264,18 @@ impl<'a> Case<'a> {
         assert_eq!(recovered, disturbed, "{}", self.name);
         self.remove_queues();
         self.instances.iter().map(|instance| instance.program.said()).collect()
+    }
+
+    /// Waits until the ingester has ended; what every instance said is shown where it does not.
+    #[track_caller]
+    fn wait_for_ingester(&mut self) {
+        let started = Instant::now();
+        while self.ingester.as_mut().is_some_and(Program::is_running) {
+            let programs = self.instances.iter().map(|instance| &instance.program).chain(&self.ingester);
+            let said = || programs.map(|program| format!("{}: {}", program.name(), program.said()));
+            assert!(started.elapsed() < ends(), "{} does not end\n{}", self.name, said().collect::<String>());
+            pause(LOOK_EVERY);
+        }
     }
 
     /// What `orchard verify` counts, all of them 0.

@@ -81,6 +81,12 @@ impl Disturber {
         self.cursors().values().map(|(cursor, _)| cursor).sum()
     }
 
+    /// How many ticks one strategy has committed.
+    pub(crate) fn committed_by(&self, strategy: &str) -> u64 {
+        let lanes = self.cursors().into_iter().filter(|(lane, _)| lane.strategy.as_str() == strategy);
+        lanes.map(|(_, (cursor, _))| cursor).sum()
+    }
+
     /// Every lane's cursor, and whether it has ended.
     pub(crate) fn cursors(&self) -> BTreeMap<LaneId, (u64, bool)> {
         let lanes = self.ledger.lanes(self.run).expect("the ledger is read");

@@ -115,11 +115,11 @@ fn case_10_what_is_no_frame_of_the_feed_is_a_dead_letter() {
         ] {
             let is_it = |letter: &&Value| {
                 letter["reason"].as_str().is_some_and(|text| text.contains(reason))
-                    && letter["queue"] == queue
+                    && letter["endpoint"] == queue
             };
             assert!(letters.iter().any(|letter| is_it(&letter)), "{reason}: {letters:?}");
         }
-        let ended = dead_letters_command(&case, &["drop", "--all"]);
+        let ended = dead_letters_command(&case, &["discard", "--all", "--record", "discarded.jsonl"]);
         assert_eq!(ended.code, Some(0), "{}", ended.said);
         assert!(dead_letters(&case).is_empty());
         case.finish(disturber);
@@ -143,12 +143,12 @@ fn publish_strangers(case: &Case<'_>, management: &Management) {
 
 fn dead_letters_command(case: &Case<'_>, args: &[&str]) -> crate::program::Ended {
     let feed = ["--feed", &case.feed, "--broker", &case.brokers[0]];
-    Program::run(case.folder(), &[&["deadletters"], args, &feed].concat(), Duration::from_secs(20))
+    Program::run(case.folder(), &[&["errors"], args, &feed].concat(), Duration::from_secs(20))
 }
 
 fn dead_letters(case: &Case<'_>) -> Vec<Value> {
-    let ended = dead_letters_command(case, &["list", "--json"]);
+    let ended = dead_letters_command(case, &["list", "--messages", "--json"]);
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     let listed: Value = serde_json::from_str(&ended.said).expect("JSON");
-    listed.as_array().expect("an array").clone()
+    listed["brokers"][0]["entries"].as_array().expect("an array").clone()
 }

@@ -14,8 +14,12 @@ mod bad_input;
 mod case;
 mod cluster;
 mod database;
+#[cfg(feature = "services")]
+mod deployed;
 mod disturber;
 mod frames;
+#[cfg(feature = "services")]
+mod hosting;
 mod input;
 mod kills;
 #[allow(dead_code, reason = "shared with the tests of perf, which look at names")]
@@ -23,6 +27,10 @@ mod management;
 mod outages;
 mod program;
 mod proxy;
+#[cfg(feature = "services")]
+mod reference;
+#[cfg(feature = "services")]
+mod replays;
 mod servers;
 mod slow;
 mod waiting;

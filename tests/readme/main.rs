@@ -15,6 +15,7 @@ const README: &str = include_str!("../../README.md");
 /// Sections that have a test of their own.
 const TUTORIAL: &str = "Write a strategy";
 const RABBITMQ: &str = "Over RabbitMQ";
+const SEVERAL: &str = "Several processes";
 
 /// The lines of one section's blocks, which must be there.
 fn lines(all: &[Section], heading: &str) -> Vec<String> {
@@ -29,7 +30,8 @@ fn commands_on_files_run_twice() {
     let all = sections(README);
     let shell = Shell::new();
     for _ in 0..2 {
-        for section in all.iter().filter(|section| ![TUTORIAL, RABBITMQ].contains(&section.heading.as_str()))
+        for section in
+            all.iter().filter(|section| ![TUTORIAL, RABBITMQ, SEVERAL].contains(&section.heading.as_str()))
         {
             shell.run(&section.heading, &assignments(&all), &section.blocks.concat());
         }
@@ -67,4 +69,15 @@ fn the_feed_over_rabbitmq_runs_twice_on_the_same_servers() {
     let [start, stop] = &servers[..] else { panic!("the block starts and stops servers: {servers:?}") };
     let twice = [std::slice::from_ref(start), &others, &others, std::slice::from_ref(stop)].concat();
     shell.run(RABBITMQ, &assignments(&all), &twice);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+#[cfg(feature = "services")]
+fn several_processes_run_twice_on_new_servers() {
+    let all = sections(README);
+    let shell = Shell::new();
+    for _ in 0..2 {
+        shell.run(SEVERAL, &assignments(&all), &lines(&all, SEVERAL));
+    }
 }

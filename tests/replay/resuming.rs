@@ -24,7 +24,7 @@ fn folder_with_a_run() -> Folder {
 fn other_options_are_refused_by_name() {
     let folder = folder_with_a_run();
     folder.write("groups.txt", "both = A B\n");
-    let changes: [(&[&str], &str); 9] = [
+    let changes: [(&[&str], &str); 10] = [
         (&["--shards", "2"], "--shards was 1, and is now 2"),
         (&["--loop", "3"], "--loop was 1, and is now 3"),
         (&["--symbols", "B"], "--symbols was "),
@@ -34,6 +34,7 @@ fn other_options_are_refused_by_name() {
         (&["--on-bad-line", "skip"], "--on-bad-line was stop, and is now skip"),
         (&["--prefix", "x:"], "--prefix 1 was "),
         (&["--groups", "groups.txt"], "--groups was "),
+        (&["--tz", "-05:00"], "--tz was absent, and is now -05:00"),
     ];
     for (change, difference) in changes {
         let said = ["the ledger holds a run in which ", difference, "use another --state"];

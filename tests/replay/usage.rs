@@ -28,7 +28,7 @@ fn files_that_cannot_be_read_are_named() {
     folder.write("letter.txt", "Dear Sir or Madam,\n");
     let files: [(&str, &[&str]); 4] = [
         ("missing.gz", &["No such file"]),
-        ("folder", &["Is a directory"]),
+        ("folder", &["is a folder without a file that could hold ticks"]),
         ("empty", &["is empty"]),
         ("letter.txt", &["is of no known format; it begins with: Dear Sir or Madam,", "--map"]),
     ];
@@ -85,7 +85,7 @@ fn rates_and_counts_are_written_alike() {
 fn wrong_usage_is_distinguished_from_failure() {
     let folder = Folder::new();
     folder.write("a.csv", MALFORMED);
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["--strategy", "plum"], "there is no strategy 'plum'; there are: apple, pear"),
         (&["--strategy", "apple:fast=x"], "fast = 'x' is not a valid u32"),
         (&["--strategy", "apple:window=3"], "there is no parameter 'window'; there are: fast, slow"),
@@ -99,7 +99,12 @@ fn wrong_usage_is_distinguished_from_failure() {
         ),
         (&["--from", "yesterday"], "'yesterday' is not a valid time: write 2024-08-08"),
         (&["--fill", "best"], "write signal or cross"),
-        (&["a.csv", "a.csv", "--prefix", "x:"], "1 --prefix for 2 files: give one a file"),
+        (&["--tz", "New York"], "near names are America/New_York"),
+        (&["--tz", "EST"], "may be with daylight saving or without it"),
+        (
+            &["a.csv", "b.csv", "c.csv", "--prefix", "x:", "--prefix", "y:"],
+            "2 --prefix for 3 files: give it once for all",
+        ),
         (&["-", "-"], "- is there twice"),
         (&["-", "--loop", "2"], "standard input can be read only once"),
     ];

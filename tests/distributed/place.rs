@@ -1,0 +1,142 @@
+//! Where the processes of a test meet: a virtual host and a database of its own.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::database;
+use crate::http::send;
+use crate::server::Server;
+use crate::servers::Servers;
+
+/// `guest` with the password `guest`.
+const GUEST: &str = "Basic Z3Vlc3Q6Z3Vlc3Q=";
+/// The exchange of an event that every user that is created causes.
+const USER_CREATED: &str = "Orchard.Contracts:UserCreated";
+/// A queue that gets all that is published there.
+const WITNESS: &str = "witness";
+
+/// A virtual host, a database, and a folder with the configuration that all processes have.
+pub(crate) struct Place<'a> {
+    pub(crate) servers: &'a Servers,
+    vhost: String,
+    database: String,
+    folder: TempDir,
+    begun: Instant,
+    /// The broker's nodes, of which each process has one.
+    nodes: usize,
+}
+
+impl<'a> Place<'a> {
+    /// With these lines more in the configuration, which ends in the section of the broker.
+    pub(crate) fn new(servers: &'a Servers, name: &str, broker: &str) -> Self {
+        let database = database::create(servers.url("POSTGRES"), name);
+        let folder = tempfile::tempdir().unwrap();
+        let place =
+            Self { servers, vhost: name.to_owned(), database, folder, begun: Instant::now(), nodes: 1 };
+        place.ask("PUT", &format!("/api/vhosts/{name}"), &Value::Null);
+        let amqp = place.amqp(1);
+        let config = format!(
+            "captures = \"tests/data\"\ndatabase = \"{}\"\n\n[gateway]\nlisten = \"127.0.0.1:0\"\n\n\
+             [broker]\nurls = [\"{amqp}\"]\n{broker}",
+            place.database
+        );
+        std::fs::write(place.config(), config).unwrap();
+        place
+    }
+
+    /// The broker is a cluster of so many nodes: processes of a role are connected to one after the other.
+    pub(crate) fn on_nodes(self, nodes: usize) -> Self {
+        Self { nodes, ..self }
+    }
+
+    /// The virtual host at a node, counted from 1.
+    pub(crate) fn amqp(&self, node: usize) -> String {
+        let (amqp, _) = self.servers.url(&format!("AMQP_{node}")).rsplit_once('/').unwrap();
+        format!("{amqp}/{}", self.vhost)
+    }
+
+    /// Says what the test is at, and how long it took until then.
+    pub(crate) fn say(&self, what: &str) {
+        println!("{:5.1} s  {what}", self.begun.elapsed().as_secs_f64());
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("orchard.toml")
+    }
+
+    /// A file or folder of the test's own.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The database.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// How a process with this role is started, the number'th of them.
+    pub(crate) fn command(&self, role: &str, number: usize) -> std::process::Command {
+        let state = self.path(&format!("{role}{number}"));
+        let mut command = std::process::Command::new(crate::PROGRAM);
+        command.args(["serve", "--config"]).arg(self.config()).arg("--state").arg(state);
+        command.env("ORCHARD_SERVE__ROLES", role).env_remove("ORCHARD_KEY");
+        command.env("ORCHARD_SERVE__BROKER__URLS", self.amqp(number % self.nodes + 1));
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        command
+    }
+
+    /// Starts it; it is ready when this returns.
+    pub(crate) fn start(&self, role: &str, number: usize) -> Server {
+        let started = Server::launch(&mut self.command(role, number));
+        started.unwrap_or_else(|said| panic!("{role} {number} ended before it was ready: {said:#?}"))
+    }
+
+    /// Makes a queue for the event of each user that is created, before anybody publishes any.
+    pub(crate) fn listen(&self) {
+        let vhost = &self.vhost;
+        let replicated = json!({ "durable": true, "arguments": { "x-queue-type": "quorum" } });
+        self.ask("PUT", &format!("/api/queues/{vhost}/{WITNESS}"), &replicated);
+        let fanout = json!({ "durable": true, "type": "fanout" });
+        self.ask("PUT", &format!("/api/exchanges/{vhost}/{USER_CREATED}"), &fanout);
+        self.ask("POST", &format!("/api/bindings/{vhost}/e/{USER_CREATED}/q/{WITNESS}"), &json!({}));
+    }
+
+    /// The message ids of the events that were published so far and not given before.
+    pub(crate) fn heard(&self) -> Vec<String> {
+        let take = json!({ "count": 100_000, "ackmode": "ack_requeue_false", "encoding": "auto" });
+        let taken = self.ask("POST", &format!("/api/queues/{}/{WITNESS}/get", self.vhost), &take);
+        let id = |message: &Value| message["properties"]["message_id"].as_str().unwrap().to_owned();
+        taken.as_array().unwrap().iter().map(id).collect()
+    }
+
+    /// What the management API answers.
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
+        let management = self.servers.url("MANAGEMENT").trim_start_matches("http://");
+        let headers = [("authorization", GUEST), ("content-type", "application/json")];
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = send(management, method, path, &headers, body.as_bytes());
+        assert!(answer.status < 300, "{method} {path}: {} {}", answer.status, answer.text());
+        serde_json::from_str(&answer.text()).unwrap_or_default()
+    }
+}
+
+/// Ends a process in good order, with nothing that has to be cut off.
+pub(crate) fn stop(server: Server) {
+    let said = server.stop();
+    assert!(!said.contains("cut off"), "{said}");
+}
+
+/// Makes a gateway's documents anew of all events: they are as those that it had.
+pub(crate) fn check_rebuilt(place: &Place<'_>, number: usize) {
+    let live = place.path(&format!("live{number}"));
+    let state = place.path(&format!("gateway{number}"));
+    crate::documents::copy_state(&state, &live);
+    let started = Server::launch(place.command("gateway", number).arg("--rebuild"));
+    let server = started.unwrap_or_else(|said| panic!("{said:#?}"));
+    server.wait_said("Rebuilt");
+    stop(server);
+    crate::documents::assert_same_documents(&live, Path::new(&state));
+}
