@@ -5,10 +5,13 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
+use vhost::Vhost;
 
 #[path = "shared/http.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod http;
+#[path = "shared/vhost.rs"]
+mod vhost;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_orchard");
 const CAPTURE: &str = "usdm_btcusdt_20240808.zst";
@@ -145,51 +148,17 @@ fn a_server_without_a_broker_has_no_queues_of_messages_that_failed() {
     assert!(server.refusal(2, &["errors", "discard", "a_error", "1", "--all"]).contains("say which"));
 }
 
-/// A virtual host, which ends with the test.
-struct Vhost {
-    name: String,
-    management: String,
-}
-
-impl Vhost {
-    fn new() -> Self {
-        let management = variable("ORCHARD_TEST_MANAGEMENT");
-        let vhost = Self { name: format!("ctl-{}", std::process::id()), management };
-        vhost.ask("PUT", &format!("/api/vhosts/{}", vhost.name), &Value::Null);
-        vhost
-    }
-
-    fn amqp(&self) -> String {
-        format!("{}/{}", variable("ORCHARD_TEST_AMQP").rsplit_once('/').unwrap().0, self.name)
-    }
-
-    /// Asks the management API, as `guest` with the password `guest`.
-    fn ask(&self, method: &str, path: &str, body: &Value) {
-        let headers = [("authorization", "Basic Z3Vlc3Q6Z3Vlc3Q="), ("content-type", "application/json")];
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let host = self.management.trim_start_matches("http://");
-        let answer = http::send(host, method, path, &headers, body.as_bytes());
-        assert!(answer.status < 300, "{method} {path}: {} {}", answer.status, answer.text());
-    }
-
-    /// Puts a message that failed into a queue.
-    fn fail(&self, queue: &str, id: &str, reason: &str) {
-        let headers = json!({
-            "MT-Reason": "fault", "MT-Fault-Message": reason, "MT-Fault-Timestamp": "2024-11-29T10:58:41Z",
-        });
-        let body = json!({ "messageId": id, "messageType": ["urn:message:Billing:Charge"], "message": {} });
-        let message = json!({
-            "properties": { "headers": headers, "delivery_mode": 2 }, "routing_key": queue, "payload": body.to_string(),
-            "payload_encoding": "string",
-        });
-        self.ask("POST", &format!("/api/exchanges/{}/amq.default/publish", self.name), &message);
-    }
-}
-
-impl Drop for Vhost {
-    fn drop(&mut self) {
-        self.ask("DELETE", &format!("/api/vhosts/{}", self.name), &Value::Null);
-    }
+/// Puts a message that failed into a queue.
+fn fail(vhost: &Vhost, queue: &str, id: &str, reason: &str) {
+    let headers = json!({
+        "MT-Reason": "fault", "MT-Fault-Message": reason, "MT-Fault-Timestamp": "2024-11-29T10:58:41Z",
+    });
+    let body = json!({ "messageId": id, "messageType": ["urn:message:Billing:Charge"], "message": {} });
+    let message = json!({
+        "properties": { "headers": headers, "delivery_mode": 2 }, "routing_key": queue, "payload": body.to_string(),
+        "payload_encoding": "string",
+    });
+    vhost.ask("POST", &format!("/api/exchanges/{}/amq.default/publish", vhost.name), &message);
 }
 
 fn variable(name: &str) -> String {
@@ -201,17 +170,17 @@ fn variable(name: &str) -> String {
 fn what_failed_on_the_broker_is_seen_and_dealt_with() {
     const FIRST: &str = "00000000-0000-0000-0000-000000000001";
     const SECOND: &str = "00000000-0000-0000-0000-000000000002";
-    let vhost = Vhost::new();
+    let vhost = Vhost::new("ctl");
     for queue in ["billing_error", "parked"] {
         let path = format!("/api/queues/{}/{queue}", vhost.name);
         vhost.ask("PUT", &path, &json!({ "durable": true }));
     }
-    vhost.fail("billing_error", FIRST, "the card was refused");
-    vhost.fail("billing_error", SECOND, "timeout");
+    fail(&vhost, "billing_error", FIRST, "the card was refused");
+    fail(&vhost, "billing_error", SECOND, "timeout");
     let state = tempfile::tempdir().unwrap();
     let variables = [
         ("ORCHARD_SERVE__BROKER__URLS", vhost.amqp()),
-        ("ORCHARD_SERVE__BROKER__MANAGEMENT", vhost.management.clone()),
+        ("ORCHARD_SERVE__BROKER__MANAGEMENT", variable("ORCHARD_TEST_MANAGEMENT")),
     ];
     let server =
         Server::start_with(state.path(), &variables.each_ref().map(|(name, value)| (*name, &**value)));

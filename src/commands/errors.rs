@@ -211,7 +211,7 @@ async fn queues(place: &WhereArgs, which: &WhichArgs) -> Result<Ended> {
         for queue in &found.queues {
             surveys.push(triage.survey(queue, &selection).await?);
         }
-        triage.close().await?;
+        triage.close().await;
         brokers.push(show::Queues { broker: url.to_string(), source: found.source, queues: surveys });
     }
     place.print(|| show::queues(&brokers), || show::json_queues(&brokers))
@@ -223,7 +223,7 @@ async fn messages(place: &WhereArgs, which: &WhichArgs) -> Result<Ended> {
     for url in &place.broker {
         let (triage, found) = place.open(url).await?;
         let listed = triage.entries(&found.queues, &selection).await?;
-        triage.close().await?;
+        triage.close().await;
         brokers.push(show::Messages { broker: url.to_string(), source: found.source, listed });
     }
     place.print(|| show::messages(&brokers), || show::json_messages(&brokers))
@@ -235,7 +235,7 @@ async fn show_some(place: &WhereArgs, which: &WhichArgs) -> Result<Ended> {
     for url in &place.broker {
         let (triage, found) = place.open(url).await?;
         all.extend(triage.show(&found.queues, &selection).await?);
-        triage.close().await?;
+        triage.close().await;
     }
     if all.is_empty() {
         return Err(anyhow::anyhow!(
@@ -266,7 +266,7 @@ async fn each(target: &TargetArgs, action: &Action, done: &str) -> Result<Ended>
         } else {
             triage.act(&queues, &selection, action, &stop).await?
         };
-        triage.close().await?;
+        triage.close().await;
         all.add(acted);
     }
     place.print(|| show::acted(&all, done, target.dry_run), || show::json_acted(&all))?;

@@ -3,6 +3,9 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "../shared/http.rs"]
+#[allow(dead_code, reason = "other tests use more of it")]
+mod http;
 mod kills;
 mod many;
 #[path = "../shared/peer.rs"]
@@ -10,3 +13,5 @@ mod peer;
 mod queue;
 mod service;
 mod topology;
+#[path = "../shared/vhost.rs"]
+mod vhost;

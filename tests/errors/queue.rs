@@ -22,8 +22,13 @@ pub(crate) fn management() -> String {
 
 /// `orchard` with these arguments, for the test's broker.
 pub(crate) fn command(args: &[&str]) -> Command {
+    command_at(&amqp(), args)
+}
+
+/// `orchard` with these arguments, for a virtual host.
+pub(crate) fn command_at(amqp: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_orchard"));
-    command.args(args).args(["--broker", &amqp(), "--management", &management()]);
+    command.args(args).args(["--broker", amqp, "--management", &management()]);
     command
 }
 
@@ -58,10 +63,15 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(crate) fn new(arguments: Table) -> Self {
+        Self::at(&amqp(), arguments)
+    }
+
+    /// In a virtual host.
+    pub(crate) fn at(amqp: &str, arguments: Table) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let name = format!("errors-{}", uuid::Uuid::new_v4());
-        let url: BrokerUrl = amqp().parse().unwrap();
+        let url: BrokerUrl = amqp.parse().unwrap();
         let (connection, channel) = runtime.block_on(async {
             let connection = Connection::open(&url, "test").await.unwrap();
             let channel = connection.open_channel().await.unwrap();

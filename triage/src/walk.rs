@@ -19,7 +19,7 @@ pub const PAGE_BYTES: usize = 16 << 20;
 const QUORUM_PAGE: usize = 16;
 
 /// So many messages a broker puts back within moments. Of more, whose return takes it seconds, nobody waits for the end.
-const RETURNED_AT_ONCE: usize = 10_000;
+const RETURNED_AT_ONCE: usize = 1_000;
 /// So many messages are asked for at once.
 const AT_ONCE: usize = 16;
 
@@ -39,6 +39,8 @@ pub(crate) struct Walk<'a> {
     holding: Channel,
     /// It publishes; a refusal closes it.
     publishing: Channel,
+    /// Got to know that everything is back, and not looked at yet.
+    first: Option<Delivery>,
     /// So many messages are not looked at yet: what is put back at the queue's end is not looked at twice.
     left: u64,
     /// So many were got.
@@ -57,17 +59,25 @@ impl<'a> Walk<'a> {
         if let Some(limit) = queue.delivery_limit.filter(|limit| *limit < 1) {
             return Err(TriageError::Unsafe { queue: queue.name.clone(), limit });
         }
-        let asking = connection.open_channel().await?;
+        let (holding, asking) = (connection.open_channel().await?, connection.open_channel().await?);
+        // What a walk before this one has returned is put back in its turn, which a count does not wait for: a
+        // message that is asked for does.
+        let first = match holding.get(&queue.name).await {
+            Err(BrokerError::NotFound { .. }) => return Ok(None),
+            first => first?,
+        };
         let status = match asking.inspect_queue(&queue.name).await {
             Err(BrokerError::NotFound { .. }) => return Ok(None),
             status => status?,
         };
+        let left = u64::from(status.messages) + u64::from(first.is_some());
         Ok(Some(Self {
             connection,
             queue: &queue.name,
-            holding: connection.open_channel().await?,
+            holding,
             publishing: asking,
-            left: u64::from(status.messages).min(scan),
+            first,
+            left: left.min(scan),
             got: 0,
             is_quorum: queue.queue_type.as_deref().map(|kind| kind == "quorum"),
         }))
@@ -77,9 +87,9 @@ impl<'a> Walk<'a> {
     pub(crate) async fn page(&mut self) -> Result<Vec<Delivery>, TriageError> {
         let most = if self.is_quorum == Some(false) { PAGE } else { QUORUM_PAGE };
         let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(most);
-        let mut page = Vec::new();
-        let mut bytes = 0;
-        let mut asked = 0;
+        let mut page: Vec<_> = self.first.take_if(|_| wanted > 0).into_iter().collect();
+        let mut bytes = page.iter().map(|one| one.body.len()).sum();
+        let mut asked = page.len();
         let mut answers = FuturesOrdered::new();
         loop {
             while asked < wanted && bytes < PAGE_BYTES && answers.len() < AT_ONCE {
@@ -154,22 +164,16 @@ impl<'a> Walk<'a> {
         Ok(self.holding.ack(delivery.tag).await?)
     }
 
-    /// Ends it. Unless it was a long one, everything is back when this is done: a walk right after it misses nothing.
+    /// Ends it. Unless it was a long one, everything is back when this is done.
     pub(crate) async fn end(self) -> Result<(), TriageError> {
         // Closed by its drop, it would still be closing when the connection is.
         if self.publishing.is_open() {
             self.publishing.close().await?;
         }
         if self.got <= RETURNED_AT_ONCE {
-            // What a broker is told by one channel it does in order: once it has counted, everything is back.
-            self.holding.return_all().await?;
-            match self.holding.inspect_queue(self.queue).await {
-                // The broker has closed the channel with this answer.
-                Err(BrokerError::NotFound { .. }) => return Ok(()),
-                counted => counted?,
-            };
+            self.holding.close().await?;
         }
-        Ok(self.holding.close().await?)
+        Ok(())
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) async fn queues(State(state): Shared, uri: Uri) -> Answer {
         for queue in found.iter().take(limit) {
             items.push(views::queue(triage.survey(queue, &selection).await.map_err(refused)?));
         }
-        place::close(triage).await;
+        triage.close().await;
         Ok(Page { items, next })
     });
     Ok(value(&page.await?))
@@ -108,7 +108,7 @@ pub(super) async fn messages(State(state): Shared, named: Named, uri: Uri) -> An
         let triage = errors.open().await?;
         let queue = queue(&triage, &name).await?;
         let listed = triage.entries(&[queue], &selection).await.map_err(refused)?;
-        place::close(triage).await;
+        triage.close().await;
         Ok(listed)
     });
     Ok(value(&views::page(listed.await?.entries, limit, cursor.map(|(key, _)| key))))
@@ -127,7 +127,7 @@ pub(super) async fn one(State(state): Shared, named: NamedTwo, known: Known, uri
         let filter = Filter { ids: vec![id.clone()], ..Filter::default() };
         let selection = Selection { filter, limit: 1, scan: SCANNED };
         let shown = triage.show(&[queue], &selection).await.map_err(refused)?.pop();
-        place::close(triage).await;
+        triage.close().await;
         shown.ok_or_else(|| Refusal::not_found(format!("there is no message {id} in queue {name}")))
     });
     Ok(tagged(&known, &views::detail(shown.await?)))
@@ -187,7 +187,7 @@ impl GatewayState {
                 let _ = tokio::time::timeout(LONGEST_ACTION, stopped).await;
             };
             let acted = until(acted, soon, &stop).await?;
-            place::close(triage).await;
+            triage.close().await;
             let (selected, done, stayed) = (acted.selected, acted.done, acted.stayed);
             tracing::info!(caller, queue = name, %what, selected, done, stayed, "messages that failed");
             check(&wish, &name, &acted)?;

@@ -128,7 +128,7 @@ impl Endpoint {
             self.channel.delete_queue(&name).await.unwrap();
             self.channel.delete_exchange(&name).await.unwrap();
         }
-        self.triage.close().await.unwrap();
+        self.triage.close().await;
         self.connection.close().await.unwrap();
     }
 }

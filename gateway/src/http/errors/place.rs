@@ -80,13 +80,6 @@ impl Errors {
     }
 }
 
-/// Ends a session. What was asked for is done by then.
-pub(super) async fn close(triage: Triage) {
-    if let Err(error) = triage.close().await {
-        tracing::debug!(%error, "the session with the broker ended early");
-    }
-}
-
 /// What is answered for an error. What a broker says may name users and machines, so the log has it.
 pub(super) fn refused(error: TriageError) -> Refusal {
     match error {
