@@ -113,7 +113,7 @@ pub(crate) fn fail_here(
         };
         transaction.change(&change, now_ms)?;
         if let Some(on_failed) = &place.on_failed {
-            let command = DueCommand { command, attempts: 0, accepted_ms: now_ms };
+            let command = DueCommand { command, attempts: 0, accepted_ms: now_ms, is_suspect: false };
             on_failed.send(&mut *transaction, &command, &failed.reason, 0)?;
         }
     }

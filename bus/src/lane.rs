@@ -14,14 +14,17 @@ use crate::registry::{AnyHandler, Attempt, Policy};
 use crate::store::{DueCommand, Store, StoreError, StoreTransaction};
 use crate::work::{Resources, Work};
 use next::Next;
+use suspects::Begun;
 
 mod consuming;
 mod next;
 mod requeue;
+mod suspects;
 mod watch;
 
 pub(crate) use consuming::ConsumerLane;
 pub(crate) use requeue::Requeue;
+pub(crate) use suspects::{Suspects, Turn};
 pub use watch::BlockedHandler;
 pub(crate) use watch::{Watch, keep_watching};
 
@@ -41,6 +44,7 @@ pub(crate) struct Place {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) resources: Resources,
     pub(crate) on_failed: Option<OnFailed>,
+    pub(crate) suspects: Suspects,
 }
 
 /// The lane of one command's handler.
@@ -51,16 +55,19 @@ pub(crate) struct CommandLane {
     runner: Runner,
     /// Found, and to be handled one by one, each in a step of its own so that the bus can stop in between.
     alone: VecDeque<DueCommand>,
+    /// The first that are found may be what the process before was at when it ended.
+    is_suspicious: bool,
 }
 
 impl CommandLane {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         name: String,
         place: Place,
         handler: Box<dyn AnyHandler>,
         runner: Runner,
     ) -> Self {
-        Self { name, place, handler, runner, alone: VecDeque::new() }
+        let is_suspicious = place.suspects.is_any;
+        Self { name, place, handler, runner, alone: VecDeque::new(), is_suspicious }
     }
 
     /// Handles what is due.
@@ -71,15 +78,20 @@ impl CommandLane {
             if handled.is_err() {
                 // They are in the inbox still, and found again there when the store works again.
                 self.alone.clear();
+                self.is_suspicious |= due.is_suspect;
             }
             return handled.map(|()| Step::Worked(1));
         }
-        let due = self.place.store.due(&self.name, now_ms, policy.batch)?;
+        let mut due = self.place.store.due(&self.name, now_ms, policy.batch)?;
         if due.is_empty() {
             return Ok(Step::Idle(self.place.store.next_due(&self.name)?));
         }
-        // One that has failed before is handled alone: it would spoil the others' batch.
-        let (fresh, again): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.attempts == 0);
+        if std::mem::take(&mut self.is_suspicious) {
+            due.iter_mut().for_each(|due| due.is_suspect = true);
+        }
+        // One that has failed before is handled alone: it would spoil the others' batch. So would a suspect.
+        let (fresh, again): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|due| due.attempts == 0 && !due.is_suspect);
         let is_done = fresh.len() > 1 && self.handle_together(&fresh, policy, now_ms)?;
         let done = if is_done { fresh.len() } else { 0 };
         self.alone.extend(if is_done { Vec::new() } else { fresh });
@@ -95,7 +107,7 @@ impl CommandLane {
             return Err(self.place.lost(&handled));
         }
         let Ok(handled) = handled else { return Ok(false) };
-        match self.commit(work, due, handled, now_ms) {
+        match self.commit(work, due, handled, &Begun::Freely, now_ms) {
             // A constraint that is looked at when all is written: of which of them, one by one will show.
             Err(error) if !error.may_pass() => Ok(false),
             committed => committed,
@@ -104,6 +116,11 @@ impl CommandLane {
 
     fn handle_alone(&self, due: &DueCommand, policy: Policy, now_ms: u64) -> Result<(), StoreError> {
         let one = std::slice::from_ref(due);
+        let id = due.command.command_id.0;
+        let begun = self.place.begin(id, due.is_suspect, due.attempts)?;
+        if let Some(error) = begun.error() {
+            return self.place.note_failure(due, &error, &begun, policy, now_ms);
+        }
         let mut work = self.place.work(now_ms);
         let handled = self.attempt(one, &mut work, policy.timeout);
         if work.is_lost() {
@@ -111,8 +128,9 @@ impl CommandLane {
             return Err(self.place.lost(&handled));
         }
         let error = match handled {
-            Ok(handled) => match self.commit(work, one, handled, now_ms) {
-                Ok(_) => return Ok(()),
+            Ok(handled) => match self.commit(work, one, handled, &begun, now_ms) {
+                Ok(true) => return Ok(()),
+                Ok(false) => return self.place.forget_note(&begun, id),
                 Err(error) if error.may_pass() => return Err(error),
                 // The handler's own writes may be what the store refuses: that is an attempt like any other.
                 Err(error) => HandlerError::from(error),
@@ -122,7 +140,7 @@ impl CommandLane {
                 error
             }
         };
-        self.place.note_failure(due, &error, policy, now_ms)
+        self.place.note_failure(due, &error, &begun, policy, now_ms)
     }
 
     fn attempt(
@@ -141,6 +159,7 @@ impl CommandLane {
         mut work: Work<'_>,
         due: &[DueCommand],
         handled: Vec<Handled>,
+        begun: &Begun<'_>,
         now_ms: u64,
     ) -> Result<bool, StoreError> {
         work.flush()?;
@@ -150,6 +169,9 @@ impl CommandLane {
         let changes: Vec<_> = nexts.iter().zip(due).map(|(next, due)| next.change(due)).collect();
         if !transaction.change_all(&changes, now_ms)? {
             return Ok(false);
+        }
+        if let [only] = due {
+            begun.settle(transaction, only.command.command_id.0, false)?;
         }
         kill_point(&self.place.context, "before-commit");
         work.commit()?;
@@ -170,16 +192,18 @@ impl Place {
     }
 
     /// Puts the command off, or ends it as failed.
-    pub(crate) fn note_failure(
+    fn note_failure(
         &self,
         due: &DueCommand,
         error: &HandlerError,
+        begun: &Begun<'_>,
         policy: Policy,
         now_ms: u64,
     ) -> Result<(), StoreError> {
         let next = Next::failed(due, error, policy.retry, now_ms);
         let mut transaction = self.store.begin()?;
         self.change(&mut *transaction, due, &next, now_ms)?;
+        begun.settle(&mut *transaction, due.command.command_id.0, next.failed_as().is_none())?;
         transaction.commit()
     }
 

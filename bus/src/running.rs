@@ -1,6 +1,7 @@
 //! A bus that runs: contexts, their lanes, and who may send.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -55,6 +56,8 @@ pub struct Bus {
     places: BTreeMap<String, Place>,
     threads: Threads,
     watches: Mutex<Vec<Arc<Watch>>>,
+    /// Every lane has ended, and the stores know it.
+    has_ended: AtomicBool,
     #[cfg(feature = "rabbitmq")]
     connected: rabbit::Connected,
 }
@@ -183,7 +186,20 @@ impl Bus {
             served.events.ring();
         }
         self.in_process.logs.ring();
-        self.threads.wait(timeout)
+        let have_ended = self.threads.wait(timeout);
+        if have_ended && !self.has_ended.swap(true, Ordering::AcqRel) {
+            self.end_serving();
+        }
+        have_ended
+    }
+
+    /// Whoever serves the contexts next need not look for a message that ended this process.
+    fn end_serving(&self) {
+        for (context, place) in &self.places {
+            if let Err(error) = place.store.end_serving() {
+                tracing::warn!(context, %error, "the store does not know that this process ends as it should");
+            }
+        }
     }
 }
 

@@ -167,6 +167,8 @@ pub struct DueCommand {
     pub attempts: u32,
     /// When it was accepted, in ms since the UNIX epoch.
     pub accepted_ms: u64,
+    /// Another process was handed it and has ended since: it may be what ended that one.
+    pub is_suspect: bool,
 }
 
 /// How a command ends, or is put off.
@@ -185,6 +187,18 @@ pub enum CommandState {
     Failed,
     /// It was stopped.
     Cancelled,
+}
+
+/// What became of a note that a message is handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// It is kept until [`StoreTransaction::settle_note`].
+    Begun,
+    /// It was not made: the process that made one before has ended, and nobody has settled that.
+    Ended {
+        /// So many processes have ended while it was handled, that one included.
+        deaths: u32,
+    },
 }
 
 /// A message on its way to a broker that is no command of this bus: a fault, an answer, a copy for an error queue.
@@ -368,6 +382,31 @@ pub trait Store: Send + Sync + 'static {
     /// The store failed.
     fn sweep(&self, sweep: &Sweep, now_ms: u64) -> Result<usize, StoreError>;
 
+    /// This process handles the context's messages from now on. Whether one that did so before it has ended without
+    /// [`Store::end_serving`]: what it was at may have ended it.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn begin_serving(&self) -> Result<bool, StoreError>;
+
+    /// This process has handled its last message, and ends as it should.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn end_serving(&self) -> Result<(), StoreError>;
+
+    /// Notes that this process handles a message now which may end it. The note outlives the process.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn note(&self, message: Uuid) -> Result<Note, StoreError>;
+
+    /// Whether there is a note of this message.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn is_noted(&self, message: Uuid) -> Result<bool, StoreError>;
+
     /// From now on `ring`, too, is called when another process may have changed something. It returns at once, and may
     /// be called in vain. `false`: this store never calls it, as nobody tells it of others.
     fn watch(&self, ring: Box<dyn Fn(Change) + Send + Sync>) -> bool {
@@ -451,6 +490,13 @@ pub trait StoreTransaction: Send {
     /// # Errors
     /// The store failed.
     fn find(&mut self, command: CommandId) -> Result<Option<DueCommand>, StoreError>;
+
+    /// Removes the note of a message, or keeps it as one that nobody handles now, with the count of processes that have
+    /// ended at it.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn settle_note(&mut self, message: Uuid, deaths: Option<u32>) -> Result<(), StoreError>;
 
     /// Whether what is written still becomes one commit: a store may give a transaction up by itself, as SQLite
     /// does when the disk is full.

@@ -33,7 +33,7 @@ use tick_sdk::contracts::bus::{CommandCancelled, CommandCompleted, CommandFailed
 use tick_sdk::contracts::{Command, CommandId, ConversationId, Event, MessageId};
 
 use crate::events::json;
-use crate::lane::{CommandLane, ConsumerLane, Place, Requeue, Runner, Step, Watch};
+use crate::lane::{CommandLane, ConsumerLane, Place, Requeue, Runner, Step, Suspects, Watch};
 use crate::registry;
 use crate::store::{CommandState, NewCommand, NewEvent, SqliteStore, Store, StoredEvent};
 use crate::transport::EventSource;
@@ -255,6 +255,7 @@ impl TestBus {
             store: self.store.clone(),
             resources: self.resources.clone(),
             on_failed: None,
+            suspects: Suspects::default(),
         };
         let handlers = registry::handlers_of(&self.context).expect("each command has one handler");
         let requeue: Box<dyn registry::AnyHandler> = Box::new(Requeue);

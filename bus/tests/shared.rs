@@ -50,7 +50,7 @@ struct OnDo;
 
 impl Handler for OnDo {
     type Command = Do;
-    const RETRY: Retry = Retry::Intervals(&[Duration::from_millis(5)]);
+    const RETRY: Retry = Retry::Intervals(&[Duration::from_millis(5); 9]);
     const BATCH: usize = 10;
 
     async fn handle(&self, message: &Message<Do>, work: &mut Work<'_>) -> Result<Handled, HandlerError> {
@@ -87,7 +87,7 @@ struct OnDone;
 
 impl Consumer for OnDone {
     type Event = Done;
-    const RETRY: Retry = Retry::Immediate(3);
+    const RETRY: Retry = Retry::Immediate(9);
 
     async fn consume(&self, message: &Message<Done>, work: &mut Work<'_>) -> Result<(), HandlerError> {
         effect(work, message.body.number, "consumed")?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tick_sdk::contracts::{CommandId, ConversationId};
 
 use super::next::Next;
+use super::suspects::Begun;
 use super::{Place, Runner, Step};
 use crate::events::json;
 use crate::handler::{Handled, HandlerError};
@@ -31,6 +32,8 @@ pub(crate) struct ConsumerLane {
     /// As far as that is stored.
     stored: u64,
     runner: Runner,
+    /// The first that are found may be what the process before was at when it ended.
+    is_suspicious: bool,
 }
 
 /// What became of events that were handed to a consumer.
@@ -49,7 +52,8 @@ impl ConsumerLane {
         runner: Runner,
     ) -> Result<Self, StoreError> {
         let cursor = place.store.cursor(named.name, named.from)?;
-        Ok(Self { named, place, source, cursor, stored: cursor, runner })
+        let is_suspicious = place.suspects.is_any;
+        Ok(Self { named, place, source, cursor, stored: cursor, runner, is_suspicious })
     }
 
     /// Takes what is new, and what is due again.
@@ -67,6 +71,7 @@ impl ConsumerLane {
                 self.cursor = self.stored;
                 return Ok(Step::Worked(0));
             }
+            self.is_suspicious = false;
         }
         self.cursor = self.cursor.max(last);
         if self.cursor - self.stored >= STORE_AFTER {
@@ -85,27 +90,51 @@ impl ConsumerLane {
 
     /// `false`: somebody else has taken some of them.
     fn take(&mut self, batch: &[StoredEvent], now_ms: u64) -> Result<bool, StoreError> {
-        if batch.len() > 1 {
-            match self.take_together(batch, now_ms)? {
+        if batch.len() > 1 && !self.is_suspicious {
+            match self.take_together(batch, &Begun::Freely, now_ms)? {
                 Taken::All => return Ok(true),
                 Taken::Elsewhere => return Ok(false),
                 Taken::Not(_) => {}
             }
         }
         for event in batch {
-            let is_mine = match self.take_together(std::slice::from_ref(event), now_ms)? {
-                Taken::All => true,
-                Taken::Elsewhere => false,
-                Taken::Not(error) => self.put_off(event, &error, now_ms)?,
-            };
-            if !is_mine {
+            if !self.take_alone(event, now_ms)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    fn take_together(&mut self, batch: &[StoredEvent], now_ms: u64) -> Result<Taken, StoreError> {
+    /// `false`: somebody else has taken it.
+    fn take_alone(&mut self, event: &StoredEvent, now_ms: u64) -> Result<bool, StoreError> {
+        let (place, id) = (self.place.clone(), self.id_of(event));
+        let begun = place.begin(id.0, self.is_suspicious, 0)?;
+        let taken = match begun.error() {
+            Some(error) => Taken::Not(error),
+            None => self.take_together(std::slice::from_ref(event), &begun, now_ms)?,
+        };
+        let is_mine = match taken {
+            Taken::All => true,
+            Taken::Elsewhere => false,
+            Taken::Not(error) => self.put_off(event, &error, &begun, now_ms)?,
+        };
+        if !is_mine {
+            place.forget_note(&begun, id.0)?;
+        }
+        Ok(is_mine)
+    }
+
+    /// The id of an event in the inbox and in notes.
+    fn id_of(&self, event: &StoredEvent) -> CommandId {
+        CommandId::of_key(self.named.name, &event.message_id.to_string())
+    }
+
+    fn take_together(
+        &mut self,
+        batch: &[StoredEvent],
+        begun: &Begun<'_>,
+        now_ms: u64,
+    ) -> Result<Taken, StoreError> {
         let Some(last) = batch.last() else { return Ok(Taken::All) };
         let place = self.place.clone();
         let mut work = place.work(now_ms);
@@ -116,6 +145,7 @@ impl ConsumerLane {
         if !moved {
             return Ok(Taken::Elsewhere);
         }
+        begun.settle(work.transaction()?, self.id_of(last).0, false)?;
         kill_point(&self.place.context, "before-consumed");
         match work.commit() {
             Ok(()) => {
@@ -149,6 +179,7 @@ impl ConsumerLane {
         &mut self,
         event: &StoredEvent,
         error: &HandlerError,
+        begun: &Begun<'_>,
         now_ms: u64,
     ) -> Result<bool, StoreError> {
         let command = NewCommand {
@@ -162,7 +193,7 @@ impl ConsumerLane {
             body: json(event),
             original: None,
         };
-        let due = DueCommand { command, attempts: 0, accepted_ms: now_ms };
+        let due = DueCommand { command, attempts: 0, accepted_ms: now_ms, is_suspect: false };
         let next = Next::failed(&due, error, self.named.consumer.policy().retry, now_ms);
         let mut transaction = self.place.store.begin()?;
         if !self.move_cursor(&mut *transaction, event.position)? {
@@ -170,6 +201,7 @@ impl ConsumerLane {
         }
         transaction.accept(&due.command, now_ms)?;
         self.place.change(&mut *transaction, &due, &next, now_ms)?;
+        begun.settle(&mut *transaction, due.command.command_id.0, next.failed_as().is_none())?;
         transaction.commit()?;
         self.cursor = event.position;
         self.stored = event.position;
@@ -182,12 +214,16 @@ impl ConsumerLane {
         let Some(due) = due.first() else {
             return Ok(Step::Idle(self.place.store.next_due(self.named.name)?));
         };
-        let taken = match serde_json::from_str::<StoredEvent>(&due.command.body) {
-            Ok(event) => self.take_again(due, &event, now_ms)?,
-            Err(error) => Err(HandlerError::refused(format!("the event cannot be read: {error}"))),
+        let begun = self.place.begin(due.command.command_id.0, due.is_suspect, due.attempts)?;
+        let taken = match (begun.error(), serde_json::from_str::<StoredEvent>(&due.command.body)) {
+            (Some(error), _) => Err(error),
+            (None, Ok(event)) => self.take_again(due, &event, &begun, now_ms)?,
+            (None, Err(error)) => {
+                Err(HandlerError::refused(format!("the event cannot be read: {error}")))
+            }
         };
         if let Err(error) = taken {
-            self.place.note_failure(due, &error, self.named.consumer.policy(), now_ms)?;
+            self.place.note_failure(due, &error, &begun, self.named.consumer.policy(), now_ms)?;
         }
         Ok(Step::Worked(1))
     }
@@ -196,6 +232,7 @@ impl ConsumerLane {
         &self,
         due: &DueCommand,
         event: &StoredEvent,
+        begun: &Begun<'_>,
         now_ms: u64,
     ) -> Result<Result<(), HandlerError>, StoreError> {
         let mut work = self.place.work(now_ms);
@@ -206,8 +243,10 @@ impl ConsumerLane {
         let next = Next::handled(due, Handled::DONE);
         if !work.transaction()?.change(&next.change(due), now_ms)? {
             // Somebody else has taken it meanwhile: what was done here is dropped.
-            return Ok(Ok(()));
+            drop(work);
+            return self.place.forget_note(begun, due.command.command_id.0).map(Ok);
         }
+        begun.settle(work.transaction()?, due.command.command_id.0, false)?;
         match work.commit() {
             Err(error) if !error.may_pass() => Ok(Err(error.into())),
             committed => committed.map(Ok),

@@ -1,6 +1,7 @@
 //! From contexts and handlers to a bus that runs.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use thiserror::Error;
@@ -13,7 +14,9 @@ use super::{Bus, now_ms};
 use crate::bell::{Bell, Stopping};
 use crate::failed::{FailedCommand, OnFailed};
 use crate::forward::forward;
-use crate::lane::{CommandLane, ConsumerLane, Place, Requeue, Runner, Step, Watch, keep_watching};
+use crate::lane::{
+    CommandLane, ConsumerLane, Place, Requeue, Runner, Step, Suspects, Turn, Watch, keep_watching,
+};
 use crate::logs::Logs;
 use crate::registry::{self, RegistryError};
 use crate::retention::Retention;
@@ -109,11 +112,21 @@ impl BusBuilder {
         let mut places = BTreeMap::new();
         let mut served = BTreeMap::new();
         let mut receivers = Vec::new();
+        let turn = Arc::<Turn>::default();
         for (name, store) in self.contexts {
             let (accepting, waiting) = tokio::sync::mpsc::channel(ACCEPT_QUEUE);
             receivers.push((name.clone(), waiting));
             let (resources, on_failed) = (self.resources.clone(), on_failed.clone());
-            let place = Place { context: name.clone(), store: store.clone(), resources, on_failed };
+            let suspects = Suspects { is_any: store.begin_serving()?, turn: turn.clone() };
+            if suspects.is_any {
+                let context = &name;
+                tracing::warn!(
+                    context,
+                    "a process before this one ended without a word: what it may have been at is handled one by one"
+                );
+            }
+            let place =
+                Place { context: name.clone(), store: store.clone(), resources, on_failed, suspects };
             places.insert(name.clone(), place);
             let (commands, events) = (Bell::default(), Bell::default());
             let accepting = RwLock::new(Some(accepting));
@@ -125,6 +138,7 @@ impl BusBuilder {
             places,
             threads: Threads::default(),
             watches: Mutex::default(),
+            has_ended: AtomicBool::new(false),
             #[cfg(feature = "rabbitmq")]
             connected,
         };

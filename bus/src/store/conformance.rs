@@ -12,6 +12,7 @@ use super::*;
 mod log;
 mod outgoing;
 mod overtaking;
+mod serving;
 mod tables;
 
 /// The time that these tests begin at, in ms since the UNIX epoch.
@@ -132,6 +133,7 @@ pub(super) fn a_command_is_accepted_once(store: &dyn Store) {
         command: command.clone(),
         attempts: 0,
         accepted_ms: NOW,
+        is_suspect: false,
     });
     assert_eq!(due, expected);
     assert_eq!(store.state(id(1)).unwrap(), Some(CommandState::Waiting { due_ms: NOW }));
@@ -264,7 +266,7 @@ pub(super) fn one_of_many_takes_a_lease(store: &dyn Store) {
 pub(super) fn a_command_is_found(store: &dyn Store) {
     store.accept(&[command(1, "A"), command(2, "A")], NOW).unwrap();
     let found = |number, attempts, accepted_ms| {
-        Some(DueCommand { command: command(number, "A"), attempts, accepted_ms })
+        Some(DueCommand { command: command(number, "A"), attempts, accepted_ms, is_suspect: false })
     };
     let mut transaction = store.begin().unwrap();
     assert_eq!(transaction.find(id(2)).unwrap(), found(2, 0, NOW));
@@ -407,6 +409,8 @@ macro_rules! conformance {
             super::outgoing::outgoing_messages_are_bounded_in_bytes => outgoing_messages_are_bounded_in_bytes,
             super::a_lease_has_one_holder_at_a_time => a_lease_has_one_holder_at_a_time,
             super::one_of_many_takes_a_lease => one_of_many_takes_a_lease,
+            super::serving::who_ends_as_it_should_leaves_no_suspicion => who_ends_as_it_should_leaves_no_suspicion,
+            super::serving::a_note_is_kept_until_it_is_settled => a_note_is_kept_until_it_is_settled,
             super::tables::values_come_back_as_they_were => values_come_back_as_they_were,
             super::tables::what_conflicts_is_counted => what_conflicts_is_counted,
             super::tables::a_statement_that_fails_ends_its_transaction => a_statement_that_fails_ends_its_transaction,

@@ -13,8 +13,8 @@ use tick_sdk::contracts::CommandId;
 use uuid::Uuid;
 
 use super::{
-    Acceptance, Change, CommandState, DueCommand, LARGEST_READ, LogPage, NewCommand, OutgoingMessage, Store,
-    StoreError, StoreTransaction, Sweep,
+    Acceptance, Change, CommandState, DueCommand, LARGEST_READ, LogPage, NewCommand, Note, OutgoingMessage,
+    Store, StoreError, StoreTransaction, Sweep,
 };
 use crate::tables::{Row, TablesError, Value};
 
@@ -29,7 +29,7 @@ mod transaction;
 
 use listen::{Joining, Seat};
 use pool::Pool;
-use rows::{COMMAND, due_of, event_of, message_of, outgoing_of, sql_of, state_of};
+use rows::{COMMAND, event_of, handed_of, message_of, outgoing_of, sql_of, state_of};
 use transaction::PostgresTransaction;
 
 /// What another process was handed and has not ended is looked at again after this time.
@@ -106,16 +106,17 @@ impl Store for PostgresStore {
         let (now, limit) = (sql_of(now_ms), limit as i64);
         let sql = if self.seat.is_alone() {
             format!(
-                "SELECT {COMMAND}, attempts, accepted_ms FROM inbox
+                "SELECT {COMMAND}, attempts, accepted_ms, claimed_by FROM inbox
                 WHERE state = 0 AND name = $2 AND due_ms <= $3 AND $1 IS NOT NULL
                 ORDER BY due_ms, seq LIMIT $4"
             )
         } else {
-            format!("SELECT {COMMAND}, attempts, accepted_ms FROM claim($1, $2, $3, $4)")
+            format!("SELECT {COMMAND}, attempts, accepted_ms, claimed_by FROM claim($1, $2, $3, $4)")
         };
         self.pool.run(async |connection| {
             let finding = sqlx::query(AssertSqlSafe(sql.as_str())).bind(self.own).bind(name);
-            finding.bind(now).bind(limit).fetch_all(connection).await?.iter().map(due_of).collect()
+            let rows = finding.bind(now).bind(limit).fetch_all(connection).await?;
+            rows.iter().map(|row| handed_of(row, self.own)).collect()
         })
     }
 
@@ -268,6 +269,35 @@ impl Store for PostgresStore {
         let swept = transaction.sweep(sweep, now_ms)?;
         Box::new(transaction).commit()?;
         Ok(swept)
+    }
+
+    fn begin_serving(&self) -> Result<bool, StoreError> {
+        let sql = "WITH ended AS (
+                DELETE FROM serving WHERE own <> $1 AND own NOT IN (SELECT living()) RETURNING own
+            ), begun AS (INSERT INTO serving (own) VALUES ($1) ON CONFLICT DO NOTHING)
+            SELECT EXISTS (SELECT FROM ended)";
+        self.pool
+            .run(async |connection| sqlx::query_scalar(sql).bind(self.own).fetch_one(connection).await)
+    }
+
+    fn end_serving(&self) -> Result<(), StoreError> {
+        let sql = "DELETE FROM serving WHERE own = $1";
+        self.pool
+            .run(async |connection| sqlx::query(sql).bind(self.own).execute(connection).await.map(drop))
+    }
+
+    fn note(&self, message: Uuid) -> Result<Note, StoreError> {
+        let ended: Option<i64> = self.pool.run(async |connection| {
+            let noting = sqlx::query_scalar("SELECT note($1, $2)").bind(self.own).bind(message);
+            noting.fetch_one(connection).await
+        })?;
+        Ok(ended.map_or(Note::Begun, |deaths| Note::Ended { deaths: deaths as u32 }))
+    }
+
+    fn is_noted(&self, message: Uuid) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT FROM handling WHERE id = $1)";
+        self.pool
+            .run(async |connection| sqlx::query_scalar(sql).bind(message).fetch_one(connection).await)
     }
 
     fn watch(&self, ring: Box<dyn Fn(Change) + Send + Sync>) -> bool {

@@ -16,7 +16,7 @@ use tick_sdk::contracts::MessageId;
 use uuid::Uuid;
 
 use super::{
-    Acceptance, CommandState, DueCommand, LARGEST_READ, LONGEST_TRANSACTION, LogPage, NewCommand,
+    Acceptance, CommandState, DueCommand, LARGEST_READ, LONGEST_TRANSACTION, LogPage, NewCommand, Note,
     OutgoingMessage, Store, StoreError, StoreTransaction, Sweep,
 };
 use crate::tables::{Row, TablesError, Value};
@@ -27,6 +27,7 @@ mod log;
 mod message_ids;
 mod rows;
 mod schema;
+mod serving;
 mod tables;
 mod transaction;
 
@@ -48,6 +49,8 @@ pub struct SqliteStore {
     _checkpoints: Checkpoints,
     writer: Arc<Writer>,
     readers: Mutex<Vec<Connection>>,
+    /// By which what it notes is told from what a process before it did.
+    own: Uuid,
 }
 
 /// The one connection that writes, while nobody has it.
@@ -92,7 +95,7 @@ impl SqliteStore {
         let checkpoints = Checkpoints::begin(place, &writer, &mut connection).map_err(failed)?;
         writer.give_back(connection);
         let (place, readers) = (place.to_owned(), Mutex::default());
-        Ok(Self { place, _checkpoints: checkpoints, writer, readers })
+        Ok(Self { place, _checkpoints: checkpoints, writer, readers, own: Uuid::new_v4() })
     }
 
     fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
@@ -335,5 +338,33 @@ impl Store for SqliteStore {
         let swept = transaction.sweep(sweep, now_ms)?;
         Box::new(transaction).commit()?;
         Ok(swept)
+    }
+
+    fn begin_serving(&self) -> Result<bool, StoreError> {
+        let transaction = self.transaction()?;
+        let has_ended = serving::begin(&transaction, self.own)?;
+        Box::new(transaction).commit()?;
+        Ok(has_ended)
+    }
+
+    fn end_serving(&self) -> Result<(), StoreError> {
+        let transaction = self.transaction()?;
+        transaction.write("DELETE FROM serving WHERE own = ?1", [self.own.as_bytes()])?;
+        Box::new(transaction).commit()
+    }
+
+    fn note(&self, message: Uuid) -> Result<Note, StoreError> {
+        let transaction = self.transaction()?;
+        let note = serving::note(&transaction, self.own, message)?;
+        if note == Note::Begun {
+            Box::new(transaction).commit()?;
+        }
+        Ok(note)
+    }
+
+    fn is_noted(&self, message: Uuid) -> Result<bool, StoreError> {
+        self.read(|reader| {
+            reader.prepare_cached("SELECT 1 FROM handling WHERE id = ?1")?.exists([message.as_bytes()])
+        })
     }
 }

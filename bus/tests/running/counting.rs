@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicUsize;
 
 use bus::store::{
-    Acceptance, CommandState, DueCommand, LogPage, NewCommand, OutgoingMessage, Store, StoreError,
+    Acceptance, CommandState, DueCommand, LogPage, NewCommand, Note, OutgoingMessage, Store, StoreError,
     StoreTransaction, Sweep,
 };
 
@@ -70,6 +70,18 @@ impl Store for Counting {
     }
     fn sweep(&self, sweep: &Sweep, now_ms: u64) -> Result<usize, StoreError> {
         self.store.sweep(sweep, now_ms)
+    }
+    fn begin_serving(&self) -> Result<bool, StoreError> {
+        self.store.begin_serving()
+    }
+    fn end_serving(&self) -> Result<(), StoreError> {
+        self.store.end_serving()
+    }
+    fn note(&self, message: uuid::Uuid) -> Result<Note, StoreError> {
+        self.store.note(message)
+    }
+    fn is_noted(&self, message: uuid::Uuid) -> Result<bool, StoreError> {
+        self.store.is_noted(message)
     }
 }
 

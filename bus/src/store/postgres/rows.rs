@@ -149,7 +149,14 @@ pub(super) fn due_of(row: &PgRow) -> sqlx::Result<DueCommand> {
         command: command_of(row)?,
         attempts: count(row, "attempts")?,
         accepted_ms: number(row, "accepted_ms")?,
+        is_suspect: false,
     })
+}
+
+/// A command that is handed to the store with this number, which another may have been handed before.
+pub(super) fn handed_of(row: &PgRow, own: i32) -> sqlx::Result<DueCommand> {
+    let claimed_by: Option<i32> = row.try_get("claimed_by")?;
+    Ok(DueCommand { is_suspect: claimed_by.is_some_and(|by| by != own), ..due_of(row)? })
 }
 
 /// A command with its place.

@@ -8,7 +8,10 @@ use sqlx::{AssertSqlSafe, Connection};
 use super::tables::translated;
 
 /// Every change of what each context has, in order; the version is how many were made.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/0001_context.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/0001_context.sql"),
+    include_str!("../../../migrations/0002_serving.sql"),
+];
 
 /// The version that this program reads and writes.
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;

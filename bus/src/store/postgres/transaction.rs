@@ -285,6 +285,18 @@ impl StoreTransaction for PostgresTransaction {
         })
     }
 
+    fn settle_note(&mut self, message: Uuid, deaths: Option<u32>) -> Result<(), StoreError> {
+        self.act(async |connection| {
+            let settling = match deaths {
+                None => sqlx::query("DELETE FROM handling WHERE id = $1").bind(message),
+                Some(deaths) => sqlx::query("UPDATE handling SET own = NULL, deaths = $2 WHERE id = $1")
+                    .bind(message)
+                    .bind(i64::from(deaths)),
+            };
+            settling.execute(connection).await.map(drop)
+        })
+    }
+
     fn is_open(&self) -> bool {
         !self.is_lost
     }

@@ -44,6 +44,8 @@ pub(super) fn due_of(row: &Row<'_>) -> rusqlite::Result<DueCommand> {
         command: command_of(row)?,
         attempts: row.get(9)?,
         accepted_ms: row.get::<_, i64>(10)?.cast_unsigned(),
+        // One process at a time has the file.
+        is_suspect: false,
     })
 }
 

@@ -88,6 +88,13 @@ CREATE TABLE cursor (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Who serves the context, and what is handled that may end a process. They came later than the others, and files
+/// without them are as they should be.
+const SERVING: &str = "
+CREATE TABLE IF NOT EXISTS serving (own BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS handling (id BLOB PRIMARY KEY, own BLOB, deaths INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+";
+
 /// Makes what is missing, or refuses what is of another version.
 pub(super) fn prepare(connection: &Connection, place: &Path, tables: &str) -> Result<(), StoreError> {
     let failed = |source| StoreError::Sqlite { place: place.display().to_string(), source };
@@ -101,6 +108,7 @@ pub(super) fn prepare(connection: &Connection, place: &Path, tables: &str) -> Re
         let place = place.display().to_string();
         return Err(StoreError::Schema { place, found, expected: SCHEMA_VERSION });
     }
+    connection.execute_batch(SERVING).map_err(failed)?;
     connection.execute_batch(tables).map_err(failed)?;
     // Written where it is there already, too: the first commit after the start makes the log's file safe, which takes
     // several times as long as one after it, and nobody waits for this one.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 use tick_sdk::contracts::CommandId;
 use tick_sdk::contracts::bus::CommandsForgotten;
+use uuid::Uuid;
 
 use super::rows::{DUE, DUE_FROM, due_of};
-use super::{Writer, head_of, sql_of};
+use super::{Writer, head_of, serving, sql_of};
 use crate::store::{
     Acceptance, CommandState, DueCommand, NewCommand, NewEvent, OutgoingMessage, StateChange, StateKind,
     StoreError, StoreTransaction, Sweep,
@@ -293,6 +294,10 @@ impl StoreTransaction for SqliteTransaction {
         self.read(|connection| {
             connection.prepare_cached(&sql)?.query_row([command.0.as_bytes()], due_of).optional()
         })
+    }
+
+    fn settle_note(&mut self, message: Uuid, deaths: Option<u32>) -> Result<(), StoreError> {
+        serving::settle(self, message, deaths)
     }
 
     fn is_open(&self) -> bool {

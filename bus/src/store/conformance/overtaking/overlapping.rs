@@ -90,6 +90,18 @@ impl Store for OverlappingStore {
     fn sweep(&self, _: &Sweep, _: u64) -> Result<usize, StoreError> {
         unreachable!("{UNUSED}")
     }
+    fn begin_serving(&self) -> Result<bool, StoreError> {
+        unreachable!("{UNUSED}")
+    }
+    fn end_serving(&self) -> Result<(), StoreError> {
+        unreachable!("{UNUSED}")
+    }
+    fn note(&self, _: Uuid) -> Result<Note, StoreError> {
+        unreachable!("{UNUSED}")
+    }
+    fn is_noted(&self, _: Uuid) -> Result<bool, StoreError> {
+        unreachable!("{UNUSED}")
+    }
 }
 
 struct Overlapping {
@@ -166,6 +178,9 @@ impl StoreTransaction for Overlapping {
         unreachable!("{UNUSED}")
     }
     fn find(&mut self, _: CommandId) -> Result<Option<DueCommand>, StoreError> {
+        unreachable!("{UNUSED}")
+    }
+    fn settle_note(&mut self, _: Uuid, _: Option<u32>) -> Result<(), StoreError> {
         unreachable!("{UNUSED}")
     }
 }
