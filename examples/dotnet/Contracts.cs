@@ -50,6 +50,10 @@ public static class DeploymentState
 {
     /// <summary>It takes part.</summary>
     public const string Active = "active";
+    /// <summary>
+    /// It takes part, and its lane has failed at a host, which starts it again after a while.
+    /// </summary>
+    public const string Failing = "failing";
     /// <summary>It was stopped; what it committed stays.</summary>
     public const string Stopped = "stopped";
 }
@@ -518,6 +522,18 @@ public sealed record RunForgotten : IEvent
 /// <summary>
 /// Plays files through strategies. The replay's id is the command's id.
 /// Everything but <c>files</c> may be absent. Each option means what <c>orchard replay</c> means by it.
+/// <summary>A lane of a feed that had failed has run for some time again.</summary>
+/// <remarks>Event, version 1; of the context <c>strategies</c>.</remarks>
+public sealed record LaneRecovered : IEvent
+{
+    /// <summary>The command that caused it.</summary>
+    [JsonPropertyName("correlationId")] public Guid CorrelationId { get; init; }
+    /// <summary>The feed.</summary>
+    [JsonPropertyName("feed")] public string Feed { get; init; } = "";
+    /// <summary>The lane's name.</summary>
+    [JsonPropertyName("strategy")] public string Strategy { get; init; } = "";
+}
+
 /// </summary>
 /// <remarks>Command, version 1; sent to the endpoint <c>ticks</c>.</remarks>
 public sealed record StartReplay : ICommand

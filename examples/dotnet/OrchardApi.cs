@@ -883,6 +883,21 @@ public sealed record DeploymentView
     [JsonPropertyName("changedAt")] public DateTimeOffset? ChangedAt { get; init; }
     /// <summary>When it was stopped, where it was.</summary>
     [JsonPropertyName("stoppedAt")] public DateTimeOffset? StoppedAt { get; init; }
+    /// <summary>How its lane last failed, while it is failing.</summary>
+    [JsonPropertyName("failure")] public LaneFailure? Failure { get; init; }
+}
+
+/// <summary>How a lane of a feed failed.</summary>
+public sealed record LaneFailure
+{
+    /// <summary>Why.</summary>
+    [JsonPropertyName("reason")] public required string Reason { get; init; }
+    /// <summary>When.</summary>
+    [JsonPropertyName("at")] public required DateTimeOffset At { get; init; }
+    /// <summary>How often it has failed at that host since it last ran for some time.</summary>
+    [JsonPropertyName("failures")] public required long Failures { get; init; }
+    /// <summary>Whether the strategy itself failed, so that it will again at the same tick.</summary>
+    [JsonPropertyName("isOfStrategy")] public required bool IsOfStrategy { get; init; }
 }
 
 /// <summary>The body of <c>PATCH /api/deployments/{name}</c>.</summary>

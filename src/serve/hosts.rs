@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bus::{Bus, EventSource, StoreError};
+use bus::{Bus, EventSource};
 use strategy_host::hosts::{
     DeployedLanes, FeedSignals, HostsEvent, HostsPlan, HostsReport, LaneSource, ReplayLanes, host,
     publish_feed,
 };
+use strategy_host::publishing::{self, PublishError};
 use strategy_host::run::Cancellation;
-use tick_sdk::contracts::strategies::{LaneFailed, STRATEGIES};
+use tick_sdk::contracts::strategies::LaneFailed;
 use tick_sdk::names::FeedName;
 
 /// Between looks whether every thread has ended.
@@ -37,12 +38,19 @@ impl HostsRolePlan {
     }
 }
 
-/// Puts lanes that fail into the log, so that others than this process see it, and hands all on.
+/// Puts into the log which lanes fail, and which run again, so that others than this process see it, and hands all on.
 fn recorded(bus: Option<Arc<Bus>>, on_event: impl Fn(HostsEvent) + Clone) -> impl Fn(HostsEvent) + Clone {
     move |event| {
-        if let (Some(bus), HostsEvent::LaneFailed { lane, reason, is_of_strategy, failures, .. }) =
-            (&bus, &event)
-        {
+        if let Some(Err(error)) = bus.as_ref().map(|bus| record(bus, &event)) {
+            tracing::warn!(%error, "how a lane stands is not in the log; it is said again when it fails again");
+        }
+        on_event(event);
+    }
+}
+
+fn record(bus: &Bus, event: &HostsEvent) -> Result<(), PublishError> {
+    match event {
+        HostsEvent::LaneFailed { lane, reason, is_of_strategy, failures, .. } => {
             let failed = LaneFailed {
                 feed: lane.feed.to_string(),
                 strategy: lane.name.to_string(),
@@ -50,15 +58,10 @@ fn recorded(bus: Option<Arc<Bus>>, on_event: impl Fn(HostsEvent) + Clone) -> imp
                 failures: *failures,
                 is_of_strategy: *is_of_strategy,
             };
-            let recorded = bus.transaction(STRATEGIES, |work| {
-                work.publish(&failed);
-                Ok::<_, StoreError>(())
-            });
-            if let Err(error) = recorded {
-                tracing::warn!(%error, "a lane's failure is not in the log; it is tried with the next one");
-            }
+            publishing::lane_failed(bus, &failed)
         }
-        on_event(event);
+        HostsEvent::LaneRuns { lane } => publishing::lane_runs(bus, lane.feed.as_str(), lane.name.as_str()),
+        _ => Ok(()),
     }
 }
 

@@ -36,7 +36,7 @@ pub fn open(file: &Path) -> Result<SqliteStore, StoreError> {
 
 /// The tables of deployments and of publishing, for whoever opens the context's store elsewhere than in a file.
 pub fn tables() -> String {
-    [TABLES, crate::publishing::TABLES].concat()
+    [TABLES, &crate::publishing::tables()].concat()
 }
 
 #[cfg(test)]

@@ -15,17 +15,21 @@ use tick_sdk::names::RunId;
 
 use crate::ledger::{self, LaneId, Ledger, LedgerError};
 use crate::paper::PaperResults;
+pub(crate) use lanes::forget_lane;
+pub use lanes::{feed_of_replay, lane_failed, lane_runs};
 use pending::{Moved, Pending};
 use tail::{Committed, LaneTail};
 
 mod account;
 mod forget;
+mod lanes;
 mod pending;
 mod tail;
 
 /// How far runs are published: each lane's last signal, and the runs whose accounts are. Where their events stand
-/// in the log: the runs of each command, and each commit's first and last position. And what is forgotten for good.
-pub(crate) const TABLES: &str = "
+/// in the log: the runs of each command, and each commit's first and last position. And what is forgotten, as long as
+/// somebody may not know it: replays, and the events that say so of runs.
+const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS published_lane (
     run BLOB NOT NULL,
     strategy TEXT NOT NULL,
@@ -46,8 +50,21 @@ CREATE TABLE IF NOT EXISTS published_span (
     last INTEGER NOT NULL,
     PRIMARY KEY (run, first)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS forgotten_replay (replay_id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forgotten_replay (
+    replay_id BLOB PRIMARY KEY,
+    at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS forgotten_replay_at ON forgotten_replay (at_ms);
+CREATE TABLE IF NOT EXISTS forgotten_run_event (
+    position INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL
+) STRICT;
 ";
+
+/// All tables of what is published.
+pub(crate) fn tables() -> String {
+    [TABLES, lanes::TABLES].concat()
+}
 
 /// What could not be published. Whoever calls again goes on where the last commit was.
 #[derive(Debug, Error)]

@@ -43,7 +43,7 @@ enum State {
     Completed = 2,
     Failed = 3,
     Cancelled = 4,
-    /// Its row stays, so that nothing plays it again.
+    /// Its row stays as long as somebody may not know that, so that nothing plays it again.
     Forgotten = 5,
 }
 
@@ -83,6 +83,7 @@ CREATE TABLE IF NOT EXISTS replay_event (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS forgotten_replay_event (
     position INTEGER PRIMARY KEY,
+    replay_id BLOB NOT NULL,
     at_ms INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS deployed (

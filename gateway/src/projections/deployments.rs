@@ -1,9 +1,11 @@
 //! Deployments, of the events of `strategies`.
 
 use bus::StoredEvent;
-use tick_sdk::api::{DeploymentView, deployment_state};
+use tick_sdk::api::{DeploymentView, LaneFailure, deployment_state};
 use tick_sdk::contracts::Contract;
-use tick_sdk::contracts::strategies::{ParametersChanged, StrategyDeployed, StrategyStopped};
+use tick_sdk::contracts::strategies::{
+    LaneFailed, LaneRecovered, ParametersChanged, StrategyDeployed, StrategyStopped,
+};
 
 use super::{ApplyError, Projection, read};
 use crate::documents::{Batch, Collection, DocumentError, Key};
@@ -18,7 +20,7 @@ crate::projection!(Deployments);
 
 impl Projection for Deployments {
     const NAME: &'static str = "deployments";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const COLLECTIONS: &'static [&'static Collection] = &[&DEPLOYMENTS];
 
     fn apply(event: &StoredEvent, _: &str, batch: &mut Batch<'_>) -> Result<(), ApplyError> {
@@ -27,24 +29,19 @@ impl Projection for Deployments {
             StrategyDeployed::NAME => {
                 let StrategyDeployed { name, strategy, parameters, feed, revision, .. } = read(event)?;
                 let lane = lane(&name, revision, feed.as_deref());
-                let state = deployment_state::ACTIVE.to_owned();
-                let deployed_at = at;
-                let (changed_at, stopped_at) = (None, None);
-                put(
-                    batch,
-                    &DeploymentView {
-                        name,
-                        strategy,
-                        parameters,
-                        feed,
-                        revision,
-                        lane,
-                        state,
-                        deployed_at,
-                        changed_at,
-                        stopped_at,
-                    },
-                )?;
+                let (state, deployed_at) = (deployment_state::ACTIVE.to_owned(), at);
+                let deployed = DeploymentView {
+                    name,
+                    strategy,
+                    parameters,
+                    feed,
+                    revision,
+                    lane,
+                    state,
+                    deployed_at,
+                    ..DeploymentView::default()
+                };
+                put(batch, &deployed)?;
             }
             ParametersChanged::NAME => {
                 let ParametersChanged { name, parameters, revision } = read(event)?;
@@ -53,6 +50,7 @@ impl Projection for Deployments {
                     deployment.parameters = parameters;
                     deployment.revision = revision;
                     deployment.changed_at = Some(at);
+                    recover(deployment);
                 })?;
             }
             StrategyStopped::NAME => {
@@ -60,7 +58,19 @@ impl Projection for Deployments {
                 change(batch, &name, |deployment| {
                     deployment.state = deployment_state::STOPPED.to_owned();
                     deployment.stopped_at = Some(at);
+                    deployment.failure = None;
                 })?;
+            }
+            LaneFailed::NAME => {
+                let LaneFailed { feed, strategy, reason, failures, is_of_strategy } = read(event)?;
+                change_lane(batch, &feed, &strategy, |deployment| {
+                    deployment.state = deployment_state::FAILING.to_owned();
+                    deployment.failure = Some(LaneFailure { reason, at, failures, is_of_strategy });
+                })?;
+            }
+            LaneRecovered::NAME => {
+                let LaneRecovered { feed, strategy } = read(event)?;
+                change_lane(batch, &feed, &strategy, recover)?;
             }
             _ => {}
         }
@@ -84,6 +94,30 @@ fn change(
         deployment.ok_or_else(|| ApplyError::Refused(format!("there is no deployment {name}")))?;
     change(&mut deployment);
     Ok(put(batch, &deployment)?)
+}
+
+/// Changes the deployment whose lane this is now. Of a lane that is wanted no more, as of one of a replay, nothing is
+/// shown.
+fn change_lane(
+    batch: &mut Batch<'_>,
+    feed: &str,
+    lane: &str,
+    change: impl FnOnce(&mut DeploymentView),
+) -> Result<(), ApplyError> {
+    let Some((name, _)) = lane.split_once('@') else { return Ok(()) };
+    let Some(mut deployment) = batch.get::<DeploymentView>(&DEPLOYMENTS, name)? else { return Ok(()) };
+    let is_its_lane = deployment.lane == lane && deployment.feed.as_deref() == Some(feed);
+    if is_its_lane && deployment.state != deployment_state::STOPPED {
+        change(&mut deployment);
+        put(batch, &deployment)?;
+    }
+    Ok(())
+}
+
+fn recover(deployment: &mut DeploymentView) {
+    if deployment.failure.take().is_some() {
+        deployment.state = deployment_state::ACTIVE.to_owned();
+    }
 }
 
 fn put(batch: &mut Batch<'_>, deployment: &DeploymentView) -> Result<(), DocumentError> {

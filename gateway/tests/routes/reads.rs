@@ -2,7 +2,9 @@
 
 use gateway::GatewayOptions;
 use serde_json::{Value, json};
-use tick_sdk::contracts::strategies::{AccountFigures, AccountMarked, InstrumentFigures};
+use tick_sdk::contracts::strategies::{
+    AccountFigures, AccountMarked, InstrumentFigures, LaneFailed, LaneRecovered,
+};
 use tick_sdk::contracts::ticks::{
     InstrumentPrices, ReplayCompleted, ReplayOutcome, ReplayProgressed, ReplayStarted,
 };
@@ -57,6 +59,50 @@ async fn deployments_follow_their_events() {
     );
     service.done("DELETE", "/api/deployments/trend", json!({})).await;
     assert_eq!(service.read("/api/deployments").await["items"][0]["state"], "stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_shows_that_its_lane_fails_until_it_runs_again() {
+    let service = Service::start().await;
+    let body = json!({"name": "trend", "strategy": "apple", "feed": "live"});
+    service.done("POST", "/api/deployments", body).await;
+    let failed = |feed: &str, strategy: &str, failures| LaneFailed {
+        feed: feed.into(),
+        strategy: strategy.into(),
+        reason: "tick 7: it panicked".into(),
+        failures,
+        is_of_strategy: true,
+    };
+    let shown = async || {
+        service.settle().await;
+        service.read("/api/deployments/trend").await
+    };
+    // Those of other feeds, of replays and of an earlier revision.
+    let others = [("other", "trend@1"), ("live", "trend"), ("live", "trend@0"), ("live", "none@1")];
+    service.publish(&others.map(|(feed, lane)| failed(feed, lane, 1)));
+    assert_eq!(shown().await["state"], "active");
+    service.publish(&[failed("live", "trend@1", 1), failed("live", "trend@1", 2)]);
+    let deployment = shown().await;
+    assert_eq!((&deployment["state"], &deployment["failure"]["failures"]), (&json!("failing"), &json!(2)));
+    assert_eq!(deployment["failure"]["reason"], "tick 7: it panicked");
+    assert!(deployment["failure"]["at"].as_str().unwrap().ends_with('Z'), "{deployment}");
+    assert_eq!(service.read("/api/deployments").await["items"][0]["state"], "failing");
+
+    service.publish(&[LaneRecovered { feed: "live".into(), strategy: "trend@1".into() }]);
+    let deployment = shown().await;
+    assert_eq!((&deployment["state"], &deployment["failure"]), (&json!("active"), &Value::Null));
+    service.publish(&[failed("live", "trend@1", 1)]);
+    service.done("PATCH", "/api/deployments/trend", json!({"parameters": {"fast": "9"}})).await;
+    // Its lane is another one now.
+    service.publish(&[failed("live", "trend@1", 2)]);
+    assert_eq!(shown().await["state"], "active");
+    service.publish(&[failed("live", "trend@2", 1)]);
+    service.gateway.rebuild().await.unwrap();
+    assert_eq!(shown().await["state"], "failing");
+    service.done("DELETE", "/api/deployments/trend", json!({})).await;
+    service.publish(&[failed("live", "trend@2", 2)]);
+    let deployment = shown().await;
+    assert_eq!((&deployment["state"], &deployment["failure"]), (&json!("stopped"), &Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]

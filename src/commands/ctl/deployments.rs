@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use tick_sdk::api::{DeploymentView, StrategyView};
+use tick_sdk::api::{DeploymentView, LaneFailure, StrategyView};
 use tick_sdk::contracts::strategies::DeployStrategy;
 
 use super::Session;
@@ -144,7 +144,11 @@ pub(super) async fn act(action: &Action, session: &Session) -> Result<()> {
 
 fn facts(deployment: &DeploymentView) -> Vec<(&'static str, String)> {
     let parameters = deployment.parameters.iter().map(|(name, value)| format!("{name}={value}"));
-    vec![
+    let failed = |failure: &LaneFailure| {
+        let LaneFailure { reason, at, failures, .. } = failure;
+        format!("{at}, {failures} in a row: {reason}")
+    };
+    let mut facts = vec![
         ("Deployment", deployment.name.clone()),
         ("Strategy", deployment.strategy.clone()),
         ("Parameters", parameters.collect::<Vec<_>>().join("\n")),
@@ -154,7 +158,9 @@ fn facts(deployment: &DeploymentView) -> Vec<(&'static str, String)> {
         ("Deployed", deployment.deployed_at.clone()),
         ("Changed", or_dash(deployment.changed_at.as_ref())),
         ("Stopped", or_dash(deployment.stopped_at.as_ref())),
-    ]
+    ];
+    facts.extend(deployment.failure.iter().map(|failure| ("Failed", failed(failure))));
+    facts
 }
 
 pub(super) async fn strategies(args: &StrategiesArgs, session: &Session) -> Result<()> {

@@ -4,6 +4,7 @@ use bus::{Handled, Handler, HandlerError, Message, Work};
 use tick_sdk::contracts::strategies::{ChangeParameters, ParametersChanged};
 
 use super::row::{checked_parameters, find_running, store};
+use crate::publishing::forget_lane;
 
 #[derive(Default)]
 struct OnChangeParameters;
@@ -17,8 +18,7 @@ impl Handler for OnChangeParameters {
         work: &mut Work<'_>,
     ) -> Result<Handled, HandlerError> {
         let ChangeParameters { name, parameters } = &message.body;
-        let deployments = work.tables()?;
-        let mut deployment = find_running(deployments, name)?;
+        let mut deployment = find_running(work.tables()?, name)?;
         let mut wished = deployment.parameters.clone();
         wished.extend(parameters.clone());
         let wished = checked_parameters(&deployment.strategy, &wished)?;
@@ -28,9 +28,10 @@ impl Handler for OnChangeParameters {
             return Err(HandlerError::refused(reason));
         }
         let found = deployment.version();
+        forget_lane(work, &deployment.lane(name))?;
         deployment.parameters = wished;
         deployment.revision += 1;
-        store(deployments, name, Some(found), &deployment)?;
+        store(work.tables()?, name, Some(found), &deployment)?;
         let (parameters, revision) = (deployment.parameters, deployment.revision);
         work.publish(&ParametersChanged { name: name.clone(), parameters, revision });
         Ok(Handled::Done(serde_json::json!({ "name": name, "revision": revision })))

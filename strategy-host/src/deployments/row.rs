@@ -21,6 +21,11 @@ impl Deployment {
     pub(super) const fn version(&self) -> (u32, bool) {
         (self.revision, self.is_stopped)
     }
+
+    /// The name of its lane on a feed.
+    pub(super) fn lane(&self, name: &str) -> String {
+        format!("{name}@{}", self.revision)
+    }
 }
 
 /// What there is or was under this name.

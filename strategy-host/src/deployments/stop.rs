@@ -4,6 +4,7 @@ use bus::{Handled, Handler, HandlerError, Message, Work};
 use tick_sdk::contracts::strategies::{StopStrategy, StrategyStopped};
 
 use super::row::{find_running, store};
+use crate::publishing::forget_lane;
 
 #[derive(Default)]
 struct OnStopStrategy;
@@ -17,11 +18,11 @@ impl Handler for OnStopStrategy {
         work: &mut Work<'_>,
     ) -> Result<Handled, HandlerError> {
         let name = &message.body.name;
-        let deployments = work.tables()?;
-        let mut deployment = find_running(deployments, name)?;
+        let mut deployment = find_running(work.tables()?, name)?;
         let found = deployment.version();
         deployment.is_stopped = true;
-        store(deployments, name, Some(found), &deployment)?;
+        forget_lane(work, &deployment.lane(name))?;
+        store(work.tables()?, name, Some(found), &deployment)?;
         work.publish(&StrategyStopped { name: name.clone() });
         Ok(Handled::DONE)
     }

@@ -35,6 +35,11 @@ pub enum HostsEvent {
         /// When it is started again.
         again_in: Duration,
     },
+    /// The member has run for some time without a failure; once each time that it is started.
+    LaneRuns {
+        /// The lane.
+        lane: LaneKey,
+    },
     /// The member has ended with the feed's run.
     LaneEnded {
         /// The lane.

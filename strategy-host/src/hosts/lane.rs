@@ -20,6 +20,9 @@ const UNKNOWN_AGAIN: Duration = Duration::from_secs(60);
 /// A member that has ended with its run, and is wanted on, says so again: the ingester that is waiting for that may
 /// be another one by now, of which no member knows.
 const ENDED_AGAIN: Duration = Duration::from_secs(5);
+/// A member that has run for so long is said to run: it has reached its broker and its ledger, or would have failed, and
+/// a strategy that fails at a tick has come there again.
+pub(super) const RUNS: Duration = Duration::from_secs(60);
 /// Between looks whether members have ended, while all of them do.
 const LOOK_FOR_ENDED: Duration = Duration::from_millis(5);
 
@@ -42,6 +45,8 @@ struct Hosted {
     state: State,
     /// Its end was reported.
     has_ended: bool,
+    /// It was reported that it runs.
+    runs: bool,
 }
 
 enum State {
@@ -92,7 +97,7 @@ impl Lanes {
                 Some(hosted) => Hosted { wanted, ..hosted },
                 None => {
                     let state = State::Due(Instant::now());
-                    Hosted { wanted, backoff: Backoff::default(), state, has_ended: false }
+                    Hosted { wanted, backoff: Backoff::default(), state, has_ended: false, runs: false }
                 }
             };
             self.hosted.insert(key, hosted);
@@ -194,6 +199,10 @@ impl Hosted {
         let State::Running(member) = &self.state else { return };
         member.report_events(key, report);
         if !member.thread.is_finished() {
+            let has_run = now.saturating_duration_since(member.started) >= RUNS;
+            if has_run && !std::mem::replace(&mut self.runs, true) {
+                report.on(HostsEvent::LaneRuns { lane: key.clone() });
+            }
             return;
         }
         let again = State::Due(now + ENDED_AGAIN);
@@ -231,6 +240,7 @@ impl Hosted {
         match Member::start(run, now) {
             Ok(member) => {
                 self.state = State::Running(member);
+                self.runs = false;
                 if !self.has_ended {
                     report.on(HostsEvent::LaneStarts { lane: key.clone() });
                 }

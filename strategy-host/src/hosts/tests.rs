@@ -112,5 +112,31 @@ fn all_lanes_of_a_replay_have_places_or_none() {
     assert_eq!(tried, ["replay-a.x", "replay-a.y", "2 wait", "replay-b.x", "replay-b.y"]);
 }
 
+#[test]
+fn a_lane_that_has_not_failed_for_some_time_runs_which_is_said_once() {
+    // It takes connections and says nothing: a member waits there for some seconds.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let brokers = vec![format!("amqp://{}", silent.local_addr().unwrap()).parse().unwrap()];
+    let folder = tempfile::tempdir().unwrap();
+    let plan = HostsPlan::new(brokers, folder.path().to_str().unwrap());
+    let found = tick_sdk::host::Registration::find("apple").unwrap();
+    let wanted = WantedLane { configured: Ok(found.configure(&[]).unwrap().into()), ..of_replay("f", "a") };
+    let (mut runs, mut others) = (0, 0);
+    let mut on_event = |event| match event {
+        HostsEvent::LaneRuns { .. } => runs += 1,
+        HostsEvent::LaneStarts { .. } => {}
+        _ => others += 1,
+    };
+    let mut report = Report::new(&mut on_event);
+    let mut lanes = Lanes::new(plan);
+    lanes.want(vec![wanted]);
+    let begun = Instant::now();
+    for later in [Duration::ZERO, lane::RUNS / 2, lane::RUNS, lane::RUNS * 2] {
+        lanes.step(begun + later, &mut report);
+    }
+    drop(lanes);
+    assert_eq!((runs, others), (1, 0));
+}
+
 #[cfg(feature = "services")]
 mod sources;

@@ -13,10 +13,14 @@ use tick_sdk::contracts::strategies::{RunForgotten, STRATEGIES};
 use tick_sdk::contracts::ticks::ReplayForgotten;
 use tick_sdk::names::RunId;
 
-use super::PublishError;
+use super::{PublishError, lanes};
 
 /// A step removes about so many events, of a hundred kilobytes each.
 const EVENTS_PER_STEP: u64 = 256;
+/// Whoever reads the log has long known what was forgotten before this time, in ms.
+const KNOWN_AFTER_MS: u64 = 30 * 24 * 3600 * 1000;
+/// With each run that is forgotten at most so many old notes of others are removed.
+const REMOVED_AT_ONCE: u64 = 100;
 
 /// Removes the next part of a run's events. This context sends it to itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,9 +88,10 @@ impl Consumer for OnReplayForgotten {
     ) -> Result<(), HandlerError> {
         let replay_id = CommandId(message.body.replay_id);
         work.position()?;
+        let now_ms = work.now_ms();
         let tables = work.tables()?;
-        let sql = "INSERT INTO forgotten_replay (replay_id) VALUES ($1) ON CONFLICT DO NOTHING";
-        tables.execute(sql, &values![replay_id.0])?;
+        let sql = "INSERT INTO forgotten_replay (replay_id, at_ms) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        tables.execute(sql, &values![replay_id.0, now_ms])?;
         // One that failed and was asked for again may have begun anew: it has several runs.
         let sql = "SELECT run FROM published_run WHERE replay_id = $1";
         let found = tables.query(sql, &values![replay_id.0])?;
@@ -129,13 +134,35 @@ impl Handler for OnForgetRun {
         } else {
             let sql = "DELETE FROM published_run WHERE replay_id = $1 AND run = $2";
             work.tables()?.execute(sql, &values![replay_id.0, id.0])?;
-            work.publish(&RunForgotten { run });
+            lanes::forget_feed(work, &lanes::feed_of_replay(replay_id))?;
+            say_forgotten(work, run)?;
         }
         Ok(Handled::DONE)
     }
 }
 
 bus::handler!(OnForgetRun);
+
+/// Says that a run is forgotten, and removes what was said so of others long ago.
+fn say_forgotten(work: &mut Work<'_>, run: String) -> Result<(), HandlerError> {
+    work.publish(&RunForgotten { run });
+    let (position, now_ms) = (work.position()?, work.now_ms());
+    let sql = "INSERT INTO forgotten_run_event (position, at_ms) VALUES ($1, $2)";
+    work.tables()?.execute(sql, &values![position, now_ms])?;
+    let before = now_ms.saturating_sub(KNOWN_AFTER_MS);
+    // In the order of positions, which is the one of time.
+    let sql = "SELECT position FROM forgotten_run_event WHERE at_ms < $1 ORDER BY position LIMIT $2";
+    for row in work.tables()?.query(sql, &values![before, REMOVED_AT_ONCE])? {
+        let position: u64 = row.get(0)?;
+        work.remove_events(position, position)?;
+        let sql = "DELETE FROM forgotten_run_event WHERE position = $1";
+        work.tables()?.execute(sql, &values![position])?;
+    }
+    let sql = "DELETE FROM forgotten_replay WHERE replay_id IN \
+               (SELECT replay_id FROM forgotten_replay WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)";
+    work.tables()?.execute(sql, &values![before, REMOVED_AT_ONCE])?;
+    Ok(())
+}
 
 /// Removes a run's first events; whether there may be more. The command's own end comes last in the log.
 fn remove_some(work: &mut Work<'_>, run: RunId) -> Result<bool, HandlerError> {

@@ -9,7 +9,7 @@ use tick_sdk::contracts::ticks::{ReplayForgotten, ReplayProgressed};
 use tick_sdk::contracts::{Contract as _, Event};
 use uuid::Uuid;
 
-use super::QueueError;
+use super::{QueueError, State};
 
 /// Whoever reads the log has long known what was forgotten before this time, in ms.
 const KNOWN_AFTER_MS: u64 = 30 * 24 * 3600 * 1000;
@@ -33,8 +33,8 @@ pub(super) fn forget(work: &mut Work<'_>, replay_id: Uuid, run: Option<String>) 
     remove(work, replay_id, "SELECT position FROM replay_event WHERE replay_id = $1")?;
     work.publish(&ReplayForgotten { replay_id, run });
     let (position, now_ms) = (work.position()?, work.now_ms());
-    let sql = "INSERT INTO forgotten_replay_event (position, at_ms) VALUES ($1, $2)";
-    work.tables()?.execute(sql, &values![position, now_ms])?;
+    let sql = "INSERT INTO forgotten_replay_event (position, replay_id, at_ms) VALUES ($1, $2, $3)";
+    work.tables()?.execute(sql, &values![position, replay_id, now_ms])?;
     remove_known(work)
 }
 
@@ -51,12 +51,15 @@ fn remove(work: &mut Work<'_>, replay_id: Uuid, sql: &str) -> Result<(), QueueEr
 
 fn remove_known(work: &mut Work<'_>) -> Result<(), QueueError> {
     let before = work.now_ms().saturating_sub(KNOWN_AFTER_MS);
-    let sql = "SELECT position FROM forgotten_replay_event WHERE at_ms < $1 ORDER BY position LIMIT $2";
+    let sql =
+        "SELECT position, replay_id FROM forgotten_replay_event WHERE at_ms < $1 ORDER BY position LIMIT $2";
     for row in work.tables()?.query(sql, &values![before, REMOVED_AT_ONCE])? {
-        let position: u64 = row.get(0)?;
+        let (position, replay_id): (u64, Uuid) = (row.get(0)?, row.get(1)?);
         work.remove_events(position, position)?;
         let sql = "DELETE FROM forgotten_replay_event WHERE position = $1";
         work.tables()?.execute(sql, &values![position])?;
+        let sql = "DELETE FROM replay WHERE replay_id = $1 AND state = $2";
+        work.tables()?.execute(sql, &values![replay_id, State::Forgotten as i64])?;
     }
     Ok(())
 }

@@ -242,6 +242,31 @@ fn an_ended_replay_is_forgotten_once_and_never_played_again() {
 }
 
 #[test]
+fn of_a_replay_that_was_forgotten_long_ago_nothing_is_left() {
+    let folder = captures();
+    let mut bus = bus(folder.path());
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let replay = bus.send(&plan(&["a.csv"]));
+        bus.settle();
+        bus.send(&CancelReplay { replay_id: replay.0 });
+        bus.settle();
+        bus.send(&ForgetReplay { replay_id: replay.0 });
+        bus.settle();
+        ids.push(replay.0);
+        bus.advance(std::time::Duration::from_secs(20 * 24 * 3600));
+    }
+    // The first is forgotten for 40 days by then.
+    for table in ["replay", "forgotten_replay_event"] {
+        let rows = bus.store().query(&format!("SELECT replay_id FROM {table} ORDER BY 1"), &[]).unwrap();
+        let mut left: Vec<uuid::Uuid> = rows.iter().map(|row| row.get(0).unwrap()).collect();
+        left.sort_by_key(|id| ids.iter().position(|known| known == id));
+        assert_eq!(left, ids[1..], "{table}");
+    }
+    assert_eq!(bus.published::<ReplayForgotten>().len(), 2);
+}
+
+#[test]
 #[ignore = "needs servers: run scripts/test"]
 fn replays_are_kept_alike_on_postgresql() {
     bus::testing::on_postgres(&[
@@ -252,5 +277,6 @@ fn replays_are_kept_alike_on_postgresql() {
         a_replay_that_has_not_begun_is_cancelled_at_once_and_then_refused,
         a_replay_that_is_not_known_cannot_be_cancelled,
         an_ended_replay_is_forgotten_once_and_never_played_again,
+        of_a_replay_that_was_forgotten_long_ago_nothing_is_left,
     ]);
 }

@@ -52,6 +52,8 @@ texts! {
     pub mod deployment_state {
         /// It takes part.
         ACTIVE = "active";
+        /// It takes part, and its lane has failed at a host, which starts it again after a while.
+        FAILING = "failing";
         /// It was stopped; what it committed stays.
         STOPPED = "stopped";
     }
@@ -81,6 +83,24 @@ shape! {
         pub changed_at: Option<String> as Form::Time,
         /// When it was stopped, where it was.
         pub stopped_at: Option<String> as Form::Time,
+        /// How its lane last failed, while it is failing.
+        #[serde(default)]
+        pub failure: Option<LaneFailure>,
+    }
+}
+
+shape! {
+    /// How a lane of a feed failed.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct LaneFailure {
+        /// Why.
+        pub reason: String,
+        /// When.
+        pub at: String as Form::Time,
+        /// How often it has failed at that host since it last ran for some time.
+        pub failures: u32,
+        /// Whether the strategy itself failed, so that it will again at the same tick.
+        pub is_of_strategy: bool,
     }
 }
 

@@ -201,6 +201,18 @@ shape! {
 event!(LaneFailed, version 1, context STRATEGIES);
 
 shape! {
+    /// A lane of a feed that had failed has run for some time again.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct LaneRecovered {
+        /// The feed.
+        pub feed: String,
+        /// The lane's name.
+        pub strategy: String,
+    }
+}
+event!(LaneRecovered, version 1, context STRATEGIES);
+
+shape! {
     /// The signals and accounts of a run are in the log no more: whoever has made something of them removes it.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct RunForgotten {

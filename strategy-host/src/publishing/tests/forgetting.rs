@@ -1,7 +1,7 @@
 //! What a forgotten replay has published is removed, and nothing else.
 
 use bus::testing::TestBus;
-use tick_sdk::contracts::strategies::RunForgotten;
+use tick_sdk::contracts::strategies::{LaneFailed, RunForgotten};
 use tick_sdk::contracts::ticks::ReplayForgotten;
 
 use super::*;
@@ -90,6 +90,39 @@ fn what_has_published_nothing_is_forgotten_at_once() {
 }
 
 #[test]
+fn that_something_is_forgotten_is_forgotten_once_everybody_knows_it() {
+    let mut bus = TestBus::new(STRATEGIES, &crate::deployments::tables());
+    let forget = |bus: &mut TestBus, number: u8| {
+        let replay_id = CommandId::of_key("test", &number.to_string()).0;
+        let failed = LaneFailed {
+            feed: feed_of_replay(CommandId(replay_id)).to_string(),
+            strategy: "apple".to_owned(),
+            reason: "it panicked".to_owned(),
+            failures: 1,
+            is_of_strategy: true,
+        };
+        bus.publish(&failed);
+        let position = bus.log().last().unwrap().position;
+        let sql = "INSERT INTO lane_event (strategy, feed, position, is_failed) VALUES ('apple', $1, $2, 1)";
+        let mut transaction = bus.store().begin().unwrap();
+        transaction.tables().execute(sql, &values![&failed.feed, position]).unwrap();
+        transaction.commit().unwrap();
+        bus.publish(&ReplayForgotten { replay_id, run: Some(RunId([number; 16]).to_string()) });
+        bus.settle();
+    };
+    let tables = ["forgotten_replay", "forgotten_run_event"];
+    for number in 1..=3 {
+        forget(&mut bus, number);
+        bus.advance(std::time::Duration::from_secs(20 * 24 * 3600));
+    }
+    // The first is forgotten for 40 days by then.
+    assert_eq!(tables.map(|table| rows(&bus, table)), [2, 2]);
+    assert_eq!(bus.published::<RunForgotten>().len(), 2);
+    assert_eq!((rows(&bus, "lane_event"), bus.published::<LaneFailed>().len()), (0, 0));
+    assert!(bus.faults().is_empty(), "{:?}", bus.faults());
+}
+
+#[test]
 fn who_has_lost_a_replay_publishes_nothing_once_it_is_forgotten() {
     let state = State::new();
     let folder = state.ledger("ledger");
@@ -102,7 +135,7 @@ fn who_has_lost_a_replay_publishes_nothing_once_it_is_forgotten() {
     }
     let file = rusqlite::Connection::open(state.store()).unwrap();
     let id = state.command.command_id.0;
-    file.execute("INSERT INTO forgotten_replay VALUES (?1)", [id.as_bytes()]).unwrap();
+    file.execute("INSERT INTO forgotten_replay VALUES (?1, 0)", [id.as_bytes()]).unwrap();
     let error = zombie.publish_new().unwrap_err();
     assert!(matches!(error, PublishError::Forgotten { run: RUN }), "{error}");
     let error = state.publisher(&bus, &folder).finish(&PaperResults::default()).unwrap_err();
@@ -113,5 +146,8 @@ fn who_has_lost_a_replay_publishes_nothing_once_it_is_forgotten() {
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn a_replay_is_forgotten_alike_on_postgresql() {
-    bus::testing::on_postgres(&[what_has_published_nothing_is_forgotten_at_once]);
+    bus::testing::on_postgres(&[
+        what_has_published_nothing_is_forgotten_at_once,
+        that_something_is_forgotten_is_forgotten_once_everybody_knows_it,
+    ]);
 }
