@@ -32,18 +32,28 @@ fn value_of(value: ValueRef<'_>) -> rusqlite::Result<Value> {
     })
 }
 
-/// `$1` is a name to SQLite, whose places are given by the order in which names appear.
+/// `$1` is a name to SQLite, whose places are given by the order in which names appear: mostly that of their numbers.
 fn bind(statement: &mut Statement<'_>, values: &[Value]) -> rusqlite::Result<()> {
     let places = statement.parameter_count();
     if places != values.len() {
         return Err(rusqlite::Error::InvalidParameterCount(values.len(), places));
     }
     for (number, value) in (1..).zip(values) {
-        let name = format!("${number}");
-        let place = statement.parameter_index(&name)?;
-        statement.raw_bind_parameter(place.ok_or(rusqlite::Error::InvalidParameterName(name))?, value)?;
+        let place = if number_of(statement.parameter_name(number)) == Some(number) {
+            number
+        } else {
+            let name = format!("${number}");
+            let place = statement.parameter_index(&name)?;
+            place.ok_or(rusqlite::Error::InvalidParameterName(name))?
+        };
+        statement.raw_bind_parameter(place, value)?;
     }
     Ok(())
+}
+
+/// The number of a parameter that is named by one.
+fn number_of(name: Option<&str>) -> Option<usize> {
+    name?.strip_prefix('$')?.parse().ok()
 }
 
 fn execute(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Result<u64> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 use tick_sdk::contracts::CommandId;
 use tick_sdk::contracts::bus::CommandsForgotten;
 use uuid::Uuid;
@@ -14,6 +14,13 @@ use crate::store::{
     StoreError, StoreTransaction, Sweep,
 };
 use crate::tables::Tables;
+
+const INSERT_EVENT: &str = "INSERT INTO event (position, message_id, name, version, command_id, conversation_id, \
+                            initiator_id, at_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const UPDATE_STATE: &str = "\
+    UPDATE inbox SET state = ?1, attempts = coalesce(?2, attempts), due_ms = coalesce(?3, due_ms), \
+    ended_ms = ?4, positions = CAST(positions || ?5 AS BLOB) \
+    WHERE seq = (SELECT seq FROM command WHERE command_id = ?6) AND state = ?7 AND attempts = coalesce(?8, attempts)";
 
 /// The writer's connection with a transaction begun.
 pub(super) struct SqliteTransaction {
@@ -80,25 +87,35 @@ impl SqliteTransaction {
     }
 
     fn append_one(&mut self, event: &NewEvent, now_ms: u64) -> Result<(), StoreError> {
-        self.position += 1;
-        self.has_removed_last = false;
+        self.append(std::slice::from_ref(event), now_ms)
+    }
+
+    fn insert_event(
+        &self,
+        insert: &mut Statement<'_>,
+        position: u64,
+        event: &NewEvent,
+        now_ms: u64,
+    ) -> rusqlite::Result<()> {
         let id = |id: Option<uuid::Uuid>| id.map(uuid::Uuid::into_bytes);
-        self.write(
-            "INSERT INTO event (position, message_id, name, version, command_id, conversation_id, \
-             initiator_id, at_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            params![
-                sql_of(self.position),
-                self.writer.message_ids.of(self.position, now_ms).0.as_bytes(),
-                event.name,
-                event.version,
-                id(event.command_id.map(|id| id.0)),
-                id(event.conversation_id.map(|id| id.0)),
-                id(event.initiator_id.map(|id| id.0)),
-                sql_of(now_ms),
-                event.body,
-            ],
-        )?;
+        insert.execute(params![
+            sql_of(position),
+            self.writer.message_ids.of(position, now_ms).0.as_bytes(),
+            event.name,
+            event.version,
+            id(event.command_id.map(|id| id.0)),
+            id(event.conversation_id.map(|id| id.0)),
+            id(event.initiator_id.map(|id| id.0)),
+            sql_of(now_ms),
+            event.body,
+        ])?;
         Ok(())
+    }
+
+    /// So many events stand behind the last one from now on.
+    fn appended(&mut self, count: u64) {
+        self.position += count;
+        self.has_removed_last &= count == 0;
     }
 
     /// As [`Store::sweep`](crate::store::Store::sweep). What it deletes was found in this very transaction: a
@@ -160,9 +177,48 @@ impl SqliteTransaction {
     }
 }
 
+/// Moves a command to its next state; its event gets this position. `false`: it is not as it should be.
+fn update_state(
+    update: &mut Statement<'_>,
+    change: &StateChange<'_>,
+    position: u64,
+    now_ms: u64,
+) -> rusqlite::Result<bool> {
+    let from = match change.from {
+        StateKind::Waiting => 0,
+        StateKind::Processing => 1,
+        StateKind::Failed => 3,
+    };
+    let (to, due_ms, ended) = match change.to {
+        CommandState::Waiting { due_ms } => (0, Some(due_ms), false),
+        CommandState::Processing => (1, None, false),
+        CommandState::Completed => (2, None, true),
+        CommandState::Failed => (3, None, true),
+        CommandState::Cancelled => (4, None, true),
+    };
+    let changed = update.execute(params![
+        to,
+        change.attempts,
+        due_ms.map(sql_of),
+        ended.then_some(sql_of(now_ms)),
+        position.to_le_bytes(),
+        change.command_id.0.as_bytes(),
+        from,
+        change.expected_attempts,
+    ])?;
+    Ok(changed > 0)
+}
+
 impl StoreTransaction for SqliteTransaction {
     fn append(&mut self, events: &[NewEvent], now_ms: u64) -> Result<(), StoreError> {
-        events.iter().try_for_each(|event| self.append_one(event, now_ms))
+        self.check_open()?;
+        self.read(|connection| {
+            let mut insert = connection.prepare_cached(INSERT_EVENT)?;
+            let mut placed = (self.position + 1..).zip(events);
+            placed.try_for_each(|(position, event)| self.insert_event(&mut insert, position, event, now_ms))
+        })?;
+        self.appended(events.len() as u64);
+        Ok(())
     }
 
     fn remove_events(&mut self, first: u64, last: u64) -> Result<(), StoreError> {
@@ -205,39 +261,27 @@ impl StoreTransaction for SqliteTransaction {
     }
 
     fn change(&mut self, change: &StateChange<'_>, now_ms: u64) -> Result<bool, StoreError> {
-        let from = match change.from {
-            StateKind::Waiting => 0,
-            StateKind::Processing => 1,
-            StateKind::Failed => 3,
-        };
-        let (to, due_ms, ended) = match change.to {
-            CommandState::Waiting { due_ms } => (0, Some(due_ms), false),
-            CommandState::Processing => (1, None, false),
-            CommandState::Completed => (2, None, true),
-            CommandState::Failed => (3, None, true),
-            CommandState::Cancelled => (4, None, true),
-        };
-        let position = self.position + 1;
-        let changed = self.write(
-            "UPDATE inbox SET state = ?1, attempts = coalesce(?2, attempts), due_ms = coalesce(?3, due_ms), \
-             ended_ms = ?4, positions = CAST(positions || ?5 AS BLOB) \
-             WHERE seq = (SELECT seq FROM command WHERE command_id = ?6) AND state = ?7 AND attempts = coalesce(?8, attempts)",
-            params![
-                to,
-                change.attempts,
-                due_ms.map(sql_of),
-                ended.then_some(sql_of(now_ms)),
-                position.to_le_bytes(),
-                change.command_id.0.as_bytes(),
-                from,
-                change.expected_attempts,
-            ],
-        )?;
-        if changed == 0 {
-            return Ok(false);
-        }
-        self.append_one(change.event, now_ms)?;
-        Ok(true)
+        self.change_all(std::slice::from_ref(change), now_ms)
+    }
+
+    fn change_all(&mut self, changes: &[StateChange<'_>], now_ms: u64) -> Result<bool, StoreError> {
+        self.check_open()?;
+        let begin = self.position;
+        let made = self.read(|connection| {
+            // Prepared once for all of them.
+            let mut update = connection.prepare_cached(UPDATE_STATE)?;
+            let mut insert = connection.prepare_cached(INSERT_EVENT)?;
+            for (position, change) in (begin + 1..).zip(changes) {
+                if !update_state(&mut update, change, position, now_ms)? {
+                    return Ok(position - begin - 1);
+                }
+                self.insert_event(&mut insert, position, change.event, now_ms)?;
+            }
+            Ok(changes.len() as u64)
+        });
+        let made = made?;
+        self.appended(made);
+        Ok(made == changes.len() as u64)
     }
 
     fn send(&mut self, commands: &[NewCommand]) -> Result<(), StoreError> {
