@@ -50,8 +50,35 @@ pub enum Change {
         /// One for each index of the collection.
         keys: Vec<Option<Key>>,
     },
+    /// A document that is there has this text from now on, and is found under these keys instead of those that the
+    /// same indexes had; it stays where it is in the others.
+    Replace {
+        /// JSON text.
+        body: String,
+        /// The places of indexes in [`Collection::indexes`], each with its key.
+        keys: Vec<(usize, Option<Key>)>,
+    },
     /// It is gone.
     Delete,
+}
+
+impl Change {
+    /// The text from now on; `None` where it is gone.
+    pub fn body(&self) -> Option<&str> {
+        match self {
+            Self::Put { body, .. } | Self::Replace { body, .. } => Some(body),
+            Self::Delete => None,
+        }
+    }
+}
+
+/// A document as whoever writes it finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// JSON text.
+    pub body: String,
+    /// One for each index of its collection.
+    pub keys: Vec<Option<Key>>,
 }
 
 /// A projection's place in a context's log.
@@ -172,6 +199,13 @@ pub trait DocumentStore: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     fn get(&self, collection: &'static Collection, id: &str) -> Result<Option<Arc<str>>, DocumentError>;
+
+    /// One document for whoever makes the next commit, who is the only one to write. What this and the calls before it
+    /// since the last commit found is of one moment.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn stored(&self, collection: &'static Collection, id: &str) -> Result<Option<Stored>, DocumentError>;
 
     /// Documents of an index in its order, as they were committed at one moment.
     ///

@@ -2,10 +2,46 @@
 
 use jiff::Timestamp;
 
-/// A time in ms since the UNIX epoch as text.
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
+/// A time in ms since the UNIX epoch as text. Every event that is shown has one, so it is written by hand.
 pub(crate) fn text_of_ms(ms: u64) -> String {
-    let time = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    time.unwrap_or(Timestamp::MAX).to_string()
+    let (year, month, day) = date_of(ms / DAY_MS);
+    if year > 9998 {
+        let time = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        return time.unwrap_or(Timestamp::MAX).to_string();
+    }
+    let (seconds, fraction) = (ms % DAY_MS / 1000, ms % 1000);
+    let mut text = String::with_capacity(24);
+    let parts = [(year, 4, '-'), (month, 2, '-'), (day, 2, 'T')];
+    let time =
+        [(seconds / 3600, 2, ':'), (seconds / 60 % 60, 2, ':'), (seconds % 60, 2, '.'), (fraction, 3, 'Z')];
+    for (number, digits, end) in parts.into_iter().chain(time) {
+        (0..digits)
+            .rev()
+            .for_each(|place| text.push((b'0' + (number / 10_u64.pow(place) % 10) as u8).into()));
+        text.push(end);
+    }
+    // Zeros at the end of a fraction are left out, and the point where nothing is behind it.
+    let kept = text[..23].trim_end_matches('0').trim_end_matches('.').len();
+    if kept < 23 {
+        text.truncate(kept);
+        text.push('Z');
+    }
+    text
+}
+
+/// Year, month and day of a day since 1970-01-01, in the calendar of Gregory.
+const fn date_of(days: u64) -> (u64, u64, u64) {
+    // Years are counted from the 1st of March of the year 0, so that a leap day is the last of its year.
+    let since = days.saturating_add(719_468);
+    let (era, day_of_era) = (since / 146_097, since % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let year = era * 400 + year_of_era;
+    if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
 }
 
 /// A time in ns since the UNIX epoch as text, cut to the seven digits that .NET reads.
@@ -16,8 +52,49 @@ pub(crate) fn text_of_ns(ns: u64) -> String {
 
 /// The ms since the UNIX epoch of a text that this module made; 0 of any other.
 pub(crate) fn ms_of_text(text: &str) -> u64 {
+    if let Some(ms) = ms_of_plain(text.as_bytes()) {
+        return ms;
+    }
     let time: Option<Timestamp> = text.parse().ok();
     time.and_then(|time| u64::try_from(time.as_millisecond()).ok()).unwrap_or(0)
+}
+
+/// As [`text_of_ms`] writes it; `None` for whatever else may be a time.
+fn ms_of_plain(text: &[u8]) -> Option<u64> {
+    let (date, time) = text.split_at_checked(10)?;
+    let (time, fraction) = time.split_at_checked(9)?;
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *date else { return None };
+    let [b'T', h1, h2, b':', n1, n2, b':', s1, s2] = *time else { return None };
+    let fraction = match *fraction {
+        [b'Z'] => 0,
+        [b'.', a, b'Z'] => number_of(&[a])? * 100,
+        [b'.', a, b, b'Z'] => number_of(&[a, b])? * 10,
+        [b'.', a, b, c, b'Z'] => number_of(&[a, b, c])?,
+        _ => return None,
+    };
+    let (year, month, day) = (number_of(&[y1, y2, y3, y4])?, number_of(&[m1, m2])?, number_of(&[d1, d2])?);
+    let (hour, minute, second) = (number_of(&[h1, h2])?, number_of(&[n1, n2])?, number_of(&[s1, s2])?);
+    let is_time = hour < 24 && minute < 60 && second < 60;
+    let days = days_of(year, month, day).filter(|days| is_time && date_of(*days) == (year, month, day))?;
+    Some(days * DAY_MS + (hour * 3600 + minute * 60 + second) * 1000 + fraction)
+}
+
+/// The day since 1970-01-01, the other way round of [`date_of`]; `None` before, and of a month that is none.
+const fn days_of(year: u64, month: u64, day: u64) -> Option<u64> {
+    if month < 1 || month > 12 || day < 1 || year < 1970 {
+        return None;
+    }
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    Some(era * 146_097 + day_of_era - 719_468)
+}
+
+fn number_of(digits: &[u8]) -> Option<u64> {
+    digits
+        .iter()
+        .try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0')))
 }
 
 /// Reads RFC 3339 with its zone, as ns since the UNIX epoch.
@@ -63,6 +140,27 @@ mod tests {
         assert_eq!(text_of_ms(1_723_105_800_250), "2024-08-08T08:30:00.25Z");
         assert_eq!(ms_of_text("2024-08-08T08:30:00.25Z"), 1_723_105_800_250);
         assert_eq!(parse("2024-08-08t10:30:00z"), parse("2024-08-08T10:30:00Z"));
+    }
+
+    #[test]
+    fn what_is_written_by_hand_is_what_the_library_writes_and_reads() {
+        let by_library = |ms: u64| Timestamp::from_millisecond(ms as i64).unwrap().to_string();
+        // Every day until 2400 at another time of the day, days around each turn of a year, and odd fractions.
+        let days = (0..157_000).map(|day| day * DAY_MS + day * 7_919_377 % DAY_MS);
+        let turns =
+            (0..8_000).flat_map(|year| [0, 1, 59, 60].map(|day| year * 31_556_952_000 + day * DAY_MS + day));
+        for ms in days.chain(turns).chain([0, 1, 10, 100, 999, 1_000, 1_723_105_800_250]) {
+            let text = text_of_ms(ms);
+            assert_eq!(text, by_library(ms));
+            assert_eq!(ms_of_plain(text.as_bytes()), Some(ms), "{text}");
+        }
+        for odd in
+            ["2023-02-29T00:00:00Z", "2024-00-01T00:00:00Z", "2024-13-01T00:00:00Z", "2024-01-01T24:00:00Z"]
+        {
+            assert_eq!((ms_of_plain(odd.as_bytes()), ms_of_text(odd)), (None, 0), "{odd}");
+        }
+        assert_eq!(text_of_ms(u64::MAX), Timestamp::MAX.to_string());
+        assert_eq!(ms_of_text("2024-08-08T10:30:00.25+02:00"), 1_723_105_800_250);
     }
 
     #[test]

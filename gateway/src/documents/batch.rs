@@ -1,12 +1,13 @@
 //! What a projection has made of a batch of events, before it is committed.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Change, Collection, DocumentError, DocumentStore, IndexQuery, Key};
+use super::{Change, Collection, DocumentError, DocumentStore, IndexQuery, Key, Stored};
 
 /// So many documents are read at once where all are.
 const SCANNED: usize = 1000;
@@ -18,6 +19,8 @@ type Place = (&'static str, String);
 pub struct Batch<'a> {
     store: &'a dyn DocumentStore,
     changes: BTreeMap<Place, (&'static Collection, Change)>,
+    /// The keys of stored documents that were read: those that stay need not be written.
+    stored_keys: RefCell<BTreeMap<Place, Vec<Option<Key>>>>,
     /// How to get back to the last mark, the newest last.
     undo: Vec<(Place, Undo)>,
 }
@@ -32,7 +35,7 @@ enum Undo {
 impl<'a> Batch<'a> {
     /// Nothing has changed yet.
     pub fn new(store: &'a dyn DocumentStore) -> Self {
-        Self { store, changes: BTreeMap::new(), undo: Vec::new() }
+        Self { store, changes: BTreeMap::new(), stored_keys: RefCell::default(), undo: Vec::new() }
     }
 
     /// A document's text.
@@ -41,9 +44,8 @@ impl<'a> Batch<'a> {
     /// The store cannot be read.
     pub fn text(&self, collection: &'static Collection, id: &str) -> Result<Option<String>, DocumentError> {
         match self.changes.get(&(collection.name, id.to_owned())) {
-            Some((_, Change::Put { body, .. })) => Ok(Some(body.clone())),
-            Some((_, Change::Delete)) => Ok(None),
-            None => Ok(self.store.get(collection, id)?.map(|body| body.as_ref().to_owned())),
+            Some((_, change)) => Ok(change.body().map(str::to_owned)),
+            None => self.stored(collection, id),
         }
     }
 
@@ -57,11 +59,16 @@ impl<'a> Batch<'a> {
         id: &str,
     ) -> Result<Option<T>, DocumentError> {
         let parsed = match self.changes.get(&(collection.name, id.to_owned())) {
-            Some((_, Change::Put { body, .. })) => Some(serde_json::from_str(body)),
-            Some((_, Change::Delete)) => None,
-            None => self.store.get(collection, id)?.map(|body| serde_json::from_str(&body)),
+            Some((_, change)) => change.body().map(serde_json::from_str),
+            None => self.stored(collection, id)?.map(|body| serde_json::from_str(&body)),
         };
         parsed.transpose().map_err(|error| damaged(collection, id, &error.to_string()))
+    }
+
+    fn stored(&self, collection: &'static Collection, id: &str) -> Result<Option<String>, DocumentError> {
+        let Some(Stored { body, keys }) = self.store.stored(collection, id)? else { return Ok(None) };
+        self.stored_keys.borrow_mut().insert((collection.name, id.to_owned()), keys);
+        Ok(Some(body))
     }
 
     /// Puts a document, under one key for each index of its collection.
@@ -113,9 +120,9 @@ impl<'a> Batch<'a> {
     ) -> Result<(), DocumentError> {
         let place = (collection.name, id.to_owned());
         if !self.changes.contains_key(&place) {
-            let body = self.store.get(collection, id)?;
+            let body = self.stored(collection, id)?;
             let body = body.ok_or_else(|| damaged(collection, id, "it is missing"))?;
-            self.change(collection, id, Change::Put { body: body.as_ref().to_owned(), keys: load() });
+            self.change(collection, id, Change::Put { body, keys: load() });
         }
         let Some((_, Change::Put { body, .. })) = self.changes.get_mut(&place) else {
             return Err(damaged(collection, id, "it was deleted"));
@@ -146,9 +153,9 @@ impl<'a> Batch<'a> {
             }
         }
         for (id, change) in self.changed(collection) {
-            match change {
-                Change::Put { body, .. } => drop(all.insert(id.to_owned(), body.clone())),
-                Change::Delete => drop(all.remove(id)),
+            match change.body() {
+                Some(body) => drop(all.insert(id.to_owned(), body.to_owned())),
+                None => drop(all.remove(id)),
             }
         }
         Ok(all.into_iter().collect())
@@ -219,7 +226,18 @@ impl<'a> Batch<'a> {
 
     /// Every change, in order of collection and id.
     pub(crate) fn into_changes(self) -> impl Iterator<Item = (&'static Collection, String, Change)> {
-        self.changes.into_iter().map(|((_, id), (collection, change))| (collection, id, change))
+        let mut stored_keys = self.stored_keys.into_inner();
+        self.changes.into_iter().map(move |(place, (collection, change))| {
+            let change = match (change, stored_keys.remove(&place)) {
+                (Change::Put { body, keys }, Some(before)) => {
+                    let keys = keys.into_iter().zip(before).enumerate();
+                    let keys = keys.filter(|(_, (key, before))| key != before);
+                    Change::Replace { body, keys: keys.map(|(index, (key, _))| (index, key)).collect() }
+                }
+                (change, _) => change,
+            };
+            (collection, place.1, change)
+        })
     }
 
     fn change(&mut self, collection: &'static Collection, id: &str, change: Change) {

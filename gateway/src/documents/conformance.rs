@@ -2,13 +2,19 @@
 
 use std::any::Any;
 
-use super::{Change, Collection, Commit, Cursor, DocumentStore, IndexQuery, Key, Stop};
+use super::{Change, Collection, Commit, Cursor, DocumentStore, IndexQuery, Key, Stop, Stored};
 
 static NOTES: Collection = Collection { name: "notes", indexes: &["by_time", "by_author"] };
 
 /// Runs every case against a new store; what comes beside it lives as long.
 pub(crate) fn run<S: DocumentStore>(open: impl Fn() -> (S, tempfile::TempDir)) {
-    for case in [puts_replace_and_deletes_delete, pages_follow_an_index, another_version_begins_anew] {
+    let cases = [
+        puts_replace_and_deletes_delete,
+        a_replaced_document_stays_in_other_indexes,
+        pages_follow_an_index,
+        another_version_begins_anew,
+    ];
+    for case in cases {
         let (store, folder) = open();
         store.prepare("noting", 1, &[&NOTES]).unwrap();
         case(&store);
@@ -48,6 +54,28 @@ fn puts_replace_and_deletes_delete(store: &dyn DocumentStore) {
     let scanned = store.scan(&NOTES, "", 10).unwrap();
     assert_eq!(scanned.len(), 1);
     assert!(store.scan(&NOTES, "a", 10).unwrap().is_empty());
+}
+
+fn a_replaced_document_stays_in_other_indexes(store: &dyn DocumentStore) {
+    commit(store, vec![put("a", "1", 1, Some("x")), put("b", "1", 2, None)]);
+    assert_eq!(store.stored(&NOTES, "c").unwrap(), None);
+    let keys = vec![Some(Key::new().number(1)), Some(Key::new().text("x"))];
+    assert_eq!(store.stored(&NOTES, "a").unwrap(), Some(Stored { body: "1".into(), keys }));
+    // Who reads only does not wait for whoever has begun to write.
+    assert_eq!(store.get(&NOTES, "a").unwrap().as_deref(), Some("1"));
+    let replace =
+        |id: &str, body: &str, keys| (&NOTES, id.to_owned(), Change::Replace { body: body.into(), keys });
+    let author = Some(Key::new().text("y"));
+    commit(store, vec![replace("a", "2", vec![(1, None)]), replace("b", "2", vec![(1, author.clone())])]);
+    assert_eq!(store.get(&NOTES, "a").unwrap().as_deref(), Some("2"));
+    assert_eq!(ids(store, &all(0)), ["a", "b"]);
+    assert_eq!(ids(store, &all(1)), ["b"]);
+    commit(store, vec![replace("b", "3", vec![(0, Some(Key::new().number(0))), (1, None)])]);
+    assert_eq!(ids(store, &all(0)), ["b", "a"]);
+    assert!(ids(store, &all(1)).is_empty());
+    let changes = vec![replace("a", "4", vec![]), replace("c", "4", vec![])];
+    store.commit(&Commit { changes, ..Commit::default() }).unwrap_err();
+    assert_eq!(store.stored(&NOTES, "a").unwrap().map(|stored| stored.body).as_deref(), Some("2"));
 }
 
 fn pages_follow_an_index(store: &dyn DocumentStore) {

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     Change, Collection, Commit, Cursor, Document, DocumentError, DocumentStore, Found, IndexQuery, Stop,
+    Stored,
 };
 
 /// So many bytes of bodies and ids are kept in memory, in two halves of each part.
@@ -174,6 +175,7 @@ macro_rules! closed {
 impl DocumentStore for Closed {
     closed! {
         get(&'static Collection, &str) -> Option<Arc<str>>;
+        stored(&'static Collection, &str) -> Option<Stored>;
         page(&'static Collection, &IndexQuery) -> Vec<Found>;
         scan(&'static Collection, &str, usize) -> Vec<Document>;
         commit(&Commit) -> ();
@@ -187,6 +189,10 @@ impl DocumentStore for Closed {
 impl DocumentStore for Documents {
     fn get(&self, collection: &'static Collection, id: &str) -> Result<Option<Arc<str>>, DocumentError> {
         self.with_store(|store| store.get(collection, id))
+    }
+
+    fn stored(&self, collection: &'static Collection, id: &str) -> Result<Option<Stored>, DocumentError> {
+        self.with_store(|store| store.stored(collection, id))
     }
 
     fn page(&self, collection: &'static Collection, query: &IndexQuery) -> Result<Vec<Found>, DocumentError> {
@@ -303,7 +309,7 @@ impl Recent {
     fn take_over(&mut self, collection: &'static Collection, id: &str, change: &Change) {
         self.commits += 1;
         let is_known = self.young.forget(collection, id) | self.old.forget(collection, id);
-        if let (true, Change::Put { body, .. }) = (is_known, change) {
+        if let (true, Some(body)) = (is_known, change.body()) {
             self.insert(collection, id.to_owned(), Text::of(body));
         }
     }

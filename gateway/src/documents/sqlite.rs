@@ -8,12 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{
-    Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params, params_from_iter,
-};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params, params_from_iter};
 
 use super::{
     Change, Collection, Commit, Cursor, Document, DocumentError, DocumentStore, Found, IndexQuery, Key, Stop,
+    Stored,
 };
 
 mod schema;
@@ -114,6 +113,19 @@ impl DocumentStore for SqliteDocuments {
         })
     }
 
+    fn stored(&self, collection: &'static Collection, id: &str) -> Result<Option<Stored>, DocumentError> {
+        let writer = self.writer();
+        let read = || {
+            if writer.is_autocommit() {
+                // It goes on with the commit: what is read once is in memory then, and no lock is taken for each.
+                writer.execute_batch("BEGIN")?;
+            }
+            let mut statement = writer.prepare_cached(&schema::stored_sql(collection))?;
+            statement.query_row([id], |row| stored_of(row, collection)).optional()
+        };
+        read().map_err(failed(&self.place))
+    }
+
     fn page(&self, collection: &'static Collection, query: &IndexQuery) -> Result<Vec<Found>, DocumentError> {
         let (sql, values) = page_sql(collection, query);
         self.read(|connection| {
@@ -143,11 +155,9 @@ impl DocumentStore for SqliteDocuments {
     }
 
     fn commit(&self, commit: &Commit) -> Result<(), DocumentError> {
-        let failed = failed(&self.place);
-        let mut writer = self.writer();
-        let transaction =
-            writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
-        write(&transaction, commit).and_then(|()| transaction.commit()).map_err(failed)?;
+        let writer = self.writer();
+        let transaction = Open(&writer);
+        transaction.commit(commit).map_err(failed(&self.place))?;
         bus::kill_point("documents", "after-commit");
         Ok(())
     }
@@ -190,12 +200,38 @@ impl DocumentStore for SqliteDocuments {
         version: u32,
         collections: &[&'static Collection],
     ) -> Result<(), DocumentError> {
-        schema::prepare_projection(&mut self.writer(), projection, version, collections)
-            .map_err(failed(&self.place))
+        let mut writer = self.writer();
+        drop(Open(&writer));
+        schema::prepare_projection(&mut writer, projection, version, collections).map_err(failed(&self.place))
     }
 
     fn clear(&self, projection: &str, collections: &[&'static Collection]) -> Result<(), DocumentError> {
-        schema::clear_projection(&mut self.writer(), projection, collections).map_err(failed(&self.place))
+        let mut writer = self.writer();
+        drop(Open(&writer));
+        schema::clear_projection(&mut writer, projection, collections).map_err(failed(&self.place))
+    }
+}
+
+/// The writer's transaction, where one has begun. What is not committed is rolled back, after a panic, too.
+struct Open<'a>(&'a Connection);
+
+impl Open<'_> {
+    fn commit(&self, commit: &Commit) -> rusqlite::Result<()> {
+        if self.0.is_autocommit() {
+            self.0.execute_batch("BEGIN IMMEDIATE")?;
+        }
+        write(self.0, commit)?;
+        self.0.execute_batch("COMMIT")
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit()
+            && let Err(error) = self.0.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction of the read model could not be rolled back");
+        }
     }
 }
 
@@ -211,6 +247,12 @@ fn failed(place: &Path) -> impl Fn(rusqlite::Error) -> DocumentError + use<> {
 
 fn shared(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
     Ok(row.get_ref(column)?.as_str()?.into())
+}
+
+fn stored_of(row: &Row<'_>, collection: &Collection) -> rusqlite::Result<Stored> {
+    let key = |index: usize| Ok(row.get::<_, Option<Vec<u8>>>(index + 1)?.map(Key));
+    let keys = (0..collection.indexes.len()).map(key).collect::<rusqlite::Result<_>>()?;
+    Ok(Stored { body: row.get(0)?, keys })
 }
 
 fn page_sql(collection: &Collection, query: &IndexQuery) -> (String, Vec<rusqlite::types::Value>) {
@@ -245,26 +287,33 @@ fn page_sql(collection: &Collection, query: &IndexQuery) -> (String, Vec<rusqlit
 }
 
 fn write(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
-    let mut prepared: Option<(&str, String, String)> = None;
+    let mut prepared = None;
     for (collection, id, change) in &commit.changes {
-        if prepared.as_ref().is_none_or(|(name, ..)| *name != collection.name) {
-            let delete = format!("DELETE FROM doc_{} WHERE id = ?1", collection.name);
-            prepared = Some((collection.name, schema::put_sql(collection), delete));
+        let shape = (collection.name, schema::Shape::of(change));
+        if prepared.as_ref().is_none_or(|(of, _)| *of != shape) {
+            prepared = Some((shape, connection.prepare_cached(&schema::change_sql(collection, shape.1))?));
         }
-        let Some((_, put, delete)) = &prepared else { continue };
+        let Some((_, statement)) = &mut prepared else { continue };
+        statement.raw_bind_parameter(1, id)?;
+        if let Some(body) = change.body() {
+            statement.raw_bind_parameter(2, body)?;
+        }
+        let bind = |(place, key): (usize, &Option<Key>)| {
+            statement.raw_bind_parameter(place + 3, key.as_ref().map(|key| key.0.as_slice()))
+        };
         match change {
-            Change::Put { body, keys } => {
-                let mut statement = connection.prepare_cached(put)?;
-                statement.raw_bind_parameter(1, id)?;
-                statement.raw_bind_parameter(2, body)?;
-                for (place, key) in keys.iter().enumerate() {
-                    statement.raw_bind_parameter(place + 3, key.as_ref().map(|key| key.0.as_slice()))?;
-                }
-                statement.raw_execute()?;
+            Change::Put { keys, .. } => keys.iter().enumerate().try_for_each(bind)?,
+            Change::Replace { keys, .. } => {
+                keys.iter().map(|(_, key)| key).enumerate().try_for_each(bind)?;
             }
-            Change::Delete => drop(connection.prepare_cached(delete)?.execute([id])?),
+            Change::Delete => {}
+        }
+        let changed = statement.raw_execute()?;
+        if changed == 0 && matches!(change, Change::Replace { .. }) {
+            return Err(rusqlite::Error::StatementChangedRows(changed));
         }
     }
+    drop(prepared);
     bus::kill_point("documents", "mid-commit");
     let sql = "INSERT INTO cursor VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET position = excluded.position";
     for Cursor { projection, context, position } in &commit.cursors {

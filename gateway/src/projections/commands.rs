@@ -172,14 +172,17 @@ fn end(
     let id = command_id(event)?.to_string();
     let Some(mut command) = batch.get::<CommandView>(&COMMANDS, &id)? else { return Ok(()) };
     process(&mut command, event);
-    let mut ended = command.clone();
-    ended.ended_at = Some(text_of_ms(event.at_ms));
-    end(&mut ended);
+    let finish = |command: &mut CommandView| {
+        command.ended_at = Some(text_of_ms(event.at_ms));
+        end(command);
+    };
     if readable_at.is_empty() {
-        return Ok(put(batch, &ended)?);
+        finish(&mut command);
+        return Ok(put(batch, &command)?);
     }
     put(batch, &command)?;
-    Ok(batch.put(&HELD, &id, vec![], &Held { readable_at, ended })?)
+    finish(&mut command);
+    Ok(batch.put(&HELD, &id, vec![], &Held { readable_at, ended: command })?)
 }
 
 /// Of a command that was forgotten, later events mean nothing.

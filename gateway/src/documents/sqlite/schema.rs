@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::super::Collection;
+use super::super::{Change, Collection};
 
 /// Raised when the tables change; a file of another version is refused.
 pub(super) const VERSION: i64 = 1;
@@ -80,22 +80,66 @@ fn drop_projection(
     Ok(())
 }
 
+/// Rows are in order of their arrival, so that new ones go to the end of the file's tree whatever their ids, and its
+/// inner pages hold no documents. Keys stand before the body: they are found without reading through a long one.
 fn table_sql(collection: &Collection) -> String {
     let name = collection.name;
-    let keys: String = (0..collection.indexes.len()).map(|index| format!(", k{index} BLOB")).collect();
+    let keys: String = (0..collection.indexes.len()).map(|index| format!("k{index} BLOB, ")).collect();
     let mut sql = format!(
-        "CREATE TABLE IF NOT EXISTS doc_{name} (id TEXT PRIMARY KEY, body TEXT NOT NULL{keys}) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS doc_{name} (id TEXT PRIMARY KEY NOT NULL, {keys}body TEXT NOT NULL);"
     );
     for (place, index) in collection.indexes.iter().enumerate() {
         sql += &format!(
-            "CREATE INDEX IF NOT EXISTS doc_{name}_{index} ON doc_{name} (k{place}) WHERE k{place} IS NOT NULL;"
+            "CREATE INDEX IF NOT EXISTS doc_{name}_{index} ON doc_{name} (k{place}, id) WHERE k{place} IS NOT NULL;"
         );
     }
     sql
 }
 
+/// Changes of one shape are carried out by one statement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Put,
+    /// With a bit for each index that gets a key.
+    Replace(u64),
+    Delete,
+}
+
+impl Shape {
+    pub(super) fn of(change: &Change) -> Self {
+        match change {
+            Change::Put { .. } => Self::Put,
+            Change::Replace { keys, .. } => {
+                Self::Replace(keys.iter().fold(0, |indexes, (index, _)| indexes | 1 << index))
+            }
+            Change::Delete => Self::Delete,
+        }
+    }
+}
+
+/// What carries a change out: `?1` is the id, `?2` the body, and keys follow in order of their indexes.
+pub(super) fn change_sql(collection: &Collection, shape: Shape) -> String {
+    let name = collection.name;
+    match shape {
+        Shape::Put => put_sql(collection),
+        Shape::Replace(indexes) => {
+            let changed = (0..collection.indexes.len()).filter(|index| indexes & 1 << index != 0);
+            let keys: String =
+                changed.zip(3..).map(|(index, place)| format!(", k{index} = ?{place}")).collect();
+            format!("UPDATE doc_{name} SET body = ?2{keys} WHERE id = ?1")
+        }
+        Shape::Delete => format!("DELETE FROM doc_{name} WHERE id = ?1"),
+    }
+}
+
+/// A document with its keys.
+pub(super) fn stored_sql(collection: &Collection) -> String {
+    let keys: String = (0..collection.indexes.len()).map(|index| format!(", k{index}")).collect();
+    format!("SELECT body{keys} FROM doc_{} WHERE id = ?1", collection.name)
+}
+
 /// Stores a document under its id and keys, or replaces it.
-pub(super) fn put_sql(collection: &Collection) -> String {
+fn put_sql(collection: &Collection) -> String {
     let places = 0..collection.indexes.len();
     let columns: String = places.clone().map(|place| format!(", k{place}")).collect();
     let values: String = places.clone().map(|place| format!(", ?{}", place + 3)).collect();
