@@ -95,15 +95,23 @@ impl Live {
         Self { feed, plan, run, cancellation, thread, seen, _state: state }
     }
 
-    /// Publishes the rest as fast as it can: nobody is waited for.
-    fn finish(self) {
+    /// Publishes the rest as fast as it can; gives how many strategies it has waited for.
+    fn finish(self) -> usize {
         self.cancellation.cancel();
         let outcome = self.thread.join().expect("it ends");
         assert_eq!(outcome.end, IngestEnd::Cancelled, "the market has lasted until now");
         let rest = IngestPlan { pace: Pace::default(), begin: publish::Begin::Resume(self.run), ..self.plan };
         let outcome = publish::run(&rest, &publish::Cancellation::default(), |_| {}).expect("it is resumed");
         assert_eq!(outcome.end, IngestEnd::RunEnded);
-        assert!(outcome.snapshot.strategies.is_empty(), "{:?}", outcome.snapshot.strategies);
+        outcome.snapshot.strategies.len()
+    }
+
+    /// The queues of frames.
+    fn queues(servers: &Servers, feed: &str) -> Vec<String> {
+        let prefix = format!("orchard.{feed}.");
+        let list = servers.ctl("1", &["list_queues", "--no-table-headers", "name"]);
+        let of_lanes = |name: &&str| name.starts_with(&prefix) && name.contains("trend");
+        list.lines().filter(of_lanes).map(str::to_owned).collect()
     }
 
     /// What the broker keeps of a strategy: whether it takes part, and where it begins.
@@ -242,10 +250,7 @@ fn what_is_deployed_runs_changes_and_leaves_while_a_host_is_killed() {
         live.seen.published.load(Ordering::Relaxed) > published_by_then + 2 * RATE
     });
     assert_eq!(live.seen.stalled.load(Ordering::Relaxed), stalled, "nobody is waited for");
-    let prefix = format!("orchard.{}.", live.feed);
-    let list = servers.ctl("1", &["list_queues", "--no-table-headers", "name"]);
-    let left: Vec<_> =
-        list.lines().filter(|name| name.starts_with(&prefix) && name.contains("trend")).collect();
+    let left = Live::queues(servers, &live.feed);
     assert!(left.is_empty(), "{left:?}");
 
     let mut expected = BTreeMap::new();
@@ -264,5 +269,44 @@ fn what_is_deployed_runs_changes_and_leaves_while_a_host_is_killed() {
     wait_until("every signal is in the log", SOON, || context.published(live.run) == expected);
     publishing.cancel();
     published.join().expect("it publishes");
-    live.finish();
+    assert_eq!(live.finish(), 0);
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_lane_that_is_stopped_between_two_runs_leaves_no_queue() {
+    let turn = Turn::wait();
+    let servers = turn.servers();
+    let state = tempfile::tempdir().expect("a folder");
+    let context = Context::start(&state);
+    let live = Live::start(servers, "between");
+    let (feed, plan) = (live.feed.clone(), live.plan.clone());
+    let url = database::create(servers.url("POSTGRES"), &feed.replace('-', "_"));
+    let ledger = ledger::open(&url).expect("the ledger opens");
+    let mut hosts = start_hosts("hosts", state.path(), servers, &url, &[&feed]);
+    context.send(&DeployStrategy {
+        name: "trend".to_owned(),
+        strategy: "apple".to_owned(),
+        parameters: BTreeMap::new(),
+        feed: Some(feed.clone()),
+        from: None,
+    });
+    wait_for_more(&*ledger, live.run, &"trend@1".parse().expect("a name"));
+    assert_eq!(live.finish(), 1, "its end is waited for");
+    hosts.kill();
+    assert_eq!(Live::queues(servers, &feed).len(), usize::from(SHARDS), "they wait for the next run");
+    // Nobody is there when it is stopped, nor while the next run goes on, whose ingester never hears of it.
+    context.send(&StopStrategy { name: "trend".to_owned() });
+    let market = GenerateOptions { ticks: 10_000, ..GenerateOptions::default() };
+    let next = IngestPlan {
+        pace: Pace::default(),
+        sources: vec![SourceSpec::Generated(market)],
+        state: state.path().join("next"),
+        ..plan
+    };
+    let outcome = publish::run(&next, &publish::Cancellation::default(), |_| {}).expect("it is published");
+    assert_eq!(outcome.end, IngestEnd::RunEnded);
+    assert_eq!(Live::queues(servers, &feed).len(), usize::from(SHARDS));
+    let _hosts = start_hosts("hosts, again", state.path(), servers, &url, &[&feed]);
+    wait_until("its queues are removed", SOON, || Live::queues(servers, &feed).is_empty());
 }

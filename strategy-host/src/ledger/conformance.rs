@@ -278,6 +278,43 @@ macro_rules! conformance {
 
             #[test]
             $(#[$attribute])?
+            fn a_run_is_forgotten_in_steps_and_no_other() {
+                let (mut ledger, _guard) = $make;
+                let kept = opened(&mut ledger);
+                let run = RunId::random();
+                ledger.record_run(run, "f", &manifest("1")).unwrap();
+                let gone = LaneId { run, ..kept.clone() };
+                for (lane, batches) in [(&kept, 1), (&gone, 2 * FORGOTTEN_AT_ONCE as u64 + 1)] {
+                    ledger.identify(lane.run, &identity("fast=8")).unwrap();
+                    ledger.claim(lane, 0).unwrap();
+                    ledger.beat(lane.run, &lane.strategy, "a").unwrap();
+                    let one = |seq| Commit {
+                        new_instruments: vec![instrument(0)],
+                        states: Some(vec![("S0".to_owned(), vec![1])]),
+                        ..commit(lane, 1, seq, seq + 1)
+                    };
+                    let all: Vec<_> = (0..batches).map(one).collect();
+                    assert!(ledger.commit(&all).unwrap().is_empty());
+                }
+                while ledger.forget_run(run).unwrap() {}
+                assert!(ledger.runs("f").unwrap().is_empty() && ledger.lanes(run).unwrap().is_empty());
+                assert!(ledger.batches(&gone, 0, 10).unwrap().is_empty());
+                assert!(ledger.dictionary(run, 0).unwrap().is_empty());
+                assert!(ledger.members(run).unwrap().is_empty());
+                // Whoever was late commits nothing, and one of its name may be another.
+                let late = commit(&gone, 1, 5000, 5001);
+                assert_eq!(ledger.commit(&[late]).unwrap(), [0]);
+                ledger.identify(run, &identity("fast=9")).unwrap();
+                let claim = ledger.claim(&gone, 0).unwrap();
+                assert_eq!((claim.epoch, claim.cursor, claim.states), (1, 0, Vec::new()));
+                assert_eq!(ledger.batches(&kept, 0, 10).unwrap().len(), 1);
+                assert_eq!(ledger.claim(&kept, 0).unwrap().states.len(), 1);
+                assert_eq!(ledger.members(kept.run).unwrap().len(), 1);
+                assert!(ledger.open_run(&manifest("1")).unwrap().resumed);
+            }
+
+            #[test]
+            $(#[$attribute])?
             fn ledgers_have_ids_of_their_own() {
                 let (ledger, _guard) = $make;
                 let (other, _other_guard) = $make;

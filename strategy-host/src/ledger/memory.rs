@@ -205,4 +205,13 @@ impl Ledger for MemoryLedger {
             })
             .collect())
     }
+
+    fn forget_run(&mut self, run: RunId) -> Result<bool, LedgerError> {
+        self.runs.retain(|(_, recorded)| recorded.run != run);
+        self.identities.retain(|(of, _), _| *of != run);
+        self.lanes.retain(|lane, _| lane.run != run);
+        self.dictionaries.retain(|(of, _), _| *of != run);
+        self.members.retain(|(of, _, _), _| *of != run);
+        Ok(false)
+    }
 }

@@ -295,6 +295,10 @@ impl Ledger for SqliteLedger {
     fn members(&self, run: RunId) -> Result<Vec<MemberRow>, LedgerError> {
         members::all(&self.connection, run).map_err(self.failed())
     }
+
+    fn forget_run(&mut self, run: RunId) -> Result<bool, LedgerError> {
+        runs::forget(&self.connection, run).map_err(self.failed())
+    }
 }
 
 #[cfg(test)]

@@ -54,6 +54,19 @@ impl FeedRemover {
         })
     }
 
+    /// Removes the strategies' queues, and nothing else of the feed. One that is not there is skipped.
+    ///
+    /// # Errors
+    /// The broker refuses, or is lost.
+    pub fn remove_queues(self) -> Result<(), BrokerError> {
+        self.runtime.block_on(async {
+            for queue in &self.queues {
+                self.channel.delete_queue(queue).await?;
+            }
+            Ok(())
+        })
+    }
+
     /// Removes everything of the feed. A part that is not there is skipped.
     ///
     /// # Errors

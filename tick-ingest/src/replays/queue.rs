@@ -133,8 +133,8 @@ impl ReplayQueue {
         })
     }
 
-    /// Whether a replay needs its ledger no more: it has played everything, so that its events are enough, or it is
-    /// forgotten. One that is not known needs it.
+    /// Whether a replay needs its ledger no more: it has ended and is not asked for again, so that its events are
+    /// enough, or it is forgotten. One that is not known needs it.
     ///
     /// # Errors
     /// The store failed.
@@ -142,7 +142,7 @@ impl ReplayQueue {
         let sql = "SELECT state FROM replay WHERE replay_id = $1";
         let found = self.store.query(sql, &values![replay_id])?;
         let state = found.first().map(|row| row.get(0)).transpose()?;
-        Ok(matches!(state.and_then(State::of), Some(State::Completed | State::Forgotten)))
+        Ok(matches!(state.and_then(State::of), Some(State::Completed | State::Cancelled | State::Forgotten)))
     }
 
     /// Leases the replay that waits longest, or one whose worker has died; `None` where there is none.

@@ -212,6 +212,10 @@ impl Ledger for PostgresLedger {
         self.run(move |store| Box::pin(store.members(run)))
     }
 
+    fn forget_run(&mut self, run: RunId) -> Result<bool, LedgerError> {
+        self.run(move |store| Box::pin(store.forget_run(run)))
+    }
+
     fn set_call_timeout(&mut self, longest: Duration) {
         self.call_timeout = longest;
     }

@@ -4,7 +4,7 @@ use sqlx::postgres::PgConnection;
 use tick_feed::run::Manifest;
 use tick_sdk::names::RunId;
 
-use crate::ledger::{Identity, LedgerError, RunRow};
+use crate::ledger::{FORGOTTEN_AT_ONCE, Identity, LedgerError, RunRow};
 
 /// A run as it was recorded, in text.
 pub(super) struct Recorded {
@@ -78,4 +78,33 @@ pub(super) async fn identify(
     let reading = sqlx::query_as(sql).bind(run.to_string()).bind(name.as_str());
     let (strategy, version, params): (String, i64, String) = reading.fetch_one(connection).await?;
     Ok(Identity { name: name.clone(), strategy, version: version as u32, params })
+}
+
+/// What there is of a run; the run itself goes last.
+const PARTS: [&str; 7] = [
+    "DELETE FROM orchard.batch WHERE (lane, from_seq) IN (SELECT b.lane, b.from_seq
+        FROM orchard.batch AS b JOIN orchard.lane AS l ON l.lane = b.lane WHERE l.run = $1::text::uuid LIMIT $2)",
+    "DELETE FROM orchard.state WHERE (lane, number) IN (SELECT s.lane, s.number
+        FROM orchard.state AS s JOIN orchard.lane AS l ON l.lane = s.lane WHERE l.run = $1::text::uuid LIMIT $2)",
+    "DELETE FROM orchard.instrument WHERE (run, shard, id) IN
+        (SELECT run, shard, id FROM orchard.instrument WHERE run = $1::text::uuid LIMIT $2)",
+    "DELETE FROM orchard.member WHERE (run, strategy, member) IN
+        (SELECT run, strategy, member FROM orchard.member WHERE run = $1::text::uuid LIMIT $2)",
+    "DELETE FROM orchard.lane WHERE (run, strategy, shard) IN
+        (SELECT run, strategy, shard FROM orchard.lane WHERE run = $1::text::uuid LIMIT $2)",
+    "DELETE FROM orchard.identity WHERE (run, name) IN
+        (SELECT run, name FROM orchard.identity WHERE run = $1::text::uuid LIMIT $2)",
+    "DELETE FROM orchard.run WHERE number IN
+        (SELECT number FROM orchard.run WHERE run = $1::text::uuid LIMIT $2)",
+];
+
+/// Removes some of a run; whether there may be more of it.
+pub(super) async fn forget(connection: &mut PgConnection, run: RunId) -> sqlx::Result<bool> {
+    for sql in PARTS {
+        let removing = sqlx::query(sql).bind(run.to_string()).bind(FORGOTTEN_AT_ONCE as i64);
+        if removing.execute(&mut *connection).await?.rows_affected() > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

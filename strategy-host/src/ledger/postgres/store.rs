@@ -297,6 +297,17 @@ impl PostgresStore {
         .await
     }
 
+    /// Removes some of a run that nobody hosts any more; whether there may be more of it.
+    ///
+    /// # Errors
+    /// The server refused, or was away for too long.
+    pub async fn forget_run(&mut self, run: RunId) -> Result<bool, LedgerError> {
+        self.run(|mut connection: PgConnection, _| async move {
+            Ok((runs::forget(&mut connection, run).await?, connection))
+        })
+        .await
+    }
+
     /// Makes the members' last beats older.
     #[cfg(test)]
     pub(super) async fn put_beats_back(&mut self, time: Duration) -> Result<(), LedgerError> {
