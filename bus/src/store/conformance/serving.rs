@@ -1,5 +1,5 @@
 //! Who serves a context, and notes of what may end a process. That a process has ended, only other processes can show:
-//! `tests/aborts.rs`.
+//! `tests/aborts/`.
 
 use super::*;
 

@@ -3,6 +3,11 @@
 
 #![cfg(unix)]
 
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
+
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -12,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use bus::store::{NewCommand, Store, StoredEvent};
 use bus::{
-    Bus, Consumer, EventSource, Handled, Handler, HandlerError, Message, Retry, SqliteStore, Work, values,
+    Bus, BusBuilder, Consumer, EventSource, Handled, Handler, HandlerError, Message, Retry, SqliteStore,
+    Work, values,
 };
 use serde::{Deserialize, Serialize};
 use tick_sdk::contracts::bus::{CommandCompleted, CommandFailed};
@@ -20,6 +26,9 @@ use tick_sdk::contracts::{Command, CommandId, ConversationId, MessageId};
 
 /// Set for the process that ends: the file or the URL of its store.
 const STORE: &str = "ORCHARD_BUS_ABORTS_STORE";
+/// Set for it, too, where commands come over a broker: its URL.
+#[cfg(feature = "rabbitmq")]
+const BROKER: &str = "ORCHARD_BUS_ABORTS_BROKER";
 /// Set for it, too: it stops when so many commands have ended, those of its consumer included.
 const UNTIL: &str = "ORCHARD_BUS_ABORTS_UNTIL";
 const SIGABRT: i32 = 6;
@@ -29,7 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CULPRIT: i64 = 4;
 /// What each of the handlers gives a message.
 const ATTEMPTS: u32 = 3;
-const TABLES: &str = "CREATE TABLE IF NOT EXISTS effect (kind TEXT NOT NULL, number INTEGER NOT NULL) STRICT;";
+const TABLES: &str =
+    "CREATE TABLE IF NOT EXISTS effect (kind TEXT NOT NULL, number INTEGER NOT NULL) STRICT;";
 
 macro_rules! message {
     ($kind:ident $Name:ident, $place:ident $context:literal) => {
@@ -106,16 +116,30 @@ bus::consumer!(OnSaid, in "aborts");
 #[test]
 fn the_process_that_ends() {
     let (Ok(place), Ok(until)) = (std::env::var(STORE), std::env::var(UNTIL)) else { return };
-    let bus = Bus::builder().shared_context("aborts", open(&place)).start().unwrap();
+    let bus = with_broker(Bus::builder().shared_context("aborts", open(&place))).start().unwrap();
     let until: usize = until.parse().unwrap();
     let patience = Instant::now() + PATIENCE;
-    let ended = || bus.events_after("aborts", 0, 10_000).unwrap().iter().filter(|event| is_end(event)).count();
+    let ended =
+        || bus.events_after("aborts", 0, 10_000).unwrap().iter().filter(|event| is_end(event)).count();
     while ended() < until {
         assert!(Instant::now() < patience, "{} of {until} have ended", ended());
         let head = bus.head("aborts").unwrap();
         bus.wait_beyond("aborts", head, Duration::from_millis(50));
     }
     assert!(bus.stop(PATIENCE));
+}
+
+#[cfg(not(feature = "rabbitmq"))]
+const fn with_broker(builder: BusBuilder) -> BusBuilder {
+    builder
+}
+
+#[cfg(feature = "rabbitmq")]
+fn with_broker(builder: BusBuilder) -> BusBuilder {
+    match std::env::var(BROKER) {
+        Ok(url) => builder.rabbitmq(url.parse().unwrap(), rabbitmq::options()),
+        Err(_) => builder,
+    }
 }
 
 fn is_end(event: &StoredEvent) -> bool {
@@ -131,15 +155,23 @@ fn open(place: &str) -> Arc<dyn Store> {
 }
 
 fn begin(place: &str, until: usize) -> Child {
+    begin_with(place, until).spawn().unwrap()
+}
+
+fn begin_with(place: &str, until: usize) -> Program {
     let mut program = Program::new(std::env::current_exe().unwrap());
     program.args(["--exact", "the_process_that_ends", "--nocapture"]).stdout(Stdio::null());
-    program.env(STORE, place).env(UNTIL, until.to_string()).spawn().unwrap()
+    program.env(STORE, place).env(UNTIL, until.to_string());
+    program
 }
 
 /// Keeps so many processes running until each has seen all end; gives how many were ended by the culprit.
 fn run(place: &str, processes: usize, until: usize) -> u32 {
+    keep_running((0..processes).map(|_| begin(place, until)).collect(), || begin(place, until))
+}
+
+fn keep_running(mut running: Vec<Child>, begin: impl Fn() -> Child) -> u32 {
     let mut deaths = 0;
-    let mut running: Vec<_> = (0..processes).map(|_| begin(place, until)).collect();
     while let Some(mut child) = running.pop() {
         match child.wait().unwrap() {
             status if status.success() => {}
@@ -147,7 +179,7 @@ fn run(place: &str, processes: usize, until: usize) -> u32 {
                 assert_eq!(status.signal(), Some(SIGABRT), "{status}");
                 deaths += 1;
                 assert!(deaths < 50, "it ends the process for ever");
-                running.insert(0, begin(place, until));
+                running.insert(0, begin());
             }
         }
     }
@@ -212,13 +244,17 @@ fn a_command_fails(place: &str, processes: usize) -> u32 {
     let store = open(place);
     let ids = accept(&*store, |number| Labour { number });
     let deaths = run(place, processes, ids.len());
-    let ends = ends(&*store);
-    for (number, id) in (0..).zip(&ids) {
+    assert_one_failed(&*store, &ids);
+    deaths
+}
+
+fn assert_one_failed(store: &dyn Store, ids: &[CommandId]) {
+    let ends = ends(store);
+    for (number, id) in (0..).zip(ids) {
         let expected = if number == CULPRIT { failed() } else { (1, None) };
         assert_eq!(ends[id], expected, "number {number}");
     }
-    assert_eq!(effects(&*store, "work"), INNOCENT);
-    deaths
+    assert_eq!(effects(store, "work"), INNOCENT);
 }
 
 /// So it is with an event that ends its consumer's process.
@@ -252,30 +288,4 @@ fn a_command_that_ends_its_process_fails() {
 fn an_event_that_ends_its_consumers_process_fails() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(an_event_fails(folder.path().join("test.sqlite").to_str().unwrap(), 1), DEATHS);
-}
-
-#[cfg(feature = "postgres")]
-mod postgres {
-    use super::*;
-
-    /// Each has a database of its own.
-    #[test]
-    #[ignore = "needs servers: run scripts/test"]
-    fn a_message_that_ends_its_process_fails_where_one_serves() {
-        let database = database::testing::Database::create();
-        a_command_fails(&database.url(), 1);
-        let database = database::testing::Database::create();
-        an_event_fails(&database.url(), 1);
-    }
-
-    #[test]
-    #[ignore = "needs servers: run scripts/test"]
-    fn a_message_that_ends_its_process_fails_where_three_serve() {
-        let database = database::testing::Database::create();
-        let deaths = a_command_fails(&database.url(), 3);
-        assert!(deaths >= ATTEMPTS, "{deaths}");
-        let database = database::testing::Database::create();
-        let deaths = an_event_fails(&database.url(), 3);
-        assert!(deaths >= ATTEMPTS, "{deaths}");
-    }
 }
