@@ -21,7 +21,7 @@ mod postgres;
 mod sqlite;
 
 #[cfg(feature = "postgres")]
-pub use postgres::PostgresStore;
+pub use postgres::{PostgresPool, PostgresStore};
 pub use sqlite::SqliteStore;
 
 /// What a store could not do. Nothing of it is stored.

@@ -7,19 +7,26 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bus::StoreError;
 use thiserror::Error;
 
 mod batch;
+mod closed;
 #[cfg(test)]
 mod conformance;
 mod key;
+mod postgres;
 mod served;
+mod sharing;
 mod sqlite;
 
 pub use batch::Batch;
+pub(crate) use closed::Closed;
 pub use key::{Key, decode_cursor, encode_cursor};
-pub(crate) use served::Closed;
+pub(crate) use postgres::NextDocuments;
+pub use postgres::PostgresDocuments;
 pub use served::{Documents, Text, Watch};
+pub use sharing::{Hold, Keeper, OnChange, Sharing};
 pub use sqlite::{Durability, SqliteDocuments};
 
 /// A collection, as its projection declares it.
@@ -177,6 +184,36 @@ pub enum DocumentError {
         /// This program's.
         expected: i64,
     },
+    /// PostgreSQL refused, or is away.
+    #[error("the read model: {source}")]
+    Shared {
+        /// Why.
+        source: StoreError,
+    },
+    /// Nobody has made the documents yet.
+    #[error(
+        "the read model at {place} is not made yet: start a process with the role projections, or wait until one is there"
+    )]
+    Unmade {
+        /// The database.
+        place: String,
+    },
+    /// A newer program made them.
+    #[error("the read model {place} is of version {found}, this program knows {known}: update this program")]
+    Newer {
+        /// The projection and the database.
+        place: String,
+        /// The version that is there.
+        found: i64,
+        /// This program's.
+        known: i64,
+    },
+    /// Another process keeps the documents: nothing was stored.
+    #[error("another process keeps the read model")]
+    KeptElsewhere,
+    /// Another process makes the documents anew.
+    #[error("another process rebuilds the read model: wait until it has done so, or until it has ended")]
+    Rebuilding,
     /// The file was closed to be replaced, and the new one could not be opened.
     #[error("the read model is closed: restart the program")]
     Closed,
@@ -190,6 +227,13 @@ pub enum DocumentError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl DocumentError {
+    /// Whether it is the store's, which may pass, and no document's.
+    pub(crate) const fn is_of_store(&self) -> bool {
+        !matches!(self, Self::Damaged { .. })
+    }
 }
 
 /// A store of documents. Calls block; reads never wait for the one writer.

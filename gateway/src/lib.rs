@@ -4,9 +4,9 @@
 //! ```no_run
 //! # use std::sync::Arc;
 //! # async fn serve(bus: Arc<bus::Bus>) -> Result<(), gateway::GatewayError> {
-//! use gateway::{Gateway, GatewayOptions};
+//! use gateway::{DocumentPlace, Gateway, GatewayOptions};
 //!
-//! let options = GatewayOptions { documents: "state/read.sqlite".into(), ..GatewayOptions::default() };
+//! let options = GatewayOptions { documents: DocumentPlace::File("state/read.sqlite".into()), ..GatewayOptions::default() };
 //! let gateway = Gateway::start(bus, options).await?;
 //! println!("http://{}", gateway.local_addr());
 //! gateway.shutdown(std::time::Duration::from_secs(10)).await;
@@ -20,15 +20,17 @@ mod captures;
 pub mod documents;
 mod http;
 mod instant;
+mod keeper;
 mod lookup;
 pub mod projections;
 mod serve;
 
 pub use captures::Captures;
 pub use http::{ApiKey, FailedMessages, GatewayState, InvalidKeyHash, Limits, RateLimit, router};
+pub use keeper::DocumentKeeper;
 pub use lookup::CommandLookup;
 pub use projections::{RebuildReport, rebuild};
-pub use serve::{Gateway, GatewayError, GatewayOptions};
+pub use serve::{DocumentPlace, Gateway, GatewayError, GatewayOptions};
 
 #[doc(hidden)]
 pub use inventory;

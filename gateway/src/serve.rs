@@ -1,5 +1,6 @@
 //! The running gateway: its projections, its documents and the server in front of them.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::captures::Captures;
-use crate::documents::{DocumentError, Documents, Durability, SqliteDocuments};
+use crate::documents::{DocumentError, Documents, Durability, PostgresDocuments, SqliteDocuments};
 use crate::http::{
     ApiKey, Errors, FailedMessages, GatewayState, Guard, KEY_HOLDER, LOCAL, Limits, RateLimiter, service,
 };
@@ -25,8 +26,8 @@ use crate::projections::{Projector, ProjectorError, RebuildError, RebuildReport}
 /// What a gateway is to serve, and where.
 #[derive(Clone, Debug)]
 pub struct GatewayOptions {
-    /// The file of the documents that are read; it is made where it is missing.
-    pub documents: PathBuf,
+    /// Where the documents that are read are.
+    pub documents: DocumentPlace,
     /// The folder whose files can be replayed. Without one, names are checked by their form only.
     pub captures: Option<PathBuf>,
     /// Where messages that failed are, and where what is discarded of them is written down. Without it, the routes of
@@ -49,7 +50,7 @@ pub struct GatewayOptions {
 impl Default for GatewayOptions {
     fn default() -> Self {
         Self {
-            documents: "read.sqlite".into(),
+            documents: PathBuf::from("read.sqlite").into(),
             captures: None,
             errors: None,
             key: None,
@@ -58,6 +59,38 @@ impl Default for GatewayOptions {
             names: Vec::new(),
             limits: Limits::default(),
             lookup: CommandLookup::default(),
+        }
+    }
+}
+
+/// Where documents are.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DocumentPlace {
+    /// In this file, which is made where it is missing. The gateway has it for itself, and keeps it up to date.
+    File(PathBuf),
+    /// In the database of this `postgres://` URL. Any number of gateways read them there.
+    Shared {
+        /// The database.
+        url: String,
+        /// Whether this process keeps them up to date while no other does. Without it, only others do.
+        keeps: bool,
+    },
+}
+
+impl From<PathBuf> for DocumentPlace {
+    fn from(place: PathBuf) -> Self {
+        Self::File(place)
+    }
+}
+
+impl fmt::Debug for DocumentPlace {
+    /// Without the URL, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(place) => f.debug_tuple("File").field(place).finish(),
+            Self::Shared { keeps, .. } => {
+                f.debug_struct("Shared").field("keeps", keeps).finish_non_exhaustive()
+            }
         }
     }
 }
@@ -95,7 +128,7 @@ pub enum GatewayError {
 /// A gateway that serves. Dropped, it ends at once; [`Gateway::shutdown`] lets requests end.
 pub struct Gateway {
     addresses: Vec<SocketAddr>,
-    documents: PathBuf,
+    documents: DocumentPlace,
     projector: Arc<Projector>,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
@@ -174,10 +207,14 @@ impl Gateway {
     /// Makes all documents anew beside those that are served, then serves the new ones.
     ///
     /// # Errors
-    /// A log cannot be read, or a file cannot be written; the old documents are served on.
+    /// A log cannot be read, or a store cannot be written; the old documents are served on.
     pub async fn rebuild(&self) -> Result<RebuildReport, RebuildError> {
         let (projector, place) = (self.projector.clone(), self.documents.clone());
-        match tokio::task::spawn_blocking(move || projector.rebuild(&place)).await {
+        let rebuild = move || match &place {
+            DocumentPlace::File(place) => projector.rebuild(place),
+            DocumentPlace::Shared { url, .. } => projector.rebuild_shared(url),
+        };
+        match tokio::task::spawn_blocking(rebuild).await {
             Ok(done) => done,
             Err(failed) => std::panic::resume_unwind(failed.into_panic()),
         }
@@ -219,11 +256,20 @@ async fn bind(
 }
 
 fn open(
-    place: &std::path::Path,
+    place: &DocumentPlace,
     source: Arc<dyn bus::EventSource>,
 ) -> Result<(Arc<Documents>, Arc<Projector>), GatewayError> {
-    let store = SqliteDocuments::open(place, Durability::LastCommitsMayBeLost)?;
-    let documents = Arc::new(Documents::new(Box::new(store)));
-    let projector = Arc::new(Projector::start(documents.clone(), source)?);
-    Ok((documents, projector))
+    let (documents, projector) = match place {
+        DocumentPlace::File(place) => {
+            let store = SqliteDocuments::open(place, Durability::LastCommitsMayBeLost)?;
+            let documents = Arc::new(Documents::new(Box::new(store)));
+            (documents.clone(), Projector::start(documents, source)?)
+        }
+        DocumentPlace::Shared { url, keeps } => {
+            let documents = Documents::shared(PostgresDocuments::open(url)?);
+            let start = if *keeps { Projector::start } else { Projector::elsewhere };
+            (documents.clone(), start(documents, source)?)
+        }
+    };
+    Ok((documents, Arc::new(projector)))
 }

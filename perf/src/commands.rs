@@ -213,7 +213,7 @@ fn start_bus(folder: &Path) -> Result<Bus, CommandsError> {
 
 async fn start_gateway(bus: &Arc<Bus>, folder: &Path) -> Result<Gateway, GatewayError> {
     let options = GatewayOptions {
-        documents: folder.join(DOCUMENTS),
+        documents: folder.join(DOCUMENTS).into(),
         listen: vec![([127, 0, 0, 1], 0).into()],
         // The load is one caller.
         limits: Limits { local: RateLimit::NONE, ..Limits::default() },

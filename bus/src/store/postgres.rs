@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use database::Address;
 use sqlx::AssertSqlSafe;
 use tick_sdk::contracts::CommandId;
 use uuid::Uuid;
@@ -28,6 +27,7 @@ mod tables;
 mod transaction;
 
 use listen::{Joining, Seat};
+pub use pool::Pool as PostgresPool;
 use pool::Pool;
 use rows::{COMMAND, event_of, handed_of, message_of, outgoing_of, sql_of, state_of};
 use transaction::PostgresTransaction;
@@ -68,24 +68,19 @@ impl PostgresStore {
     }
 
     fn open_as(url: &str, context: &str, tables: &str, serves: bool) -> Result<Self, StoreError> {
-        let refused = |place: &str, reason: String| StoreError::Refused { place: place.to_owned(), reason };
-        let address = Address::parse(url).map_err(|reason| {
-            let advice = "write postgres://USER:PASSWORD@HOST:PORT/DATABASE, special characters as %XX";
-            refused("PostgreSQL", format!("the URL cannot be read: {reason}\n  {advice}"))
-        })?;
+        let pool = Pool::open(url, schema::session(context))?;
         if context.is_empty() || context.len() > LONGEST_NAME || context.contains('\0') {
             let reason = format!("a context has a name of 1 to {LONGEST_NAME} bytes, not '{context}'");
-            return Err(refused(address.place(), reason));
+            return Err(StoreError::Refused { place: pool.place().to_owned(), reason });
         }
-        let reactor = reactor::handle().map_err(|error| refused(address.place(), error.to_string()))?;
-        let pool = Arc::new(Pool::new(address.clone(), schema::session(context), reactor.clone()));
         let found = pool.run(async |connection| schema::prepare(connection, context, tables).await)?;
         if found.version != schema::VERSION {
             let place = format!("schema {context} of {}", pool.place());
             let (found, expected) = (found.version.into(), schema::VERSION.into());
             return Err(StoreError::Schema { place, found, expected });
         }
-        let joined = Seat::join(&reactor, url, &address, Joining { context, own: found.own, serves });
+        let joining = Joining { context, own: found.own, serves };
+        let joined = Seat::join(pool.reactor(), url, pool.address(), joining);
         let seat = joined.map_err(|error| pool.failed(error))?;
         Ok(Self { pool, own: found.own, seat })
     }

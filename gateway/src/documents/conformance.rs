@@ -1,28 +1,26 @@
 //! What holds for every store of documents.
 
-use std::any::Any;
-
 use super::{Change, Collection, Commit, Cursor, DocumentStore, IndexQuery, Key, Stop, Stored};
 
 static NOTES: Collection = Collection { name: "notes", indexes: &["by_time", "by_author"] };
 
 /// Runs every case against a new store; what comes beside it lives as long.
-pub(crate) fn run<S: DocumentStore>(open: impl Fn() -> (S, tempfile::TempDir)) {
-    let cases = [
+pub(crate) fn run<S: DocumentStore, Place>(open: impl Fn() -> (S, Place)) {
+    let cases: [fn(&dyn DocumentStore); 6] = [
         puts_replace_and_deletes_delete,
         a_replaced_document_stays_in_other_indexes,
         pages_follow_an_index,
+        any_text_is_an_id,
         another_version_begins_anew,
+        a_commit_is_whole,
     ];
     for case in cases {
-        let (store, folder) = open();
+        let (store, place) = open();
         store.prepare("noting", 1, &[&NOTES]).unwrap();
         case(&store);
-        drop((store, Box::new(folder) as Box<dyn Any>));
+        drop(store);
+        drop(place);
     }
-    let (store, _folder) = open();
-    store.prepare("noting", 1, &[&NOTES]).unwrap();
-    a_commit_is_whole(&store);
 }
 
 fn put(id: &str, body: &str, time: u64, author: Option<&str>) -> (&'static Collection, String, Change) {
@@ -97,6 +95,18 @@ fn pages_follow_an_index(store: &dyn DocumentStore) {
     assert_eq!(ids(store, &descending), ["n3", "n2"]);
     let bounded = IndexQuery { from: Some(Key::new().number(1)), to: Some(Key::new().number(2)), ..all(0) };
     assert_eq!(ids(store, &bounded), ["n2", "n3"]);
+}
+
+/// Ids sort by their bytes, whatever language the store thinks they are in.
+fn any_text_is_an_id(store: &dyn DocumentStore) {
+    let ids = ["\0", "\0a", " ", "A", "Z", "a", "a\0", "a/b", "b", "é", "\u{fffd}", "\u{10ffff}"];
+    commit(store, ids.iter().map(|id| put(id, "\"\\u0000 é\"", 1, Some(id))).collect());
+    let scanned: Vec<_> = store.scan(&NOTES, "", 100).unwrap().into_iter().map(|one| one.id).collect();
+    assert_eq!(scanned, ids);
+    assert_eq!(self::ids(store, &all(0)), ids);
+    for id in ids {
+        assert_eq!(store.get(&NOTES, id).unwrap().as_deref(), Some("\"\\u0000 é\""), "{id:?}");
+    }
 }
 
 fn another_version_begins_anew(store: &dyn DocumentStore) {

@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    Change, Collection, Commit, Cursor, Document, DocumentError, DocumentStore, Found, IndexQuery, Stop,
-    Stored,
+    Change, Closed, Collection, Commit, Cursor, Document, DocumentError, DocumentStore, Found, IndexQuery,
+    Sharing, Stop, Stored,
 };
 
 /// So many bytes of bodies and ids are kept in memory, in two halves of each part.
@@ -46,6 +46,7 @@ impl Text {
 /// The documents that are served.
 pub struct Documents {
     store: RwLock<Box<dyn DocumentStore>>,
+    sharing: Option<Arc<dyn Sharing>>,
     recent: [Mutex<Recent>; PARTS],
     watched: Mutex<HashMap<String, Arc<Notify>>>,
     commits: watch::Sender<u64>,
@@ -54,8 +55,32 @@ pub struct Documents {
 impl Documents {
     /// Serves from this store.
     pub fn new(store: Box<dyn DocumentStore>) -> Self {
+        Self::of(store, None)
+    }
+
+    /// Serves from a store that other processes share. Nothing is kept in memory: what was read may have changed
+    /// before anybody here knows, and whoever reads after a command is to see what it made.
+    pub fn shared<S: DocumentStore + Sharing + Clone + 'static>(store: S) -> Arc<Self> {
+        let sharing = Arc::new(store.clone());
+        let documents = Arc::new(Self::of(Box::new(store), Some(sharing.clone())));
+        let woken: Weak<Self> = Arc::downgrade(&documents);
+        sharing.watch(Box::new(move |ids| {
+            if let Some(documents) = woken.upgrade() {
+                documents.changed_elsewhere(ids);
+            }
+        }));
+        documents
+    }
+
+    fn of(store: Box<dyn DocumentStore>, sharing: Option<Arc<dyn Sharing>>) -> Self {
         let (commits, _) = watch::channel(0);
-        Self { store: RwLock::new(store), recent: Default::default(), watched: Mutex::default(), commits }
+        let store = RwLock::new(store);
+        Self { store, sharing, recent: Default::default(), watched: Mutex::default(), commits }
+    }
+
+    /// What the store has where other processes share it.
+    pub(crate) fn sharing(&self) -> Option<&dyn Sharing> {
+        self.sharing.as_deref()
     }
 
     /// One document, from memory where it was read lately.
@@ -67,6 +92,12 @@ impl Documents {
         collection: &'static Collection,
         id: &str,
     ) -> Result<Option<Text>, DocumentError> {
+        if self.sharing.is_some() {
+            let id = id.to_owned();
+            let read =
+                move |documents: &Self| Ok(documents.get(collection, &id)?.map(|body| Text::of(&body)));
+            return self.blocking(read).await;
+        }
         if let Some(text) = self.recent(id).get(collection, id) {
             return Ok(Some(text));
         }
@@ -153,36 +184,19 @@ impl Documents {
         self.commits.send_modify(|commits| *commits += 1);
     }
 
+    fn changed_elsewhere(&self, ids: Option<&[&str]>) {
+        let Some(ids) = ids else { return self.wake_all() };
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.iter().filter_map(|id| watched.get(*id)).for_each(|notify| notify.notify_waiters());
+        drop(watched);
+        self.commits.send_modify(|commits| *commits += 1);
+    }
+
     fn wake_all(&self) {
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         watched.values().for_each(|notify| notify.notify_waiters());
         drop(watched);
         self.commits.send_modify(|commits| *commits += 1);
-    }
-}
-
-/// What stands in the place of a store that was closed and could not be replaced.
-pub(crate) struct Closed;
-
-macro_rules! closed {
-    ($($name:ident($($argument:ty),*) -> $Answer:ty;)*) => { $(
-        fn $name(&self $(, _: $argument)*) -> Result<$Answer, DocumentError> {
-            Err(DocumentError::Closed)
-        }
-    )* };
-}
-
-impl DocumentStore for Closed {
-    closed! {
-        get(&'static Collection, &str) -> Option<Arc<str>>;
-        stored(&'static Collection, &str) -> Option<Stored>;
-        page(&'static Collection, &IndexQuery) -> Vec<Found>;
-        scan(&'static Collection, &str, usize) -> Vec<Document>;
-        commit(&Commit) -> ();
-        cursors() -> Vec<Cursor>;
-        stops() -> Vec<Stop>;
-        prepare(&str, u32, &[&'static Collection]) -> ();
-        clear(&str, &[&'static Collection]) -> ();
     }
 }
 
@@ -210,7 +224,8 @@ impl DocumentStore for Documents {
 
     fn commit(&self, commit: &Commit) -> Result<(), DocumentError> {
         self.with_store(|store| store.commit(commit))?;
-        for (collection, id, change) in &commit.changes {
+        let kept = if self.sharing.is_none() { &commit.changes[..] } else { &[] };
+        for (collection, id, change) in kept {
             self.recent(id).take_over(collection, id, change);
         }
         self.wake(commit);

@@ -15,6 +15,7 @@ use tick_sdk::api::ProjectionView;
 use super::{ApplyError, DuplicateProjection, Readable, RegisteredProjection};
 use crate::documents::{Batch, Commit, Cursor, DocumentError, DocumentStore, Documents, Stop};
 
+mod keeping;
 mod stops;
 
 pub use stops::SkipError;
@@ -61,7 +62,10 @@ pub(super) struct Inner {
     projections: Vec<&'static RegisteredProjection>,
     state: Mutex<State>,
     stopping: AtomicBool,
-    stopped: (Mutex<()>, Condvar),
+    /// Whether this process may commit, as far as it knows.
+    keeps: AtomicBool,
+    /// Notified when either has changed.
+    turn: (Mutex<()>, Condvar),
 }
 
 /// Where the projections are.
@@ -73,19 +77,39 @@ pub(super) struct State {
 }
 
 impl Projector {
-    /// Makes the collections that are missing and starts a thread for each context.
+    /// Makes the collections that are missing and starts a thread for each context. Documents that processes share
+    /// are kept by one of them; this one does so as soon as no other does.
     ///
     /// # Errors
     /// The documents or a log cannot be read, or two projections are one too many.
     pub fn start(documents: Arc<Documents>, source: Arc<dyn EventSource>) -> Result<Self, ProjectorError> {
-        let inner = Arc::new(Inner::open(documents, source)?);
+        let is_shared = documents.sharing().is_some();
+        let inner = Arc::new(Inner::new(documents, source)?);
         let mut threads = Vec::new();
+        if is_shared {
+            let inner = inner.clone();
+            let thread = std::thread::Builder::new().name("projections lease".to_owned());
+            threads.push(thread.spawn(move || inner.keep_lease())?);
+        } else {
+            inner.begin()?;
+        }
         for context in inner.contexts() {
             let inner = inner.clone();
             let name = format!("projections {context}");
             threads.push(std::thread::Builder::new().name(name).spawn(move || inner.follow(&context))?);
         }
         Ok(Self { inner, threads })
+    }
+
+    /// Of documents that other processes keep: it says how far they are.
+    ///
+    /// # Errors
+    /// Two projections are one too many.
+    pub fn elsewhere(
+        documents: Arc<Documents>,
+        source: Arc<dyn EventSource>,
+    ) -> Result<Self, ProjectorError> {
+        Ok(Self { inner: Arc::new(Inner::new(documents, source)?), threads: Vec::new() })
     }
 
     /// How far every projection is, and which has stopped. It blocks.
@@ -104,21 +128,9 @@ impl Projector {
         self.inner.skip(name)
     }
 
-    /// Whether every projection has come to the end of every log.
-    ///
-    /// # Errors
-    /// A log cannot be read.
-    pub fn is_at_head(&self) -> Result<bool, ProjectorError> {
-        let heads = self.inner.heads()?;
-        let state = self.inner.state();
-        Ok(heads.iter().all(|(context, head)| self.inner.position(&state, context) >= *head))
-    }
-
     /// Ends the threads after the batch that each is at.
     pub fn stop(&mut self) {
-        self.inner.stopping.store(true, Ordering::Release);
-        drop(self.inner.stopped.0.lock().unwrap_or_else(PoisonError::into_inner));
-        self.inner.stopped.1.notify_all();
+        self.inner.set(&self.inner.stopping, true);
         for thread in self.threads.drain(..) {
             // A thread that panicked has said so; there is nothing left to end.
             let _ = thread.join();
@@ -133,31 +145,65 @@ impl Drop for Projector {
 }
 
 impl Inner {
+    fn new(documents: Arc<Documents>, source: Arc<dyn EventSource>) -> Result<Self, ProjectorError> {
+        Ok(Self {
+            documents,
+            source,
+            projections: RegisteredProjection::all()?,
+            state: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            keeps: AtomicBool::new(false),
+            turn: Default::default(),
+        })
+    }
+
     pub(super) fn open(
         documents: Arc<Documents>,
         source: Arc<dyn EventSource>,
     ) -> Result<Self, ProjectorError> {
-        let projections = RegisteredProjection::all()?;
-        for projection in &projections {
-            documents.prepare(projection.name, projection.version, projection.collections)?;
-        }
-        let inner = Self {
-            documents,
-            source,
-            projections,
-            state: Mutex::default(),
-            stopping: AtomicBool::new(false),
-            stopped: Default::default(),
-        };
-        inner.load(&mut inner.state())?;
-        inner.clear_what_is_ahead()?;
+        let inner = Self::new(documents, source)?;
+        inner.begin()?;
         Ok(inner)
     }
 
-    /// Documents of events that there are no more were made of another state: they are made anew.
-    fn clear_what_is_ahead(&self) -> Result<(), ProjectorError> {
-        let heads = self.heads()?;
+    /// Goes on where the documents are, with collections that are this program's.
+    fn begin(&self) -> Result<(), ProjectorError> {
         let mut state = self.state();
+        for projection in &self.projections {
+            self.documents.prepare(projection.name, projection.version, projection.collections)?;
+        }
+        self.load(&mut state)?;
+        self.clear_what_is_ahead(&mut state)?;
+        drop(state);
+        self.set(&self.keeps, true);
+        Ok(())
+    }
+
+    /// Changes what threads wait for.
+    fn set(&self, what: &AtomicBool, value: bool) {
+        let turn = self.turn.0.lock().unwrap_or_else(PoisonError::into_inner);
+        what.store(value, Ordering::Release);
+        drop(turn);
+        self.turn.1.notify_all();
+    }
+
+    /// Waits so long at most, as long as it is so.
+    fn wait_while(&self, timeout: Duration, is_so: impl Fn() -> bool) {
+        let turn = self.turn.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.turn.1.wait_timeout_while(turn, timeout, |()| is_so()));
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    fn keeps(&self) -> bool {
+        self.keeps.load(Ordering::Acquire)
+    }
+
+    /// Documents of events that there are no more were made of another state: they are made anew.
+    fn clear_what_is_ahead(&self, state: &mut State) -> Result<(), ProjectorError> {
+        let heads = self.heads()?;
         for (place, projection) in self.projections.iter().enumerate() {
             let cursor = |context: &String| state.cursors.get(context).map_or(0, |cursors| cursors[place]);
             if let Some((context, head)) = heads.iter().find(|(context, head)| cursor(context) > *head) {
@@ -166,7 +212,7 @@ impl Inner {
                 self.documents.clear(name, projection.collections)?;
             }
         }
-        Ok(self.load(&mut state)?)
+        Ok(self.load(state)?)
     }
 
     /// Reads where the projections are from the documents' store.
@@ -203,21 +249,21 @@ impl Inner {
 
     /// Takes events until told to stop.
     fn follow(&self, context: &str) {
-        while !self.stopping.load(Ordering::Acquire) {
+        while !self.is_stopping() {
+            if !self.keeps() {
+                self.wait_while(AFTER_ERROR, || !self.is_stopping() && !self.keeps());
+                continue;
+            }
             match self.step(context) {
                 Ok(0) => {
                     let position = self.position(&self.state(), context);
                     self.source.wait_beyond(context, position, LOOK);
                 }
                 Ok(_) => {}
+                Err(ProjectorError::Documents(DocumentError::KeptElsewhere)) => self.set(&self.keeps, false),
                 Err(error) => {
                     tracing::error!(context, %error, "projections wait");
-                    let guard = self.stopped.0.lock().unwrap_or_else(PoisonError::into_inner);
-                    drop(
-                        self.stopped.1.wait_timeout_while(guard, AFTER_ERROR, |()| {
-                            !self.stopping.load(Ordering::Acquire)
-                        }),
-                    );
+                    self.wait_while(AFTER_ERROR, || !self.is_stopping());
                 }
             }
         }
@@ -233,6 +279,10 @@ impl Inner {
             return Ok(0);
         }
         let mut state = self.state();
+        if self.position(&state, context) != position {
+            // A projection goes on again, or the documents are others since: what follows on them is to be read.
+            return Ok(events.len());
+        }
         let before = state.cursors.get(context).cloned().unwrap_or_default();
         let mut batch = Batch::new(&*self.documents);
         let mut after = before.clone();
@@ -290,11 +340,7 @@ impl Inner {
                     *cursor = event.position;
                     continue;
                 }
-                Ok(Err(ApplyError::Documents(
-                    error @ (DocumentError::Sqlite { .. } | DocumentError::Io { .. }),
-                ))) => {
-                    return Err(error);
-                }
+                Ok(Err(ApplyError::Documents(error))) if error.is_of_store() => return Err(error),
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "the projection panicked".to_owned(),
             };

@@ -8,7 +8,10 @@ use bus::EventSource;
 use thiserror::Error;
 
 use super::projector::{Inner, Projector, ProjectorError};
-use crate::documents::{Commit, DocumentError, DocumentStore, Documents, Durability, SqliteDocuments};
+use crate::documents::{
+    Commit, DocumentError, DocumentStore, Documents, Durability, NextDocuments, PostgresDocuments,
+    SqliteDocuments, Stop,
+};
 
 /// What a rebuild did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,14 +42,13 @@ pub fn rebuild(place: &Path, source: Arc<dyn EventSource>) -> Result<RebuildRepo
     let begun = Instant::now();
     // Documents that no program of this version can read are still to be replaced.
     let skipped = match SqliteDocuments::open(place, Durability::None) {
-        Ok(old) => old.stops()?.into_iter().filter(|stop| stop.is_skipped).collect(),
+        Ok(old) => skipped(&old)?,
         Err(DocumentError::Schema { .. }) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
     let next = Next::begin(place, source)?;
-    next.inner.documents.commit(&Commit { stops: skipped, ..Commit::default() })?;
-    next.inner.load(&mut next.inner.state())?;
-    let events = next.catch_up()?;
+    next.inner.leave_out(skipped)?;
+    let events = next.inner.catch_up()?;
     let built = next.close()?;
     remove_logs(place)?;
     rename(&built, place)?;
@@ -61,20 +63,40 @@ impl Projector {
     /// As [`rebuild`].
     pub fn rebuild(&self, place: &Path) -> Result<RebuildReport, RebuildError> {
         let begun = Instant::now();
-        let skipped = self.inner.documents.stops()?.into_iter().filter(|stop| stop.is_skipped).collect();
         let next = Next::begin(place, self.inner.source.clone())?;
-        next.inner.documents.commit(&Commit { stops: skipped, ..Commit::default() })?;
-        next.inner.load(&mut next.inner.state())?;
-        let mut events = next.catch_up()?;
+        next.inner.leave_out(skipped(&*self.inner.documents)?)?;
+        let mut events = next.inner.catch_up()?;
         // Nothing is applied from here on until the new documents are served with their own cursors.
         let mut state = self.inner.state();
-        events += next.catch_up()?;
+        events += next.inner.catch_up()?;
         let built = next.close()?;
         self.inner.documents.replace(|old| exchange(old, &built, place))?;
         self.inner.load(&mut state)?;
         drop(state);
         Ok(RebuildReport { events, elapsed: begun.elapsed() })
     }
+
+    /// As [`rebuild`], of the documents that processes share in the database of this URL, whichever of them keeps
+    /// them. It blocks.
+    ///
+    /// # Errors
+    /// A log cannot be read, the database cannot be written, or another process rebuilds them.
+    pub fn rebuild_shared(&self, url: &str) -> Result<RebuildReport, RebuildError> {
+        let begun = Instant::now();
+        let live = PostgresDocuments::open(url)?;
+        let next = NextDocuments::begin(url)?;
+        let documents = Arc::new(Documents::new(Box::new(next.store().clone())));
+        let inner = Inner::open(documents, self.inner.source.clone())?;
+        inner.leave_out(skipped(&live)?)?;
+        let mut events = inner.catch_up()?;
+        events += next.replace(&live, || inner.catch_up())?;
+        Ok(RebuildReport { events, elapsed: begun.elapsed() })
+    }
+}
+
+/// Events that somebody has decided to leave out.
+fn skipped(store: &dyn DocumentStore) -> Result<Vec<Stop>, DocumentError> {
+    Ok(store.stops()?.into_iter().filter(|stop| stop.is_skipped).collect())
 }
 
 /// Documents that are being built.
@@ -94,11 +116,28 @@ impl Next {
         Ok(Self { inner, place })
     }
 
+    /// Closes the new documents: one file, its log carried over.
+    fn close(self) -> Result<PathBuf, DocumentError> {
+        drop(self.inner);
+        let io = |source| DocumentError::Io { place: self.place.clone(), source };
+        // It was written without waiting for the disk, and replaces one that is on disk.
+        std::fs::File::open(&self.place).and_then(|file| file.sync_all()).map_err(io)?;
+        Ok(self.place)
+    }
+}
+
+impl Inner {
+    /// Events that projections leave out from now on.
+    fn leave_out(&self, skipped: Vec<Stop>) -> Result<(), DocumentError> {
+        self.documents.commit(&Commit { stops: skipped, ..Commit::default() })?;
+        self.load(&mut self.state())
+    }
+
     /// Applies events until there are none, of all contexts at once; how many there were.
     fn catch_up(&self) -> Result<u64, ProjectorError> {
         let mut applied = 0;
         loop {
-            let contexts = self.inner.contexts();
+            let contexts = self.contexts();
             let steps: Vec<_> = std::thread::scope(|scope| {
                 let follow = |context: String| scope.spawn(move || self.catch_up_context(&context));
                 let threads: Vec<_> = contexts.into_iter().map(follow).collect();
@@ -119,21 +158,12 @@ impl Next {
     fn catch_up_context(&self, context: &str) -> Result<u64, ProjectorError> {
         let mut applied = 0;
         loop {
-            let step = self.inner.step(context)?;
+            let step = self.step(context)?;
             if step == 0 {
                 return Ok(applied);
             }
             applied += step as u64;
         }
-    }
-
-    /// Closes the new documents: one file, its log carried over.
-    fn close(self) -> Result<PathBuf, DocumentError> {
-        drop(self.inner);
-        let io = |source| DocumentError::Io { place: self.place.clone(), source };
-        // It was written without waiting for the disk, and replaces one that is on disk.
-        std::fs::File::open(&self.place).and_then(|file| file.sync_all()).map_err(io)?;
-        Ok(self.place)
     }
 }
 

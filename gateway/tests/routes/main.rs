@@ -8,4 +8,5 @@ mod reads;
 mod rebuild;
 mod security;
 mod service;
+mod shared;
 mod signals;

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::service::{Service, answered, signals};
 
 /// Every document of every collection.
-fn all(store: &SqliteDocuments) -> Vec<(String, String, String)> {
+pub(crate) fn all(store: &dyn DocumentStore) -> Vec<(String, String, String)> {
     let mut all = Vec::new();
     for collection in
         RegisteredProjection::all().unwrap().iter().flat_map(|projection| projection.collections)
@@ -36,7 +36,7 @@ fn all(store: &SqliteDocuments) -> Vec<(String, String, String)> {
     all
 }
 
-async fn with_everything() -> Service {
+pub(crate) async fn with_everything() -> Service {
     let service = Service::start().await;
     for number in 0..20 {
         service.done("POST", "/api/users", json!({"email": format!("u{number}@x"), "name": "U"})).await;

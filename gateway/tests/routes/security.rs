@@ -44,7 +44,7 @@ async fn the_key_is_needed_locally_where_that_is_asked_for() {
 async fn nobody_listens_beyond_this_machine_without_a_key() {
     let service = Service::start().await;
     let options = GatewayOptions {
-        documents: service.folder.path().join("other.sqlite"),
+        documents: service.folder.path().join("other.sqlite").into(),
         listen: vec![([0, 0, 0, 0], 0).into()],
         ..GatewayOptions::default()
     };

@@ -125,7 +125,7 @@ pub(crate) struct Service {
     pub(crate) broken: Broken,
     pub(crate) held: Held,
     pub(crate) folder: tempfile::TempDir,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
 }
 
 impl Service {
@@ -147,7 +147,7 @@ impl Service {
         }
         let bus = Arc::new(builder.start().unwrap());
         let options = change(GatewayOptions {
-            documents: folder.path().join("read.sqlite"),
+            documents: folder.path().join("read.sqlite").into(),
             captures: Some(captures),
             key: Some("secret".into()),
             listen: vec![([127, 0, 0, 1], 0).into()],

@@ -8,18 +8,18 @@ use sqlx::postgres::PgConnection;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use super::reactor::block_on;
+use super::reactor::{self, block_on};
 use crate::store::{LONGEST_TRANSACTION, StoreError};
 
 /// More callers wait for each other.
-const MOST_CONNECTIONS: usize = 24;
+const MOST_CONNECTIONS: usize = 64;
 /// So many are kept for the next.
-const MOST_IDLE: usize = 8;
+const MOST_IDLE: usize = 40;
 /// Without an answer for so long, longer than the server would work on it, a connection is dead.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// The connections of a store.
-pub(super) struct Pool {
+/// The connections of a store, for whoever keeps something else in the same database, too. Callers block.
+pub struct Pool {
     address: Address,
     /// What each connection begins with.
     session: String,
@@ -44,17 +44,42 @@ pub(super) struct Lent {
 }
 
 impl Pool {
-    pub(super) fn new(address: Address, session: String, reactor: Handle) -> Self {
-        Self { address, session, reactor, state: Mutex::default(), returned: Condvar::new() }
+    /// Connections to the database of a `postgres://` URL, each of which begins with these statements. None is made
+    /// before it is used.
+    ///
+    /// # Errors
+    /// The URL cannot be read, or the system gives no thread.
+    pub fn open(url: &str, session: String) -> Result<Arc<Self>, StoreError> {
+        let refused = |place: &str, reason: String| StoreError::Refused { place: place.to_owned(), reason };
+        let address = Address::parse(url).map_err(|reason| {
+            let advice = "write postgres://USER:PASSWORD@HOST:PORT/DATABASE, special characters as %XX";
+            refused("PostgreSQL", format!("the URL cannot be read: {reason}\n  {advice}"))
+        })?;
+        let reactor = reactor::handle().map_err(|error| refused(address.place(), error.to_string()))?;
+        let (state, returned) = (Mutex::default(), Condvar::new());
+        Ok(Arc::new(Self { address, session, reactor, state, returned }))
     }
 
-    /// Which database.
-    pub(super) fn place(&self) -> &str {
+    /// Which database, without its password.
+    pub fn place(&self) -> &str {
         self.address.place()
     }
 
+    /// Where it is.
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The runtime that the connections belong to.
+    pub const fn reactor(&self) -> &Handle {
+        &self.reactor
+    }
+
     /// Carries out what may be carried out twice.
-    pub(super) fn run<T>(
+    ///
+    /// # Errors
+    /// The server is away, or refuses.
+    pub fn run<T>(
         self: &Arc<Self>,
         act: impl AsyncFn(&mut PgConnection) -> sqlx::Result<T>,
     ) -> Result<T, StoreError> {

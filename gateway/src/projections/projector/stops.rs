@@ -28,7 +28,8 @@ pub enum SkipError {
 impl Inner {
     pub(super) fn views(&self) -> Result<Vec<ProjectionView>, ProjectorError> {
         let heads = self.heads()?;
-        let state = self.state();
+        let mut state = self.state();
+        self.refresh(&mut state)?;
         let views = self.projections.iter().enumerate().map(|(place, projection)| {
             let cursors = heads.iter().map(|(context, head)| ProjectionCursor {
                 context: context.clone(),
@@ -60,6 +61,7 @@ impl Inner {
             return Err(SkipError::Unknown { name: name.to_owned(), known: known.join(", ") });
         }
         let mut state = self.state();
+        self.refresh(&mut state)?;
         let stop = state.stops.iter_mut().find(|stop| !stop.is_skipped && stop.projection == name);
         let stop = stop.ok_or_else(|| SkipError::Running(name.to_owned()))?;
         let skipped = Stop { is_skipped: true, ..stop.clone() };
