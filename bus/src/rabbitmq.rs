@@ -70,6 +70,10 @@ use session::Session;
 pub struct RabbitOptions {
     /// What this process is called in the broker's own tools.
     pub name: String,
+    /// The other nodes of the broker's cluster: when the node that is used is lost, the next of them is, and after the
+    /// last the first again. Classic queues are on one node, and away with it; quorum queues are there as long as most
+    /// of their nodes are.
+    pub other_nodes: Vec<BrokerUrl>,
     /// What the endpoints' queues are. Classic ones are what .NET services declare who send to `queue:NAME`.
     pub queue: QueueKind,
     /// So many deliveries of each endpoint are on their way to its inbox at most.
@@ -88,6 +92,7 @@ impl Default for RabbitOptions {
     fn default() -> Self {
         Self {
             name: format!("orchard bus {}", std::process::id()),
+            other_nodes: Vec::new(),
             queue: QueueKind::Classic,
             prefetch: 1_000,
             budget: ControlBudget::default(),

@@ -1,6 +1,6 @@
 //! A process's connections to its broker, made again after any loss.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ const CHANNELS: u16 = 4;
 /// by its message id.
 pub(super) const LONGEST_CONFIRM: Duration = Duration::from_secs(60);
 
+/// So many reasons are said while the broker is away.
+const MOST_SAID: usize = 20;
+
 /// What can be used at the moment.
 #[derive(Debug, Default)]
 pub(super) struct Links {
@@ -28,6 +31,8 @@ pub(super) struct Links {
     connection: Option<Arc<Connection>>,
     /// Why one of them is not there.
     reason: Option<String>,
+    /// What was said of that since one of them was there, of whichever node.
+    said: BTreeSet<String>,
 }
 
 /// A process's connections to its broker: by one it publishes, and by the other it consumes and declares. A broker
@@ -87,15 +92,20 @@ impl Session {
         let _ = tokio::time::timeout(time, self.stopped()).await;
     }
 
+    /// Keeps one of them there; by the next node after each loss and each failure.
     async fn keep<P: Part>(self: Arc<Self>) {
         let mut backoff = Backoff::default();
-        while !self.is_stopping() {
-            match P::open(&self.url, &self.options.name).await {
+        for url in std::iter::once(&self.url).chain(&self.options.other_nodes).cycle() {
+            if self.is_stopping() {
+                return;
+            }
+            match P::open(url, &self.options.name).await {
                 Ok(part) => {
                     backoff.reset();
                     self.links.send_modify(|links| {
                         *P::place(links) = Some(part.clone());
                         links.reason = None;
+                        links.said.clear();
                     });
                     tokio::select! {
                         () = part.lost() => {}
@@ -116,9 +126,8 @@ impl Session {
     fn note_failure(&self, error: &BrokerError) {
         let reason = error.to_string();
         let is_new = self.links.send_if_modified(|links| {
-            let is_new = links.reason.as_deref() != Some(reason.as_str());
             links.reason = Some(reason.clone());
-            is_new
+            links.said.len() < MOST_SAID && links.said.insert(reason.clone())
         });
         if is_new {
             tracing::warn!(%reason, "the broker cannot be used; it is tried again");
@@ -147,6 +156,14 @@ impl Session {
     pub(super) fn note_endpoint(&self, name: &str, reason: Option<String>) {
         let status = EndpointStatus { name: name.to_owned(), is_consuming: reason.is_none(), reason };
         self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), status);
+    }
+
+    /// What an endpoint that is consumed cannot do at the moment; `None` where it does all.
+    pub(super) fn note_obstacle(&self, name: &str, obstacle: Option<String>) {
+        let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(status) = endpoints.get_mut(name).filter(|status| status.is_consuming) {
+            status.reason = obstacle;
+        }
     }
 
     /// By which to publish at once; why not, otherwise.
@@ -256,37 +273,45 @@ impl Session {
     ) -> Option<Vec<Result<Outcome, BrokerError>>> {
         let mut outcomes: Vec<Option<Result<Outcome, BrokerError>>> = vec![None; publications.len()];
         let mut backoff = Backoff::default();
-        loop {
-            let left: Vec<usize> = (0..outcomes.len()).filter(|at| outcomes[*at].is_none()).collect();
-            if left.is_empty() {
-                return Some(outcomes.into_iter().flatten().collect());
-            }
-            let publisher = self.open_publisher().await?;
-            let mut confirms = Vec::with_capacity(left.len());
-            let targets = left.iter().map(|at| publications[*at].target.clone()).collect();
-            if let Err(error) = self.declare_for(&targets).await {
-                self.note_failure(&error);
-                self.pause(backoff.next_wait()).await;
-                continue;
-            }
-            for at in left {
-                let publication = publications[at].clone();
-                match self.publish_on(&publisher, publication).await {
-                    Ok(confirm) => confirms.push((at, confirm)),
-                    Err(_) => break,
-                }
-            }
-            for (at, confirm) in confirms {
-                let outcome = tokio::select! {
-                    outcome = confirm.outcome(LONGEST_CONFIRM) => outcome,
-                    () = self.stopped() => return None,
-                };
-                outcomes[at] = self.is_over(&publications[at].target, outcome).await;
-            }
+        while outcomes.iter().any(Option::is_none) {
+            self.deliver_once(&publications, &mut outcomes).await?;
             if outcomes.iter().any(Option::is_none) {
                 self.pause(backoff.next_wait()).await;
             }
         }
+        Some(outcomes.into_iter().flatten().collect())
+    }
+
+    /// Publishes those that have no outcome yet, as soon as the broker takes messages, and waits for what becomes of
+    /// each. None once the bus stops.
+    pub(super) async fn deliver_once(
+        &self,
+        publications: &[wire::Publication],
+        outcomes: &mut [Option<Result<Outcome, BrokerError>>],
+    ) -> Option<()> {
+        let left: Vec<usize> = (0..outcomes.len()).filter(|at| outcomes[*at].is_none()).collect();
+        let publisher = self.open_publisher().await?;
+        let mut confirms = Vec::with_capacity(left.len());
+        let targets = left.iter().map(|at| publications[*at].target.clone()).collect();
+        if let Err(error) = self.declare_for(&targets).await {
+            self.note_failure(&error);
+            return Some(());
+        }
+        for at in left {
+            let publication = publications[at].clone();
+            match self.publish_on(&publisher, publication).await {
+                Ok(confirm) => confirms.push((at, confirm)),
+                Err(_) => break,
+            }
+        }
+        for (at, confirm) in confirms {
+            let outcome = tokio::select! {
+                outcome = confirm.outcome(LONGEST_CONFIRM) => outcome,
+                () = self.stopped() => return None,
+            };
+            outcomes[at] = self.is_over(&publications[at].target, outcome).await;
+        }
+        Some(())
     }
 
     /// What became of a message, or `None` where it is to be published again.
