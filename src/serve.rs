@@ -23,8 +23,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gateway::documents::DocumentError;
+use gateway::projections::ProjectorError;
 use gateway::projections::RebuildError;
-use gateway::{CommandLookup, FailedMessages, Gateway, GatewayError, GatewayOptions, RebuildReport};
+use gateway::{CommandLookup, FailedMessages, Gateway, GatewayError, GatewayOptions, Limits, RebuildReport};
 use thiserror::Error;
 use tick_ingest::replays::{Captures, CapturesError, QueueError};
 use tokio::runtime::{self, Runtime};
@@ -32,6 +33,7 @@ use triage::Sight;
 
 mod backend;
 mod config;
+mod documents;
 mod feed_player;
 mod hosts;
 mod key;
@@ -50,14 +52,16 @@ mod tests;
 mod worker;
 
 pub use config::{
-    BrokerConfig, ConfigError, GatewayConfig, HostsConfig, IngesterConfig, InvalidConfig, PREFIX, Queues,
-    Role, Secret, ServeConfig, ServicesConfig,
+    BrokerConfig, ConfigError, DocumentsConfig, GatewayConfig, HostsConfig, IngesterConfig, InvalidConfig,
+    PREFIX, Queues, Role, Secret, ServeConfig, ServicesConfig,
 };
+pub use documents::DocumentsPlan;
 pub use feed_player::FeedReplays;
 pub use hosts::{HostsRole, HostsRolePlan};
 pub use roles::{BrokerPlan, Roles};
 
 use backend::Backend;
+use documents::Kept;
 use key::BootstrapKey;
 use state::StateFolder;
 
@@ -73,14 +77,20 @@ pub struct ServePlan {
     /// PostgreSQL, as `postgres://` URL, where the stores are that processes share. Without it they are files in the
     /// folder of state.
     pub database: Option<String>,
+    /// Where the documents are that are read.
+    pub documents: DocumentsPlan,
     /// The broker that carries commands and events; without it they stay in this process.
     pub broker: Option<BrokerPlan>,
     /// Where requests are accepted; port 0 for any that is free.
     pub listen: Vec<SocketAddr>,
     /// Names that the server has beside its addresses.
     pub names: Vec<String>,
+    /// What requests may cost.
+    pub limits: Limits,
     /// How many replays are played at once.
     pub replays: u16,
+    /// A worker that is silent for so long has died, and another takes its replay over. It renews once a second.
+    pub replay_lease: Duration,
     /// How they are played.
     pub play: Play,
     /// Which lanes of feeds are run by this process, beside the rest.
@@ -104,10 +114,13 @@ impl ServePlan {
             roles: Roles::ALONE,
             captures: Some(captures.into()),
             database: None,
+            documents: DocumentsPlan::Own,
             broker: None,
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8090))],
             names: Vec::new(),
+            limits: Limits::default(),
             replays: 1,
+            replay_lease: Duration::from_secs(30),
             play: Play::default(),
             hosts: None,
             retention: bus::Retention::default(),
@@ -168,6 +181,9 @@ pub enum ServeError {
     /// The gateway does not start.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// The documents that processes share cannot be kept.
+    #[error(transparent)]
+    Projections(#[from] ProjectorError),
     /// The documents cannot be made anew.
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
@@ -183,6 +199,8 @@ pub struct Serving {
     captures: Option<PathBuf>,
     gateway: Option<Gateway>,
     runtime: Option<Runtime>,
+    /// Documents that gateways of other processes read.
+    kept: Option<Kept>,
     hosts: Option<HostsRole>,
     backend: Backend,
     state: StateFolder,
@@ -218,6 +236,7 @@ pub fn start(plan: ServePlan) -> Result<Serving, ServeError> {
         captures: captures.as_ref().map(|captures| captures.folder().to_owned()),
         gateway: None,
         runtime: None,
+        kept: Kept::start(&plan, &backend.bus.events())?,
         hosts,
         backend,
         state,
@@ -231,11 +250,11 @@ pub fn start(plan: ServePlan) -> Result<Serving, ServeError> {
 
 /// Whether roles, database and broker fit together.
 fn check(plan: &ServePlan) -> Result<(), ServeError> {
-    let Roles { gateway, services, ingester, hosts } = plan.roles;
+    let Roles { gateway, projections, services, ingester, hosts } = plan.roles;
     let refused = |advice| Err(ServeError::Plan(advice));
-    if !(gateway || services || ingester || hosts) {
+    if !(gateway || projections || services || ingester || hosts) {
         return refused(
-            "this process has no role: give it at least one of gateway, services, ingester, hosts",
+            "this process has no role: give it at least one of gateway, projections, services, ingester, hosts",
         );
     }
     if !services && plan.database.is_none() {
@@ -250,7 +269,7 @@ fn check(plan: &ServePlan) -> Result<(), ServeError> {
     if hosts && plan.hosts.is_none() {
         return refused("the role hosts needs a broker and a database");
     }
-    Ok(())
+    documents::check(plan).or_else(refused)
 }
 
 impl Drop for Serving {
@@ -264,8 +283,10 @@ impl Drop for Serving {
 impl Serving {
     fn start_gateway(&mut self, plan: &ServePlan, lookup: CommandLookup) -> Result<(), ServeError> {
         let key = BootstrapKey::of(self.state.root(), plan.key.as_deref())?;
+        let own = self.state.documents();
         let options = GatewayOptions {
-            documents: self.state.documents(),
+            documents: plan.document_place(&own),
+            limits: plan.limits,
             captures: self.captures.clone(),
             errors: plan.broker.as_ref().map(|broker| self.failed_messages(broker)),
             key: Some(key.key),
@@ -281,7 +302,7 @@ impl Serving {
         let begin = || runtime.block_on(Gateway::start(bus.clone(), options.clone()));
         let gateway = match begin() {
             Err(GatewayError::Documents(DocumentError::Schema { .. })) if plan.rebuild => {
-                gateway::rebuild(&options.documents, bus.events())?;
+                gateway::rebuild(&own, bus.events())?;
                 begin()?
             }
             begun => begun?,
@@ -329,8 +350,9 @@ impl Serving {
     /// A log cannot be read, or a file cannot be written; the old documents are served on. `None`: this process has
     /// no documents.
     pub fn rebuild(&self) -> Result<Option<RebuildReport>, RebuildError> {
-        match (&self.gateway, &self.runtime) {
-            (Some(gateway), Some(runtime)) => runtime.block_on(gateway.rebuild()).map(Some),
+        match (&self.gateway, &self.runtime, &self.kept) {
+            (Some(gateway), Some(runtime), _) => runtime.block_on(gateway.rebuild()).map(Some),
+            (_, _, Some(kept)) => kept.rebuild().map(Some),
             _ => Ok(None),
         }
     }
@@ -352,6 +374,8 @@ impl Serving {
         let workers = self.backend.stop_workers(until);
         let hosts = self.hosts.take().is_none_or(|hosts| hosts.stop(until));
         let requests = requests.join().unwrap_or(false);
+        // It ends with the batch that it is at.
+        drop(self.kept.take());
         let lanes = self.backend.stop_lanes(until);
         Stopped {
             replays_given_back: self.backend.given_back(),

@@ -47,6 +47,15 @@ pub(crate) struct ServeArgs {
     /// Requests of this machine need the key, too
     #[arg(long)]
     key_required: bool,
+    /// Requests a second of this machine's programs together; 0 for any number [default: 20000]
+    #[arg(long, value_name = "PER_S")]
+    local_rate: Option<u32>,
+    /// Requests a second with the key; 0 for any number [default: 2000]
+    #[arg(long, value_name = "PER_S")]
+    key_rate: Option<u32>,
+    /// Requests a second of each address beyond this machine; 0 for any number [default: 2000]
+    #[arg(long, value_name = "PER_S")]
+    address_rate: Option<u32>,
     /// Open the page of the API in a browser
     #[arg(long)]
     open: bool,
@@ -108,7 +117,11 @@ fn plan(args: &ServeArgs) -> Result<ServePlan> {
     if let Some(listen) = args.listen {
         config.gateway.listen = vec![listen];
     }
-    config.gateway.key_required |= args.key_required;
+    let gateway = &mut config.gateway;
+    gateway.key_required |= args.key_required;
+    gateway.local_requests_per_s = args.local_rate.or(gateway.local_requests_per_s);
+    gateway.key_requests_per_s = args.key_rate.or(gateway.key_requests_per_s);
+    gateway.address_requests_per_s = args.address_rate.or(gateway.address_requests_per_s);
     config.ingester.replays = args.replays.or(config.ingester.replays);
     config.services.keep_commands_days = args.keep_commands.or(config.services.keep_commands_days);
     config.services.most_commands = args.most_commands.or(config.services.most_commands);

@@ -18,10 +18,7 @@ use super::player::Player;
 use super::state::StateFolder;
 use super::stores::{CONTEXTS, Stores};
 use super::worker::{Workers, Workplace};
-use super::{BrokerPlan, Play, ServeError, ServePlan};
-
-/// A worker that is silent for so long has died. It renews once a second.
-const LEASE: Duration = Duration::from_secs(30);
+use super::{BrokerPlan, Play, Roles, ServeError, ServePlan};
 
 /// A start waits so long for the broker, and goes on without it then.
 const REACH_BROKER: Duration = Duration::from_secs(5);
@@ -65,7 +62,12 @@ impl Backend {
             }
             builder = builder.shared_context(context, store);
         }
-        if let Some(broker) = &plan.broker {
+        // Whoever only makes documents reads logs.
+        let Roles { gateway, projections, services, ingester, hosts } = plan.roles;
+        if projections && !gateway && plan.broker.is_some() {
+            logs = logs.with(HEARD, stores.open_to_read(HEARD)?);
+        }
+        if let Some(broker) = plan.broker.as_ref().filter(|_| gateway || services || ingester || hosts) {
             builder = builder.rabbitmq(broker.url.clone(), broker.options.clone());
             if plan.roles.gateway {
                 let heard = stores.open(HEARD)?;
@@ -144,7 +146,7 @@ fn start_workers(
     ticks: Arc<dyn Store>,
     captures: Captures,
 ) -> Result<Workers, ServeError> {
-    let queue = ReplayQueue::new(bus.clone(), ticks, LEASE);
+    let queue = ReplayQueue::new(bus.clone(), ticks, plan.replay_lease);
     if plan.database.is_none() {
         // The folder is this process's own: whoever had a lease has ended.
         let resumed = queue.free_leases()?;

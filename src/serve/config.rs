@@ -1,14 +1,16 @@
 //! `orchard.toml`: what a process of a server does, and with whom it shares the work.
 //!
 //! ```toml
-//! roles = ["gateway", "services", "ingester", "hosts"]  # all that there is to do; any split over processes
-//! state = "state"                                       # this process's own folder
+//! # All that there is to do; any split over processes.
+//! roles = ["gateway", "projections", "services", "ingester", "hosts"]
+//! state = "state"                                    # this process's own folder
 //! captures = "captures"
-//! database = "postgres://orchard:secret@db/orchard"     # the contexts' stores and the hosts' ledger
+//! database = "postgres://orchard:secret@db/orchard"  # the contexts' stores and the hosts' ledger
+//! documents = "own"                                  # or "shared": in the database, for all gateways
 //!
 //! [broker]
-//! urls = ["amqp://orchard:secret@node1/%2f"]            # the first carries commands and events, all carry feeds
-//! queues = "classic"                                    # or "quorum"
+//! urls = ["amqp://orchard:secret@node1/%2f"]         # commands and events go by one, feeds by all of them
+//! queues = "classic"                                 # or "quorum"
 //!
 //! [gateway]
 //! listen = ["127.0.0.1:8090"]
@@ -17,9 +19,11 @@
 //! Each key can be given by the environment, too, which wins: `ORCHARD_SERVE__GATEWAY__LISTEN=0.0.0.0:8090`.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use serde::de::{self, IntoDeserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 use toml::{Table, Value};
@@ -35,8 +39,10 @@ pub const PREFIX: &str = "ORCHARD_SERVE__";
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Answers over HTTP, and makes the documents that are read.
+    /// Answers over HTTP.
     Gateway,
+    /// Makes the documents that gateways share.
+    Projections,
     /// Carries out commands, and publishes events.
     Services,
     /// Plays replays.
@@ -58,6 +64,9 @@ pub struct ServeConfig {
     pub captures: Option<PathBuf>,
     /// PostgreSQL, as `postgres://` URL: without it the stores are files in the folder of state.
     pub database: Option<Secret>,
+    /// Where the documents are that gateways read; `shared` for a process that is given the role `projections` and a
+    /// database, `own` for any other, unless set.
+    pub documents: Option<DocumentsConfig>,
     /// The broker.
     pub broker: BrokerConfig,
     /// The role `gateway`.
@@ -70,11 +79,22 @@ pub struct ServeConfig {
     pub hosts: HostsConfig,
 }
 
+/// Where documents are.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum DocumentsConfig {
+    /// Each gateway makes documents of its own, in its folder of state.
+    Own,
+    /// In the database: processes with the role `projections` make them, one at a time, and all gateways read them.
+    Shared,
+}
+
 /// Settings of the broker.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct BrokerConfig {
-    /// Its nodes, as `amqp://` URLs, in the order that all processes have.
+    /// Its nodes, as `amqp://` URLs, in the order that all processes of a feed have. Commands and events go by the first
+    /// that is there: when a process loses its node, it goes on by the next.
     #[serde(deserialize_with = "one_or_many")]
     pub urls: Vec<Secret>,
     /// The management API of the first, as `http://` URL, which knows all queues of messages that failed; port 15672
@@ -118,6 +138,13 @@ pub struct GatewayConfig {
     pub names: Vec<String>,
     /// Whether requests of this machine need the key, too.
     pub key_required: bool,
+    /// Requests a second of this machine's programs without the key, taken together; 20,000 unless set, 0 for any
+    /// number. Of each of these limits, two seconds' requests may come at once.
+    pub local_requests_per_s: Option<u32>,
+    /// Requests a second with the key; 2,000 unless set, 0 for any number.
+    pub key_requests_per_s: Option<u32>,
+    /// Requests a second of each address beyond this machine; 2,000 unless set, 0 for any number.
+    pub address_requests_per_s: Option<u32>,
 }
 
 /// Settings of the role `services`.
@@ -136,6 +163,8 @@ pub struct ServicesConfig {
 pub struct IngesterConfig {
     /// How many replays are played at once; 1 unless set.
     pub replays: Option<u16>,
+    /// A replay whose process is silent for so many seconds is taken over by another; 30 unless set, 3 at least.
+    pub lease_s: Option<u16>,
     /// Into how many shards a replay's feed is cut, where hosts of other processes run its strategies; without it
     /// replays are played in this process.
     pub feed_shards: Option<u16>,
@@ -255,66 +284,33 @@ fn value_of(text: &str) -> Value {
     plain.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-/// A list; one value alone is a list of one.
+/// A list; one text alone is a list of one.
 fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany<T> {
-        Many(Vec<T>),
-        One(T),
+    from.deserialize_any(OneOrMany(PhantomData))
+}
+
+/// Says of each element what is wrong with it, where an enum of both would say that it is neither.
+struct OneOrMany<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, or a list of texts")
     }
-    Ok(match OneOrMany::deserialize(from)? {
-        OneOrMany::Many(many) => many,
-        OneOrMany::One(one) => vec![one],
-    })
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<T>, E> {
+        T::deserialize(text.into_deserializer()).map(|one| vec![one])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut many = Vec::new();
+        while let Some(one) = list.next_element()? {
+            many.push(one);
+        }
+        Ok(many)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str, variables: &[(&str, &str)]) -> Result<ServeConfig, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("orchard.toml");
-        std::fs::write(&file, text).unwrap();
-        let variables = variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        ServeConfig::read(Some(&file), variables).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_environment_wins_over_the_file() {
-        let text = "roles = [\"gateway\", \"hosts\"]\n[broker]\nurls = \"amqp://a\"\nqueues = \"quorum\"\n";
-        let config = read(
-            text,
-            &[
-                ("ORCHARD_SERVE__BROKER__URLS", "[\"amqp://b\", \"amqp://c\"]"),
-                ("ORCHARD_SERVE__GATEWAY__LISTEN", "127.0.0.1:0"),
-                ("ORCHARD_SERVE__INGESTER__REPLAYS", "3"),
-                ("ORCHARD_KEY", "elsewhere"),
-            ],
-        )
-        .unwrap();
-        assert_eq!(config.roles, [Role::Gateway, Role::Hosts]);
-        assert_eq!(config.broker.urls, [Secret("amqp://b".to_owned()), Secret("amqp://c".to_owned())]);
-        assert_eq!((config.broker.queues, config.ingester.replays), (Queues::Quorum, Some(3)));
-        assert_eq!(config.gateway.listen, [SocketAddr::from(([127, 0, 0, 1], 0))]);
-    }
-
-    #[test]
-    fn the_example_for_operators_is_a_plan() {
-        let config = read(include_str!("../../deploy/orchard.toml"), &[]).unwrap();
-        let plan = config.into_plan().unwrap();
-        assert_eq!(plan.roles.to_string(), "gateway");
-        assert!(plan.broker.is_some() && plan.database.is_some() && plan.is_key_required);
-    }
-
-    #[test]
-    fn what_is_not_known_is_named_with_its_line() {
-        let error = read("state = \"x\"\nrole = \"gateway\"\n", &[]).unwrap_err();
-        assert!(error.contains("line 2") && error.contains("role"), "{error}");
-        let error = read("", &[("ORCHARD_SERVE__GATEWAY__LISTN", "1")]).unwrap_err();
-        assert!(error.contains("ORCHARD_SERVE__GATEWAY__LISTN") && error.contains("listn"), "{error}");
-        let error = read("", &[("ORCHARD_SERVE__STATE__X", "1")]).unwrap_err();
-        assert!(error.contains("ORCHARD_SERVE__STATE__X"), "{error}");
-    }
-}
+mod tests;

@@ -10,8 +10,10 @@ use tick_sdk::contracts::ticks::TICKS;
 /// What of a server a process does; the rest is done by other processes, with the same database and broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Roles {
-    /// Answers over HTTP, and makes the documents that are read.
+    /// Answers over HTTP.
     pub gateway: bool,
+    /// Makes the documents that are read, where processes share them; a gateway with documents of its own makes those.
+    pub projections: bool,
     /// Carries out the commands of every context, and publishes its events.
     pub services: bool,
     /// Plays replays: it carries out the commands about them, too.
@@ -22,7 +24,8 @@ pub struct Roles {
 
 impl Roles {
     /// Everything but lanes of feeds, for which there must be feeds.
-    pub const ALONE: Self = Self { gateway: true, services: true, ingester: true, hosts: false };
+    pub const ALONE: Self =
+        Self { gateway: true, projections: true, services: true, ingester: true, hosts: false };
 
     /// Whether a process with these roles carries out a context's commands.
     pub(super) fn serve(self, context: &str) -> bool {
@@ -37,8 +40,14 @@ impl Roles {
 
 impl fmt::Display for Roles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { gateway, services, ingester, hosts } = *self;
-        let all = [(gateway, "gateway"), (services, "services"), (ingester, "ingester"), (hosts, "hosts")];
+        let Self { gateway, projections, services, ingester, hosts } = *self;
+        let all = [
+            (gateway, "gateway"),
+            (projections, "projections"),
+            (services, "services"),
+            (ingester, "ingester"),
+            (hosts, "hosts"),
+        ];
         let had: Vec<_> = all.iter().filter(|(has, _)| *has).map(|(_, name)| *name).collect();
         f.write_str(&had.join(", "))
     }
@@ -47,7 +56,7 @@ impl fmt::Display for Roles {
 /// The broker that processes share.
 #[derive(Clone, Debug)]
 pub struct BrokerPlan {
-    /// The node that carries commands and events.
+    /// The node that carries commands and events; `options` has those that follow when it is lost.
     pub url: BrokerUrl,
     /// Its management API, which knows all queues of messages that failed; `None` for port 15672 of the node.
     pub management: Option<String>,

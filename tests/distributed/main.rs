@@ -31,6 +31,7 @@ mod server;
 #[path = "../equality/servers.rs"]
 #[allow(dead_code, reason = "shared with tests that do more with servers")]
 mod servers;
+mod shared;
 mod stopped;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_orchard");
