@@ -65,7 +65,7 @@ pub use retry::Retry;
 pub use running::{Accepted, Bus, BusBuilder, SendOptions, StartError};
 #[cfg(feature = "postgres")]
 pub use store::PostgresStore;
-pub use store::{SqliteStore, Store, StoreError, StoredEvent};
+pub use store::{SqliteStore, Store, StoreError, StoredEvent, body_hash};
 pub use tables::{FromValue, Row, Tables, TablesError, Value};
 pub use transport::{EventSource, SendError};
 pub use work::{CommandEnd, EndedCommand, Resources, Work, WorkError};

@@ -68,6 +68,11 @@ impl Bus {
         BusBuilder::default()
     }
 
+    /// Whether the commands of this endpoint are carried out by this process.
+    pub fn serves(&self, endpoint: &str) -> bool {
+        self.in_process.served.contains_key(endpoint)
+    }
+
     /// Sends a command to its endpoint; it is on disk when this is done, and carried out once, however often it
     /// is sent with the same id.
     ///

@@ -143,8 +143,13 @@ pub struct NewCommand {
 impl NewCommand {
     /// What tells another body under the same id from this one.
     pub fn body_hash(&self) -> Uuid {
-        Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{}\n{}", self.name, self.body).as_bytes())
+        body_hash(&self.name, &self.body)
     }
+}
+
+/// What tells a command's contract and body from others: [`NewCommand::body_hash`].
+pub fn body_hash(name: &str, body: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{name}\n{body}").as_bytes())
 }
 
 /// What became of a command that was handed over.

@@ -279,6 +279,8 @@ public sealed record CommandSeen : IEvent
     [JsonPropertyName("endpoint")] public string Endpoint { get; init; } = "";
     /// <summary>Who asked: the name of an API key, or the service that sent it.</summary>
     [JsonPropertyName("caller")] public string Caller { get; init; } = "";
+    /// <summary>What tells another command under the same id from this one.</summary>
+    [JsonPropertyName("bodyHash")] public Guid? BodyHash { get; init; }
 }
 
 /// <summary>An attempt failed, and another follows.</summary>

@@ -75,6 +75,8 @@ impl Default for Limits {
 pub struct GatewayState {
     pub(crate) bus: Arc<Bus>,
     pub(crate) source: Arc<dyn EventSource>,
+    /// Whether there are commands that other processes carry out.
+    pub(crate) sends_elsewhere: bool,
     pub(crate) documents: Arc<Documents>,
     pub(crate) projector: Arc<Projector>,
     pub(crate) captures: Option<Captures>,

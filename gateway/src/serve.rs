@@ -11,6 +11,7 @@ use axum::extract::Request;
 use axum::serve::ListenerExt;
 use bus::Bus;
 use thiserror::Error;
+use tick_sdk::contracts::KnownCommand;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -160,9 +161,12 @@ impl Gateway {
         };
         lookup.fill(&documents);
         let (stop, stopping) = watch::channel(false);
+        let known = KnownCommand::all();
+        let sends_elsewhere = known.iter().any(|command| !bus.serves(command.endpoint));
         let state = Arc::new(GatewayState {
             bus,
             source,
+            sends_elsewhere,
             documents,
             projector: projector.clone(),
             captures,

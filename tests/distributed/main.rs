@@ -19,6 +19,7 @@ mod dotnet;
 mod fleet;
 #[path = "../shared/http.rs"]
 mod http;
+mod keys;
 mod kills;
 mod load;
 #[path = "../shared/peer.rs"]

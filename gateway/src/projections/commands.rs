@@ -2,12 +2,14 @@
 
 use bus::StoredEvent;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tick_sdk::api::{CommandView, command_state};
 use tick_sdk::contracts::CommandId;
 use tick_sdk::contracts::bus::{
     CommandAccepted, CommandCancelled, CommandCompleted, CommandFailed, CommandProcessing, CommandRequeued,
     CommandRetried, CommandsForgotten, HEARD, ReadableAt,
 };
+use uuid::Uuid;
 
 use super::{ApplyError, Projection, Readable, read};
 use crate::documents::{Batch, Collection, DocumentError, Key};
@@ -32,6 +34,9 @@ static HELD: Collection = Collection { name: "held_commands", indexes: &[] };
 /// Commands whose context has no log that is read: what is heard says what becomes of them.
 static FOLLOWED: Collection = Collection { name: "followed_commands", indexes: &[] };
 
+/// Of commands whose ids their senders chose, what tells another one under the same id from them.
+pub(crate) static KEYED: Collection = Collection { name: "keyed_commands", indexes: &[] };
+
 struct Commands;
 
 crate::projection!(Commands);
@@ -43,18 +48,27 @@ struct Held {
     ended: CommandView,
 }
 
-/// [`CommandAccepted`] without the message.
+/// [`CommandAccepted`] with the message as it lies there, or [`CommandSeen`](tick_sdk::contracts::bus::CommandSeen)
+/// without one.
 #[derive(Deserialize)]
-struct AcceptedHead {
+#[serde(rename_all = "camelCase")]
+struct AcceptedHead<'a> {
     command: String,
     endpoint: String,
     caller: String,
+    #[serde(borrow, default)]
+    body: Option<&'a RawValue>,
+    #[serde(default)]
+    body_hash: Option<Uuid>,
 }
+
+/// An id that was made of an `Idempotency-Key`, which may come again with another body.
+const IS_OF_KEY: usize = 5;
 
 impl Projection for Commands {
     const NAME: &'static str = "commands";
-    const VERSION: u32 = 2;
-    const COLLECTIONS: &'static [&'static Collection] = &[&COMMANDS, &HELD, &FOLLOWED];
+    const VERSION: u32 = 3;
+    const COLLECTIONS: &'static [&'static Collection] = &[&COMMANDS, &HELD, &FOLLOWED, &KEYED];
 
     fn apply(event: &StoredEvent, context: &str, batch: &mut Batch<'_>) -> Result<(), ApplyError> {
         if context == HEARD {
@@ -117,9 +131,14 @@ fn forget(event: &StoredEvent, batch: &mut Batch<'_>) -> Result<(), ApplyError> 
 }
 
 fn accept(event: &StoredEvent, batch: &mut Batch<'_>) -> Result<(), ApplyError> {
-    let AcceptedHead { command, endpoint, caller } = read(event)?;
+    let AcceptedHead { command, endpoint, caller, body, body_hash } = serde_json::from_str(&event.body)?;
+    let id = command_id(event)?;
+    if id.0.get_version_num() == IS_OF_KEY {
+        let hash = body_hash.or_else(|| body.map(|body| bus::body_hash(&command, body.get())));
+        batch.put(&KEYED, &id.to_string(), vec![], &hash)?;
+    }
     let accepted = CommandView {
-        command_id: command_id(event)?,
+        command_id: id,
         command,
         endpoint,
         caller,

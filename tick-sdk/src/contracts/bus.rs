@@ -84,6 +84,9 @@ shape! {
         pub endpoint: String,
         /// Who asked: the name of an API key, or the service that sent it.
         pub caller: String,
+        /// What tells another command under the same id from this one.
+        #[serde(default)]
+        pub body_hash: Option<uuid::Uuid>,
     }
 }
 

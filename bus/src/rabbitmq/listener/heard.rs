@@ -46,7 +46,8 @@ impl Heard {
             let body = serde_json::from_str(&body).unwrap_or_default();
             (CommandAccepted::NAME, json(&CommandAccepted { command: name, endpoint, caller, body }))
         } else {
-            (CommandSeen::NAME, json(&CommandSeen { command: name, endpoint, caller }))
+            let body_hash = Some(crate::store::body_hash(&name, &body));
+            (CommandSeen::NAME, json(&CommandSeen { command: name, endpoint, caller, body_hash }))
         };
         let event = status(event, command_id, Some(conversation_id), initiator_id, body);
         Self { id: command_id.0, kind: Kind::Command, event }
