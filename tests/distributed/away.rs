@@ -36,6 +36,10 @@ fn servers_that_are_killed_and_started_again_cost_time_only() {
     place.say("the database is killed");
     // The broker has what is accepted meanwhile.
     go_on();
+    let ready = gateways[0].get("/health/ready");
+    let parts = ready.json();
+    assert_eq!((ready.status, &parts["status"]), (200, &"degraded".into()), "{parts}");
+    assert!(parts["store"]["reason"].as_str().unwrap().contains("log of"), "{parts}");
     place.servers.act("up", &["postgres"]);
     place.say("it is there again");
     go_on();

@@ -28,6 +28,11 @@ fn a_broker_that_takes_nothing_is_a_503_and_nothing_accepted_is_lost() {
             let answer = try_create(gateway.host(), 1_000_000).unwrap();
             answer.status == 503 && answer.header("retry-after").is_some()
         });
+        let ready = gateway.get("/health/ready");
+        let parts = ready.json();
+        assert_eq!((ready.status, &parts["status"]), (503, &"unavailable".into()), "{parts}");
+        assert!(parts["broker"]["reason"].as_str().unwrap().contains("lacks memory"), "{parts}");
+        assert_eq!((&parts["store"]["ready"], &parts["projections"]["ready"]), (&true.into(), &true.into()));
     }
     let before = load.refused.load(Ordering::Acquire);
     wait_until("clients are refused, all of them", || load.refused.load(Ordering::Acquire) > before + 40);
@@ -37,6 +42,9 @@ fn a_broker_that_takes_nothing_is_a_503_and_nothing_accepted_is_lost() {
     place.servers.act("alarm", &["1", "off", "memory"]);
     let least = load.accepted.lock().unwrap().len() + 50;
     wait_until("commands are accepted again", || has_accepted(least));
+    for gateway in &gateways {
+        assert_eq!(gateway.get("/health/ready").status, 200);
+    }
     clients.stop();
     let mut accepted = std::mem::take(&mut *load.accepted.lock().unwrap());
     // The one that was tried before the alarm was felt, or was on its way when it was.

@@ -2,6 +2,7 @@
 
 mod commands;
 mod errors;
+mod health;
 mod hostile;
 mod messages;
 mod reads;
