@@ -61,6 +61,59 @@ pub trait Tables {
     }
 }
 
+impl dyn Tables + '_ {
+    /// Inserts rows of as many values each, many with a statement: `into` is `INSERT INTO t (a, b)`, and `then` what
+    /// follows the rows, as `ON CONFLICT (a) DO NOTHING`. Gives how many were inserted.
+    ///
+    /// ```no_run
+    /// # fn example(tables: &mut dyn bus::Tables) -> Result<(), bus::TablesError> {
+    /// let rows = [bus::values!["a", 1], bus::values!["b", 2]];
+    /// tables.insert("INSERT INTO word (text, count)", &rows, "ON CONFLICT (text) DO NOTHING")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tables::execute`].
+    pub fn insert<R: AsRef<[Value]>>(
+        &mut self,
+        into: &str,
+        rows: &[R],
+        then: &str,
+    ) -> Result<u64, TablesError> {
+        let (mut left, mut inserted) = (rows, 0);
+        while let Some(width) = left.first().map(|row| row.as_ref().len()) {
+            // A few numbers of rows, so that there are few statements to prepare.
+            let count = 1 << left.len().min(MOST_ROWS).ilog2();
+            let (some, rest) = left.split_at(count);
+            let values: Vec<_> = some.iter().flat_map(|row| row.as_ref().iter().cloned()).collect();
+            inserted += self.execute(&insert_of(into, count, width, then), &values)?;
+            left = rest;
+        }
+        Ok(inserted)
+    }
+}
+
+/// A statement inserts so many rows at most.
+const MOST_ROWS: usize = 64;
+
+/// A statement that inserts so many rows of so many values.
+fn insert_of(into: &str, rows: usize, width: usize, then: &str) -> String {
+    let mut sql = format!("{into} VALUES ");
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 1..=width {
+            let separator = if column == 1 { "$" } else { ", $" };
+            sql.push_str(separator);
+            sql.push_str(&(row * width + column).to_string());
+        }
+        sql.push(')');
+    }
+    sql.push(' ');
+    sql.push_str(then);
+    sql
+}
+
 /// Why a statement was of no use.
 #[derive(Debug, Error)]
 pub enum TablesError {
@@ -229,5 +282,35 @@ impl<T: FromValue> FromValue for Option<T> {
             Value::Null => Some(None),
             value => T::from_value(value).map(Some),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_inserted_many_with_a_statement() {
+        assert_eq!(
+            insert_of("INSERT INTO t (a, b)", 2, 2, "ON"),
+            "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON"
+        );
+        struct Counted(Vec<(usize, usize)>);
+        impl Tables for Counted {
+            fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, TablesError> {
+                let rows = sql.matches('(').count() - 1;
+                self.0.push((rows, values.len()));
+                Ok(rows as u64)
+            }
+            fn query(&mut self, _: &str, _: &[Value]) -> Result<Vec<Row>, TablesError> {
+                Ok(Vec::new())
+            }
+        }
+        let rows: Vec<_> = (0..100).map(|number| crate::values![number, "a"]).collect();
+        let mut counted = Counted(Vec::new());
+        let tables: &mut dyn Tables = &mut counted;
+        assert_eq!(tables.insert("INSERT INTO t (a, b)", &rows, "").unwrap(), 100);
+        assert_eq!(tables.insert("INSERT INTO t (a, b)", &rows[..0], "").unwrap(), 0);
+        assert_eq!(counted.0, [(64, 128), (32, 64), (4, 8)]);
     }
 }
