@@ -304,6 +304,25 @@ pub trait Store: Send + Sync + 'static {
     /// The one before does not end, or the store failed.
     fn begin(&self) -> Result<Box<dyn StoreTransaction>, StoreError>;
 
+    /// As [`Store::begin`], for one of several transactions of a handler at once. Where a store can, it lets them
+    /// commit beside each other: what [`StoreTransaction::handle_new`] appends has its positions only after
+    /// [`Store::number`].
+    ///
+    /// # Errors
+    /// As [`Store::begin`].
+    fn begin_beside(&self) -> Result<Box<dyn StoreTransaction>, StoreError> {
+        self.begin()
+    }
+
+    /// Gives positions to all events that are committed and have none; whether there were any. Whoever appends does
+    /// so as well.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn number(&self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// Looks at up to `limit` events after a position, in order, and gives those with one of these names; all of
     /// them for `None`. It looks at fewer once those that it gives hold [`LARGEST_READ`] bytes, at none only where
     /// nothing follows. Bodies of events that are not asked for are not read.
@@ -469,6 +488,29 @@ pub trait StoreTransaction: Send {
             }
         }
         Ok(true)
+    }
+
+    /// Puts commands of one contract into the inbox together with what has become of them at once, as if they had
+    /// been accepted, had waited, and had been changed: the events that say that they were accepted, these, and those of
+    /// the changes, in this order. Each change is that of the command in its place, from waiting and no attempts to
+    /// processing or completed. `false`: one of them is known, and the transaction is to be dropped.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn handle_new(
+        &mut self,
+        commands: &[DueCommand],
+        changes: &[StateChange<'_>],
+        events: &[NewEvent],
+        now_ms: u64,
+    ) -> Result<bool, StoreError> {
+        for due in commands {
+            if self.accept(&due.command, now_ms)? != Acceptance::New {
+                return Ok(false);
+            }
+        }
+        self.append(events, now_ms)?;
+        self.change_all(changes, now_ms)
     }
 
     /// Puts commands where the bus fetches them to send.

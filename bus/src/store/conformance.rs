@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod handled;
 mod log;
 mod outgoing;
 mod overtaking;
@@ -411,6 +412,8 @@ macro_rules! conformance {
             super::one_of_many_takes_a_lease => one_of_many_takes_a_lease,
             super::serving::who_ends_as_it_should_leaves_no_suspicion => who_ends_as_it_should_leaves_no_suspicion,
             super::serving::a_note_is_kept_until_it_is_settled => a_note_is_kept_until_it_is_settled,
+            super::handled::what_is_handled_at_once_is_known_and_stands_in_order => what_is_handled_at_once_is_known_and_stands_in_order,
+            super::handled::what_is_handled_beside_others_has_no_holes_and_its_order => what_is_handled_beside_others_has_no_holes_and_its_order,
             super::tables::values_come_back_as_they_were => values_come_back_as_they_were,
             super::tables::what_conflicts_is_counted => what_conflicts_is_counted,
             super::tables::a_statement_that_fails_ends_its_transaction => a_statement_that_fails_ends_its_transaction,

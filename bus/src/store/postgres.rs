@@ -149,6 +149,14 @@ impl Store for PostgresStore {
         Ok(Box::new(PostgresTransaction::begin(&self.pool, self.own)?))
     }
 
+    fn begin_beside(&self) -> Result<Box<dyn StoreTransaction>, StoreError> {
+        Ok(Box::new(PostgresTransaction::begin_beside(&self.pool, self.own)?))
+    }
+
+    fn number(&self) -> Result<bool, StoreError> {
+        self.pool.run(async |connection| sqlx::query_scalar("SELECT number()").fetch_one(connection).await)
+    }
+
     fn look(&self, position: u64, limit: usize, names: Option<&[&str]>) -> Result<LogPage, StoreError> {
         // Those that come after so many bytes are left out by the server.
         let sql =

@@ -117,6 +117,49 @@ impl ChangeColumns {
     }
 }
 
+/// Commands that are handled already as the arrays of a call. All are of one contract.
+#[derive(Default)]
+pub(super) struct HandledColumns {
+    pub(super) name: String,
+    pub(super) version: i64,
+    pub(super) endpoint: String,
+    pub(super) ids: Vec<Uuid>,
+    pub(super) conversation_ids: Vec<Uuid>,
+    pub(super) initiator_ids: Vec<Option<Uuid>>,
+    pub(super) callers: Vec<String>,
+    pub(super) bodies: Vec<String>,
+    pub(super) hashes: Vec<Uuid>,
+    pub(super) originals: Vec<Option<Vec<u8>>>,
+    pub(super) states: Vec<i16>,
+    pub(super) ends: Vec<Option<i64>>,
+}
+
+impl HandledColumns {
+    pub(super) fn of(commands: &[DueCommand], changes: &[StateChange<'_>], now_ms: u64) -> Self {
+        let ChangeColumns { to: states, ends, .. } = ChangeColumns::of(changes, now_ms);
+        let first = commands.first().map(|due| &due.command);
+        // What a completed command came as is of no use any more.
+        let originals = commands
+            .iter()
+            .zip(&ends)
+            .map(|(due, end)| if end.is_some() { None } else { due.command.original.clone() });
+        Self {
+            name: first.map(|command| command.name.clone()).unwrap_or_default(),
+            version: first.map_or(0, |command| command.version.into()),
+            endpoint: first.map(|command| command.endpoint.clone()).unwrap_or_default(),
+            ids: column(commands, |due| due.command.command_id.0),
+            conversation_ids: column(commands, |due| due.command.conversation_id.0),
+            initiator_ids: column(commands, |due| due.command.initiator_id.map(|id| id.0)),
+            callers: column(commands, |due| due.command.caller.clone()),
+            bodies: column(commands, |due| due.command.body.clone()),
+            hashes: column(commands, |due| due.command.body_hash()),
+            originals: originals.collect(),
+            states,
+            ends,
+        }
+    }
+}
+
 /// The columns of [`command_of`].
 pub(super) const COMMAND: &str =
     "command_id, conversation_id, initiator_id, name, version, endpoint, caller, body, original";

@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgConnection;
 
-use super::rows::{ChangeColumns, CommandColumns, EventColumns, sql_of};
+use super::rows::{ChangeColumns, CommandColumns, EventColumns, HandledColumns, sql_of};
 use crate::store::{Acceptance, NewCommand, NewEvent};
 
 /// Puts commands into the inbox; what became of each.
@@ -70,6 +70,46 @@ pub(super) async fn write(
         .bind(&changes.to)
         .bind(&changes.dues)
         .bind(&changes.ends)
+        .fetch_one(connection)
+        .await?;
+    Ok(head.map(i64::cast_unsigned))
+}
+
+/// Puts commands that are handled already into the inbox with these events; the log's last position, 0 where the events
+/// have no positions yet, or [`None`] where a command is known.
+pub(super) async fn handle(
+    connection: &mut PgConnection,
+    own: i32,
+    is_staged: bool,
+    handled: &HandledColumns,
+    events: &EventColumns,
+    now_ms: u64,
+) -> sqlx::Result<Option<u64>> {
+    let sql = "SELECT handle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+               $20, $21, $22)";
+    let head: Option<i64> = sqlx::query_scalar(sql)
+        .bind(own)
+        .bind(sql_of(now_ms))
+        .bind(is_staged)
+        .bind(&handled.name)
+        .bind(handled.version)
+        .bind(&handled.endpoint)
+        .bind(&handled.ids)
+        .bind(&handled.conversation_ids)
+        .bind(&handled.initiator_ids)
+        .bind(&handled.callers)
+        .bind(&handled.bodies)
+        .bind(&handled.hashes)
+        .bind(&handled.originals)
+        .bind(&handled.states)
+        .bind(&handled.ends)
+        .bind(&events.message_ids)
+        .bind(&events.names)
+        .bind(&events.versions)
+        .bind(&events.command_ids)
+        .bind(&events.conversation_ids)
+        .bind(&events.initiator_ids)
+        .bind(&events.bodies)
         .fetch_one(connection)
         .await?;
     Ok(head.map(i64::cast_unsigned))

@@ -9,7 +9,7 @@ use tick_sdk::contracts::bus::CommandsForgotten;
 use uuid::Uuid;
 
 use super::pool::{Lent, Pool};
-use super::rows::{COMMAND, ChangeColumns, CommandColumns, EventColumns, due_of, sql_of};
+use super::rows::{COMMAND, ChangeColumns, CommandColumns, EventColumns, HandledColumns, due_of, sql_of};
 use super::{statements, tables};
 use crate::store::{
     Acceptance, DueCommand, LARGEST_READ, NewCommand, NewEvent, OutgoingMessage, StateChange, StoreError,
@@ -35,9 +35,20 @@ pub(super) struct PostgresTransaction {
     refused: Option<String>,
     /// The server is away, or has ended the transaction so that others can go on.
     is_lost: bool,
+    /// What it handles is committed beside others, and gets its positions afterwards.
+    is_beside: bool,
+    /// Nobody else appends until it ends.
+    has_locked: bool,
 }
 
 impl PostgresTransaction {
+    /// As [`PostgresTransaction::begin`], for one of several of a handler.
+    pub(super) fn begin_beside(pool: &std::sync::Arc<Pool>, own: i32) -> Result<Self, StoreError> {
+        let mut transaction = Self::begin(pool, own)?;
+        transaction.is_beside = true;
+        Ok(transaction)
+    }
+
     pub(super) fn begin(pool: &std::sync::Arc<Pool>, own: i32) -> Result<Self, StoreError> {
         let ((), lent) = pool.begin(async |connection| connection.execute("BEGIN").await.map(drop))?;
         Ok(Self {
@@ -51,6 +62,8 @@ impl PostgresTransaction {
             has_removed_last: false,
             refused: None,
             is_lost: false,
+            is_beside: false,
+            has_locked: false,
         })
     }
 
@@ -104,6 +117,7 @@ impl PostgresTransaction {
         self.pending_bytes = 0;
         changes.iter().for_each(|change| events.push(change.event.clone()));
         let (own, changes) = (self.own, ChangeColumns::of(changes, now_ms));
+        self.has_locked = true;
         let written =
             self.act(async |connection| statements::write(connection, own, &events, &changes, now_ms).await)?;
         let Some(position) = written else { return Ok(false) };
@@ -187,6 +201,7 @@ impl StoreTransaction for PostgresTransaction {
     fn accept(&mut self, command: &NewCommand, now_ms: u64) -> Result<Acceptance, StoreError> {
         self.flush()?;
         let (own, command) = (self.own, std::slice::from_ref(command));
+        self.has_locked = true;
         let answers =
             self.act(async |connection| statements::accept(connection, own, command, now_ms).await)?;
         let answer = answers.first().copied().unwrap_or(Acceptance::Known);
@@ -215,8 +230,41 @@ impl StoreTransaction for PostgresTransaction {
         Ok(are_made)
     }
 
+    fn handle_new(
+        &mut self,
+        commands: &[DueCommand],
+        changes: &[StateChange<'_>],
+        events: &[NewEvent],
+        now_ms: u64,
+    ) -> Result<bool, StoreError> {
+        self.flush()?;
+        let handled = HandledColumns::of(commands, changes, now_ms);
+        let mut columns = EventColumns::default();
+        commands.iter().for_each(|due| columns.push(NewEvent::accepted(&due.command)));
+        events.iter().for_each(|event| columns.push(event.clone()));
+        changes.iter().for_each(|change| columns.push(change.event.clone()));
+        // Whoever has locked the log appends at once.
+        let (own, is_staged) = (self.own, self.is_beside && !self.has_locked);
+        let written = self.act(async |connection| {
+            statements::handle(connection, own, is_staged, &handled, &columns, now_ms).await
+        })?;
+        match written {
+            None => {
+                self.refused = Some("a command is known already".to_owned());
+                return Ok(false);
+            }
+            Some(_) if is_staged => {}
+            Some(position) => {
+                self.position = Some(position);
+                self.has_removed_last = false;
+            }
+        }
+        Ok(true)
+    }
+
     fn send(&mut self, commands: &[NewCommand]) -> Result<(), StoreError> {
         let (own, columns) = (self.own, CommandColumns::of(commands));
+        self.has_locked = true;
         // Places are given while the log is locked, so in the order of commits: whoever forgets what was sent up
         // to one has seen all before it.
         self.act(async |connection| {
@@ -245,6 +293,7 @@ impl StoreTransaction for PostgresTransaction {
 
     fn send_messages(&mut self, messages: &[OutgoingMessage]) -> Result<(), StoreError> {
         let own = self.own;
+        self.has_locked = true;
         self.act(async |connection| {
             let sql = "INSERT INTO outgoing_message (exchange, key, is_mandatory, properties, body)
                 SELECT m.exchange, m.key, m.is_mandatory, m.properties, m.body
@@ -306,6 +355,7 @@ impl StoreTransaction for PostgresTransaction {
         if let Some(position) = self.position {
             return Ok(position);
         }
+        self.has_locked = true;
         let locked: i64 =
             self.act(async |connection| sqlx::query_scalar("SELECT lock_log()").fetch_one(connection).await)?;
         self.position = Some(locked.cast_unsigned());
