@@ -114,6 +114,10 @@ pub trait Handler: Default + 'static {
     const TIMEOUT: Duration = Duration::from_secs(30);
     /// So many messages may share one transaction; when one of them fails they are handled one by one.
     const BATCH: usize = 100;
+    /// So many transactions run at once where commands come over RabbitMQ, each on a thread and a connection of its
+    /// own. It pays with PostgreSQL, for handlers that wait or that have a transaction for each command; of two that
+    /// are at once either may be first, and one that asks for [`Work::position`] holds only those up that do, too.
+    const AT_ONCE: usize = 1;
 
     /// Carries out one command.
     ///
@@ -136,6 +140,8 @@ pub trait BatchHandler: Default + 'static {
     const TIMEOUT: Duration = Duration::from_secs(30);
     /// The most messages in a batch.
     const BATCH: usize = 100;
+    /// As [`Handler::AT_ONCE`].
+    const AT_ONCE: usize = 1;
 
     /// Carries out all of them; what it raises is caused by the message that [`Work::caused_by`] names. On an
     /// error each is handled again in a batch of its own.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
+use crate::bell::Bell;
 use crate::failed::OnFailed;
 use crate::handler::{Handled, HandlerError, panic_reason};
 use crate::kill_point::kill_point;
@@ -16,13 +17,19 @@ use crate::work::{Resources, Work};
 use next::Next;
 use suspects::Begun;
 
+mod arriving;
 mod consuming;
+#[cfg_attr(not(feature = "rabbitmq"), expect(dead_code, reason = "only a broker brings what arrives"))]
+mod intake;
 mod next;
 mod requeue;
 mod suspects;
 mod watch;
 
 pub(crate) use consuming::ConsumerLane;
+pub(crate) use intake::{Arrival, Intake};
+#[cfg(feature = "rabbitmq")]
+pub(crate) use intake::{Settled, Ticket};
 pub(crate) use requeue::Requeue;
 pub(crate) use suspects::{Suspects, Turn};
 pub use watch::BlockedHandler;
@@ -51,23 +58,31 @@ pub(crate) struct Place {
 pub(crate) struct CommandLane {
     name: String,
     place: Place,
-    handler: Box<dyn AnyHandler>,
+    handler: Arc<dyn AnyHandler>,
     runner: Runner,
     /// Found, and to be handled one by one, each in a step of its own so that the bus can stop in between.
     alone: VecDeque<DueCommand>,
     /// The first that are found may be what the process before was at when it ended.
     is_suspicious: bool,
+    /// What has arrived from a broker, to be handled one by one.
+    arrived: VecDeque<Arrival>,
+    /// The inbox is looked into then, in ms since the UNIX epoch.
+    look_ms: u64,
+    /// Rung where what was committed has no positions yet.
+    numbering: Option<Arc<Bell>>,
 }
 
 impl CommandLane {
-    pub(crate) fn new(
-        name: String,
-        place: Place,
-        handler: Box<dyn AnyHandler>,
-        runner: Runner,
-    ) -> Self {
+    pub(crate) fn new(name: String, place: Place, handler: Arc<dyn AnyHandler>, runner: Runner) -> Self {
         let is_suspicious = place.suspects.is_any;
-        Self { name, place, handler, runner, alone: VecDeque::new(), is_suspicious }
+        let (alone, arrived) = (VecDeque::new(), VecDeque::new());
+        Self { name, place, handler, runner, alone, is_suspicious, arrived, look_ms: 0, numbering: None }
+    }
+
+    /// Rings this bell when it has committed beside other lanes.
+    pub(crate) fn with_numbering(mut self, numbering: Arc<Bell>) -> Self {
+        self.numbering = Some(numbering);
+        self
     }
 
     /// Handles what is due.

@@ -134,7 +134,7 @@ pub struct EndpointStatus {
     pub name: String,
     /// Whether what comes is taken.
     pub is_consuming: bool,
-    /// Why not.
+    /// Why not; of one that is consumed, which messages it cannot move to the queues beside its own.
     pub reason: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -9,9 +10,14 @@ use thiserror::Error;
 use tick_sdk::contracts::{Command, Contract, Event, KnownCommand};
 
 use crate::handler::{BatchHandler, Consumer, Handled, Handler, HandlerError, Message};
+use crate::lane::Intake;
 use crate::retry::Retry;
 use crate::store::{DueCommand, StoredEvent};
 use crate::work::{Cause, Work};
+
+/// So many commands from a broker may wait for a handler at least, and at most.
+const LEAST_WAITING: usize = 16;
+const MOST_WAITING: usize = 1_000;
 
 /// What an attempt comes to.
 pub(crate) type Attempt<'a, T> = Pin<Box<dyn Future<Output = Result<T, HandlerError>> + 'a>>;
@@ -22,10 +28,12 @@ pub(crate) struct Policy {
     pub(crate) retry: Retry,
     pub(crate) timeout: Duration,
     pub(crate) batch: usize,
+    /// So many transactions at once.
+    pub(crate) at_once: usize,
 }
 
 /// A handler of any command.
-pub(crate) trait AnyHandler: Send {
+pub(crate) trait AnyHandler: Send + Sync {
     fn policy(&self) -> Policy;
     fn handle_all<'a>(&'a self, due: &'a [DueCommand], work: &'a mut Work<'_>) -> Attempt<'a, Vec<Handled>>;
 }
@@ -46,7 +54,7 @@ pub struct HandlerEntry {
     command: &'static str,
     endpoint: &'static str,
     origin: &'static str,
-    make: fn() -> Box<dyn AnyHandler>,
+    make: fn() -> Arc<dyn AnyHandler>,
 }
 
 /// An event's consumer as it was registered.
@@ -69,7 +77,7 @@ impl HandlerEntry {
             command: H::Command::NAME,
             endpoint: H::Command::ENDPOINT,
             origin,
-            make: || Box::new(One(H::default())),
+            make: || Arc::new(One(H::default())),
         }
     }
 
@@ -80,7 +88,7 @@ impl HandlerEntry {
             command: H::Command::NAME,
             endpoint: H::Command::ENDPOINT,
             origin,
-            make: || Box::new(Many(H::default())),
+            make: || Arc::new(Many(H::default())),
         }
     }
 }
@@ -169,7 +177,15 @@ pub enum RegistryError {
 /// A handler with what its lane is called.
 pub(crate) struct NamedHandler {
     pub(crate) command: &'static str,
-    pub(crate) handler: Box<dyn AnyHandler>,
+    pub(crate) handler: Arc<dyn AnyHandler>,
+}
+
+impl NamedHandler {
+    /// Room for what its lanes are at next: the rest waits at the broker.
+    pub(crate) fn intake(&self) -> Intake {
+        let Policy { batch, at_once, .. } = self.handler.policy();
+        Intake::new(batch.saturating_mul(at_once).saturating_mul(2).clamp(LEAST_WAITING, MOST_WAITING))
+    }
 }
 
 /// A consumer with what its lane is called.
@@ -248,9 +264,9 @@ fn command<C: Command>(due: &DueCommand) -> Result<Message<C>, HandlerError> {
 
 struct One<H>(H);
 
-impl<H: Handler + Send> AnyHandler for One<H> {
+impl<H: Handler + Send + Sync> AnyHandler for One<H> {
     fn policy(&self) -> Policy {
-        Policy { retry: H::RETRY, timeout: H::TIMEOUT, batch: H::BATCH.max(1) }
+        Policy { retry: H::RETRY, timeout: H::TIMEOUT, batch: H::BATCH.max(1), at_once: H::AT_ONCE.max(1) }
     }
 
     fn handle_all<'a>(&'a self, due: &'a [DueCommand], work: &'a mut Work<'_>) -> Attempt<'a, Vec<Handled>> {
@@ -268,9 +284,9 @@ impl<H: Handler + Send> AnyHandler for One<H> {
 
 struct Many<H>(H);
 
-impl<H: BatchHandler + Send> AnyHandler for Many<H> {
+impl<H: BatchHandler + Send + Sync> AnyHandler for Many<H> {
     fn policy(&self) -> Policy {
-        Policy { retry: H::RETRY, timeout: H::TIMEOUT, batch: H::BATCH.max(1) }
+        Policy { retry: H::RETRY, timeout: H::TIMEOUT, batch: H::BATCH.max(1), at_once: H::AT_ONCE.max(1) }
     }
 
     fn handle_all<'a>(&'a self, due: &'a [DueCommand], work: &'a mut Work<'_>) -> Attempt<'a, Vec<Handled>> {
@@ -296,7 +312,7 @@ struct Taker<C> {
 
 impl<C: Consumer + Send> AnyConsumer for Taker<C> {
     fn policy(&self) -> Policy {
-        Policy { retry: C::RETRY, timeout: C::TIMEOUT, batch: C::BATCH.max(1) }
+        Policy { retry: C::RETRY, timeout: C::TIMEOUT, batch: C::BATCH.max(1), at_once: 1 }
     }
 
     fn consume_all<'a>(

@@ -258,7 +258,7 @@ impl TestBus {
             suspects: Suspects::default(),
         };
         let handlers = registry::handlers_of(&self.context).expect("each command has one handler");
-        let requeue: Box<dyn registry::AnyHandler> = Box::new(Requeue);
+        let requeue: Arc<dyn registry::AnyHandler> = Arc::new(Requeue);
         let handlers = handlers.into_iter().map(|named| (named.command, named.handler));
         let commands = handlers.chain([(RequeueCommand::NAME, requeue)]).map(|(name, handler)| {
             let runner = runner(&self.context, name);

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::bell::Bell;
 use crate::kill_point::kill_point;
+use crate::lane::Intake;
 use crate::logs::Logs;
 use crate::store::{Acceptance, LogPage, NewCommand, OutgoingMessage, Store, StoreError, StoredEvent};
 
@@ -128,6 +129,8 @@ pub(crate) struct Served {
     pub(crate) commands: Bell,
     /// Rung when there are events, or commands of handlers.
     pub(crate) events: Bell,
+    /// What comes from a broker for each handler.
+    pub(crate) intakes: BTreeMap<String, Arc<Intake>>,
     /// `None` once the bus stops.
     pub(crate) accepting: RwLock<Option<tokio::sync::mpsc::Sender<Accepting>>>,
 }
@@ -274,8 +277,9 @@ impl Served {
         })
     }
 
-    /// Accepts nothing more; what was handed over before is still stored.
+    /// Accepts nothing more; what was handed over before is still stored, and what comes from a broker stays there.
     pub(crate) fn close(&self) {
+        self.intakes.values().for_each(|intake| intake.close());
         self.accepting.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 

@@ -13,7 +13,8 @@ use crate::events::json;
 use crate::handler::Message;
 use crate::lane::Place;
 use crate::store::{
-    CommandState, NewCommand, NewEvent, StateChange, StateKind, StoreError, StoreTransaction,
+    Acceptance, CommandState, DueCommand, NewCommand, NewEvent, StateChange, StateKind, StoreError,
+    StoreTransaction,
 };
 use crate::tables::Tables;
 
@@ -82,6 +83,10 @@ pub struct Work<'a> {
     sent_by: HashMap<Uuid, u32>,
     /// The store did not begin a transaction: what the handler says then is no failure of its own.
     could_not_begin: bool,
+    /// What is being handled, where it stands in no inbox yet.
+    arrived: Option<Arc<[DueCommand]>>,
+    /// Others of the same handler run beside it.
+    is_beside: bool,
 }
 
 impl<'a> Work<'a> {
@@ -95,7 +100,16 @@ impl<'a> Work<'a> {
             sent: Vec::new(),
             sent_by: HashMap::new(),
             could_not_begin: false,
+            arrived: None,
+            is_beside: false,
         }
+    }
+
+    /// The same for commands that stand in no inbox yet.
+    pub(crate) fn of_arrived(mut self, arrived: Arc<[DueCommand]>, is_beside: bool) -> Self {
+        self.arrived = Some(arrived);
+        self.is_beside = is_beside;
+        self
     }
 
     /// The time, in ms since the UNIX epoch; the same throughout the transaction.
@@ -275,7 +289,8 @@ impl<'a> Work<'a> {
 
     pub(crate) fn transaction(&mut self) -> Result<&mut dyn StoreTransaction, StoreError> {
         if self.transaction.is_none() {
-            let begun = self.place.store.begin();
+            let store = &self.place.store;
+            let begun = if self.is_beside { store.begin_beside() } else { store.begin() };
             self.could_not_begin = begun.is_err();
             self.transaction = Some(begun?);
         }
@@ -287,8 +302,17 @@ impl<'a> Work<'a> {
         self.could_not_begin || self.transaction.as_ref().is_some_and(|transaction| !transaction.is_open())
     }
 
-    /// Writes what was raised and sent so far.
+    /// Writes what was raised and sent so far; before it, that what is being handled was accepted.
     pub(crate) fn flush(&mut self) -> Result<(), StoreError> {
+        if let Some(arrived) = self.arrived.take() {
+            let now_ms = self.now_ms;
+            for due in arrived.iter() {
+                if self.transaction()?.accept(&due.command, now_ms)? != Acceptance::New {
+                    let (place, id) = (self.place.context.clone(), due.command.command_id);
+                    return Err(StoreError::Refused { place, reason: format!("{id} is known already") });
+                }
+            }
+        }
         let events = std::mem::take(&mut self.events);
         let sent = std::mem::take(&mut self.sent);
         let now_ms = self.now_ms;
@@ -299,6 +323,27 @@ impl<'a> Work<'a> {
             self.transaction()?.send(&sent)?;
         }
         Ok(())
+    }
+
+    /// As [`Work::commit`], with what has become of what arrived. `false`: one of them is known, and nothing is
+    /// stored.
+    pub(crate) fn commit_arrived(mut self, changes: &[StateChange<'_>]) -> Result<bool, StoreError> {
+        let now_ms = self.now_ms;
+        let Some(arrived) = self.arrived.take() else {
+            // The handler asked for its position, so that they have been accepted.
+            self.flush()?;
+            let are_changed = self.transaction()?.change_all(changes, now_ms)?;
+            return if are_changed { self.commit().map(|()| true) } else { Ok(false) };
+        };
+        let sent = std::mem::take(&mut self.sent);
+        if !sent.is_empty() {
+            self.transaction()?.send(&sent)?;
+        }
+        let events = std::mem::take(&mut self.events);
+        if !self.transaction()?.handle_new(&arrived, changes, &events, now_ms)? {
+            return Ok(false);
+        }
+        self.commit().map(|()| true)
     }
 
     /// Commits what there is.

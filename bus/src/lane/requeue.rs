@@ -15,7 +15,7 @@ pub(crate) struct Requeue;
 
 impl AnyHandler for Requeue {
     fn policy(&self) -> Policy {
-        Policy { retry: Retry::DEFAULT, timeout: std::time::Duration::from_secs(30), batch: 1 }
+        Policy { retry: Retry::DEFAULT, timeout: std::time::Duration::from_secs(30), batch: 1, at_once: 1 }
     }
 
     fn handle_all<'a>(&'a self, due: &'a [DueCommand], work: &'a mut Work<'_>) -> Attempt<'a, Vec<Handled>> {

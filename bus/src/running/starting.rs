@@ -18,11 +18,14 @@ use crate::lane::{
     CommandLane, ConsumerLane, Place, Requeue, Runner, Step, Suspects, Turn, Watch, keep_watching,
 };
 use crate::logs::Logs;
-use crate::registry::{self, RegistryError};
+use crate::registry::{self, NamedHandler, RegistryError};
 use crate::retention::Retention;
 use crate::store::{Change, OutgoingMessage, Store, StoreError};
 use crate::transport::{ACCEPT_QUEUE, InProcess, Served};
 use crate::work::Resources;
+
+/// Between looks for events without positions that another process has left.
+const NUMBER_MS: u64 = 1_000;
 
 /// Why a bus does not start.
 #[derive(Debug, Error)]
@@ -112,6 +115,7 @@ impl BusBuilder {
         let mut places = BTreeMap::new();
         let mut served = BTreeMap::new();
         let mut receivers = Vec::new();
+        let mut handlers_of = BTreeMap::new();
         let turn = Arc::<Turn>::default();
         for (name, store) in self.contexts {
             let (accepting, waiting) = tokio::sync::mpsc::channel(ACCEPT_QUEUE);
@@ -125,12 +129,19 @@ impl BusBuilder {
                     "a process before this one ended without a word: what it may have been at is handled one by one"
                 );
             }
-            let place =
-                Place { context: name.clone(), store: store.clone(), resources, on_failed, suspects };
+            let place = Place { context: name.clone(), store: store.clone(), resources, on_failed, suspects };
             places.insert(name.clone(), place);
             let (commands, events) = (Bell::default(), Bell::default());
             let accepting = RwLock::new(Some(accepting));
-            served.insert(name, Served { store, commands, events, accepting });
+            let handlers = registry::handlers_of(&name)?;
+            let intakes = handlers.iter().map(|named| {
+                let intake = Arc::new(named.intake());
+                commands.lead(&intake.bell);
+                (named.command.to_owned(), intake)
+            });
+            let intakes = intakes.collect();
+            handlers_of.insert(name.clone(), handlers);
+            served.insert(name, Served { store, commands, events, intakes, accepting });
         }
         let in_process = Arc::new(InProcess::new(served, elsewhere, self.logs));
         let bus = Bus {
@@ -143,7 +154,7 @@ impl BusBuilder {
             connected,
         };
         for (name, waiting) in receivers {
-            bus.start_context(&name, self.retention)?;
+            bus.start_context(&name, handlers_of.remove(&name).unwrap_or_default(), self.retention)?;
             bus.spawn(format!("{name} accept"), move |in_process, _| {
                 in_process.accept_all(&name, waiting, now_ms);
             })?;
@@ -157,31 +168,18 @@ impl BusBuilder {
 }
 
 impl Bus {
-    fn start_context(&self, name: &str, retention: Retention) -> Result<(), StartError> {
+    fn start_context(
+        &self,
+        name: &str,
+        handlers: Vec<NamedHandler>,
+        retention: Retention,
+    ) -> Result<(), StartError> {
         let place = self.places[name].clone();
         self.ring_for_others(name, &place);
-        let mut lanes = Vec::new();
-        for named in registry::handlers_of(name)? {
-            lanes.push((named.command.to_owned(), named.handler));
+        for named in handlers {
+            self.start_handler(name, &place, named)?;
         }
-        lanes.push((RequeueCommand::NAME.to_owned(), Box::new(Requeue)));
-        for (command, handler) in lanes {
-            let runner = self.runner(name, &command)?;
-            let mut lane = CommandLane::new(command.clone(), place.clone(), handler, runner);
-            let own = name.to_owned();
-            // Only it makes commands of other lanes due.
-            let is_requeue = command == RequeueCommand::NAME;
-            self.spawn(format!("{name} {command}"), move |in_process, stopping| {
-                let served = &in_process.served[&own];
-                keep_stepping(&served.events, &served.commands, stopping, |now_ms| {
-                    let step = lane.step(now_ms)?;
-                    if is_requeue && matches!(step, Step::Worked(_)) {
-                        served.commands.ring();
-                    }
-                    Ok(step)
-                });
-            })?;
-        }
+        self.start_requeue(name, &place)?;
         self.start_consumers(name, &place)?;
         self.spawn(format!("{name} forward"), move |in_process, stopping| {
             let served = &in_process.served[&place.context];
@@ -192,6 +190,68 @@ impl Bus {
         let own = name.to_owned();
         self.spawn(format!("{name} sweep"), move |in_process, stopping| {
             retention.keep_sweeping(&in_process.served[&own], stopping);
+        })
+    }
+
+    /// One lane that takes what comes and what is due, and others beside it that take what comes.
+    fn start_handler(&self, name: &str, place: &Place, named: NamedHandler) -> Result<(), StartError> {
+        let NamedHandler { command, handler } = named;
+        let at_once = handler.policy().at_once;
+        let numbering = if at_once > 1 { Some(self.start_numbering(name, command)?) } else { None };
+        for number in 0..at_once {
+            let runner = self.runner(name, command)?;
+            let mut lane = CommandLane::new(command.to_owned(), place.clone(), handler.clone(), runner);
+            if let Some(numbering) = &numbering {
+                lane = lane.with_numbering(numbering.clone());
+            }
+            let own = name.to_owned();
+            self.spawn(format!("{name} {command}"), move |in_process, stopping| {
+                let served = &in_process.served[&own];
+                let intake = &served.intakes[command];
+                let mut seen = None;
+                keep_stepping(&served.events, &intake.bell, stopping, |now_ms| {
+                    if number > 0 {
+                        return lane.step_beside(intake, now_ms);
+                    }
+                    let count = served.commands.count();
+                    let is_rung = seen.replace(count) != Some(count);
+                    lane.step_with(intake, is_rung, now_ms)
+                });
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What several lanes of a handler commit beside each other is given its positions on a thread of its own; what a
+    /// process that has ended left is found by a look.
+    fn start_numbering(&self, name: &str, command: &str) -> Result<Arc<Bell>, StartError> {
+        let bell = Arc::<Bell>::default();
+        let (own, rung) = (name.to_owned(), bell.clone());
+        self.spawn(format!("{name} {command} number"), move |in_process, stopping| {
+            let served = &in_process.served[&own];
+            keep_stepping(&served.events, &rung, stopping, |now_ms| {
+                let were_any = served.store.number()?;
+                Ok(if were_any { Step::Worked(1) } else { Step::Idle(Some(now_ms + NUMBER_MS)) })
+            });
+        })?;
+        Ok(bell)
+    }
+
+    fn start_requeue(&self, name: &str, place: &Place) -> Result<(), StartError> {
+        let runner = self.runner(name, RequeueCommand::NAME)?;
+        let mut lane =
+            CommandLane::new(RequeueCommand::NAME.to_owned(), place.clone(), Arc::new(Requeue), runner);
+        let own = name.to_owned();
+        self.spawn(format!("{name} {}", RequeueCommand::NAME), move |in_process, stopping| {
+            let served = &in_process.served[&own];
+            keep_stepping(&served.events, &served.commands, stopping, |now_ms| {
+                let step = lane.step(now_ms)?;
+                // Only it makes commands of other lanes due.
+                if matches!(step, Step::Worked(_)) {
+                    served.commands.ring();
+                }
+                Ok(step)
+            });
         })
     }
 

@@ -206,6 +206,11 @@ impl Reader {
 }
 
 impl Delivery {
+    /// As [`Original::was_moved`](super::Original::was_moved).
+    pub fn was_moved(&self) -> bool {
+        self.properties.headers.text("MT-Host-MachineName").is_some()
+    }
+
     /// Its envelope, where it has one that can be read; of raw JSON, what its headers say.
     pub(super) fn envelope(&self) -> Option<Envelope> {
         match Envelope::decode(&self.body) {

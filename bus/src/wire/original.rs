@@ -49,7 +49,7 @@ impl Original {
 
     /// Whether it lay in an error queue before: whoever puts a message back leaves where it failed in its headers.
     pub fn was_moved(&self) -> bool {
-        self.delivery.properties.headers.text("MT-Host-MachineName").is_some()
+        self.delivery.was_moved()
     }
 
     /// The envelope in the body; of raw JSON, what its headers say.

@@ -1,5 +1,6 @@
 //! The bus over a real RabbitMQ, each test in a virtual host of its own.
 
+mod at_once;
 mod broker_of_test;
 mod commands;
 mod disturbed;

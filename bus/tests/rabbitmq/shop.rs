@@ -1,6 +1,9 @@
 //! Contexts of the tests, with their handlers.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bus::rabbitmq::{BrokerUrl, ControlBudget, RabbitOptions, RabbitState};
 use bus::store::StoredEvent;
@@ -26,6 +29,7 @@ macro_rules! message {
 }
 
 message!(command Sell { number: i64 }, endpoint "shop");
+message!(command Hold { number: i64 }, endpoint "shop");
 message!(command Break { number: i64 }, endpoint "shop");
 message!(command Order { number: i64 }, endpoint "shop");
 message!(command Deliver { number: i64 }, endpoint "van");
@@ -43,10 +47,49 @@ impl Handler for OnSell {
         let number = message.body.number;
         work.tables()?.execute("INSERT INTO sale VALUES ($1)", &values![number])?;
         work.publish(&Sold { number, fill: String::new() });
+        if number < 0 {
+            return Err(HandlerError::refused(format!("there is no number {number}")));
+        }
         Ok(Handled::DONE)
     }
 }
 bus::handler!(OnSell);
+
+/// What a handler waits for, by number.
+static HELD: Mutex<BTreeMap<i64, Receiver<()>>> = Mutex::new(BTreeMap::new());
+
+/// The command of this number is held by its handler until something is sent, or the sender dropped.
+pub(crate) fn hold(number: i64) -> SyncSender<()> {
+    let (release, released) = sync_channel(1);
+    HELD.lock().unwrap().insert(number, released);
+    release
+}
+
+/// Whether its handler has begun, and waits.
+pub(crate) fn is_held(number: i64) -> bool {
+    !HELD.lock().unwrap().contains_key(&number)
+}
+
+#[derive(Default)]
+struct OnHold;
+
+impl Handler for OnHold {
+    type Command = Hold;
+    const BATCH: usize = 2;
+    const TIMEOUT: Duration = Duration::from_secs(120);
+
+    async fn handle(&self, message: &Message<Hold>, work: &mut Work<'_>) -> Result<Handled, HandlerError> {
+        let number = message.body.number;
+        let held = HELD.lock().unwrap().remove(&number);
+        if let Some(held) = held {
+            let _ = held.recv_timeout(crate::PATIENCE);
+        }
+        work.tables()?.execute("INSERT INTO sale VALUES ($1)", &values![number])?;
+        work.publish(&Sold { number, fill: String::new() });
+        Ok(Handled::DONE)
+    }
+}
+bus::handler!(OnHold);
 
 #[derive(Default)]
 struct OnBreak;

@@ -37,22 +37,16 @@ impl Inbox {
         Self { context: context.to_owned(), in_process, session, writer }
     }
 
-    /// Puts them into the inbox, all in one commit, however long its store is away. What cannot stand there goes to
-    /// `moved`. `None` once the bus stops.
-    pub(super) async fn put(&self, commands: Vec<NewCommand>, moved: &mut Vec<Publication>) -> Option<()> {
-        if commands.is_empty() {
-            return Some(());
-        }
+    /// Puts them into the inbox, all in one commit, however long its store is away. For each there is what is to be
+    /// published instead, where it cannot stand there. `None` once the bus stops.
+    pub(super) async fn put(&self, commands: Vec<NewCommand>) -> Option<Vec<Vec<Publication>>> {
         let commands: Arc<[NewCommand]> = commands.into();
         loop {
             match self.accept(commands.clone()).await {
-                Ok(accepted) => {
-                    self.note(&commands, &accepted, moved);
-                    return Some(());
-                }
+                Ok(accepted) => return Some(self.refused(&commands, &accepted)),
                 // A value that the store has no place for: of which of them, one by one will show.
                 Err(error) if !error.may_pass() && self.can_write().await => {
-                    return self.put_one_by_one(&commands, moved).await;
+                    return self.put_one_by_one(&commands).await;
                 }
                 Err(error) => {
                     let (context, waiting) = (&self.context, commands.len());
@@ -67,14 +61,15 @@ impl Inbox {
         }
     }
 
-    async fn put_one_by_one(&self, commands: &[NewCommand], moved: &mut Vec<Publication>) -> Option<()> {
+    async fn put_one_by_one(&self, commands: &[NewCommand]) -> Option<Vec<Vec<Publication>>> {
+        let mut refused = Vec::with_capacity(commands.len());
         for command in commands {
             loop {
                 let one: Arc<[NewCommand]> = vec![command.clone()].into();
                 match self.accept(one.clone()).await {
-                    Ok(accepted) => self.note(&one, &accepted, moved),
+                    Ok(accepted) => refused.extend(self.refused(&one, &accepted)),
                     Err(error) if !error.may_pass() && self.can_write().await => {
-                        self.refuse(command, &format!("the inbox cannot hold it: {error}"), moved);
+                        refused.push(self.refuse(command, &format!("the inbox cannot hold it: {error}")));
                     }
                     Err(error) => {
                         tracing::error!(%error, context = %self.context, "a delivery cannot be put into the inbox");
@@ -88,7 +83,7 @@ impl Inbox {
                 break;
             }
         }
-        Some(())
+        Some(refused)
     }
 
     async fn accept(&self, commands: Arc<[NewCommand]>) -> Result<Vec<Acceptance>, StoreError> {
@@ -125,24 +120,27 @@ impl Inbox {
         })
     }
 
-    fn note(&self, commands: &[NewCommand], accepted: &[Acceptance], moved: &mut Vec<Publication>) {
-        for (command, acceptance) in commands.iter().zip(accepted) {
-            if *acceptance == Acceptance::OtherBody {
-                self.refuse(command, "another command has this id already, with another body", moved);
+    fn refused(&self, commands: &[NewCommand], accepted: &[Acceptance]) -> Vec<Vec<Publication>> {
+        let refused = commands.iter().zip(accepted).map(|(command, acceptance)| match acceptance {
+            Acceptance::OtherBody => {
+                self.refuse(command, "another command has this id already, with another body")
             }
-        }
+            Acceptance::New | Acceptance::Known => Vec::new(),
+        });
+        refused.collect()
     }
 
-    fn refuse(&self, command: &NewCommand, reason: &str, moved: &mut Vec<Publication>) {
+    fn refuse(&self, command: &NewCommand, reason: &str) -> Vec<Publication> {
         let (context, name, id) = (&self.context, &command.name, command.command_id);
         tracing::warn!(context, name, command = %id, reason, "a command is moved to {context}_error");
         let original = command.original.as_deref().map(Original::of_bytes);
         let Some(Ok(original)) = original else {
             tracing::error!(context, name, command = %id, "its delivery is not there to be moved");
-            return;
+            return Vec::new();
         };
         let failure = Failure::of_handler(&format!("{context} inbox"), reason, 1);
         let stamp = Stamp::new(now_ms());
+        let mut moved = Vec::new();
         match self.writer.fault(name, id, &original, &failure, stamp) {
             Ok(fault) => moved.push(fault),
             Err(error) => {
@@ -150,6 +148,7 @@ impl Inbox {
             }
         }
         moved.push(self.writer.error(original.delivery, Some(name), &failure, stamp));
+        moved
     }
 }
 
