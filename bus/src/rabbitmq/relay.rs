@@ -19,10 +19,13 @@ mod pump;
 /// Under this name the lease and the cursor stand.
 const RELAY: &str = "relay";
 
-/// When the process that relays dies, another does after so long.
-pub(super) const LEASE_MS: u64 = 10_000;
-/// A lease is renewed when so much of it is left, and one that another holds is asked for so often.
+/// When the process that relays dies, another does after so long and [`ASK_MS`] more at most. One that is only slow may
+/// lose it: what both publish then is known by its message id, and one of the two finds the cursor moved.
+pub(super) const LEASE_MS: u64 = 3_000;
+/// A lease is renewed when so much of it is left.
 pub(super) const RENEW_MS: u64 = LEASE_MS / 2;
+/// One that another holds is asked for so often.
+const ASK_MS: u64 = 1_000;
 /// A log that another process writes to is looked at so often.
 const LOOK_MS: u64 = 1_000;
 /// The cursor is stored so often at most: what was published since is published again after a crash, and known by
@@ -73,7 +76,7 @@ impl Relay {
         }
         if !self.renew(now_ms)? {
             self.at = None;
-            return Ok(Step::Idle(Some(now_ms + RENEW_MS)));
+            return Ok(Step::Idle(Some(now_ms + ASK_MS)));
         }
         if self.at.is_none() {
             let stored = self.place.store.cursor(RELAY, &self.place.context)?;
