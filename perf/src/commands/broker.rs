@@ -2,9 +2,7 @@
 //! a plain loop over the same servers in the same run.
 //!
 //! "Batches" is what the bus does by itself: `CreateUser`, up to 100 commands in one transaction. For one transaction
-//! each, a handler of the same work has batches of one; the inbox is filled in batches all the same, as ever. Within one
-//! process a contract's lane carries out one transaction after the other, so that several at once means several buses
-//! that share the context, each with a store and connections of its own, as several processes would.
+//! each, a handler of the same work has batches of one, and of 32 at once 32 lanes.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +14,7 @@ use tick_sdk::contracts::accounts::CreateUser;
 
 use super::CommandsError;
 use crate::args::BrokerArgs;
-use alone::CreateAlone;
+use alone::{AT_ONCE, CreateAlone, CreateBeside};
 use latency::{AtRate, Way};
 use place::{Place, Servers};
 
@@ -38,9 +36,6 @@ pub(super) struct OverBroker {
     /// The server on which databases are made for it [default: ORCHARD_TEST_POSTGRES]
     #[arg(long, value_name = "URL", requires = "broker", help_heading = "Broker")]
     database: Option<String>,
-    /// Buses that share a context, and loops beside each other, where one transaction each is carried out several at once
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Broker")]
-    at_once: u16,
     /// MassTransit in the same run, by this program [without a path: ORCHARD_DOTNET_PEER]
     #[arg(long, value_name = "PROGRAM", num_args = 0..=1, requires = "broker", help_heading = "Broker")]
     peer: Option<Option<PathBuf>>,
@@ -54,14 +49,14 @@ pub(super) struct OverBroker {
 pub(super) struct Measured {
     pub(super) commands: u64,
     pub(super) commands_of_one: u64,
-    pub(super) at_once: u16,
+    pub(super) at_once: usize,
     pub(super) handled_per_s: f64,
     pub(super) plain_loop_per_s: f64,
     pub(super) handled_of_plain_loop: f64,
     pub(super) process_us_per_command: f64,
     pub(super) plain_loop_process_us_per_command: f64,
     /// With a transaction each, so many at once as `at_once` says.
-    pub(super) handled_per_s_each_32: Option<f64>,
+    pub(super) handled_per_s_each_32: f64,
     pub(super) plain_loop_per_s_each_32: f64,
     pub(super) handled_per_s_one: f64,
     pub(super) plain_loop_per_s_one: f64,
@@ -130,12 +125,11 @@ fn measure(
     duration: Duration,
 ) -> Result<Measured, CommandsError> {
     let few = (commands / FEWER).max(BATCH as u64);
-    let at_once = usize::from(args.at_once);
     let mut measured =
-        Measured { commands, commands_of_one: few, at_once: args.at_once, ..Measured::default() };
+        Measured { commands, commands_of_one: few, at_once: AT_ONCE, ..Measured::default() };
     // In turn, so that neither has the machine at its better time.
     let first = plain::handled(servers, BATCH, 1, commands / 2)?;
-    let batches = drain::handled::<CreateUser>(servers, accounts::TABLES, 1, commands)?;
+    let batches = drain::handled::<CreateUser>(servers, accounts::TABLES, commands)?;
     let second = plain::handled(servers, BATCH, 1, commands / 2)?;
     measured.handled_per_s = batches.per_s;
     measured.process_us_per_command = batches.process_us;
@@ -143,13 +137,10 @@ fn measure(
     measured.plain_loop_process_us_per_command = f64::midpoint(first.process_us, second.process_us);
     measured.handled_of_plain_loop = batches.per_s / measured.plain_loop_per_s;
 
-    measured.plain_loop_per_s_each_32 = plain::handled(servers, 1, at_once, few)?.per_s;
-    match drain::handled::<CreateAlone>(servers, alone::TABLES, at_once, few) {
-        Ok(each) => measured.handled_per_s_each_32 = Some(each.per_s),
-        Err(error) => measured.absent.push(format!("a transaction each, {at_once} at once: {error}")),
-    }
+    measured.plain_loop_per_s_each_32 = plain::handled(servers, 1, AT_ONCE, few)?.per_s;
+    measured.handled_per_s_each_32 = drain::handled::<CreateBeside>(servers, alone::TABLES, few)?.per_s;
     measured.plain_loop_per_s_one = plain::handled(servers, 1, 1, few)?.per_s;
-    measured.handled_per_s_one = drain::handled::<CreateAlone>(servers, alone::TABLES, 1, few)?.per_s;
+    measured.handled_per_s_one = drain::handled::<CreateAlone>(servers, alone::TABLES, few)?.per_s;
     measured.handled_of_plain_loop_one = measured.handled_per_s_one / measured.plain_loop_per_s_one;
     if let Some(peer) = &args.peer {
         masstransit(peer.clone(), servers, commands, few, &mut measured)?;
@@ -183,8 +174,8 @@ fn masstransit(
             _ => measured.masstransit_plain_loop_per_s = Some(per_s),
         }
     }
-    let of = measured.handled_per_s_each_32.zip(measured.masstransit_per_s_each_32);
-    measured.each_32_of_masstransit = of.map(|(ours, theirs)| ours / theirs);
+    let ours = measured.handled_per_s_each_32;
+    measured.each_32_of_masstransit = measured.masstransit_per_s_each_32.map(|theirs| ours / theirs);
     Ok(())
 }
 

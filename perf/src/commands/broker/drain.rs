@@ -33,27 +33,21 @@ pub(super) fn options() -> RabbitOptions {
     RabbitOptions { budget: ControlBudget::OFF, ..RabbitOptions::default() }
 }
 
-/// Fills a queue, and lets so many buses that share the context empty it. The time is from their start, connecting
-/// included, until the relay's cursor is at the log's end; it is stored five times a second at least.
+/// Fills a queue, and lets a bus empty it. The time is from its start, connecting included, until the relay's cursor is at the log's end; it is stored five times a second at least.
 pub(super) fn handled<C: Command>(
     servers: &Servers,
     tables: &str,
-    buses: usize,
     commands: u64,
 ) -> Result<Drained, CommandsError> {
     let place = Place::new(servers, C::ENDPOINT)?;
     fill::<C>(&place, commands)?;
-    let open = |_| PostgresStore::open(&place.database, C::ENDPOINT, tables).map(Arc::new);
-    let stores = (0..buses).map(open).collect::<Result<Vec<_>, _>>()?;
+    let store = Arc::new(PostgresStore::open(&place.database, C::ENDPOINT, tables)?);
     let (begin, cpu) = (Instant::now(), cpu_time());
-    let mut running = Vec::new();
-    for store in &stores {
-        let bus = Bus::builder().rabbitmq(place.servers.broker_url.clone(), options());
-        running.push(bus.shared_context(C::ENDPOINT, store.clone()).start()?);
-    }
+    let bus = Bus::builder().rabbitmq(place.servers.broker_url.clone(), options());
+    let bus = bus.shared_context(C::ENDPOINT, store.clone()).start()?;
     let last = EVENTS * commands;
-    let ended = running[0].wait_beyond(C::ENDPOINT, last - 1, PATIENCE);
-    while ended && stores[0].cursor(RELAY, C::ENDPOINT)? < last {
+    let ended = bus.wait_beyond(C::ENDPOINT, last - 1, PATIENCE);
+    while ended && store.cursor(RELAY, C::ENDPOINT)? < last {
         if begin.elapsed() > PATIENCE {
             break;
         }
@@ -61,9 +55,7 @@ pub(super) fn handled<C: Command>(
     }
     let (seconds, cpu) = (begin.elapsed().as_secs_f64(), cpu_time().saturating_sub(cpu));
     let is_done = ended && begin.elapsed() <= PATIENCE;
-    for bus in &running {
-        bus.stop(Duration::from_secs(5));
-    }
+    bus.stop(Duration::from_secs(5));
     if !is_done {
         return Err(CommandsError::NotDone { seconds: PATIENCE.as_secs() });
     }

@@ -34,7 +34,11 @@ fn text(measured: &Measured) -> String {
                 measured.plain_loop_process_us_per_command
             ),
         ),
-        (format!("one transaction each, {at_once}"), rate(*each), of(*each, *theirs, "MassTransit's")),
+        (
+            format!("one transaction each, {at_once}"),
+            rate(some(*each)),
+            of(some(*each), *theirs, "MassTransit's"),
+        ),
         (format!("{at_once} plain loops of 1"), rate(some(measured.plain_loop_per_s_each_32)), String::new()),
         (
             "one transaction each".to_owned(),
