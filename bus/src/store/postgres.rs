@@ -206,7 +206,7 @@ impl Store for PostgresStore {
     }
 
     fn forget_outgoing(&self, up_to: u64) -> Result<(), StoreError> {
-        self.forget("DELETE FROM outgoing WHERE seq <= $1", up_to)
+        self.forget("outgoing", up_to)
     }
 
     fn outgoing_messages(&self, limit: usize) -> Result<Vec<(u64, OutgoingMessage)>, StoreError> {
@@ -223,7 +223,7 @@ impl Store for PostgresStore {
     }
 
     fn forget_outgoing_messages(&self, up_to: u64) -> Result<(), StoreError> {
-        self.forget("DELETE FROM outgoing_message WHERE seq <= $1", up_to)
+        self.forget("outgoing_message", up_to)
     }
 
     fn lease(&self, name: &str, holder: Uuid, for_ms: u64, now_ms: u64) -> Result<Option<u64>, StoreError> {
@@ -310,9 +310,16 @@ impl Store for PostgresStore {
 }
 
 impl PostgresStore {
-    fn forget(&self, sql: &'static str, up_to: u64) -> Result<(), StoreError> {
-        self.pool
-            .run(async |connection| sqlx::query(sql).bind(sql_of(up_to)).execute(connection).await.map(drop))
+    /// Removes what stands at the beginning of a table. It says where that is, as a server that knows nothing of the
+    /// table yet would read all of it.
+    fn forget(&self, table: &'static str, up_to: u64) -> Result<(), StoreError> {
+        let sql = format!(
+            "DELETE FROM {table} WHERE seq BETWEEN (SELECT seq FROM {table} ORDER BY seq LIMIT 1) AND $1"
+        );
+        self.pool.run(async |connection| {
+            let forgetting = sqlx::query(AssertSqlSafe(sql.as_str())).bind(sql_of(up_to));
+            forgetting.execute(connection).await.map(drop)
+        })
     }
 }
 

@@ -317,6 +317,16 @@ fn many_outgoing_rows_slow_nothing_down() {
         longest = longest.max(began.elapsed());
     }
     println!("{rows} rows: opened in {opened:?}, the longest step took {longest:?}");
+    // The server counts both at once, some time later.
+    let counts = "SELECT coalesce(sum(n_tup_del), 0)::bigint, coalesce(sum(seq_tup_read), 0)::bigint
+        FROM pg_catalog.pg_stat_user_tables WHERE schemaname = 'tests' AND relname LIKE 'outgoing%'";
+    let mut read = 0;
+    wait_until("the server has counted", || {
+        let counted = store.query(counts, &[]).unwrap().remove(0);
+        read = counted.get(1).unwrap();
+        counted.get::<u64>(0).unwrap() == 2 * 20 * 256
+    });
+    assert_eq!(read, 0_u64, "rows were read that nobody asked for");
     assert!(opened < Duration::from_secs(10), "{opened:?}");
     assert!(longest < Duration::from_secs(2), "{longest:?}");
 }
