@@ -183,7 +183,7 @@ impl ConsumerLane {
         now_ms: u64,
     ) -> Result<bool, StoreError> {
         let command = NewCommand {
-            command_id: CommandId::of_key(self.named.name, &event.message_id.to_string()),
+            command_id: self.id_of(event),
             conversation_id: event.conversation_id.unwrap_or(ConversationId(event.message_id.0)),
             initiator_id: event.command_id,
             name: self.named.name.to_owned(),
@@ -218,9 +218,7 @@ impl ConsumerLane {
         let taken = match (begun.error(), serde_json::from_str::<StoredEvent>(&due.command.body)) {
             (Some(error), _) => Err(error),
             (None, Ok(event)) => self.take_again(due, &event, &begun, now_ms)?,
-            (None, Err(error)) => {
-                Err(HandlerError::refused(format!("the event cannot be read: {error}")))
-            }
+            (None, Err(error)) => Err(HandlerError::refused(format!("the event cannot be read: {error}"))),
         };
         if let Err(error) = taken {
             self.place.note_failure(due, &error, &begun, self.named.consumer.policy(), now_ms)?;
