@@ -1,61 +1,17 @@
 //! A broker that is stopped, or lacks memory: one of these tests' own, which take turns.
 
-use std::collections::{HashMap, HashSet};
-use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
 
 use bus::rabbitmq::RabbitState;
 use bus::{SendError, SendOptions};
 use serde_json::json;
 
-use crate::broker_of_test::Vhost;
 use crate::peer::{Peer, envelope};
 use crate::shop::{SHOP, Sell, Served};
 use crate::wait_until;
+use node::Node;
 
-const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/services");
-
-/// A node of RabbitMQ that ends with the test.
-struct Node {
-    env: HashMap<String, String>,
-    _turn: MutexGuard<'static, ()>,
-}
-
-impl Node {
-    fn start() -> Self {
-        static TURN: Mutex<()> = Mutex::new(());
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = services(&["start", "rabbitmq"]);
-        let variables = lines.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
-        let env = variables.map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()));
-        Self { env: env.collect(), _turn: turn }
-    }
-
-    fn folder(&self) -> &str {
-        &self.env["ORCHARD_TEST_SERVICES"]
-    }
-
-    fn act(&self, verb: &str, args: &[&str]) -> String {
-        services(&[&[verb, self.folder()], args].concat())
-    }
-
-    fn vhost(&self, test: &str) -> Vhost {
-        Vhost::on(&self.env["ORCHARD_TEST_AMQP"], &self.env["ORCHARD_TEST_MANAGEMENT"], test)
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        services(&["stop", self.folder()]);
-    }
-}
-
-fn services(args: &[&str]) -> String {
-    let output = Command::new(SERVICES).args(args).stdin(Stdio::null()).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{args:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
-    text
-}
+mod node;
 
 fn send(gateway: &Served, number: i64) -> Result<(), SendError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
