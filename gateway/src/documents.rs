@@ -16,6 +16,7 @@ mod closed;
 mod conformance;
 mod key;
 mod postgres;
+mod recent;
 mod served;
 mod sharing;
 mod sqlite;
