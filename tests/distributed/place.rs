@@ -1,6 +1,7 @@
 //! Where the processes of a test meet: a virtual host and a database of its own.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ pub(crate) struct Place<'a> {
     database: String,
     folder: TempDir,
     begun: Instant,
-    /// The broker's nodes, of which each process has one.
+    /// The broker's nodes.
     nodes: usize,
 }
 
@@ -47,7 +48,7 @@ impl<'a> Place<'a> {
         place
     }
 
-    /// The broker is a cluster of so many nodes: processes of a role are connected to one after the other.
+    /// The broker is a cluster of so many nodes: each process uses one of them, and another when that is lost.
     pub(crate) fn on_nodes(self, nodes: usize) -> Self {
         Self { nodes, ..self }
     }
@@ -78,13 +79,15 @@ impl<'a> Place<'a> {
     }
 
     /// How a process with this role is started, the number'th of them.
-    pub(crate) fn command(&self, role: &str, number: usize) -> std::process::Command {
+    pub(crate) fn command(&self, role: &str, number: usize) -> Command {
         let state = self.path(&format!("{role}{number}"));
-        let mut command = std::process::Command::new(crate::PROGRAM);
+        let mut command = Command::new(crate::PROGRAM);
         command.args(["serve", "--config"]).arg(self.config()).arg("--state").arg(state);
         command.env("ORCHARD_SERVE__ROLES", role).env_remove("ORCHARD_KEY");
-        command.env("ORCHARD_SERVE__BROKER__URLS", self.amqp(number % self.nodes + 1));
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        // Each begins with another node.
+        let nodes = (0..self.nodes).map(|place| self.amqp((number + place) % self.nodes + 1));
+        command.env("ORCHARD_SERVE__BROKER__URLS", json!(nodes.collect::<Vec<_>>()).to_string());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
