@@ -195,6 +195,7 @@ pub enum ServeError {
 /// A server that accepts requests. Dropped it ends as [`Serving::stop`] does, without waiting.
 pub struct Serving {
     roles: Roles,
+    documents: DocumentsPlan,
     made_key: Option<String>,
     captures: Option<PathBuf>,
     gateway: Option<Gateway>,
@@ -232,6 +233,7 @@ pub fn start(plan: ServePlan) -> Result<Serving, ServeError> {
     let hosts = hosts.transpose().map_err(ServeError::Thread)?;
     let mut serving = Serving {
         roles: plan.roles,
+        documents: plan.documents,
         made_key: None,
         captures: captures.as_ref().map(|captures| captures.folder().to_owned()),
         gateway: None,
@@ -322,6 +324,11 @@ impl Serving {
     /// What this process does.
     pub fn roles(&self) -> Roles {
         self.roles
+    }
+
+    /// Where the documents are that are read.
+    pub fn documents(&self) -> DocumentsPlan {
+        self.documents
     }
 
     /// Where it accepts requests, as `http://127.0.0.1:8090`; `None` for a process without a gateway.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::ended::{Ended, UsageError};
-use crate::serve::{self, ConfigError, ServeConfig, ServeError, ServePlan, Serving, Stopped};
+use crate::serve::{self, ConfigError, DocumentsPlan, ServeConfig, ServeError, ServePlan, Serving, Stopped};
 use crate::sources::on_interrupt;
 use crate::stdout::stdout;
 use crate::text::counted;
@@ -172,6 +172,11 @@ fn say_places(serving: &Serving, replays: u16, is_key_required: bool) {
         eprintln!("  Captures  {}, {} at once", captures.display(), counted(replays.into(), "replay"));
     }
     eprintln!("  State     {}", serving.state().display());
+    if serving.documents() == DocumentsPlan::Shared {
+        let kept =
+            if roles.projections { "kept up to date by one process at a time" } else { "made by others" };
+        eprintln!("  Documents in the database, {kept}");
+    }
     if address.is_none() {
         return;
     }
