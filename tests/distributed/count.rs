@@ -95,7 +95,7 @@ pub(crate) fn check_documents(gateway: &Server, accepted: &BTreeMap<String, u64>
 }
 
 /// One member of every item.
-fn pages(gateway: &Server, path: &str, member: &str) -> BTreeSet<String> {
+pub(crate) fn pages(gateway: &Server, path: &str, member: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     let mut next = String::new();
     loop {

@@ -28,6 +28,8 @@ pub(crate) struct Place<'a> {
     begun: Instant,
     /// The broker's nodes.
     nodes: usize,
+    /// The program that has the role `services`, where it is another one.
+    services: Option<fn(&Command) -> Command>,
 }
 
 impl<'a> Place<'a> {
@@ -35,8 +37,15 @@ impl<'a> Place<'a> {
     pub(crate) fn new(servers: &'a Servers, name: &str, broker: &str) -> Self {
         let database = database::create(servers.url("POSTGRES"), name);
         let folder = tempfile::tempdir().unwrap();
-        let place =
-            Self { servers, vhost: name.to_owned(), database, folder, begun: Instant::now(), nodes: 1 };
+        let place = Self {
+            servers,
+            vhost: name.to_owned(),
+            database,
+            folder,
+            begun: Instant::now(),
+            nodes: 1,
+            services: None,
+        };
         place.ask("PUT", &format!("/api/vhosts/{name}"), &Value::Null);
         let amqp = place.amqp(1);
         let config = format!(
@@ -51,6 +60,11 @@ impl<'a> Place<'a> {
     /// The broker is a cluster of so many nodes: each process uses one of them, and another when that is lost.
     pub(crate) fn on_nodes(self, nodes: usize) -> Self {
         Self { nodes, ..self }
+    }
+
+    /// Another program has the role `services`, which is started as this one would be.
+    pub(crate) fn with_services(self, program: fn(&Command) -> Command) -> Self {
+        Self { services: Some(program), ..self }
     }
 
     /// The virtual host at a node, counted from 1.
@@ -93,7 +107,11 @@ impl<'a> Place<'a> {
 
     /// Starts it; it is ready when this returns.
     pub(crate) fn start(&self, role: &str, number: usize) -> Server {
-        let started = Server::launch(&mut self.command(role, number));
+        let mut command = self.command(role, number);
+        if let Some(other) = self.services.filter(|_| role == "services") {
+            command = other(&command);
+        }
+        let started = Server::launch(&mut command);
         started.unwrap_or_else(|said| panic!("{role} {number} ended before it was ready: {said:#?}"))
     }
 
@@ -105,6 +123,16 @@ impl<'a> Place<'a> {
         let fanout = json!({ "durable": true, "type": "fanout" });
         self.ask("PUT", &format!("/api/exchanges/{vhost}/{USER_CREATED}"), &fanout);
         self.ask("POST", &format!("/api/bindings/{vhost}/e/{USER_CREATED}/q/{WITNESS}"), &json!({}));
+    }
+
+    /// Whether gateways get copies of what goes to these endpoints.
+    pub(crate) fn is_followed(&self, endpoints: &[&str]) -> bool {
+        let bindings = self.ask("GET", &format!("/api/bindings/{}", self.vhost), &Value::Null);
+        let bindings = bindings.as_array().cloned().unwrap_or_default();
+        let is_copy = |binding: &Value, endpoint: &str| {
+            binding["source"] == endpoint && binding["destination"] == "orchard-gateway"
+        };
+        endpoints.iter().all(|endpoint| bindings.iter().any(|binding| is_copy(binding, endpoint)))
     }
 
     /// The message ids of the events that were published so far and not given before.

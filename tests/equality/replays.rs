@@ -40,6 +40,8 @@ fn a_replay_through_a_feed_gives_the_signals_of_orchard_replay_whoever_is_killed
         "captures/market.ticks",
         "--strategy",
         "apple,pear",
+        "--shards",
+        "4",
         "--quiet",
         "--signals",
         "expected.csv",
@@ -111,7 +113,7 @@ fn a_replay_through_a_feed_gives_the_signals_of_orchard_replay_whoever_is_killed
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// Rows without the column that names the run, which each run has its own in.
+/// Rows without the column of the run: each has its own.
 fn without_run(csv: &str) -> Vec<String> {
     let mut lines = csv.lines();
     let titles: Vec<&str> = lines.next().expect("titles").split(',').collect();

@@ -56,17 +56,15 @@ impl Server {
                 }
             }
         });
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let host = match line.trim_end() {
-            "ready" => String::new(),
-            address => match address.strip_prefix("http://") {
-                Some(host) => host.to_owned(),
-                None => {
-                    child.wait().unwrap();
-                    return Err(said.iter().collect());
-                }
-            },
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        // A test's own program says other things before.
+        let host = lines.find_map(|line| match line.as_str() {
+            "ready" => Some(String::new()),
+            address => address.strip_prefix("http://").map(str::to_owned),
+        });
+        let Some(host) = host else {
+            child.wait().unwrap();
+            return Err(said.iter().collect());
         };
         Ok(Self { child, host, said })
     }

@@ -181,3 +181,22 @@ pub(super) async fn strategies(args: &StrategiesArgs, session: &Session) -> Resu
     ];
     session.out.one(&strategy, &facts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deployment_whose_lane_fails_is_told_with_why_and_when() {
+        let mut deployment = DeploymentView { state: "failing".to_owned(), ..DeploymentView::default() };
+        assert!(facts(&deployment).iter().all(|(name, _)| *name != "Failed"));
+        deployment.failure = Some(LaneFailure {
+            reason: "tick 7: it panicked".to_owned(),
+            at: "2026-01-31T12:00:00Z".to_owned(),
+            failures: 3,
+            is_of_strategy: true,
+        });
+        let failed = ("Failed", "2026-01-31T12:00:00Z, 3 in a row: tick 7: it panicked".to_owned());
+        assert_eq!(facts(&deployment).last(), Some(&failed));
+    }
+}
