@@ -51,7 +51,7 @@ mod responder;
 mod sender;
 mod session;
 
-pub(crate) use listener::Told;
+pub(crate) use listener::{Told, keep_forgetting};
 pub(crate) use responder::Responders;
 
 use crate::bell::Bell;

@@ -8,7 +8,8 @@ use crate::store::{StoreError, Sweep};
 use crate::transport::Served;
 
 /// Ended commands are kept for so long, and so many: until then a repeated one is known, and their status can be
-/// read. Each context forgets its own, those first that ended first.
+/// read. Each context forgets its own, those first that ended first. What was heard of other services is kept for so
+/// long after it was heard, and so many messages of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// For so long after the end.

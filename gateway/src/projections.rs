@@ -52,6 +52,10 @@ pub use projector::{Projector, ProjectorError, SkipError};
 pub use rebuild::{RebuildError, RebuildReport, rebuild};
 
 /// Makes documents of events.
+///
+/// What it makes of the context [`HEARD`](tick_sdk::contracts::bus::HEARD), of events that no contract of the program
+/// names, is to be removed when [`EventsForgotten`](tick_sdk::contracts::bus::EventsForgotten) names their positions
+/// there: documents made anew would not have it.
 pub trait Projection: 'static {
     /// Its name, as `/api/projections` has it.
     const NAME: &'static str;

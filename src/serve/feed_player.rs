@@ -15,9 +15,7 @@ use bus::Bus;
 use strategy_host::ledger::{self, LedgerError, OpenedRun};
 use strategy_host::publishing::feed_of_replay;
 use tick_feed::rabbitmq::{Durability, FeedRemover};
-use tick_ingest::publish::{
-    self, Begin, FeedStrategy, IngestError, IngestPlan, PreparedIngest, StateError,
-};
+use tick_ingest::publish::{self, Begin, FeedStrategy, IngestError, IngestPlan, PreparedIngest, StateError};
 use tick_ingest::replays::{Captures, ClaimedReplay, QueueError, ReplayQueue};
 use tick_sdk::contracts::CommandId;
 use uuid::Uuid;
@@ -194,7 +192,9 @@ impl FeedPlayer {
             match self.forget_committed(replay_id) {
                 Ok(true) => remove(&folder),
                 Ok(false) => {}
-                Err(error) => tracing::warn!(%replay_id, %error, "a replay's signals stay in the hosts' ledger"),
+                Err(error) => {
+                    tracing::warn!(%replay_id, %error, "a replay's signals stay in the hosts' ledger")
+                }
             }
         }
         Ok(())

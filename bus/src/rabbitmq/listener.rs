@@ -6,7 +6,8 @@
 //! out may be away, and it shows as accepted all the same.
 //!
 //! What becomes of commands of contexts whose own logs are read, those logs say: of such a command nothing stands
-//! here but, until its context has it, that it was seen.
+//! here but, until its context has it, that it was seen. Such a command still says that one of another service was
+//! carried out, where that has caused it: as where a .NET handler commands Orchard in its turn.
 //!
 //! All processes that listen share one queue, which the broker gives to one of them at a time, so that what follows
 //! from a command never comes before it.
@@ -27,9 +28,11 @@ use crate::transport::InProcess;
 use crate::wire::{Incoming, Reader, Topology};
 use heard::Heard;
 
+mod forgetting;
 mod heard;
 mod told;
 
+pub(crate) use forgetting::keep_forgetting;
 pub(crate) use told::Told;
 
 /// The tables of the log of what was heard: which messages were heard before, so that each is appended once, and
@@ -144,7 +147,7 @@ impl Listener {
                 batch.push(next);
             }
             let last = batch.last().map_or(0, |last| last.tag);
-            let heard = batch.into_iter().filter_map(|delivery| self.hear(delivery)).collect();
+            let heard = batch.into_iter().flat_map(|delivery| self.hear(delivery)).flatten().collect();
             if self.write(heard).await.is_none() {
                 return Ok(());
             }
@@ -187,12 +190,13 @@ impl Listener {
 
     /// What there is to write down of a delivery. A message of no command and no event says nothing to anybody here;
     /// its own endpoint has it.
-    fn hear(&self, delivery: broker::Delivery) -> Option<Heard> {
+    fn hear(&self, delivery: broker::Delivery) -> [Option<Heard>; 2] {
         let is_readable = |context: &str| self.listening.readable.iter().any(|known| known == context);
-        match self.reader.read(convert::delivery(delivery), CommandId::new()) {
+        let heard = match self.reader.read(convert::delivery(delivery), CommandId::new()) {
             Incoming::Command(incoming) => {
                 let is_followed = !is_readable(&incoming.command.endpoint);
-                Some(Heard::command(incoming.command, is_followed))
+                let causes = Heard::causes(&incoming.command);
+                return [causes, Some(Heard::command(incoming.command, is_followed))];
             }
             Incoming::Event(event) => {
                 let log = event.log.as_ref();
@@ -208,7 +212,8 @@ impl Listener {
                 tracing::warn!(message = ?id, %reason, "what was heard cannot be read, and is left out");
                 None
             }
-        }
+        };
+        [heard, None]
     }
 
     /// Appends it, however long the store is away; `None` once the bus stops.

@@ -8,9 +8,10 @@ use super::{Bus, BusBuilder, StartError, keep_stepping, now_ms};
 use crate::bell::Bell;
 use crate::failed::OnFailed;
 use crate::rabbitmq::{
-    Answer, BrokerUrl, Listening, NoAnswer, Rabbit, RabbitOptions, RabbitSettings, RabbitStatus, Responders,
-    Told,
+    Answer, BrokerUrl, HEARD, Listening, NoAnswer, Rabbit, RabbitOptions, RabbitSettings, RabbitStatus,
+    Responders, Told, keep_forgetting,
 };
+use crate::retention::Retention;
 use crate::transport::Elsewhere;
 
 /// What a builder was told of a broker.
@@ -89,7 +90,7 @@ impl Bus {
     }
 
     /// Connects, and starts what sends on what the contexts have.
-    pub(super) fn start_rabbit(&self) -> Result<(), StartError> {
+    pub(super) fn start_rabbit(&self, retention: Retention) -> Result<(), StartError> {
         let Some(rabbit) = &self.connected.rabbit else { return Ok(()) };
         for (name, place) in &self.places {
             let served = &self.in_process.served[name];
@@ -115,6 +116,10 @@ impl Bus {
         }
         if let Some(listening) = &self.connected.listening {
             self.start_told(listening)?;
+            let store = listening.store.clone();
+            self.spawn(format!("{HEARD} sweep"), move |in_process, stopping| {
+                keep_forgetting(&*store, retention, in_process.logs.bell(HEARD), stopping);
+            })?;
         }
         let listening = self.connected.listening.clone();
         let wait_for_end = rabbit.start(&self.in_process, &self.connected.responders, listening);

@@ -160,7 +160,7 @@ impl BusBuilder {
             })?;
         }
         #[cfg(feature = "rabbitmq")]
-        bus.start_rabbit()?;
+        bus.start_rabbit(self.retention)?;
         let watches = bus.watches.lock().unwrap_or_else(PoisonError::into_inner).clone();
         bus.spawn("watch handlers".to_owned(), move |_, stopping| keep_watching(&watches, stopping))?;
         Ok(bus)

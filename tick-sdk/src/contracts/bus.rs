@@ -201,6 +201,16 @@ macro_rules! names {
         }
     )* };
 }
+shape! {
+    /// Events of other services that were heard long ago are gone from the log of what was heard: whoever has made
+    /// something of them removes it.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct EventsForgotten {
+        /// Where they stood.
+        pub positions: Vec<u64>,
+    }
+}
+
 macro_rules! status_events {
     ($($Name:ident),* $(,)?) => {
         names!($($Name),*);
@@ -221,3 +231,4 @@ status_events!(
     CommandRequeued,
     CommandsForgotten,
 );
+    EventsForgotten,

@@ -1,9 +1,12 @@
 //! What was heard, as events of a log.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
-use tick_sdk::contracts::CommandId;
-use tick_sdk::contracts::bus::{CommandAccepted, CommandFailed, CommandSeen, CommandsForgotten};
+use tick_sdk::contracts::bus::{
+    CommandAccepted, CommandCompleted, CommandFailed, CommandSeen, CommandsForgotten,
+};
+use tick_sdk::contracts::{CommandId, KnownEvent};
 use uuid::Uuid;
 
 use crate::events::json;
@@ -14,11 +17,6 @@ use crate::{Value, values};
 
 /// So many messages are asked for in one statement.
 const ROWS: usize = 100;
-/// Commands of others are remembered for so long, and messages known again: what is sent again is sent by then.
-const KEEP_MS: u64 = 7 * 24 * 3600 * 1000;
-/// At most so many of a kind are forgotten with each commit, so that there are never many to forget.
-const FORGET: i64 = 200;
-
 /// One message, and what is written of it.
 #[derive(Clone, Debug)]
 pub(super) struct Heard {
@@ -30,11 +28,19 @@ pub(super) struct Heard {
 
 /// What tells messages with one id from each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Command = 0,
     Event = 1,
     Fault = 2,
+    /// It says what is forgotten; this log's own.
+    Forgotten = 3,
+    /// A command has caused another.
+    Cause = 4,
 }
+
+/// The events that this program has contracts of: documents are made of them, and nothing says when those go.
+static KNOWN: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| KnownEvent::all().into_iter().map(|known| known.name).collect());
 
 impl Heard {
     /// A copy of a command. What becomes of one that `is_followed` is told by what is heard later; of any other, its
@@ -62,6 +68,17 @@ impl Heard {
         Self { id: message_id.0, kind: Kind::Event, event }
     }
 
+    /// A command says that the one was carried out that has caused it; that counts where the former is another
+    /// service's. `None` where none is said.
+    pub(super) fn causes(command: &NewCommand) -> Option<Self> {
+        let command_id = command.initiator_id?;
+        let completed =
+            CommandCompleted { attempts: 1, result: serde_json::Value::Null, readable_at: vec![] };
+        let (name, conversation_id) = (CommandCompleted::NAME, Some(command.conversation_id));
+        let event = status(name, command_id, conversation_id, None, json(&completed));
+        Some(Self { id: command_id.0, kind: Kind::Cause, event })
+    }
+
     /// A command of another service has failed; `None` where the fault does not say which.
     pub(super) fn fault(fault: IncomingFault) -> Option<Self> {
         let failed = json(&CommandFailed { attempts: 1, reason: fault.reason });
@@ -81,7 +98,7 @@ fn status(
     NewEvent { name, version: 1, command_id: Some(command_id), conversation_id, initiator_id, body }
 }
 
-/// Appends those that were not heard before, and forgets what is old, all in one commit.
+/// Appends those that were not heard before, all in one commit.
 ///
 /// # Errors
 /// Nothing is appended.
@@ -90,7 +107,6 @@ pub(super) fn append(store: &dyn Store, heard: &[Heard], now_ms: u64) -> Result<
     for some in heard.chunks(ROWS) {
         append_new(&mut *transaction, some, now_ms)?;
     }
-    forget_old(&mut *transaction, now_ms)?;
     transaction.commit()
 }
 
@@ -99,7 +115,9 @@ fn append_new(
     heard: &[Heard],
     now_ms: u64,
 ) -> Result<(), StoreError> {
-    let noted = heard.iter().map(|one| (one.id, one.kind as i64));
+    let followed = followed(transaction, heard).map_err(into_store_error)?;
+    let counts = |one: &&Heard| one.kind != Kind::Cause || followed.contains(&one.id);
+    let noted = heard.iter().filter(counts).map(|one| (one.id, one.kind as i64));
     let mut new = note(transaction, noted, now_ms).map_err(into_store_error)?;
     let is_new = |one: &&Heard| new.remove(&(one.id, one.kind as i64));
     let new: Vec<_> = heard.iter().filter(is_new).collect();
@@ -109,15 +127,46 @@ fn append_new(
     let events: Vec<_> = new.iter().map(|one| one.event.clone()).collect();
     transaction.append(&events, now_ms)?;
     let last = transaction.position()?;
-    for (one, position) in new.iter().rev().zip((1..=last).rev()) {
-        // Only of commands it is asked for.
-        if one.kind != Kind::Event {
-            let sql = "UPDATE message SET position = $1 WHERE id = $2 AND kind = $3";
-            let place = values![position, one.id, one.kind as i64];
-            transaction.tables().execute(sql, &place).map_err(into_store_error)?;
-        }
+    let first = last + 1 - new.len() as u64;
+    let is_asked_for = |one: &Heard| one.kind != Kind::Event || !KNOWN.contains(one.event.name.as_str());
+    let places = new.iter().zip(first..).filter(|(one, _)| is_asked_for(one));
+    let places: Vec<_> = places.map(|(one, position)| (one.id, one.kind, position)).collect();
+    note_places(transaction, &places).map_err(into_store_error)
+}
+
+/// Notes where messages stand in the log, which are noted as heard.
+fn note_places(
+    transaction: &mut dyn StoreTransaction,
+    places: &[(Uuid, Kind, u64)],
+) -> Result<(), TablesError> {
+    if places.is_empty() {
+        return Ok(());
     }
+    let mut rows = Vec::new();
+    let mut parameters: Vec<Value> = Vec::new();
+    for (id, kind, position) in places {
+        let at = parameters.len();
+        rows.push(format!("(${}, ${}, ${})", at + 1, at + 2, at + 3));
+        parameters.extend(values![*id, *kind as i64, *position]);
+    }
+    let sql = format!(
+        "UPDATE message SET position = place.column3 FROM (VALUES {}) AS place \
+         WHERE message.id = place.column1 AND message.kind = place.column2",
+        rows.join(", ")
+    );
+    transaction.tables().execute(&sql, &parameters)?;
     Ok(())
+}
+
+/// Of the commands that have caused others, those that stand in the log, or are about to.
+fn followed(transaction: &mut dyn StoreTransaction, heard: &[Heard]) -> Result<HashSet<Uuid>, TablesError> {
+    let of = |kind| heard.iter().filter(move |one| one.kind == kind).map(|one| CommandId(one.id));
+    let causes: Vec<_> = of(Kind::Cause).collect();
+    if causes.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let known = seen(transaction, &causes)?.into_iter().map(|(id, _)| id);
+    Ok(known.chain(of(Kind::Command).map(|id| id.0)).collect())
 }
 
 /// Notes ids as heard, and gives those that were not noted before.
@@ -133,6 +182,9 @@ fn note(
         let comma = if at == 0 { "" } else { ", " };
         sql.push_str(&format!("{comma}(${}, ${}, ${})", at + 1, at + 2, at + 3));
         parameters.extend(values![id, kind, now_ms]);
+    }
+    if parameters.is_empty() {
+        return Ok(HashSet::new());
     }
     sql.push_str(" ON CONFLICT DO NOTHING RETURNING id, kind");
     let rows = transaction.tables().query(&sql, &parameters)?;
@@ -163,8 +215,22 @@ pub(super) fn forget_seen(
     }
     if has_removed_last {
         // No position is given twice.
-        transaction.append(&[forgotten(Vec::new())], now_ms)?;
+        say_forgotten(transaction, &forgotten(Vec::new()), now_ms)?;
     }
+    Ok(())
+}
+
+/// Appends that something is forgotten, and notes where that stands: it is to be forgotten in its turn.
+pub(super) fn say_forgotten(
+    transaction: &mut dyn StoreTransaction,
+    event: &NewEvent,
+    now_ms: u64,
+) -> Result<(), StoreError> {
+    transaction.append(std::slice::from_ref(event), now_ms)?;
+    let position = transaction.position()?;
+    let sql = "INSERT INTO message (id, kind, heard_ms, position) VALUES ($1, $2, $3, $4)";
+    let row = values![Uuid::now_v7(), Kind::Forgotten as i64, now_ms, position];
+    transaction.tables().execute(sql, &row).map_err(into_store_error)?;
     Ok(())
 }
 
@@ -184,36 +250,8 @@ fn seen(
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Forgets old commands with what their log said of them, and that old messages were heard; the events of others
-/// stay, as documents may be made of them.
-fn forget_old(transaction: &mut dyn StoreTransaction, now_ms: u64) -> Result<(), StoreError> {
-    let (mut old_commands, mut removed) = (Vec::new(), 0);
-    for kind in [Kind::Command, Kind::Event, Kind::Fault] {
-        let sql = "DELETE FROM message WHERE kind = $1 AND id IN \
-                   (SELECT id FROM message WHERE kind = $1 AND heard_ms < $2 ORDER BY heard_ms LIMIT $3) \
-                   RETURNING id, position";
-        let old = values![kind as i64, now_ms.saturating_sub(KEEP_MS), FORGET];
-        for row in transaction.tables().query(sql, &old).map_err(into_store_error)? {
-            let (id, position): (Uuid, Option<u64>) =
-                (row.get(0).map_err(into_store_error)?, row.get(1).map_err(into_store_error)?);
-            let Some(position) = position else { continue };
-            transaction.remove_events(position, position)?;
-            removed += 1;
-            if kind == Kind::Command {
-                old_commands.push(CommandId(id));
-            }
-        }
-    }
-    if removed > 0 {
-        transaction.append(&[forgotten(old_commands)], now_ms)?;
-    }
-    Ok(())
-}
-
-fn forgotten(command_ids: Vec<CommandId>) -> NewEvent {
-    let body = json(&CommandsForgotten { command_ids });
-    let name = CommandsForgotten::NAME.to_owned();
-    NewEvent { name, version: 1, command_id: None, conversation_id: None, initiator_id: None, body }
+pub(super) fn forgotten(command_ids: Vec<CommandId>) -> NewEvent {
+    NewEvent::of_bus(CommandsForgotten::NAME, &CommandsForgotten { command_ids })
 }
 
 pub(super) fn into_store_error(error: TablesError) -> StoreError {

@@ -7,7 +7,9 @@ use bus::StoredEvent;
 use serde_json::json;
 use tick_sdk::api::{CommandView, command_state};
 use tick_sdk::contracts::CommandId;
-use tick_sdk::contracts::bus::{CommandAccepted, CommandFailed, CommandSeen, CommandsForgotten};
+use tick_sdk::contracts::bus::{
+    CommandAccepted, CommandFailed, CommandSeen, CommandsForgotten, EventsForgotten,
+};
 
 use super::{COMMANDS, FOLLOWED, accept, apply_end, command_id, end, forget};
 use crate::documents::Batch;
@@ -32,6 +34,7 @@ pub(super) fn apply(event: &StoredEvent, batch: &mut Batch<'_>) -> Result<(), Ap
         CommandFailed::NAME if followed(event.command_id, batch)?.is_some() => apply_end(event, batch),
         CommandFailed::NAME => Ok(()),
         CommandsForgotten::NAME => forget(event, batch),
+        EventsForgotten::NAME => Ok(()),
         _ => complete(event, batch),
     }
 }
@@ -132,6 +135,20 @@ mod tests {
             assert_eq!(log.shown(), shown("completed", None));
             log.apply(HEARD, "CommandsForgotten", &json!({ "commandIds": [log.command] }));
             assert_eq!(log.shown(), None);
+        });
+    }
+
+    #[test]
+    fn a_command_of_another_service_is_completed_by_what_it_caused_here() {
+        with_log(|mut log| {
+            let completed = json!({ "attempts": 1, "result": null });
+            log.apply(HEARD, "CommandCompleted", &completed);
+            assert_eq!(log.shown(), None);
+            log.apply(HEARD, "CommandAccepted", &head("notifier"));
+            log.apply(HEARD, "CommandCompleted", &completed);
+            assert_eq!(log.shown(), shown("completed", None));
+            log.apply(HEARD, "EventsForgotten", &json!({ "positions": [1] }));
+            assert_eq!(log.shown(), shown("completed", None));
         });
     }
 
