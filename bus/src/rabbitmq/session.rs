@@ -265,23 +265,6 @@ impl Session {
         self.declarer.lock().await.has_exchange(&connection, name).await
     }
 
-    /// Publishes messages, all of them on the way at once, and waits for what becomes of each; none is given up
-    /// before the bus stops (`None`).
-    pub(super) async fn deliver(
-        &self,
-        publications: Vec<wire::Publication>,
-    ) -> Option<Vec<Result<Outcome, BrokerError>>> {
-        let mut outcomes: Vec<Option<Result<Outcome, BrokerError>>> = vec![None; publications.len()];
-        let mut backoff = Backoff::default();
-        while outcomes.iter().any(Option::is_none) {
-            self.deliver_once(&publications, &mut outcomes).await?;
-            if outcomes.iter().any(Option::is_none) {
-                self.pause(backoff.next_wait()).await;
-            }
-        }
-        Some(outcomes.into_iter().flatten().collect())
-    }
-
     /// Publishes those that have no outcome yet, as soon as the broker takes messages, and waits for what becomes of
     /// each. None once the bus stops.
     pub(super) async fn deliver_once(
