@@ -23,7 +23,7 @@ WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < :rows)
 INSERT INTO command SELECT n, CAST(printf('%016d', n) AS BLOB), zeroblob(16), NULL, 'Old', 1, 'tests', '', 1,
     zeroblob(16), '{}', NULL FROM n;
 WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < :rows)
-INSERT INTO inbox SELECT n, 'Old', CASE WHEN n % 1000 = 0 THEN 0 ELSE 2 END, 1, 1, n, :position FROM n;
+INSERT INTO inbox SELECT n, 'Old', CASE WHEN n % 1000 = 0 THEN 0 ELSE 2 END, 1, 1, n, :position, NULL FROM n;
 WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < :rows)
 INSERT INTO event SELECT n, zeroblob(16), 'CommandAccepted', 1, zeroblob(16), NULL, NULL, 1, '{}' FROM n;
 WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < :rows)

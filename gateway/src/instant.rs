@@ -12,23 +12,32 @@ pub(crate) fn text_of_ms(ms: u64) -> String {
         return time.unwrap_or(Timestamp::MAX).to_string();
     }
     let (seconds, fraction) = (ms % DAY_MS / 1000, ms % 1000);
-    let mut text = String::with_capacity(24);
-    let parts = [(year, 4, '-'), (month, 2, '-'), (day, 2, 'T')];
-    let time =
-        [(seconds / 3600, 2, ':'), (seconds / 60 % 60, 2, ':'), (seconds % 60, 2, '.'), (fraction, 3, 'Z')];
-    for (number, digits, end) in parts.into_iter().chain(time) {
-        (0..digits)
-            .rev()
-            .for_each(|place| text.push((b'0' + (number / 10_u64.pow(place) % 10) as u8).into()));
-        text.push(end);
-    }
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    write_number(&mut text[..4], year);
+    write_number(&mut text[5..7], month);
+    write_number(&mut text[8..10], day);
+    write_number(&mut text[11..13], seconds / 3600);
+    write_number(&mut text[14..16], seconds / 60 % 60);
+    write_number(&mut text[17..19], seconds % 60);
+    write_number(&mut text[20..23], fraction);
     // Zeros at the end of a fraction are left out, and the point where nothing is behind it.
-    let kept = text[..23].trim_end_matches('0').trim_end_matches('.').len();
-    if kept < 23 {
-        text.truncate(kept);
-        text.push('Z');
+    let end = match fraction {
+        0 => 19,
+        _ if fraction % 100 == 0 => 21,
+        _ if fraction % 10 == 0 => 22,
+        _ => 23,
+    };
+    text[end] = b'Z';
+    // These are digits and signs.
+    std::str::from_utf8(&text[..=end]).unwrap_or_default().to_owned()
+}
+
+fn write_number(digits: &mut [u8], number: u64) {
+    let mut left = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (left % 10) as u8;
+        left /= 10;
     }
-    text
 }
 
 /// Year, month and day of a day since 1970-01-01, in the calendar of Gregory.

@@ -21,7 +21,9 @@ use super::{
 };
 use crate::tables::{Row, TablesError, Value};
 
+mod appending;
 mod checkpoints;
+mod completing;
 mod lease;
 mod log;
 mod message_ids;

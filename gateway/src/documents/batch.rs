@@ -1,8 +1,7 @@
 //! What a projection has made of a batch of events, before it is committed.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,22 +11,23 @@ use super::{Change, Collection, DocumentError, DocumentStore, IndexQuery, Key, S
 /// So many documents are read at once where all are.
 const SCANNED: usize = 1000;
 
-type Place = (&'static str, String);
+/// By collection, of which there are few, then by id.
+type ById<T> = Vec<(&'static Collection, HashMap<String, T>)>;
 
 /// Documents as they are after the events of a batch so far: reads see its own writes, and what an event
 /// has done can be undone when it turns out that it cannot be applied.
 pub struct Batch<'a> {
     store: &'a dyn DocumentStore,
-    changes: BTreeMap<Place, (&'static Collection, Change)>,
+    changes: ById<Change>,
     /// The keys of stored documents that were read: those that stay need not be written.
-    stored_keys: RefCell<BTreeMap<Place, Vec<Option<Key>>>>,
-    /// How to get back to the last mark, the newest last.
-    undo: Vec<(Place, Undo)>,
+    stored_keys: RefCell<ById<Vec<Option<Key>>>>,
+    /// How to get back to the last mark, the newest last: of a collection and an id.
+    undo: Vec<(&'static Collection, String, Undo)>,
 }
 
 enum Undo {
     /// The document's change was this, or none.
-    Restore(Option<(&'static Collection, Change)>),
+    Restore(Option<Change>),
     /// The body had so many bytes, and this behind them.
     Tail { kept: usize, tail: String },
 }
@@ -35,7 +35,7 @@ enum Undo {
 impl<'a> Batch<'a> {
     /// Nothing has changed yet.
     pub fn new(store: &'a dyn DocumentStore) -> Self {
-        Self { store, changes: BTreeMap::new(), stored_keys: RefCell::default(), undo: Vec::new() }
+        Self { store, changes: Vec::new(), stored_keys: RefCell::default(), undo: Vec::new() }
     }
 
     /// A document's text.
@@ -43,8 +43,8 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// The store cannot be read.
     pub fn text(&self, collection: &'static Collection, id: &str) -> Result<Option<String>, DocumentError> {
-        match self.changes.get(&(collection.name, id.to_owned())) {
-            Some((_, change)) => Ok(change.body().map(str::to_owned)),
+        match self.change_of(collection, id) {
+            Some(change) => Ok(change.body().map(str::to_owned)),
             None => self.stored(collection, id),
         }
     }
@@ -58,17 +58,55 @@ impl<'a> Batch<'a> {
         collection: &'static Collection,
         id: &str,
     ) -> Result<Option<T>, DocumentError> {
-        let parsed = match self.changes.get(&(collection.name, id.to_owned())) {
-            Some((_, change)) => change.body().map(serde_json::from_str),
+        let parsed = match self.change_of(collection, id) {
+            Some(change) => change.body().map(serde_json::from_str),
             None => self.stored(collection, id)?.map(|body| serde_json::from_str(&body)),
         };
         parsed.transpose().map_err(|error| damaged(collection, id, &error.to_string()))
     }
 
+    /// Changes a document's text, and its keys, without reading it as a value, where `edit` can. Whether it has:
+    /// otherwise there is no such document, or `edit` gave nothing.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn edit(
+        &mut self,
+        collection: &'static Collection,
+        id: &str,
+        edit: impl FnOnce(&str, &mut [Option<Key>]) -> Option<String>,
+    ) -> Result<bool, DocumentError> {
+        let (edited, mut keys);
+        match self.change_of(collection, id) {
+            Some(Change::Put { body, keys: before }) => {
+                keys = before.clone();
+                edited = edit(body, &mut keys);
+            }
+            Some(_) => return Ok(false),
+            None => {
+                let Some(stored) = self.store.stored(collection, id)? else { return Ok(false) };
+                keys = stored.keys.clone();
+                edited = edit(&stored.body, &mut keys);
+                self.keep_keys(collection, id, stored.keys);
+            }
+        }
+        let Some(body) = edited else { return Ok(false) };
+        self.change(collection, id, Change::Put { body, keys });
+        Ok(true)
+    }
+
     fn stored(&self, collection: &'static Collection, id: &str) -> Result<Option<String>, DocumentError> {
         let Some(Stored { body, keys }) = self.store.stored(collection, id)? else { return Ok(None) };
-        self.stored_keys.borrow_mut().insert((collection.name, id.to_owned()), keys);
+        self.keep_keys(collection, id, keys);
         Ok(Some(body))
+    }
+
+    fn keep_keys(&self, collection: &'static Collection, id: &str, keys: Vec<Option<Key>>) {
+        of_collection(&mut self.stored_keys.borrow_mut(), collection).insert(id.to_owned(), keys);
+    }
+
+    fn change_of(&self, collection: &'static Collection, id: &str) -> Option<&Change> {
+        self.changes.iter().find(|(known, _)| known.name == collection.name)?.1.get(id)
     }
 
     /// Puts a document, under one key for each index of its collection.
@@ -118,20 +156,19 @@ impl<'a> Batch<'a> {
         tail: &str,
         load: impl FnOnce() -> Vec<Option<Key>>,
     ) -> Result<(), DocumentError> {
-        let place = (collection.name, id.to_owned());
-        if !self.changes.contains_key(&place) {
+        if self.change_of(collection, id).is_none() {
             let body = self.stored(collection, id)?;
             let body = body.ok_or_else(|| damaged(collection, id, "it is missing"))?;
             self.change(collection, id, Change::Put { body, keys: load() });
         }
-        let Some((_, Change::Put { body, .. })) = self.changes.get_mut(&place) else {
+        let Some(Change::Put { body, .. }) = of_collection(&mut self.changes, collection).get_mut(id) else {
             return Err(damaged(collection, id, "it was deleted"));
         };
         let kept = body.len().checked_sub(cut).filter(|&at| body.is_char_boundary(at));
         let kept = kept.ok_or_else(|| damaged(collection, id, "it is too short"))?;
         let before = body.split_off(kept);
         body.push_str(tail);
-        self.undo.push((place, Undo::Tail { kept, tail: before }));
+        self.undo.push((collection, id.to_owned(), Undo::Tail { kept, tail: before }));
         Ok(())
     }
 
@@ -196,11 +233,10 @@ impl<'a> Batch<'a> {
         Ok(under.into_iter().collect())
     }
 
-    /// What this batch has done to a collection's documents, in order of id.
+    /// What this batch has done to a collection's documents.
     fn changed(&self, collection: &'static Collection) -> impl Iterator<Item = (&str, &Change)> {
-        let first = (collection.name, String::new());
-        let changed = self.changes.range(first..).take_while(|((name, _), _)| *name == collection.name);
-        changed.map(|((_, id), (_, change))| (id.as_str(), change))
+        let changed = self.changes.iter().filter(|(known, _)| known.name == collection.name);
+        changed.flat_map(|(_, changes)| changes.iter().map(|(id, change)| (id.as_str(), change)))
     }
 
     /// What has been done so far stays.
@@ -210,12 +246,13 @@ impl<'a> Batch<'a> {
 
     /// Undoes everything since the last mark.
     pub(crate) fn revert(&mut self) {
-        while let Some((place, undo)) = self.undo.pop() {
+        while let Some((collection, id, undo)) = self.undo.pop() {
+            let changes = of_collection(&mut self.changes, collection);
             match undo {
-                Undo::Restore(Some(change)) => drop(self.changes.insert(place, change)),
-                Undo::Restore(None) => drop(self.changes.remove(&place)),
+                Undo::Restore(Some(change)) => drop(changes.insert(id, change)),
+                Undo::Restore(None) => drop(changes.remove(&id)),
                 Undo::Tail { kept, tail } => {
-                    if let Some((_, Change::Put { body, .. })) = self.changes.get_mut(&place) {
+                    if let Some(Change::Put { body, .. }) = changes.get_mut(&id) {
                         body.truncate(kept);
                         body.push_str(&tail);
                     }
@@ -227,29 +264,45 @@ impl<'a> Batch<'a> {
     /// Every change, in order of collection and id.
     pub(crate) fn into_changes(self) -> impl Iterator<Item = (&'static Collection, String, Change)> {
         let mut stored_keys = self.stored_keys.into_inner();
-        self.changes.into_iter().map(move |(place, (collection, change))| {
-            let change = match (change, stored_keys.remove(&place)) {
-                (Change::Put { body, keys }, Some(before)) => {
-                    let keys = keys.into_iter().zip(before).enumerate();
-                    let keys = keys.filter(|(_, (key, before))| key != before);
-                    Change::Replace { body, keys: keys.map(|(index, (key, _))| (index, key)).collect() }
-                }
-                (change, _) => change,
-            };
-            (collection, place.1, change)
-        })
+        let mut collections = self.changes;
+        collections.sort_by_key(|(collection, _)| collection.name);
+        let mut all = Vec::with_capacity(collections.iter().map(|(_, changes)| changes.len()).sum());
+        for (collection, changes) in collections {
+            let stored_keys = of_collection(&mut stored_keys, collection);
+            let begin = all.len();
+            all.extend(changes.into_iter().map(|(id, change)| {
+                let before = stored_keys.remove(&id);
+                (collection, id, with_new_keys_only(change, before))
+            }));
+            all[begin..].sort_unstable_by(|(_, one, _), (_, other, _)| one.cmp(other));
+        }
+        all.into_iter()
     }
 
     fn change(&mut self, collection: &'static Collection, id: &str, change: Change) {
-        let place = (collection.name, id.to_owned());
-        let before = match self.changes.entry(place.clone()) {
-            Entry::Occupied(mut entry) => Some(entry.insert((collection, change))),
-            Entry::Vacant(entry) => {
-                entry.insert((collection, change));
-                None
-            }
-        };
-        self.undo.push((place, Undo::Restore(before)));
+        let before = of_collection(&mut self.changes, collection).insert(id.to_owned(), change);
+        self.undo.push((collection, id.to_owned(), Undo::Restore(before)));
+    }
+}
+
+fn of_collection<'a, T>(all: &'a mut ById<T>, collection: &'static Collection) -> &'a mut HashMap<String, T> {
+    let place = all.iter().position(|(known, _)| known.name == collection.name);
+    let place = place.unwrap_or_else(|| {
+        all.push((collection, HashMap::new()));
+        all.len() - 1
+    });
+    &mut all[place].1
+}
+
+/// Of a document that is stored under these keys, what is to be written.
+fn with_new_keys_only(change: Change, before: Option<Vec<Option<Key>>>) -> Change {
+    match (change, before) {
+        (Change::Put { body, keys }, Some(before)) => {
+            let keys = keys.into_iter().zip(before).enumerate();
+            let keys = keys.filter(|(_, (key, before))| key != before);
+            Change::Replace { body, keys: keys.map(|(index, (key, _))| (index, key)).collect() }
+        }
+        (change, _) => change,
     }
 }
 
@@ -283,6 +336,39 @@ mod tests {
         let expected = [("a".to_owned(), "[1]".to_owned()), ("b".to_owned(), "[1]".to_owned())];
         assert_eq!(batch.all(&NOTES).unwrap(), expected);
         batch.replace_tail(&NOTES, "missing", 1, "]", Vec::new).unwrap_err();
+    }
+
+    #[test]
+    fn a_text_is_edited_where_it_can_be_and_keys_that_stay_are_not_written() {
+        static RUNS: Collection = Collection { name: "runs", indexes: &["by_run", "by_time"] };
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteDocuments::open(&folder.path().join("read"), Durability::None).unwrap();
+        store.prepare("running", 1, &[&RUNS]).unwrap();
+        let keys = |run: &str| vec![Some(Key::new().text(run)), Some(Key::new().number(7))];
+        let edit = |batch: &mut Batch<'_>, id: &str, to: Option<&str>| {
+            let edited = batch.edit(&RUNS, id, |body, keys| {
+                keys[0] = Some(Key::new().text(to?));
+                Some(format!("[{body}]"))
+            });
+            edited.unwrap()
+        };
+        let mut batch = Batch::new(&store);
+        batch.put_text(&RUNS, "a", keys("a"), "1".into());
+        assert!(edit(&mut batch, "a", Some("b")));
+        assert!(!edit(&mut batch, "a", None) && !edit(&mut batch, "missing", Some("b")));
+        let changes: Vec<_> = batch.into_changes().collect();
+        assert_eq!(changes[0].2, Change::Put { body: "[1]".into(), keys: keys("b") });
+        store.commit(&super::super::Commit { changes, ..Default::default() }).unwrap();
+
+        let mut batch = Batch::new(&store);
+        assert!(!edit(&mut batch, "a", None) && edit(&mut batch, "a", Some("c")));
+        batch.mark();
+        batch.delete(&RUNS, "a");
+        assert!(!edit(&mut batch, "a", Some("d")));
+        batch.revert();
+        let changes: Vec<_> = batch.into_changes().collect();
+        let replace = Change::Replace { body: "[[1]]".into(), keys: vec![(0, Some(Key::new().text("c")))] };
+        assert_eq!((changes.len(), &changes[0].2), (1, &replace));
     }
 
     #[test]

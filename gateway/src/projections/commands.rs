@@ -7,7 +7,7 @@ use tick_sdk::api::{CommandView, command_state};
 use tick_sdk::contracts::CommandId;
 use tick_sdk::contracts::bus::{
     CommandAccepted, CommandCancelled, CommandCompleted, CommandFailed, CommandProcessing, CommandRequeued,
-    CommandRetried, CommandsForgotten, HEARD, ReadableAt,
+    CommandRetried, CommandsForgotten, HEARD, OtherCommandRefused, ReadableAt,
 };
 use uuid::Uuid;
 
@@ -101,6 +101,10 @@ impl Projection for Commands {
                     command.requeued_by = Some(requeued.requeued_by);
                 })
             }
+            OtherCommandRefused::NAME => {
+                let refused: OtherCommandRefused = read(event)?;
+                change(event, batch, |command| command.other_refused = Some(refused.reason))
+            }
             CommandsForgotten::NAME => forget(event, batch),
             _ => apply_end(event, batch),
         }
@@ -154,6 +158,9 @@ fn accept(event: &StoredEvent, batch: &mut Batch<'_>) -> Result<(), ApplyError> 
 fn apply_end(event: &StoredEvent, batch: &mut Batch<'_>) -> Result<(), ApplyError> {
     match event.name.as_str() {
         CommandCompleted::NAME => {
+            if complete_text(event, batch)? {
+                return Ok(());
+            }
             let CommandCompleted { attempts, result, readable_at } = read(event)?;
             end(event, batch, readable_at, |command| {
                 command.state = command_state::COMPLETED.to_owned();
@@ -180,6 +187,66 @@ fn apply_end(event: &StoredEvent, batch: &mut Batch<'_>) -> Result<(), ApplyErro
         }
         _ => Ok(()),
     }
+}
+
+/// [`CommandCompleted`] with the result as it stands there.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CompletedText<'a> {
+    attempts: u32,
+    #[serde(borrow)]
+    result: &'a RawValue,
+    #[serde(default)]
+    readable_at: Vec<ReadableAt>,
+}
+
+/// Most commands complete at their first attempt, and nothing else has been said of them since they were accepted: what
+/// says so is put into the document's text. `false`: this is not one of them.
+fn complete_text(event: &StoredEvent, batch: &mut Batch<'_>) -> Result<bool, ApplyError> {
+    let CompletedText { attempts, result, readable_at } = serde_json::from_str(&event.body)?;
+    if !readable_at.is_empty() {
+        return Ok(false);
+    }
+    let id = command_id(event)?.to_string();
+    let edited = batch.edit(&COMMANDS, &id, |accepted, keys| {
+        let by_time = keys[BY_TIME].as_ref()?;
+        let mut by_state = Key::new().text(command_state::COMPLETED);
+        by_state.0.extend(&by_time.0);
+        keys[BY_STATE] = Some(by_state);
+        completed_text(accepted, &text_of_ms(event.at_ms), attempts, result.get())
+    });
+    Ok(edited?)
+}
+
+/// The text of a command that was accepted only, once it has completed; `None` where that is not what it says.
+fn completed_text(accepted: &str, at: &str, attempts: u32, result: &str) -> Option<String> {
+    // Within a text every quote has a sign before it, so that this is found nowhere else.
+    const STATE: &str = r#"","state":""#;
+    const NOTHING_YET: &str =
+        r#","startedAt":null,"endedAt":null,"retryAt":null,"reason":null,"result":null,"correlationId":"#;
+    let (head, rest) = accepted.split_once(STATE)?;
+    let rest = rest.strip_prefix(r#"accepted","attempts":0,"acceptedAt":""#)?;
+    let (accepted_at, rest) = rest.split_once('"')?;
+    let tail = rest.strip_prefix(NOTHING_YET)?;
+    let attempts = attempts.to_string();
+    let parts = [
+        head,
+        STATE,
+        command_state::COMPLETED,
+        r#"","attempts":"#,
+        &attempts,
+        r#","acceptedAt":""#,
+        accepted_at,
+        r#"","startedAt":""#,
+        at,
+        r#"","endedAt":""#,
+        at,
+        r#"","retryAt":null,"reason":null,"result":"#,
+        result,
+        r#","correlationId":"#,
+        tail,
+    ];
+    Some(parts.concat())
 }
 
 fn end(
@@ -255,6 +322,53 @@ mod tests {
             initiator_id: None,
             at_ms: 1_723_105_800_000,
             body: body.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_completed_is_the_one_that_the_command_would_be_written_as() {
+        let id = CommandId::new();
+        let tricky = r#"a","state":"accepted","attempts":0,"acceptedAt":""#;
+        let views = [
+            CommandView { command: "CreateUser".to_owned(), ..CommandView::default() },
+            CommandView {
+                correlation_id: Some(ConversationId(id.0)),
+                caller: tricky.to_owned(),
+                ..CommandView::default()
+            },
+            CommandView { caused_by: Some(id), ..CommandView::default() },
+            CommandView { requeued_by: Some(id), ..CommandView::default() },
+        ];
+        for (view, result) in views.into_iter().zip([
+            json!(null),
+            json!({"userId": id, "b": [1.5, "\""]}),
+            json!({}),
+            json!(null),
+        ]) {
+            let (accepted_at, at) = (text_of_ms(1_723_105_800_000), text_of_ms(1_723_105_800_250));
+            let accepted = CommandView {
+                command_id: id,
+                state: command_state::ACCEPTED.to_owned(),
+                accepted_at,
+                ..view
+            };
+            let text = serde_json::to_string(&accepted).unwrap();
+            let completed = CommandView {
+                state: command_state::COMPLETED.to_owned(),
+                attempts: 1,
+                started_at: Some(at.clone()),
+                ended_at: Some(at.clone()),
+                result: Some(result.clone()).filter(|result| !result.is_null()),
+                ..accepted
+            };
+            let expected = serde_json::to_string(&completed).unwrap();
+            assert_eq!(
+                completed_text(&text, &at, 1, &result.to_string()).as_deref(),
+                Some(expected.as_str())
+            );
+            assert_eq!(completed_text(&expected, &at, 1, "null"), None);
+            let retried = CommandView { reason: Some("busy".to_owned()), ..completed };
+            assert_eq!(completed_text(&serde_json::to_string(&retried).unwrap(), &at, 1, "null"), None);
         }
     }
 

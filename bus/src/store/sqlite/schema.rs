@@ -7,12 +7,13 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// Raised when the tables change.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 
 /// A command stands in `command` as it came, and never changes; `inbox` says what becomes of it, in rows that are
 /// small, as they are written again with each change. States: 0 waiting, 1 processing, 2 completed, 3 failed, 4
 /// cancelled. `positions` are those of a command's status events, 8 bytes each, so that they are found again without
-/// a search; `forgotten` has those of the events that say what is forgotten.
+/// a search, and `last_position` is one more, or one of them; `forgotten` has those of the events that say what is
+/// forgotten. What has not ended has any number as `ended_ms`.
 const TABLES: &str = "
 CREATE TABLE command (
     seq INTEGER PRIMARY KEY,
@@ -35,7 +36,8 @@ CREATE TABLE inbox (
     attempts INTEGER NOT NULL,
     due_ms INTEGER NOT NULL,
     ended_ms INTEGER,
-    positions BLOB NOT NULL
+    positions BLOB NOT NULL,
+    last_position INTEGER
 ) STRICT;
 CREATE INDEX inbox_due ON inbox (name, due_ms) WHERE state = 0;
 CREATE INDEX inbox_ended ON inbox (ended_ms) WHERE state >= 2;
@@ -95,6 +97,9 @@ CREATE TABLE IF NOT EXISTS serving (own BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS handling (id BLOB PRIMARY KEY, own BLOB, deaths INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
+/// What makes a file of the version before one of this.
+const FROM_BEFORE: &str = "ALTER TABLE inbox ADD COLUMN last_position INTEGER;";
+
 /// Makes what is missing, or refuses what is of another version.
 pub(super) fn prepare(connection: &Connection, place: &Path, tables: &str) -> Result<(), StoreError> {
     let failed = |source| StoreError::Sqlite { place: place.display().to_string(), source };
@@ -104,6 +109,8 @@ pub(super) fn prepare(connection: &Connection, place: &Path, tables: &str) -> Re
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     if found == 0 {
         connection.execute_batch(TABLES).map_err(failed)?;
+    } else if found == SCHEMA_VERSION - 1 {
+        connection.execute_batch(FROM_BEFORE).map_err(failed)?;
     } else if found != SCHEMA_VERSION {
         let place = place.display().to_string();
         return Err(StoreError::Schema { place, found, expected: SCHEMA_VERSION });

@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Statement, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use tick_sdk::contracts::CommandId;
 use tick_sdk::contracts::bus::CommandsForgotten;
 use uuid::Uuid;
 
+use super::completing::Run;
 use super::rows::{DUE, DUE_FROM, due_of};
-use super::{Writer, head_of, serving, sql_of};
+use super::{Writer, appending, head_of, serving, sql_of};
 use crate::store::{
     Acceptance, CommandState, DueCommand, NewCommand, NewEvent, OutgoingMessage, StateChange, StateKind,
     StoreError, StoreTransaction, Sweep,
 };
 use crate::tables::Tables;
 
-const INSERT_EVENT: &str = "INSERT INTO event (position, message_id, name, version, command_id, conversation_id, \
-                            initiator_id, at_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const UPDATE_STATE: &str = "\
     UPDATE inbox SET state = ?1, attempts = coalesce(?2, attempts), due_ms = coalesce(?3, due_ms), \
     ended_ms = ?4, positions = CAST(positions || ?5 AS BLOB) \
@@ -90,32 +89,13 @@ impl SqliteTransaction {
         self.append(std::slice::from_ref(event), now_ms)
     }
 
-    fn insert_event(
-        &self,
-        insert: &mut Statement<'_>,
-        position: u64,
-        event: &NewEvent,
-        now_ms: u64,
-    ) -> rusqlite::Result<()> {
-        let id = |id: Option<uuid::Uuid>| id.map(uuid::Uuid::into_bytes);
-        insert.execute(params![
-            sql_of(position),
-            self.writer.message_ids.of(position, now_ms).0.as_bytes(),
-            event.name,
-            event.version,
-            id(event.command_id.map(|id| id.0)),
-            id(event.conversation_id.map(|id| id.0)),
-            id(event.initiator_id.map(|id| id.0)),
-            sql_of(now_ms),
-            event.body,
-        ])?;
+    fn append_all(&mut self, events: &[&NewEvent], now_ms: u64) -> Result<(), StoreError> {
+        self.check_open()?;
+        let id_of = |position| self.writer.message_ids.of(position, now_ms);
+        self.read(|connection| appending::insert(connection, events, self.position + 1, now_ms, id_of))?;
+        self.position += events.len() as u64;
+        self.has_removed_last &= events.is_empty();
         Ok(())
-    }
-
-    /// So many events stand behind the last one from now on.
-    fn appended(&mut self, count: u64) {
-        self.position += count;
-        self.has_removed_last &= count == 0;
     }
 
     /// As [`Store::sweep`](crate::store::Store::sweep). What it deletes was found in this very transaction: a
@@ -124,11 +104,11 @@ impl SqliteTransaction {
         let found =
             self.ended_before(sweep.ended_before_ms, sweep.limit).map_err(|source| self.failed(source))?;
         let mut forgotten = CommandsForgotten { command_ids: Vec::with_capacity(found.len()) };
-        for Ended { seq, command_id, positions } in &found {
+        for Ended { seq, command_id, positions, last_position } in &found {
             self.write("DELETE FROM inbox WHERE seq = ?1", params![seq])?;
             self.write("DELETE FROM command WHERE seq = ?1", params![seq])?;
-            for position in positions.as_chunks::<8>().0 {
-                let position = i64::from_le_bytes(*position);
+            let positions = positions.as_chunks::<8>().0.iter().map(|position| i64::from_le_bytes(*position));
+            for position in positions.chain(*last_position) {
                 self.write("DELETE FROM event WHERE position = ?1", params![position])?;
             }
             forgotten.command_ids.push(*command_id);
@@ -154,12 +134,12 @@ impl SqliteTransaction {
 
     fn ended_before(&self, ended_before_ms: u64, limit: usize) -> rusqlite::Result<Vec<Ended>> {
         let mut statement = self.connection_ref().prepare_cached(
-            "SELECT inbox.seq, command_id, positions FROM inbox CROSS JOIN command ON command.seq = inbox.seq \
+            "SELECT inbox.seq, command_id, positions, last_position FROM inbox CROSS JOIN command ON command.seq = inbox.seq \
              WHERE state >= 2 AND ended_ms < ?1 ORDER BY ended_ms LIMIT ?2",
         )?;
         let rows = statement.query_map(params![sql_of(ended_before_ms), limit as i64], |row| {
             let command_id = CommandId(uuid::Uuid::from_bytes(row.get(1)?));
-            Ok(Ended { seq: row.get(0)?, command_id, positions: row.get(2)? })
+            Ok(Ended { seq: row.get(0)?, command_id, positions: row.get(2)?, last_position: row.get(3)? })
         })?;
         rows.collect()
     }
@@ -179,7 +159,7 @@ impl SqliteTransaction {
 
 /// Moves a command to its next state; its event gets this position. `false`: it is not as it should be.
 fn update_state(
-    update: &mut Statement<'_>,
+    connection: &Connection,
     change: &StateChange<'_>,
     position: u64,
     now_ms: u64,
@@ -196,7 +176,7 @@ fn update_state(
         CommandState::Failed => (3, None, true),
         CommandState::Cancelled => (4, None, true),
     };
-    let changed = update.execute(params![
+    let changed = connection.prepare_cached(UPDATE_STATE)?.execute(params![
         to,
         change.attempts,
         due_ms.map(sql_of),
@@ -211,14 +191,7 @@ fn update_state(
 
 impl StoreTransaction for SqliteTransaction {
     fn append(&mut self, events: &[NewEvent], now_ms: u64) -> Result<(), StoreError> {
-        self.check_open()?;
-        self.read(|connection| {
-            let mut insert = connection.prepare_cached(INSERT_EVENT)?;
-            let mut placed = (self.position + 1..).zip(events);
-            placed.try_for_each(|(position, event)| self.insert_event(&mut insert, position, event, now_ms))
-        })?;
-        self.appended(events.len() as u64);
-        Ok(())
+        self.append_all(&events.iter().collect::<Vec<_>>(), now_ms)
     }
 
     fn remove_events(&mut self, first: u64, last: u64) -> Result<(), StoreError> {
@@ -254,8 +227,10 @@ impl StoreTransaction for SqliteTransaction {
         )?;
         let seq = self.connection_ref().last_insert_rowid();
         self.write(
-            "INSERT INTO inbox (seq, name, state, attempts, due_ms, positions) VALUES (?1, ?2, 0, 0, ?3, ?4)",
-            params![seq, command.name, sql_of(now_ms), self.position.to_le_bytes()],
+            // As large as it is once the command has completed: the row is then written over where it is.
+            "INSERT INTO inbox (seq, name, state, attempts, due_ms, ended_ms, positions, last_position) \
+             VALUES (?1, ?2, 0, 0, ?3, -1, ?4, ?5)",
+            params![seq, command.name, sql_of(now_ms), self.position.to_le_bytes(), sql_of(self.position)],
         )?;
         Ok(Acceptance::New)
     }
@@ -265,23 +240,27 @@ impl StoreTransaction for SqliteTransaction {
     }
 
     fn change_all(&mut self, changes: &[StateChange<'_>], now_ms: u64) -> Result<bool, StoreError> {
-        self.check_open()?;
-        let begin = self.position;
-        let made = self.read(|connection| {
-            // Prepared once for all of them.
-            let mut update = connection.prepare_cached(UPDATE_STATE)?;
-            let mut insert = connection.prepare_cached(INSERT_EVENT)?;
-            for (position, change) in (begin + 1..).zip(changes) {
-                if !update_state(&mut update, change, position, now_ms)? {
-                    return Ok(position - begin - 1);
+        let mut left = changes;
+        let mut has_runs = true;
+        while let [next, ..] = left {
+            self.check_open()?;
+            let position = self.position + 1;
+            let run = if has_runs { self.read(|connection| Run::of(connection, left))? } else { None };
+            has_runs = run.is_some();
+            let (is_made, count) = match run {
+                Some(run) => {
+                    (self.read(|connection| run.complete(connection, position, now_ms))?, run.length)
                 }
-                self.insert_event(&mut insert, position, change.event, now_ms)?;
+                None => (self.read(|connection| update_state(connection, next, position, now_ms))?, 1),
+            };
+            if !is_made {
+                return Ok(false);
             }
-            Ok(changes.len() as u64)
-        });
-        let made = made?;
-        self.appended(made);
-        Ok(made == changes.len() as u64)
+            let events: Vec<_> = left[..count].iter().map(|change| change.event).collect();
+            self.append_all(&events, now_ms)?;
+            left = &left[count..];
+        }
+        Ok(true)
     }
 
     fn send(&mut self, commands: &[NewCommand]) -> Result<(), StoreError> {
@@ -392,4 +371,6 @@ struct Ended {
     command_id: CommandId,
     /// Of its status events, 8 bytes each.
     positions: Vec<u8>,
+    /// Of one more, or of one of them.
+    last_position: Option<i64>,
 }
