@@ -283,6 +283,23 @@ public sealed record CommandSeen : IEvent
     [JsonPropertyName("bodyHash")] public Guid? BodyHash { get; init; }
 }
 
+/// <summary>
+/// Another command came under the id of this one, and was refused: its message is in the endpoint's error
+/// queue. This one came first, and stands.
+/// </summary>
+/// <remarks>Event, version 1; of every context.</remarks>
+public sealed record OtherCommandRefused : IEvent
+{
+    /// <summary>The command that caused it.</summary>
+    [JsonPropertyName("correlationId")] public Guid CorrelationId { get; init; }
+    /// <summary>The other command's contract, as <c>StartReplay</c>.</summary>
+    [JsonPropertyName("command")] public string Command { get; init; } = "";
+    /// <summary>Who asked for it.</summary>
+    [JsonPropertyName("caller")] public string Caller { get; init; } = "";
+    /// <summary>Why it was refused.</summary>
+    [JsonPropertyName("reason")] public string Reason { get; init; } = "";
+}
+
 /// <summary>An attempt failed, and another follows.</summary>
 /// <remarks>Event, version 1; of every context.</remarks>
 public sealed record CommandRetried : IEvent

@@ -332,6 +332,8 @@ public sealed record CommandView
     [JsonPropertyName("causedBy")] public Guid? CausedBy { get; init; }
     /// <summary>The command that last asked for it to be tried again, where one did.</summary>
     [JsonPropertyName("requeuedBy")] public Guid? RequeuedBy { get; init; }
+    /// <summary>Why another command was refused that came under the same id, where one did.</summary>
+    [JsonPropertyName("otherRefused")] public string? OtherRefused { get; init; }
 }
 
 /// <summary>A command among its causes and effects.</summary>
@@ -380,6 +382,8 @@ public sealed record CommandNode
     [JsonPropertyName("causedBy")] public Guid? CausedBy { get; init; }
     /// <summary>The command that last asked for it to be tried again, where one did.</summary>
     [JsonPropertyName("requeuedBy")] public Guid? RequeuedBy { get; init; }
+    /// <summary>Why another command was refused that came under the same id, where one did.</summary>
+    [JsonPropertyName("otherRefused")] public string? OtherRefused { get; init; }
     /// <summary>What it caused, in the order in which it was accepted.</summary>
     [JsonPropertyName("caused")] public required IReadOnlyList<CommandNode> Caused { get; init; }
 }

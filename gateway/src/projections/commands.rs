@@ -7,7 +7,7 @@ use tick_sdk::api::{CommandView, command_state};
 use tick_sdk::contracts::CommandId;
 use tick_sdk::contracts::bus::{
     CommandAccepted, CommandCancelled, CommandCompleted, CommandFailed, CommandProcessing, CommandRequeued,
-    CommandRetried, CommandsForgotten, HEARD, ReadableAt,
+    CommandRetried, CommandsForgotten, HEARD, OtherCommandRefused, ReadableAt,
 };
 use uuid::Uuid;
 
@@ -100,6 +100,10 @@ impl Projection for Commands {
                     command.ended_at = None;
                     command.requeued_by = Some(requeued.requeued_by);
                 })
+            }
+            OtherCommandRefused::NAME => {
+                let refused: OtherCommandRefused = read(event)?;
+                change(event, batch, |command| command.other_refused = Some(refused.reason))
             }
             CommandsForgotten::NAME => forget(event, batch),
             _ => apply_end(event, batch),

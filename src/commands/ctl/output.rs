@@ -238,6 +238,7 @@ pub(super) fn command_facts(command: &CommandView) -> Vec<(&'static str, String)
         ("Reason", command.reason.clone()),
         ("Caused by", id(&command.caused_by)),
         ("Requeued by", id(&command.requeued_by)),
+        ("Refused", command.other_refused.clone()),
     ];
     facts.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
     if let Some(Value::Object(result)) = &command.result {

@@ -73,6 +73,9 @@ shape! {
         pub caused_by: Option<CommandId>,
         /// The command that last asked for it to be tried again, where one did.
         pub requeued_by: Option<CommandId>,
+        /// Why another command was refused that came under the same id, where one did.
+        #[serde(default)]
+        pub other_refused: Option<String>,
     }
 }
 

@@ -91,6 +91,20 @@ shape! {
 }
 
 shape! {
+    /// Another command came under the id of this one, and was refused: its message is in the endpoint's error queue. This
+    /// one came first, and stands.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct OtherCommandRefused {
+        /// The other command's contract, as `StartReplay`.
+        pub command: String,
+        /// Who asked for it.
+        pub caller: String,
+        /// Why it was refused.
+        pub reason: String,
+    }
+}
+
+shape! {
     /// An attempt failed, and another follows.
     #[derive(Clone, Debug, PartialEq)]
     pub struct CommandRetried {
@@ -223,6 +237,7 @@ names!(RequeueCommand);
 status_events!(
     CommandSeen,
     CommandAccepted,
+    OtherCommandRefused,
     CommandRetried,
     CommandProcessing,
     CommandCompleted,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tick_sdk::contracts::bus::CommandRequeued;
+use tick_sdk::contracts::bus::{CommandRequeued, OtherCommandRefused};
 use uuid::Uuid;
 
 use crate::events::json;
@@ -18,6 +18,9 @@ use crate::wire::{Failure, Original, Publication, Stamp, Writer};
 
 /// After an error of its store it is tried again so late.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
+
+/// Why one that comes with an id that another has is refused.
+const OTHER_BODY: &str = "another command has this id already, with another body";
 
 /// One context's inbox, as deliveries get there.
 pub(super) struct Inbox {
@@ -92,6 +95,7 @@ impl Inbox {
             kill_point(&context, "before-receive");
             let accepted = served.store.accept(&commands, now_ms())?;
             try_again(&*served.store, &commands, &accepted, now_ms())?;
+            note_others(&*served.store, &commands, &accepted, now_ms())?;
             kill_point(&context, "after-receive");
             served.commands.ring();
             served.events.ring();
@@ -122,9 +126,7 @@ impl Inbox {
 
     fn refused(&self, commands: &[NewCommand], accepted: &[Acceptance]) -> Vec<Vec<Publication>> {
         let refused = commands.iter().zip(accepted).map(|(command, acceptance)| match acceptance {
-            Acceptance::OtherBody => {
-                self.refuse(command, "another command has this id already, with another body")
-            }
+            Acceptance::OtherBody => self.refuse(command, OTHER_BODY),
             Acceptance::New | Acceptance::Known => Vec::new(),
         });
         refused.collect()
@@ -150,6 +152,37 @@ impl Inbox {
         moved.push(self.writer.error(original.delivery, Some(name), &failure, stamp));
         moved
     }
+}
+
+/// Says in the log that others came with the ids of commands that are there, so that the status of these says so.
+fn note_others(
+    store: &dyn Store,
+    commands: &[NewCommand],
+    accepted: &[Acceptance],
+    now_ms: u64,
+) -> Result<(), StoreError> {
+    let others =
+        commands.iter().zip(accepted).filter(|(_, acceptance)| **acceptance == Acceptance::OtherBody);
+    let events: Vec<_> = others
+        .map(|(command, _)| {
+            let NewCommand { command_id, name, endpoint, caller, .. } = command;
+            let (command, caller) = (name.clone(), caller.clone());
+            let reason = format!("{OTHER_BODY}: its message is in {endpoint}_error");
+            NewEvent {
+                command_id: Some(*command_id),
+                ..NewEvent::of_bus(
+                    OtherCommandRefused::NAME,
+                    &OtherCommandRefused { command, caller, reason },
+                )
+            }
+        })
+        .collect();
+    if events.is_empty() {
+        return Ok(());
+    }
+    let mut transaction = store.begin()?;
+    transaction.append(&events, now_ms)?;
+    transaction.commit()
 }
 
 /// A command that failed, and comes from an error queue again, is tried again: somebody has put it back. One that comes
