@@ -261,11 +261,12 @@ impl Store for PostgresStore {
     }
 
     fn sweep(&self, sweep: &Sweep, now_ms: u64) -> Result<usize, StoreError> {
-        let sql = "SELECT EXISTS (SELECT FROM inbox WHERE state >= 2 AND ended_ms < $1)";
-        let is_there: bool = self.pool.run(async |connection| {
-            sqlx::query_scalar(sql).bind(sql_of(sweep.ended_before_ms)).fetch_one(connection).await
+        // The first of those that have ended: whether there is any would be looked for among all that wait.
+        let sql = "SELECT ended_ms < $1 FROM inbox WHERE state >= 2 ORDER BY ended_ms LIMIT 1";
+        let is_there: Option<bool> = self.pool.run(async |connection| {
+            sqlx::query_scalar(sql).bind(sql_of(sweep.ended_before_ms)).fetch_optional(connection).await
         })?;
-        if !is_there {
+        if is_there != Some(true) {
             return Ok(0);
         }
         let mut transaction = PostgresTransaction::begin(&self.pool, self.own)?;
@@ -279,14 +280,12 @@ impl Store for PostgresStore {
                 DELETE FROM serving WHERE own <> $1 AND own NOT IN (SELECT living()) RETURNING own
             ), begun AS (INSERT INTO serving (own) VALUES ($1) ON CONFLICT DO NOTHING)
             SELECT EXISTS (SELECT FROM ended)";
-        self.pool
-            .run(async |connection| sqlx::query_scalar(sql).bind(self.own).fetch_one(connection).await)
+        self.pool.run(async |connection| sqlx::query_scalar(sql).bind(self.own).fetch_one(connection).await)
     }
 
     fn end_serving(&self) -> Result<(), StoreError> {
         let sql = "DELETE FROM serving WHERE own = $1";
-        self.pool
-            .run(async |connection| sqlx::query(sql).bind(self.own).execute(connection).await.map(drop))
+        self.pool.run(async |connection| sqlx::query(sql).bind(self.own).execute(connection).await.map(drop))
     }
 
     fn note(&self, message: Uuid) -> Result<Note, StoreError> {
@@ -299,8 +298,7 @@ impl Store for PostgresStore {
 
     fn is_noted(&self, message: Uuid) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT FROM handling WHERE id = $1)";
-        self.pool
-            .run(async |connection| sqlx::query_scalar(sql).bind(message).fetch_one(connection).await)
+        self.pool.run(async |connection| sqlx::query_scalar(sql).bind(message).fetch_one(connection).await)
     }
 
     fn watch(&self, ring: Box<dyn Fn(Change) + Send + Sync>) -> bool {

@@ -300,6 +300,13 @@ fn many_outgoing_rows_slow_nothing_down() {
         "INSERT INTO tests.outgoing_message (exchange, key, is_mandatory, properties, body)
         SELECT 'e', 'k', TRUE, '', '' FROM generate_series(1, {rows})"
     ));
+    // None of these is due, and none has ended.
+    database.execute(&format!(
+        "INSERT INTO tests.inbox (command_id, conversation_id, name, version, endpoint, caller, body, body_hash, state,
+            attempts, due_ms, accepted_ms, positions)
+        SELECT gen_random_uuid(), gen_random_uuid(), 'Do', 1, 'tests', 'test', '{{}}', gen_random_uuid(), 0, 0,
+            {NOW} + n, 1, '{{}}' FROM generate_series(1, {rows} / 10) n"
+    ));
     let began = Instant::now();
     let store = open(&database);
     let opened = began.elapsed();
@@ -314,12 +321,17 @@ fn many_outgoing_rows_slow_nothing_down() {
         assert_eq!((outgoing.len(), messages.len()), (256, 256));
         assert_eq!(store.sweep(&sweep, NOW).unwrap(), 0);
         assert_eq!(store.ended_beyond(1000).unwrap(), None);
+        assert_eq!(
+            (store.due("Do", NOW, 100).unwrap(), store.next_due("Do").unwrap()),
+            (vec![], Some(NOW + 1))
+        );
         longest = longest.max(began.elapsed());
     }
     println!("{rows} rows: opened in {opened:?}, the longest step took {longest:?}");
     // The server counts both at once, some time later.
     let counts = "SELECT coalesce(sum(n_tup_del), 0)::bigint, coalesce(sum(seq_tup_read), 0)::bigint
-        FROM pg_catalog.pg_stat_user_tables WHERE schemaname = 'tests' AND relname LIKE 'outgoing%'";
+        FROM pg_catalog.pg_stat_user_tables
+        WHERE schemaname = 'tests' AND relname IN ('outgoing', 'outgoing_message', 'inbox', 'event')";
     let mut read = 0;
     wait_until("the server has counted", || {
         let counted = store.query(counts, &[]).unwrap().remove(0);
