@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use tick_sdk::contracts::MessageId;
 
 use super::*;
+use crate::tables::Tables;
 
 #[derive(Default)]
 struct Log {
