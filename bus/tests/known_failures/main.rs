@@ -1,4 +1,4 @@
-//! Ten failures that are known from the trackers of others, and which tests show that they do not happen here. Those
+//! Failures that are known from the trackers of others, and which tests show that they do not happen here. Those
 //! without a place are in this program.
 //!
 //! | failure | shown by |

@@ -5,11 +5,11 @@ use bus::rabbitmq::{ControlBudget, RabbitOptions};
 use bus::{SendError, SendOptions};
 use serde_json::json;
 use tick_sdk::contracts::CommandId;
-use tick_sdk::contracts::bus::{CommandCompleted, CommandFailed};
+use tick_sdk::contracts::bus::CommandFailed;
 
 use crate::broker_of_test::Vhost;
 use crate::peer::{Peer, envelope, read};
-use crate::shop::{Break, Order, SHOP, Sell, Served, VAN, Vanish, options};
+use crate::shop::{SHOP, Sell, Served, Vanish, options};
 use crate::wait_until;
 
 fn run<T>(work: impl Future<Output = T>) -> T {
@@ -121,39 +121,6 @@ fn an_id_that_is_used_for_another_command_is_refused() {
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
-fn a_process_without_contexts_sends_to_whoever_serves_them() {
-    let vhost = Vhost::new("sends");
-    let (shop, gateway) = (Served::start(&vhost.url(), Some(SHOP)), Served::start(&vhost.url(), None));
-    let id = CommandId::new();
-    let options = SendOptions { command_id: Some(id), caller: "zoe".to_owned(), ..SendOptions::default() };
-    for _ in 0..3 {
-        let accepted = run(gateway.bus.send(&Sell { number: 1 }, options.clone())).unwrap();
-        assert_eq!(accepted.command_id, id);
-    }
-    shop.wait_for(SHOP, CommandCompleted::NAME, id);
-    run(gateway.bus.send(&Sell { number: 2 }, SendOptions::default())).unwrap();
-    wait_until("both are sold", || shop.sold() == [1, 2]);
-    let accepted = shop.events(SHOP, "CommandAccepted");
-    assert!(accepted[0].body.contains("zoe"), "{}", accepted[0].body);
-}
-
-#[test]
-#[ignore = "needs servers: run scripts/test"]
-fn a_failed_command_is_put_back_by_a_process_that_does_not_serve_it() {
-    let vhost = Vhost::new("back");
-    let (shop, gateway) = (Served::start(&vhost.url(), Some(SHOP)), Served::start(&vhost.url(), None));
-    let failing = run(gateway.bus.send(&Break { number: 7 }, SendOptions::default())).unwrap().command_id;
-    shop.wait_for(SHOP, CommandFailed::NAME, failing);
-    let options = SendOptions { caller: "zoe".to_owned(), ..SendOptions::default() };
-    let back = run(gateway.bus.requeue(SHOP, failing, options)).unwrap().command_id;
-    let requeued = shop.wait_for(SHOP, "CommandRequeued", failing);
-    assert!(requeued.body.contains(&back.to_string()), "{}", requeued.body);
-    shop.wait_for(SHOP, CommandCompleted::NAME, back);
-    wait_until("it failed again", || shop.events(SHOP, CommandFailed::NAME).len() == 2);
-}
-
-#[test]
-#[ignore = "needs servers: run scripts/test"]
 fn a_command_that_no_queue_takes_is_not_accepted() {
     let vhost = Vhost::new("nobody");
     let (gateway, peer) = (Served::start(&vhost.url(), None), Peer::new(&vhost.url()));
@@ -171,22 +138,6 @@ fn a_command_that_no_queue_takes_is_not_accepted() {
     let sent = read(&peer.next(&queue));
     assert_eq!(sent["correlationId"], accepted.command_id.to_string());
     assert_eq!(sent["message"]["commandId"], accepted.command_id.to_string());
-}
-
-#[test]
-#[ignore = "needs servers: run scripts/test"]
-fn what_a_handler_sends_goes_to_another_process_or_fails_where_it_came_from() {
-    let vhost = Vhost::new("chain");
-    let (shop, van) = (Served::start(&vhost.url(), Some(SHOP)), Served::start(&vhost.url(), Some(VAN)));
-    let order = run(shop.bus.send(&Order { number: 5 }, SendOptions::default())).unwrap();
-    wait_until("it is delivered", || van.events(VAN, "Delivered").len() == 1);
-    let delivered = &van.events(VAN, "Delivered")[0];
-    assert_eq!(delivered.conversation_id, Some(order.conversation_id));
-    assert_eq!(delivered.initiator_id, Some(order.command_id));
-    run(shop.bus.send(&Order { number: -1 }, SendOptions::default())).unwrap();
-    wait_until("nobody takes it", || shop.events(SHOP, CommandFailed::NAME).len() == 1);
-    let failed = &shop.events(SHOP, CommandFailed::NAME)[0];
-    assert!(failed.body.contains("nobody serves the endpoint 'nowhere'"), "{}", failed.body);
 }
 
 #[test]

@@ -31,7 +31,6 @@ macro_rules! message {
 message!(command Sell { number: i64 }, endpoint "shop");
 message!(command Hold { number: i64 }, endpoint "shop");
 message!(command Break { number: i64 }, endpoint "shop");
-message!(command Order { number: i64 }, endpoint "shop");
 message!(command Deliver { number: i64 }, endpoint "van");
 message!(command Vanish { number: i64 }, endpoint "nowhere");
 message!(event Sold { number: i64, fill: String }, context "shop");
@@ -109,24 +108,6 @@ impl Handler for OnBreak {
     }
 }
 bus::handler!(OnBreak);
-
-#[derive(Default)]
-struct OnOrder;
-
-impl Handler for OnOrder {
-    type Command = Order;
-
-    async fn handle(&self, message: &Message<Order>, work: &mut Work<'_>) -> Result<Handled, HandlerError> {
-        let number = message.body.number;
-        if number < 0 {
-            work.send(&Vanish { number });
-        } else {
-            work.send(&Deliver { number });
-        }
-        Ok(Handled::DONE)
-    }
-}
-bus::handler!(OnOrder);
 
 #[derive(Default)]
 struct OnDeliver;
