@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{self, IntoDeserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
+use toml::de::DeTable;
 use toml::{Table, Value};
 
 mod plan;
@@ -237,7 +238,8 @@ impl ServeConfig {
                 let text = std::fs::read_to_string(file)
                     .map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
                 // For its line: what is merged with the environment has none.
-                toml::from_str::<Self>(&text).map_err(|error| named(error.to_string()))?;
+                let read = toml::from_str::<Self>(&text).map_err(|error| named(error.to_string()))?;
+                read.check_names().map_err(|error| named(at_line(&text, &error)))?;
                 text.parse().map_err(|error: toml::de::Error| named(error.to_string()))?
             }
         };
@@ -248,7 +250,8 @@ impl ServeConfig {
             let path: Vec<String> = variable[PREFIX.len()..].split("__").map(str::to_lowercase).collect();
             set(&mut table, &path, value_of(&text)).map_err(reasoned)?;
             let so_far = Value::Table(table.clone()).try_into::<Self>();
-            so_far.map_err(|error| reasoned(error.to_string()))?;
+            let so_far = so_far.map_err(|error| reasoned(error.to_string()))?;
+            so_far.check_names().map_err(|error| reasoned(error.to_string()))?;
         }
         // It was read above, or is empty.
         Ok(Value::Table(table).try_into().unwrap_or_default())
@@ -258,6 +261,18 @@ impl ServeConfig {
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
     }
+}
+
+/// What is wrong with a key of the file, and in which line that stands; not the line itself, which may have a password.
+fn at_line(text: &str, error: &InvalidConfig) -> String {
+    let mut keys = error.key().split('.');
+    let table = DeTable::parse(text).ok();
+    let place = table.as_ref().and_then(|table| {
+        let first = table.get_ref().get(keys.next()?)?;
+        keys.try_fold(first, |value, key| value.get_ref().as_table()?.get(key))
+    });
+    let line = place.map(|place| text[..place.span().start].matches('\n').count() + 1);
+    line.map_or_else(|| error.to_string(), |line| format!("line {line}: {error}"))
 }
 
 fn set(table: &mut Table, path: &[String], value: Value) -> Result<(), String> {

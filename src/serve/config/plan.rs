@@ -43,7 +43,33 @@ pub enum InvalidConfig {
     Feed(#[from] InvalidName),
 }
 
+impl InvalidConfig {
+    /// The key that it is about, with its section.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Missing { key, .. } => key,
+            Self::Broker(_) => "broker.urls",
+            Self::Lease { .. } => "ingester.lease_s",
+            Self::Feed(_) => "hosts.feeds",
+        }
+    }
+}
+
 impl ServeConfig {
+    /// Whether the names and addresses that it has are some.
+    pub(super) fn check_names(&self) -> Result<(), InvalidConfig> {
+        self.brokers()?;
+        self.feeds().map(drop)
+    }
+
+    fn brokers(&self) -> Result<Vec<BrokerUrl>, InvalidConfig> {
+        Ok(self.broker.urls.iter().map(|url| url.0.parse()).collect::<Result<_, _>>()?)
+    }
+
+    fn feeds(&self) -> Result<Vec<FeedName>, InvalidConfig> {
+        Ok(self.hosts.feeds.iter().map(|name| name.parse()).collect::<Result<_, _>>()?)
+    }
+
     /// What this process is to do.
     ///
     /// # Errors
@@ -53,8 +79,7 @@ impl ServeConfig {
             key: "state",
             advice: "give the folder of state, as --state DIR or state = \"DIR\"",
         })?;
-        let brokers = self.broker.urls.iter().map(|url| url.0.parse::<BrokerUrl>());
-        let brokers = brokers.collect::<Result<Vec<_>, _>>()?;
+        let (brokers, feeds) = (self.brokers()?, self.feeds()?);
         let database = self.database.as_ref().map(|database| database.0.clone());
         let roles = self.roles(brokers.is_empty() || database.is_none());
         let usual = ServePlan::new(state, "");
@@ -73,7 +98,6 @@ impl ServeConfig {
             }
             _ => Play::InProcess,
         };
-        let feeds = self.hosts.feeds.iter().map(|name| name.parse()).collect::<Result<Vec<FeedName>, _>>()?;
         let hosts = both.map(|ledger| {
             let mut hosts = HostsPlan::new(brokers, ledger);
             hosts.most_lanes = self.hosts.most_lanes.unwrap_or(hosts.most_lanes);

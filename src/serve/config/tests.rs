@@ -96,10 +96,14 @@ fn what_is_not_known_is_named_with_its_line() {
         ("[gateway]\nlisten = \"8090\"\n", "line 2", "listen"),
         ("[ingester]\nreplays = \"many\"\n", "line 2", "replays"),
         ("state = \n", "line 1", "state"),
+        ("[broker]\nqueues = \"quorum\"\nurls = [\n  \"http://x:secret@y\"]\n", "line 3", "broker.urls"),
+        ("hosts.feeds = \"no feed\"\n", "line 1", "hosts.feeds"),
     ] {
         let error = read(text, &[]).unwrap_err();
         assert!(error.contains("orchard.toml") && error.contains(line) && error.contains(key), "{error}");
     }
+    let error = read("", &[("ORCHARD_SERVE__BROKER__URLS", "http://x:secret@y")]).unwrap_err();
+    assert!(error.contains("ORCHARD_SERVE__BROKER__URLS") && !error.contains("secret"), "{error}");
     let error = read("", &[("ORCHARD_SERVE__ROLES", "gatway")]).unwrap_err();
     assert!(error.contains("ORCHARD_SERVE__ROLES") && error.contains("gatway"), "{error}");
     let error = read("", &[("ORCHARD_SERVE__GATEWAY__LISTN", "1")]).unwrap_err();
