@@ -137,7 +137,9 @@ impl<'a> Place<'a> {
 
     /// The message ids of the events that were published so far and not given before.
     pub(crate) fn heard(&self) -> Vec<String> {
-        let take = json!({ "count": 100_000, "ackmode": "ack_requeue_false", "encoding": "auto" });
+        // Of many the broker cuts its answer off.
+        let take =
+            json!({ "count": 2_000, "ackmode": "ack_requeue_false", "encoding": "auto", "truncate": 1 });
         let taken = self.ask("POST", &format!("/api/queues/{}/{WITNESS}/get", self.vhost), &take);
         let id = |message: &Value| message["properties"]["message_id"].as_str().unwrap().to_owned();
         taken.as_array().unwrap().iter().map(id).collect()
