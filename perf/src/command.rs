@@ -10,6 +10,7 @@ use crate::bodies::{self, BodiesArgs};
 use crate::broker_metrics::BrokerMetrics;
 use crate::budget::{self, BudgetArgs};
 use crate::capacity::{self, CapacityArgs};
+use crate::commands::beside::{self, BesideArgs};
 use crate::commands::{self, CommandsArgs};
 use crate::compare::{self, CompareArgs};
 use crate::embedded::Embedded;
@@ -63,6 +64,8 @@ enum Workload {
     Peers(PeersArgs),
     /// Commands over HTTP on SQLite, or with --broker over RabbitMQ on PostgreSQL: accepted, handled, completed, read, each beside its limit
     Commands(CommandsArgs),
+    /// A feed at one rate without commands and with them on the same broker, in turn: what they cost it
+    Beside(BesideArgs),
     /// Set two results of --json side by side
     Compare(CompareArgs),
 }
@@ -148,6 +151,7 @@ pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
         Workload::Capacity(args) => Ok(capacity::run(args)?),
         Workload::Peers(args) => Ok(peers::run(args)?),
         Workload::Commands(args) => Ok(commands::run(args)?),
+        Workload::Beside(args) => beside::run(args, stop),
         Workload::Compare(args) => Ok(compare::run(args)?),
         Workload::Memory(output) => {
             Session::open("memory", output, None, stop)?.finish(limits::memory(), None)

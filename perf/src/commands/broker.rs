@@ -14,11 +14,14 @@ use tick_sdk::contracts::accounts::CreateUser;
 
 use super::CommandsError;
 use crate::args::BrokerArgs;
+pub(super) use beside::{CameThrough, CommandsBeside};
+
 use alone::{AT_ONCE, CreateAlone, CreateBeside};
 use latency::{AtRate, Way};
 use place::{Place, Servers};
 
 mod alone;
+mod beside;
 mod drain;
 mod fill;
 mod latency;
@@ -106,12 +109,19 @@ pub(super) fn run(
 }
 
 fn servers(args: &OverBroker) -> Result<Servers, CommandsError> {
-    let named = args.broker.clone().flatten();
-    let broker = match named {
+    servers_of(args.broker.clone().flatten(), args.database.clone())
+}
+
+/// Those that are named, and else those of the environment.
+pub(super) fn servers_of(
+    broker: Option<String>,
+    database: Option<String>,
+) -> Result<Servers, CommandsError> {
+    let broker = match broker {
         Some(url) => url,
         None => BrokerArgs::environment_urls().map_err(CommandsError::Usage)?.remove(0),
     };
-    let database = args.database.clone().or_else(|| std::env::var("ORCHARD_TEST_POSTGRES").ok());
+    let database = database.or_else(|| std::env::var("ORCHARD_TEST_POSTGRES").ok());
     let database = database.ok_or_else(|| {
         CommandsError::Usage("no PostgreSQL is named: use --database URL or ORCHARD_TEST_POSTGRES".to_owned())
     })?;

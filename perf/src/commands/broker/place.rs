@@ -15,7 +15,7 @@ pub(super) const HEARD: &str = "perf-heard";
 
 /// The servers, as the command line or the environment names them.
 #[derive(Clone, Debug)]
-pub(super) struct Servers {
+pub(in crate::commands) struct Servers {
     pub(super) broker: String,
     pub(super) broker_url: BrokerUrl,
     pub(super) database: String,
