@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tick_sdk::api::ErrorHost;
 
 /// Why a message lies where it does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -48,22 +49,6 @@ pub struct Entry {
     pub bytes: usize,
 }
 
-/// The program in which a message failed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FaultHost {
-    /// Its machine.
-    pub machine: Option<String>,
-    /// Its process.
-    pub process: Option<String>,
-    /// Its process id.
-    pub process_id: Option<String>,
-    /// Its version.
-    pub version: Option<String>,
-    /// The version of MassTransit in it.
-    pub mass_transit_version: Option<String>,
-}
-
 /// What else is known of a failed message.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,7 +62,7 @@ pub struct Details {
     /// Where it failed.
     pub input_address: Option<String>,
     /// In which program.
-    pub host: FaultHost,
+    pub host: ErrorHost,
     /// Why the original's envelope cannot be read, if it cannot.
     pub unreadable: Option<String>,
     /// All its types.

@@ -43,7 +43,7 @@ mod triage;
 mod walk;
 
 pub use action::{Acted, Action, Stayed};
-pub use entry::{Details, Entry, FaultHost, Kind, Shown};
+pub use entry::{Details, Entry, Kind, Shown};
 pub use error::TriageError;
 pub use filter::{Filter, Selection};
 pub use queues::{FailedQueue, Found, Names, Sight, Source};

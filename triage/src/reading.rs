@@ -3,10 +3,11 @@
 use broker::{Delivery, Table, Value};
 use serde_json::{Map, Value as Json, json};
 use tick_feed::rabbitmq::DeadLetter;
+use tick_sdk::api::ErrorHost;
 use tick_sdk::contracts::envelope::{Address, Envelope, UtcTime};
 use uuid::Uuid;
 
-use crate::entry::{Details, Entry, FaultHost, Kind, Shown};
+use crate::entry::{Details, Entry, Kind, Shown};
 
 const REASON: &str = "MT-Reason";
 const EXCEPTION_TYPE: &str = "MT-Fault-ExceptionType";
@@ -208,9 +209,9 @@ impl<'a> Reading<'a> {
             .or_else(|| of_envelope().filter(is_name))
     }
 
-    fn host(&self) -> FaultHost {
+    fn host(&self) -> ErrorHost {
         let text = |name: &str| self.text(&format!("MT-Host-{name}"));
-        FaultHost {
+        ErrorHost {
             machine: text("MachineName"),
             process: text("ProcessName"),
             process_id: text("ProcessId"),

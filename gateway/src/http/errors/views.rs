@@ -4,11 +4,9 @@ use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tick_sdk::api::{
-    ErrorDetailView, ErrorHost, ErrorQueueView, ErrorView, ErrorsDone, Page, StayedError, error_kind,
-};
+use tick_sdk::api::{ErrorDetailView, ErrorQueueView, ErrorView, ErrorsDone, Page, StayedError, error_kind};
 use tick_sdk::contracts::envelope::UtcTime;
-use triage::{Acted, Details, Entry, FaultHost, Kind, Shown, Stayed, Survey};
+use triage::{Acted, Details, Entry, Kind, Shown, Stayed, Survey};
 
 use super::wish::Wish;
 use crate::documents::{Key, encode_cursor};
@@ -105,14 +103,13 @@ pub(super) fn detail(shown: Shown) -> ErrorDetailView {
     let Details {
         stack_trace, consumer_type, retries, input_address, host, unreadable, message_types, ..
     } = details;
-    let FaultHost { machine, process, process_id, version, mass_transit_version } = host;
     ErrorDetailView {
         message: message(entry),
         stack_trace,
         consumer_type,
         retries: retries.and_then(|retries| u64::try_from(retries).ok()),
         input_address,
-        host: ErrorHost { machine, process, process_id, version, mass_transit_version },
+        host,
         unreadable,
         message_types,
         request_id: details.request_id,
