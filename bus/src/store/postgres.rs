@@ -158,17 +158,21 @@ impl Store for PostgresStore {
     }
 
     fn look(&self, position: u64, limit: usize, names: Option<&[&str]>) -> Result<LogPage, StoreError> {
-        // Those that come after so many bytes are left out by the server.
+        // Those that come after so many bytes are left out by the server, and of those that are not asked for all but the
+        // last, which says how far it has looked.
         let sql =
-            "SELECT position, message_id, name, version, command_id, conversation_id, initiator_id, at_ms,
-                CASE WHEN is_asked_for THEN body END AS body
+            "SELECT position, message_id, name, version, command_id, conversation_id, initiator_id, at_ms, body
             FROM (
-                SELECT *, coalesce(sum(CASE WHEN is_asked_for THEN octet_length(body) END) OVER (
-                    ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
+                SELECT *, max(position) OVER () AS last
                 FROM (
-                    SELECT *, ($3::text[] IS NULL OR name = ANY ($3)) AS is_asked_for
-                    FROM event WHERE position > $1 ORDER BY position LIMIT $2) looked) counted
-            WHERE bytes_before < $4 ORDER BY position";
+                    SELECT *, coalesce(sum(octet_length(body)) OVER (
+                        ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
+                    FROM (
+                        SELECT position, message_id, name, version, command_id, conversation_id, initiator_id, at_ms,
+                            CASE WHEN $3::text[] IS NULL OR name = ANY ($3) THEN body END AS body
+                        FROM event WHERE position > $1 ORDER BY position LIMIT $2) looked) counted
+                WHERE bytes_before < $4) bounded
+            WHERE body IS NOT NULL OR position = last ORDER BY position";
         let names = names.map(|names| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
         self.pool.run(async |connection| {
             let looking = sqlx::query(sql).bind(sql_of(position)).bind(limit as i64).bind(&names);

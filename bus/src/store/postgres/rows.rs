@@ -219,18 +219,20 @@ pub(super) fn message_of(row: &PgRow) -> sqlx::Result<(u64, OutgoingMessage)> {
     Ok((number(row, "seq")?, message))
 }
 
-/// An event; `None` where it has no body, as it is not asked for.
+/// An event, whose columns are in this order; `None` where it has no body, as it is not asked for. There are many of
+/// them, so that no column is searched by its name.
 pub(super) fn event_of(row: &PgRow) -> sqlx::Result<Option<StoredEvent>> {
-    let Some(body) = row.try_get("body")? else { return Ok(None) };
+    let Some(body) = row.try_get(8)? else { return Ok(None) };
+    let version: i64 = row.try_get(3)?;
     Ok(Some(StoredEvent {
-        position: number(row, "position")?,
-        message_id: MessageId(row.try_get("message_id")?),
-        name: row.try_get("name")?,
-        version: count(row, "version")?,
-        command_id: row.try_get::<Option<_>, _>("command_id")?.map(CommandId),
-        conversation_id: row.try_get::<Option<_>, _>("conversation_id")?.map(ConversationId),
-        initiator_id: row.try_get::<Option<_>, _>("initiator_id")?.map(CommandId),
-        at_ms: number(row, "at_ms")?,
+        position: row.try_get::<i64, _>(0)?.cast_unsigned(),
+        message_id: MessageId(row.try_get(1)?),
+        name: row.try_get(2)?,
+        version: u32::try_from(version).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        command_id: row.try_get::<Option<_>, _>(4)?.map(CommandId),
+        conversation_id: row.try_get::<Option<_>, _>(5)?.map(ConversationId),
+        initiator_id: row.try_get::<Option<_>, _>(6)?.map(CommandId),
+        at_ms: row.try_get::<i64, _>(7)?.cast_unsigned(),
         body,
     }))
 }
