@@ -382,6 +382,19 @@ public sealed record CommandsForgotten : IEvent
     [JsonPropertyName("commandIds")] public IReadOnlyList<Guid> CommandIds { get; init; } = [];
 }
 
+/// <summary>
+/// Events of other services that were heard long ago are gone from the log of what was heard: whoever has
+/// made something of them removes it.
+/// </summary>
+/// <remarks>Event, version 1; of every context.</remarks>
+public sealed record EventsForgotten : IEvent
+{
+    /// <summary>The command that caused it.</summary>
+    [JsonPropertyName("correlationId")] public Guid CorrelationId { get; init; }
+    /// <summary>Where they stood.</summary>
+    [JsonPropertyName("positions")] public IReadOnlyList<long> Positions { get; init; } = [];
+}
+
 /// <summary>From now on this strategy takes part: in replays that name no strategies, or in a feed.</summary>
 /// <remarks>Command, version 1; sent to the endpoint <c>strategies</c>.</remarks>
 public sealed record DeployStrategy : ICommand
@@ -526,6 +539,18 @@ public sealed record LaneFailed : IEvent
     [JsonPropertyName("isOfStrategy")] public bool IsOfStrategy { get; init; }
 }
 
+/// <summary>A lane of a feed that had failed has run for some time again.</summary>
+/// <remarks>Event, version 1; of the context <c>strategies</c>.</remarks>
+public sealed record LaneRecovered : IEvent
+{
+    /// <summary>The command that caused it.</summary>
+    [JsonPropertyName("correlationId")] public Guid CorrelationId { get; init; }
+    /// <summary>The feed.</summary>
+    [JsonPropertyName("feed")] public string Feed { get; init; } = "";
+    /// <summary>The lane's name.</summary>
+    [JsonPropertyName("strategy")] public string Strategy { get; init; } = "";
+}
+
 /// <summary>
 /// The signals and accounts of a run are in the log no more: whoever has made something of them removes it.
 /// </summary>
@@ -541,18 +566,6 @@ public sealed record RunForgotten : IEvent
 /// <summary>
 /// Plays files through strategies. The replay's id is the command's id.
 /// Everything but <c>files</c> may be absent. Each option means what <c>orchard replay</c> means by it.
-/// <summary>A lane of a feed that had failed has run for some time again.</summary>
-/// <remarks>Event, version 1; of the context <c>strategies</c>.</remarks>
-public sealed record LaneRecovered : IEvent
-{
-    /// <summary>The command that caused it.</summary>
-    [JsonPropertyName("correlationId")] public Guid CorrelationId { get; init; }
-    /// <summary>The feed.</summary>
-    [JsonPropertyName("feed")] public string Feed { get; init; } = "";
-    /// <summary>The lane's name.</summary>
-    [JsonPropertyName("strategy")] public string Strategy { get; init; } = "";
-}
-
 /// </summary>
 /// <remarks>Command, version 1; sent to the endpoint <c>ticks</c>.</remarks>
 public sealed record StartReplay : ICommand
