@@ -28,7 +28,8 @@ pub use reads::{
 };
 pub use replays::{FileView, ReplayProgress, ReplayView, replay_state};
 pub use strategies::{
-    ChangeParametersBody, DeploymentView, LaneFailure, ParameterView, StrategyView, deployment_state, strategy_scope,
+    ChangeParametersBody, DeploymentView, LaneFailure, ParameterView, StrategyView, deployment_state,
+    strategy_scope,
 };
 pub use users::{RenameUserBody, UserView};
 

@@ -201,6 +201,16 @@ shape! {
     }
 }
 
+shape! {
+    /// Events of other services that were heard long ago are gone from the log of what was heard: whoever has made
+    /// something of them removes it.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct EventsForgotten {
+        /// Where they stood.
+        pub positions: Vec<u64>,
+    }
+}
+
 /// Whether an event of this name says what becomes of a command: it stands in each context's log, and is published
 /// to nobody.
 pub fn is_status(name: &str) -> bool {
@@ -215,16 +225,6 @@ macro_rules! names {
         }
     )* };
 }
-shape! {
-    /// Events of other services that were heard long ago are gone from the log of what was heard: whoever has made
-    /// something of them removes it.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct EventsForgotten {
-        /// Where they stood.
-        pub positions: Vec<u64>,
-    }
-}
-
 macro_rules! status_events {
     ($($Name:ident),* $(,)?) => {
         names!($($Name),*);
@@ -245,5 +245,5 @@ status_events!(
     CommandCancelled,
     CommandRequeued,
     CommandsForgotten,
-);
     EventsForgotten,
+);
