@@ -100,9 +100,8 @@ impl SqliteStore {
         Ok(Self { place, _checkpoints: checkpoints, writer, readers, own: Uuid::new_v4() })
     }
 
-    fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
-        let place = self.place.display().to_string();
-        move |source| StoreError::Sqlite { place: place.clone(), source }
+    fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + '_ {
+        |source| StoreError::Sqlite { place: self.place.display().to_string(), source }
     }
 
     /// Reads with a connection that no writer waits for. A context's own queries may use it, too.

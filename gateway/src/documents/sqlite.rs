@@ -1,30 +1,33 @@
 //! Documents in one SQLite file: a table a collection, write-ahead log, one transaction a commit.
 //!
-//! The log is synchronised at checkpoints: a loss of power may lose the last commits whole, and their cursors
-//! with them, so that they are made again of the events.
+//! The log is synchronised at checkpoints, which a thread makes: a loss of power may lose the last commits whole, and their
+//! cursors with them, so that they are made again of the events.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params, params_from_iter};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Statement, params, params_from_iter};
 
 use super::{
     Change, Collection, Commit, Cursor, Document, DocumentError, DocumentStore, Found, IndexQuery, Key, Stop,
     Stored,
 };
 
+mod checkpoints;
 mod schema;
+
+use checkpoints::Checkpoints;
 
 /// How long another process's transaction is waited for; there should be none.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// The log grows to 32 MiB before it is carried over into the database.
-const CHECKPOINT_PAGES: i64 = 8192;
 /// The writer's own memory. SQLite goes through all of it at nearly every commit that has split a page.
 const CACHE_KIB: i64 = 8192;
 /// So many read connections are kept open when nobody uses them.
 const IDLE_READERS: usize = 8;
+/// So many new documents are one statement: half of what a row costs is its statement's.
+const TOGETHER: usize = 10;
 /// Statements that a connection keeps prepared: a few for each collection.
 const STATEMENTS: usize = 128;
 
@@ -41,6 +44,8 @@ pub enum Durability {
 #[derive(Debug)]
 pub struct SqliteDocuments {
     place: PathBuf,
+    /// Ends before the connections are closed; `None` where nothing waits for the disk.
+    checkpoints: Option<Checkpoints>,
     writer: Mutex<Connection>,
     idle: Mutex<Vec<Connection>>,
 }
@@ -61,7 +66,7 @@ impl SqliteDocuments {
             Durability::None => "OFF",
         };
         writer.pragma_update(None, "synchronous", synchronous).map_err(&failed)?;
-        writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(&failed)?;
+        writer.pragma_update(None, "wal_autocheckpoint", checkpoints::FROM_PAGES).map_err(&failed)?;
         keep_plans(&writer)
             .and_then(|()| writer.pragma_update(None, "cache_size", -CACHE_KIB))
             .map_err(&failed)?;
@@ -70,7 +75,14 @@ impl SqliteDocuments {
             let place = place.display().to_string();
             return Err(DocumentError::Schema { place, found, expected: schema::VERSION });
         }
-        Ok(Self { place: place.to_owned(), writer: Mutex::new(writer), idle: Mutex::new(Vec::new()) })
+        let checkpoints = match durability {
+            Durability::LastCommitsMayBeLost => {
+                Some(Checkpoints::begin(place, &mut writer, checkpoints::FROM_PAGES).map_err(&failed)?)
+            }
+            Durability::None => None,
+        };
+        let (place, idle) = (place.to_owned(), Mutex::new(Vec::new()));
+        Ok(Self { place, checkpoints, writer: Mutex::new(writer), idle })
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -158,6 +170,9 @@ impl DocumentStore for SqliteDocuments {
         let writer = self.writer();
         let transaction = Open(&writer);
         transaction.commit(commit).map_err(failed(&self.place))?;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.complete(&writer);
+        }
         bus::kill_point("documents", "after-commit");
         Ok(())
     }
@@ -240,9 +255,8 @@ fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
-fn failed(place: &Path) -> impl Fn(rusqlite::Error) -> DocumentError + use<> {
-    let place = place.display().to_string();
-    move |source| DocumentError::Sqlite { place: place.clone(), source }
+fn failed(place: &Path) -> impl Fn(rusqlite::Error) -> DocumentError + '_ {
+    move |source| DocumentError::Sqlite { place: place.display().to_string(), source }
 }
 
 fn shared(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
@@ -286,32 +300,50 @@ fn page_sql(collection: &Collection, query: &IndexQuery) -> (String, Vec<rusqlit
     (sql, values)
 }
 
+/// Binds a change from this place on: its id, its text, its keys. Gives the place behind it.
+fn bind(statement: &mut Statement<'_>, first: usize, id: &str, change: &Change) -> rusqlite::Result<usize> {
+    statement.raw_bind_parameter(first, id)?;
+    let Some(body) = change.body() else { return Ok(first + 1) };
+    statement.raw_bind_parameter(first + 1, body)?;
+    let mut place = first + 2;
+    let keys: Vec<&Option<Key>> = match change {
+        Change::Put { keys, .. } => keys.iter().collect(),
+        Change::Replace { keys, .. } => keys.iter().map(|(_, key)| key).collect(),
+        Change::Delete => Vec::new(),
+    };
+    for key in keys {
+        statement.raw_bind_parameter(place, key.as_ref().map(|key| key.0.as_slice()))?;
+        place += 1;
+    }
+    Ok(place)
+}
+
 fn write(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
     let mut prepared = None;
-    for (collection, id, change) in &commit.changes {
-        let shape = (collection.name, schema::Shape::of(change));
-        if prepared.as_ref().is_none_or(|(of, _)| *of != shape) {
-            prepared = Some((shape, connection.prepare_cached(&schema::change_sql(collection, shape.1))?));
-        }
-        let Some((_, statement)) = &mut prepared else { continue };
-        statement.raw_bind_parameter(1, id)?;
-        if let Some(body) = change.body() {
-            statement.raw_bind_parameter(2, body)?;
-        }
-        let bind = |(place, key): (usize, &Option<Key>)| {
-            statement.raw_bind_parameter(place + 3, key.as_ref().map(|key| key.0.as_slice()))
+    let mut left = &commit.changes[..];
+    while let [(collection, _, change), ..] = left {
+        let shape = schema::Shape::of(change);
+        let is_like = |other: &(&'static Collection, String, Change)| {
+            other.0.name == collection.name && schema::Shape::of(&other.2) == schema::Shape::Put
         };
-        match change {
-            Change::Put { keys, .. } => keys.iter().enumerate().try_for_each(bind)?,
-            Change::Replace { keys, .. } => {
-                keys.iter().map(|(_, key)| key).enumerate().try_for_each(bind)?;
-            }
-            Change::Delete => {}
+        let are_together =
+            shape == schema::Shape::Put && left.get(..TOGETHER).is_some_and(|next| next.iter().all(is_like));
+        let rows = if are_together { TOGETHER } else { 1 };
+        let of = (collection.name, shape, rows);
+        if prepared.as_ref().is_none_or(|(known, _)| *known != of) {
+            let sql = schema::change_sql(collection, shape, rows);
+            prepared = Some((of, connection.prepare_cached(&sql)?));
+        }
+        let Some((_, statement)) = &mut prepared else { break };
+        let mut place = 1;
+        for (_, id, change) in &left[..rows] {
+            place = bind(statement, place, id, change)?;
         }
         let changed = statement.raw_execute()?;
         if changed == 0 && matches!(change, Change::Replace { .. }) {
             return Err(rusqlite::Error::StatementChangedRows(changed));
         }
+        left = &left[rows..];
     }
     drop(prepared);
     bus::kill_point("documents", "mid-commit");

@@ -24,12 +24,12 @@ impl Projection for Deployments {
     const COLLECTIONS: &'static [&'static Collection] = &[&DEPLOYMENTS];
 
     fn apply(event: &StoredEvent, _: &str, batch: &mut Batch<'_>) -> Result<(), ApplyError> {
-        let at = text_of_ms(event.at_ms);
+        let at = || text_of_ms(event.at_ms);
         match event.name.as_str() {
             StrategyDeployed::NAME => {
                 let StrategyDeployed { name, strategy, parameters, feed, revision, .. } = read(event)?;
                 let lane = lane(&name, revision, feed.as_deref());
-                let (state, deployed_at) = (deployment_state::ACTIVE.to_owned(), at);
+                let (state, deployed_at) = (deployment_state::ACTIVE.to_owned(), at());
                 let deployed = DeploymentView {
                     name,
                     strategy,
@@ -49,7 +49,7 @@ impl Projection for Deployments {
                     deployment.lane = lane(&name, revision, deployment.feed.as_deref());
                     deployment.parameters = parameters;
                     deployment.revision = revision;
-                    deployment.changed_at = Some(at);
+                    deployment.changed_at = Some(at());
                     recover(deployment);
                 })?;
             }
@@ -57,7 +57,7 @@ impl Projection for Deployments {
                 let StrategyStopped { name } = read(event)?;
                 change(batch, &name, |deployment| {
                     deployment.state = deployment_state::STOPPED.to_owned();
-                    deployment.stopped_at = Some(at);
+                    deployment.stopped_at = Some(at());
                     deployment.failure = None;
                 })?;
             }
@@ -65,7 +65,7 @@ impl Projection for Deployments {
                 let LaneFailed { feed, strategy, reason, failures, is_of_strategy } = read(event)?;
                 change_lane(batch, &feed, &strategy, |deployment| {
                     deployment.state = deployment_state::FAILING.to_owned();
-                    deployment.failure = Some(LaneFailure { reason, at, failures, is_of_strategy });
+                    deployment.failure = Some(LaneFailure { reason, at: at(), failures, is_of_strategy });
                 })?;
             }
             LaneRecovered::NAME => {

@@ -117,11 +117,12 @@ impl Shape {
     }
 }
 
-/// What carries a change out: `?1` is the id, `?2` the body, and keys follow in order of their indexes.
-pub(super) fn change_sql(collection: &Collection, shape: Shape) -> String {
+/// What carries a change out, or so many new documents: parameters are the id, the body, and keys in order of their
+/// indexes.
+pub(super) fn change_sql(collection: &Collection, shape: Shape, rows: usize) -> String {
     let name = collection.name;
     match shape {
-        Shape::Put => put_sql(collection),
+        Shape::Put => put_sql(collection, rows),
         Shape::Replace(indexes) => {
             let changed = (0..collection.indexes.len()).filter(|index| indexes & 1 << index != 0);
             let keys: String =
@@ -138,14 +139,15 @@ pub(super) fn stored_sql(collection: &Collection) -> String {
     format!("SELECT body{keys} FROM doc_{} WHERE id = ?1", collection.name)
 }
 
-/// Stores a document under its id and keys, or replaces it.
-fn put_sql(collection: &Collection) -> String {
+/// Stores documents under their ids and keys, or replaces them.
+fn put_sql(collection: &Collection, rows: usize) -> String {
     let places = 0..collection.indexes.len();
     let columns: String = places.clone().map(|place| format!(", k{place}")).collect();
-    let values: String = places.clone().map(|place| format!(", ?{}", place + 3)).collect();
+    let row = format!("(?, ?{})", ", ?".repeat(places.len()));
+    let rows = vec![row; rows].join(", ");
     let updates: String = places.map(|place| format!(", k{place} = excluded.k{place}")).collect();
     format!(
-        "INSERT INTO doc_{} (id, body{columns}) VALUES (?1, ?2{values})
+        "INSERT INTO doc_{} (id, body{columns}) VALUES {rows}
          ON CONFLICT (id) DO UPDATE SET body = excluded.body{updates}",
         collection.name
     )
