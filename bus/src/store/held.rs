@@ -85,7 +85,7 @@ pub enum CommandState {
 /// What became of a note that a message is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// It is kept until [`StoreTransaction::settle_note`].
+    /// It is kept until [`StoreTransaction::settle_note`](super::StoreTransaction::settle_note).
     Begun,
     /// It was not made: the process that made one before has ended, and nobody has settled that.
     Ended {

@@ -21,7 +21,7 @@ pub trait StoreTransaction: Send {
     /// The store failed.
     fn remove_events(&mut self, first: u64, last: u64) -> Result<(), StoreError>;
 
-    /// Puts a command into this context's inbox as [`Store::accept`] does.
+    /// Puts a command into this context's inbox as [`Store::accept`](super::Store::accept) does.
     ///
     /// # Errors
     /// The store failed.
