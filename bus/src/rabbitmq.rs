@@ -1,10 +1,12 @@
 //! The bus over RabbitMQ, as MassTransit services use it.
 //!
-//! Each context that this process serves has an endpoint there: an exchange and a queue of its name. What comes to it
-//! is put into the context's inbox, many deliveries in one commit, and acknowledged then; lanes carry it out from
-//! there. What is not one of its commands goes to `NAME_skipped`, what cannot be read to `NAME_error` with a
-//! `ReceiveFault`, and so does a command that has failed for good, with a `Fault`, its original intact. A relay for
-//! each context publishes the log's events, in order and confirmed, in one process at a time.
+//! Each context that this process serves has an endpoint there: an exchange and a queue of its name. What comes to
+//! it for the first time goes to its handler's lane, which accepts it and carries it out in one transaction, and is
+//! acknowledged then. What comes again, has failed, or finds its lane busy is put into the context's inbox, many
+//! deliveries in one commit, and acknowledged then; lanes carry it out from there. What is not one of its commands
+//! goes to `NAME_skipped`, what cannot be read to `NAME_error` with a `ReceiveFault`, and so does a command that
+//! has failed for good, with a `Fault`, its original intact. A relay for each context publishes the log's events,
+//! in order and confirmed, in one process at a time.
 //!
 //! Commands to endpoints that this process does not serve are published to the endpoint's exchange; they are accepted
 //! when the broker has confirmed that a queue has them. A process that serves none sends all of its commands so:
@@ -76,7 +78,7 @@ pub struct RabbitOptions {
     pub other_nodes: Vec<BrokerUrl>,
     /// What the endpoints' queues are. Classic ones are what .NET services declare who send to `queue:NAME`.
     pub queue: QueueKind,
-    /// So many deliveries of each endpoint are on their way to its inbox at most.
+    /// So many deliveries of each endpoint are taken and not acknowledged at most.
     pub prefetch: u16,
     /// How many messages a second this process gives the broker.
     pub budget: ControlBudget,

@@ -229,9 +229,12 @@ impl Bus {
         let (own, rung) = (name.to_owned(), bell.clone());
         self.spawn(format!("{name} {command} number"), move |in_process, stopping| {
             let served = &in_process.served[&own];
+            let mut seen = 0;
             keep_stepping(&served.events, &rung, stopping, |now_ms| {
-                let were_any = served.store.number()?;
-                Ok(if were_any { Step::Worked(1) } else { Step::Idle(Some(now_ms + NUMBER_MS)) })
+                let count = rung.count();
+                let is_new = served.store.number()? || count > seen;
+                seen = count;
+                Ok(if is_new { Step::Worked(1) } else { Step::Idle(Some(now_ms + NUMBER_MS)) })
             });
         })?;
         Ok(bell)

@@ -30,6 +30,7 @@ macro_rules! message {
 
 message!(command Sell { number: i64 }, endpoint "shop");
 message!(command Hold { number: i64 }, endpoint "shop");
+message!(command Race { number: i64 }, endpoint "shop");
 message!(command Break { number: i64 }, endpoint "shop");
 message!(command Deliver { number: i64 }, endpoint "van");
 message!(command Vanish { number: i64 }, endpoint "nowhere");
@@ -95,6 +96,27 @@ impl Handler for OnHold {
     }
 }
 bus::handler!(OnHold);
+
+/// Several at once, a transaction each.
+#[derive(Default)]
+struct OnRace;
+
+impl Handler for OnRace {
+    type Command = Race;
+    const BATCH: usize = 1;
+    const AT_ONCE: usize = 4;
+
+    async fn handle(&self, message: &Message<Race>, work: &mut Work<'_>) -> Result<Handled, HandlerError> {
+        let number = message.body.number;
+        work.tables()?.execute("INSERT INTO sale VALUES ($1)", &values![number])?;
+        work.publish(&Sold { number, fill: String::new() });
+        if number % 7 == 3 && message.attempt == 1 {
+            return Err(HandlerError::failed("at first"));
+        }
+        Ok(Handled::DONE)
+    }
+}
+bus::handler!(OnRace);
 
 #[derive(Default)]
 struct OnBreak;
