@@ -67,6 +67,9 @@ use relay::Relay;
 use sender::Sender;
 use session::Session;
 
+/// Why a queue is not consumed before the broker has been reached.
+const CONNECTING: &str = "it is being connected to";
+
 /// How a bus uses its broker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RabbitOptions {

@@ -90,6 +90,7 @@ pub(super) struct Listener {
 
 impl Listener {
     pub(super) fn new(listening: Listening, session: Arc<Session>, in_process: Arc<InProcess>) -> Self {
+        session.note_endpoint(&listening.queue, Some(super::CONNECTING.to_owned()));
         let reader = Reader::listening();
         let reader = if session.options.takes_raw_json { reader.with_raw_json() } else { reader };
         Self { listening, session, in_process, reader }
@@ -99,7 +100,6 @@ impl Listener {
     pub(super) async fn run(self) {
         let mut backoff = Backoff::default();
         let queue = &self.listening.queue;
-        self.session.note_endpoint(queue, Some("it is being connected to".to_owned()));
         while let Some(connection) = self.session.connection().await {
             let Err(error) = self.consume(&connection, &mut backoff).await else { return };
             let reason = error.to_string();

@@ -59,7 +59,7 @@ impl Receiver {
         responders: Responders,
     ) -> Self {
         // From now on: nobody shall take it for one that is consumed.
-        session.note_endpoint(endpoint, Some("it is being connected to".to_owned()));
+        session.note_endpoint(endpoint, Some(super::CONNECTING.to_owned()));
         let options = &session.options;
         let reader = Reader::of_endpoint(endpoint);
         let reader = if options.takes_raw_json { reader.with_raw_json() } else { reader };
