@@ -113,10 +113,7 @@ fn servers(args: &OverBroker) -> Result<Servers, CommandsError> {
 }
 
 /// Those that are named, and else those of the environment.
-pub(super) fn servers_of(
-    broker: Option<String>,
-    database: Option<String>,
-) -> Result<Servers, CommandsError> {
+pub(super) fn servers_of(broker: Option<String>, database: Option<String>) -> Result<Servers, CommandsError> {
     let broker = match broker {
         Some(url) => url,
         None => BrokerArgs::environment_urls().map_err(CommandsError::Usage)?.remove(0),
@@ -135,8 +132,7 @@ fn measure(
     duration: Duration,
 ) -> Result<Measured, CommandsError> {
     let few = (commands / FEWER).max(BATCH as u64);
-    let mut measured =
-        Measured { commands, commands_of_one: few, at_once: AT_ONCE, ..Measured::default() };
+    let mut measured = Measured { commands, commands_of_one: few, at_once: AT_ONCE, ..Measured::default() };
     // In turn, so that neither has the machine at its better time.
     let first = plain::handled(servers, BATCH, 1, commands / 2)?;
     let batches = drain::handled::<CreateUser>(servers, accounts::TABLES, commands)?;
