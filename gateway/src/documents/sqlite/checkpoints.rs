@@ -1,7 +1,7 @@
 //! Carries the documents' write-ahead log over into their file on a thread of its own: whoever commits does not wait for
 //! the disk.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -95,7 +95,7 @@ impl Drop for Checkpoints {
 }
 
 impl Progress {
-    fn serve(&self, place: &PathBuf, asked: &Receiver<Asked>) {
+    fn serve(&self, place: &Path, asked: &Receiver<Asked>) {
         let mut own = None;
         while let Ok(Asked::CarryOver) = asked.recv() {
             let carried = match &own {
