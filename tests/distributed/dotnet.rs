@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::count::{check_commands, number, pages, wait_until};
 use crate::documents::wait_at_head;
-use crate::fleet::{kill_at_random, start_all};
+use crate::fleet::{Lasting, kill_at_random, start_all};
 use crate::load::Load;
 use crate::peer::{Peer, program};
 use crate::place::Place;
@@ -20,8 +20,8 @@ mod handlers;
 mod services;
 
 const ROLES: [(&str, usize); 2] = [("gateway", 2), ("services", 2)];
-/// How long processes are killed, in the short form.
-const SECONDS: u64 = 10;
+/// How long processes are killed.
+const LASTING: Lasting = Lasting { short: 10, long: 120 };
 /// Commands a second, of the service and by HTTP each; as many as both together go to the service.
 const RATE: u32 = 50;
 /// Commands of the service have numbers from here on.
@@ -144,7 +144,7 @@ fn a_dotnet_service_sends_and_consumes_while_processes_are_killed() {
     let stopping = AtomicBool::new(false);
     let (sent, kills) = std::thread::scope(|scope| {
         let killing = scope.spawn(|| {
-            let kills = kill_at_random(&place, &processes, &load, SECONDS);
+            let kills = kill_at_random(&place, &processes, &load, LASTING);
             stopping.store(true, Ordering::Release);
             kills
         });

@@ -16,11 +16,19 @@ fn draw(state: &mut u64) -> u64 {
     *state
 }
 
-/// How long the load lasts: so many seconds, two minutes in the long form, or `ORCHARD_TEST_SECONDS`.
-fn time(usual: u64) -> Duration {
-    let usual = if is_long() { 120 } else { usual };
-    let seconds = std::env::var("ORCHARD_TEST_SECONDS").map_or(usual, |text| text.parse().unwrap());
-    Duration::from_secs(seconds)
+/// How many seconds a load lasts, in the short form and in the long one; `ORCHARD_TEST_SECONDS` is instead of either.
+#[derive(Clone, Copy)]
+pub(crate) struct Lasting {
+    pub(crate) short: u64,
+    pub(crate) long: u64,
+}
+
+impl Lasting {
+    fn time(self) -> Duration {
+        let usual = if is_long() { self.long } else { self.short };
+        let seconds = std::env::var("ORCHARD_TEST_SECONDS").map_or(usual, |text| text.parse().unwrap());
+        Duration::from_secs(seconds)
+    }
 }
 
 fn seed() -> u64 {
@@ -53,10 +61,10 @@ pub(crate) fn start_all(place: &Place<'_>, roles: &[(&'static str, usize)]) -> V
     all.map(start).collect()
 }
 
-/// Kills processes for so many seconds, or longer in the long form, each of them started again a moment later,
-/// while others are killed; how many. All run when this returns.
-pub(crate) fn kill_at_random(place: &Place<'_>, processes: &[Process], load: &Load, seconds: u64) -> u32 {
-    let (mut random, time) = (seed(), time(seconds));
+/// Kills processes for so long, each of them started again a moment later, while others are killed; how many. All run
+/// when this returns.
+pub(crate) fn kill_at_random(place: &Place<'_>, processes: &[Process], load: &Load, lasting: Lasting) -> u32 {
+    let (mut random, time) = (seed(), lasting.time());
     let begun = Instant::now();
     let mut kills = 0;
     std::thread::scope(|scope| {

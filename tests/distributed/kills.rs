@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::count::{check_commands, check_documents, check_published, wait_quiet};
-use crate::fleet::{kill_at_random, start_all};
+use crate::fleet::{Lasting, kill_at_random, start_all};
 use crate::load::Load;
 use crate::place::{Place, check_rebuilt, stop};
 use crate::servers::Turn;
@@ -12,8 +12,8 @@ use crate::servers::Turn;
 /// What runs, and how many of each.
 const ROLES: [(&str, usize); 4] = [("gateway", 3), ("services", 3), ("ingester", 1), ("hosts", 1)];
 const GATEWAYS: usize = ROLES[0].1;
-/// How long processes are killed, in the short form.
-const SECONDS: u64 = 20;
+/// How long processes are killed.
+const LASTING: Lasting = Lasting { short: 120, long: 600 };
 /// Commands a second.
 const RATE: u32 = 200;
 const CLIENTS: usize = 24;
@@ -31,7 +31,7 @@ fn every_command_ends_once_whichever_process_is_killed() {
     }
     let clients = load.start(CLIENTS);
     let begun = Instant::now();
-    let kills = kill_at_random(&place, &processes, &load, SECONDS);
+    let kills = kill_at_random(&place, &processes, &load, LASTING);
     clients.stop();
     let took = begun.elapsed().as_secs_f64();
     let accepted = std::mem::take(&mut *load.accepted.lock().unwrap());
