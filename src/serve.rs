@@ -317,7 +317,8 @@ impl Serving {
     /// Where messages that failed are, and where discarded ones are written down.
     fn failed_messages(&self, broker: &BrokerPlan) -> FailedMessages {
         let sight = broker.management.clone().map_or(Sight::ManagementBeside, Sight::Management);
-        FailedMessages { broker: broker.url.clone(), sight, record: self.state.discarded() }
+        let nodes = std::iter::once(&broker.url).chain(&broker.options.other_nodes).cloned().collect();
+        FailedMessages { nodes, sight, record: self.state.discarded() }
     }
 
     /// What this process does.

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use broker::{Channel, Connection, ExchangeKind, ExchangeOptions, Message, Outcome, QueueOptions, Table};
+use broker::{
+    BrokerUrl, Channel, Connection, ExchangeKind, ExchangeOptions, Message, Outcome, QueueOptions, Table,
+};
 use gateway::{FailedMessages, GatewayOptions};
 use serde_json::{Value, json};
 use triage::Sight;
@@ -41,7 +43,8 @@ impl Beside {
         let folder = tempfile::tempdir().unwrap();
         let record = folder.path().join("discarded.jsonl");
         let errors = FailedMessages {
-            broker: url,
+            // One node of it is away.
+            nodes: vec![away(), url],
             sight: Sight::Management(variable("ORCHARD_TEST_MANAGEMENT")),
             record: record.clone(),
         };
@@ -105,11 +108,11 @@ impl Beside {
 
 /// Nothing listens at port 1.
 pub(crate) fn broker_that_is_away() -> FailedMessages {
-    FailedMessages {
-        broker: "amqp://guest:hunter2@127.0.0.1:1/%2f".parse().unwrap(),
-        sight: Sight::ByName,
-        record: "nowhere/discarded.jsonl".into(),
-    }
+    FailedMessages { nodes: vec![away()], sight: Sight::ByName, record: "nowhere/discarded.jsonl".into() }
+}
+
+fn away() -> BrokerUrl {
+    "amqp://guest:hunter2@127.0.0.1:1/%2f".parse().unwrap()
 }
 
 fn id(number: u32) -> String {

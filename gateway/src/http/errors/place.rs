@@ -23,8 +23,8 @@ const RETRY_AFTER_S: u32 = 5;
 /// Where messages that failed are, and where what is discarded of them is written down.
 #[derive(Clone, Debug)]
 pub struct FailedMessages {
-    /// The broker.
-    pub broker: BrokerUrl,
+    /// The broker's nodes: the first that answers is asked.
+    pub nodes: Vec<BrokerUrl>,
     /// How its queues are found.
     pub sight: Sight,
     /// The file of what is discarded, to which each message is appended as a line of JSON: see
@@ -76,7 +76,14 @@ impl Errors {
     }
 
     pub(super) async fn open(&self) -> Result<Triage, Refusal> {
-        Triage::open(&self.place.broker, self.place.sight.clone()).await.map_err(refused)
+        let mut refusal = away(&"no node is named");
+        for node in &self.place.nodes {
+            match Triage::open(node, self.place.sight.clone()).await {
+                Ok(triage) => return Ok(triage),
+                Err(error) => refusal = refused(error),
+            }
+        }
+        Err(refusal)
     }
 }
 
