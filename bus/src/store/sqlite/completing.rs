@@ -171,24 +171,4 @@ mod tests {
         assert_eq!(log(&store), before);
         assert_eq!(store.due("Do", 3, 100).unwrap().len(), due.len() - 1);
     }
-
-    #[test]
-    fn a_file_of_the_version_before_goes_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let store_before = store(&folder, "store");
-        let connection = rusqlite::Connection::open(folder.path().join("store")).unwrap();
-        drop(store_before);
-        connection
-            .execute_batch("ALTER TABLE inbox DROP COLUMN last_position; PRAGMA user_version = 3;")
-            .unwrap();
-        drop(connection);
-        let store = SqliteStore::open(&folder.path().join("store"), "").unwrap();
-        let due = store.due("Do", 1, 100).unwrap();
-        let events: Vec<_> = due.iter().map(completed).collect();
-        let changes: Vec<_> = due.iter().zip(&events).map(|(due, event)| change(due, event)).collect();
-        let mut transaction = store.begin().unwrap();
-        assert!(transaction.change_all(&changes, 2).unwrap());
-        transaction.commit().unwrap();
-        assert_eq!(state(&store, 1), Some(CommandState::Completed));
-    }
 }

@@ -7,13 +7,14 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// Raised when the tables change.
-const SCHEMA_VERSION: i64 = 4;
+const SCHEMA_VERSION: i64 = 1;
 
 /// A command stands in `command` as it came, and never changes; `inbox` says what becomes of it, in rows that are
 /// small, as they are written again with each change. States: 0 waiting, 1 processing, 2 completed, 3 failed, 4
 /// cancelled. `positions` are those of a command's status events, 8 bytes each, so that they are found again without
 /// a search, and `last_position` is one more, or one of them; `forgotten` has those of the events that say what is
-/// forgotten. What has not ended has any number as `ended_ms`.
+/// forgotten. What has not ended has any number as `ended_ms`. `serving` has who serves the context, `handling` what
+/// is handled that may end a process.
 const TABLES: &str = "
 CREATE TABLE command (
     seq INTEGER PRIMARY KEY,
@@ -88,17 +89,9 @@ CREATE TABLE cursor (
     position INTEGER NOT NULL,
     PRIMARY KEY (consumer, context)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE serving (own BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE handling (id BLOB PRIMARY KEY, own BLOB, deaths INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";
-
-/// Who serves the context, and what is handled that may end a process. They came later than the others, and files
-/// without them are as they should be.
-const SERVING: &str = "
-CREATE TABLE IF NOT EXISTS serving (own BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS handling (id BLOB PRIMARY KEY, own BLOB, deaths INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-";
-
-/// What makes a file of the version before one of this.
-const FROM_BEFORE: &str = "ALTER TABLE inbox ADD COLUMN last_position INTEGER;";
 
 /// Makes what is missing, or refuses what is of another version.
 pub(super) fn prepare(connection: &Connection, place: &Path, tables: &str) -> Result<(), StoreError> {
@@ -109,13 +102,10 @@ pub(super) fn prepare(connection: &Connection, place: &Path, tables: &str) -> Re
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     if found == 0 {
         connection.execute_batch(TABLES).map_err(failed)?;
-    } else if found == SCHEMA_VERSION - 1 {
-        connection.execute_batch(FROM_BEFORE).map_err(failed)?;
     } else if found != SCHEMA_VERSION {
         let place = place.display().to_string();
         return Err(StoreError::Schema { place, found, expected: SCHEMA_VERSION });
     }
-    connection.execute_batch(SERVING).map_err(failed)?;
     connection.execute_batch(tables).map_err(failed)?;
     // Written where it is there already, too: the first commit after the start makes the log's file safe, which takes
     // several times as long as one after it, and nobody waits for this one.
