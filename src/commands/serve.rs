@@ -41,7 +41,7 @@ pub(crate) struct ServeArgs {
     /// Remember commands for so many days after their end; until then a repeated one is known [default: 7]
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     keep_commands: Option<u32>,
-    /// Remember at most so many ended commands of each context, the last ones [default: 1000000]
+    /// Remember at most so many ended commands of each context, the last ones [default: 10000000]
     #[arg(long, value_name = "N")]
     most_commands: Option<u64>,
     /// Requests of this machine need the key, too
@@ -72,9 +72,10 @@ Examples:
   curl -s '127.0.0.1:8090/api/commands/COMMANDID?wait=30s'
   orchard serve --config orchard.toml      one of several processes, over RabbitMQ and PostgreSQL
 
-The first line on standard output is the address, once requests are accepted. The API key is taken from
-ORCHARD_KEY, or made and shown at the first start. Each key of the file can be given by the environment, as
-ORCHARD_SERVE__GATEWAY__LISTEN. Ctrl-C lets requests end and replays go on at the next start.";
+The first line on standard output is the address, once requests are accepted. The API key is
+taken from ORCHARD_KEY, or made and shown at the first start. Each key of the file can be given by
+the environment, as ORCHARD_SERVE__GATEWAY__LISTEN. Ctrl-C lets requests end and replays go on at
+the next start.";
 
 pub(crate) fn run(args: &ServeArgs) -> Result<Ended> {
     let (interrupt, interrupted) = crossbeam_channel::bounded(1);
