@@ -67,8 +67,8 @@ pub(crate) struct ServeArgs {
 const AFTER_HELP: &str = "\
 Examples:
   orchard serve --state state --captures captures
-  curl -s -H 'content-type: application/json' -d '{\"files\":[\"day1.zst\"],\"strategies\":[{\"strategy\":\"apple\"}]}' \\
-    127.0.0.1:8090/api/replays
+  curl -s -H 'content-type: application/json' 127.0.0.1:8090/api/replays \\
+    -d '{\"files\":[\"day1.zst\"],\"strategies\":[{\"strategy\":\"apple\"}]}'
   curl -s '127.0.0.1:8090/api/commands/COMMANDID?wait=30s'
   orchard serve --config orchard.toml      one of several processes, over RabbitMQ and PostgreSQL
 
