@@ -1,0 +1,1 @@
+//! Numbers of what a stateful client sends.

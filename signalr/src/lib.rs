@@ -1,0 +1,28 @@
+//! A SignalR server for axum.
+//!
+//! From the wire inwards: [`transports`] carry bytes between a client and a [`Handler`]; a hub is the handler that
+//! speaks the hub [`protocol`] in a [`conversation`], calls the methods of a [`Hub`], and reaches its [`Clients`]
+//! through their [`Outbox`].
+
+#![deny(missing_docs, unnameable_types)]
+
+pub mod backplane;
+mod clients;
+pub mod conversation;
+mod events;
+mod hub;
+pub mod message;
+mod options;
+mod outbox;
+pub mod protocol;
+pub mod transports;
+pub mod typescript;
+mod user;
+
+pub use clients::{Clients, SendError, Target};
+pub use events::{Event, Question};
+pub use hub::{AskError, Context, Hub, HubError, HubServer, Methods, Upload};
+pub use options::{Keys, Options};
+pub use outbox::{Format, Outbox, PushError};
+pub use transports::{Connection, ConnectionId, Handler};
+pub use user::{Authenticate, Refused, User};

@@ -1,0 +1,89 @@
+//! The two hub protocols, without input and output: bytes to messages and back.
+
+mod frames;
+mod handshake;
+mod json;
+mod keys;
+mod messagepack;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use frames::{Splitter, TooLong};
+pub use handshake::{HandshakeError, HandshakeRequest, handshake_answer, handshake_refusal};
+
+use crate::message::{Incoming, Outgoing, Payload};
+use crate::options::Keys;
+
+/// A hub protocol by its name in the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// `json`: texts that end with the byte 0x1E.
+    Json,
+    /// `messagepack`: binary messages with their length in front.
+    MessagePack,
+}
+
+/// A protocol, and how it names the fields of structs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Codec {
+    /// Which protocol.
+    pub protocol: Protocol,
+    /// How MessagePack names the fields of structs; JSON has them as serde does.
+    pub keys: Keys,
+}
+
+impl Codec {
+    /// One whole message, with its separator or length.
+    pub fn encode(self, message: &Outgoing<'_>) -> Bytes {
+        match self.protocol {
+            Protocol::Json => json::encode(message),
+            Protocol::MessagePack => messagepack::encode(message),
+        }
+    }
+
+    /// Reads one message without its separator or length. A type that is not known is `None`.
+    pub fn decode(self, message: &Bytes) -> Result<Option<Incoming>, ProtocolError> {
+        match self.protocol {
+            Protocol::Json => json::decode(self, message),
+            Protocol::MessagePack => messagepack::decode(self, message),
+        }
+    }
+
+    /// Encodes one value of an application.
+    pub fn encode_value(self, value: &impl Serialize) -> Result<Payload, PayloadError> {
+        let _ = value;
+        todo!()
+    }
+
+    /// Decodes one value of an application.
+    pub fn decode_value<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, PayloadError> {
+        let _ = bytes;
+        todo!()
+    }
+}
+
+/// A message that cannot be read: it ends the connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} at byte {offset} of the message")]
+pub struct ProtocolError {
+    /// What is wrong, and where in the message.
+    pub reason: String,
+    /// From the start of the message.
+    pub offset: usize,
+}
+
+/// A value that cannot be encoded, or is not of the type that is asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum PayloadError {
+    /// Of JSON.
+    #[error("JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// MessagePack that cannot be written.
+    #[error("MessagePack: {0}")]
+    MessagePackWrite(#[from] rmp_serde::encode::Error),
+    /// MessagePack that cannot be read.
+    #[error("MessagePack: {0}")]
+    MessagePackRead(#[from] rmp_serde::decode::Error),
+}
