@@ -79,7 +79,8 @@ mod tests {
         fn every_nanosecond_comes_back(ns in 0..18_446_744_073_709_551_615u64) {
             let text = Timestamp::from_nanosecond(i128::from(ns)).unwrap().to_string();
             prop_assert_eq!(parse(text.as_bytes()), Ok(Written::Instant(ns)));
-            if ns < 18_429_897_600_000_000_000 {
+            // Before 2554, the first year that does not fit whole.
+            if ns < 18_429_292_800_000_000_000 {
                 prop_assert_eq!(parse_usual(text.as_bytes()), Some(Written::Instant(ns)));
             }
         }
