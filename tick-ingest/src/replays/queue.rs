@@ -1,7 +1,8 @@
 //! The worker's side: recorded replays, each leased to one worker at a time.
 //!
 //! A lease ends by time, so that another worker takes over when one is killed; the epoch, which each claim
-//! raises, refuses whatever a worker writes that has lost its lease. How a replay ends is one commit: its row,
+//! raises, refuses whatever a worker writes that has lost its lease. A replay that ends its worker's process each
+//! time, as one that needs more memory than there is, fails in the end instead of being taken over for ever. How a replay ends is one commit: its row,
 //! the event, and the end of the command that asked for it.
 
 use std::sync::Arc;
@@ -21,6 +22,13 @@ use tick_sdk::names::FeedName;
 use uuid::Uuid;
 
 use super::{State, log};
+
+/// After so many workers in a row that vanished and got no further than those before, a replay fails.
+const MAX_TAKE_OVERS: u32 = 10;
+
+/// Why it fails then.
+const VANISHED: &str = "ten workers in a row ended without a word while they played it, and none got further than the \
+                        one before: their logs, and the system's, say why; requeue it when that is mended";
 
 /// What a worker could not do.
 #[derive(Debug, Error)]
@@ -163,7 +171,8 @@ impl ReplayQueue {
             };
             let recorded = Recorded::of(&row)?;
             // Of two that found it the second changes nothing.
-            let sql = "UPDATE replay SET state = $1, epoch = epoch + 1, leased_until_ms = $2 \
+            let sql = "UPDATE replay SET state = $1, epoch = epoch + 1, leased_until_ms = $2, \
+                       taken_over = CASE WHEN state = $1 THEN taken_over + 1 ELSE 0 END \
                        WHERE replay_id = $3 AND epoch = $4 AND state <= 1";
             let leased_until = now + lease.as_millis() as u64;
             let replay_id = recorded.command.command_id.0;
@@ -173,20 +182,23 @@ impl ReplayQueue {
             }
             Ok(Some(Recorded { epoch: recorded.epoch + 1, ..recorded }))
         })?;
-        claimed.map(|recorded| self.read_plan(recorded)).transpose()
+        let Some(recorded) = claimed else {
+            return Ok(None);
+        };
+        if recorded.taken_over >= MAX_TAKE_OVERS {
+            self.end(
+                &recorded.claimed(),
+                ReplayEnd::Failed { run: recorded.run, reason: VANISHED.to_owned() },
+            )?;
+            return self.claim();
+        }
+        self.read_plan(recorded).map(Some)
     }
 
     /// A plan that cannot be read fails for good, so that it is not claimed for ever.
     fn read_plan(&self, recorded: Recorded) -> Result<ClaimedReplay, QueueError> {
         let replay_id = recorded.command.command_id.0;
-        let mut claimed = ClaimedReplay {
-            replay_id,
-            plan: StartReplay::default(),
-            run: recorded.run,
-            requeued: recorded.requeued,
-            command: recorded.command,
-            epoch: recorded.epoch,
-        };
+        let mut claimed = recorded.claimed();
         match serde_json::from_str(&recorded.plan) {
             Ok(plan) => {
                 claimed.plan = plan;
@@ -259,7 +271,12 @@ impl ReplayQueue {
     /// # Errors
     /// As [`ReplayQueue::renew`].
     pub fn progressed(&self, claimed: &ClaimedReplay, progress: &ReplayProgressed) -> Result<(), QueueError> {
-        self.change(claimed, |work| log::publish(work, claimed.replay_id, progress))
+        self.change(claimed, |work| {
+            let furthest = (progress.share.unwrap_or(0.0) * 1e6) as u64;
+            let sql = "UPDATE replay SET furthest_ppm = $1, taken_over = 0 WHERE replay_id = $2 AND furthest_ppm < $1";
+            work.tables()?.execute(sql, &values![furthest, claimed.replay_id])?;
+            log::publish(work, claimed.replay_id, progress)
+        })
     }
 
     /// Gives the replay back before its end: the next worker resumes it at once.
@@ -268,7 +285,7 @@ impl ReplayQueue {
     /// As [`ReplayQueue::renew`].
     pub fn release(&self, claimed: &ClaimedReplay) -> Result<(), QueueError> {
         self.change(claimed, |work| {
-            let sql = "UPDATE replay SET leased_until_ms = 0 WHERE replay_id = $1";
+            let sql = "UPDATE replay SET leased_until_ms = 0, taken_over = 0 WHERE replay_id = $1";
             work.tables()?.execute(sql, &values![claimed.replay_id])?;
             Ok(())
         })
@@ -328,7 +345,8 @@ impl ReplayQueue {
 }
 
 /// The oldest replay that no worker has.
-const OPEN: &str = "SELECT replay_id, conversation_id, initiator_id, attempts, plan, run, epoch, requeued FROM replay \
+const OPEN: &str = "SELECT replay_id, conversation_id, initiator_id, attempts, plan, run, epoch, requeued, \
+                    CASE WHEN state = 1 THEN taken_over ELSE 0 END FROM replay \
                     WHERE state <= 1 AND leased_until_ms <= $1 ORDER BY seq LIMIT 1";
 
 /// A row that is to be claimed.
@@ -338,9 +356,23 @@ struct Recorded {
     run: Option<String>,
     epoch: u64,
     requeued: u32,
+    /// Workers in a row that vanished and got no further.
+    taken_over: u32,
 }
 
 impl Recorded {
+    /// Leased, its plan not read yet.
+    fn claimed(&self) -> ClaimedReplay {
+        ClaimedReplay {
+            replay_id: self.command.command_id.0,
+            plan: StartReplay::default(),
+            run: self.run.clone(),
+            requeued: self.requeued,
+            command: self.command.clone(),
+            epoch: self.epoch,
+        }
+    }
+
     fn of(row: &Row) -> Result<Self, TablesError> {
         Ok(Self {
             command: EndedCommand {
@@ -353,6 +385,7 @@ impl Recorded {
             run: row.get(5)?,
             epoch: row.get(6)?,
             requeued: row.get(7)?,
+            taken_over: row.get(8)?,
         })
     }
 }

@@ -64,7 +64,8 @@ fn record(
     let sql = "INSERT INTO replay (replay_id, conversation_id, initiator_id, attempts, plan, state) \
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (replay_id) DO UPDATE SET \
                attempts = excluded.attempts, plan = excluded.plan, state = excluded.state, \
-               is_cancel_wanted = 0, epoch = replay.epoch + 1, requeued = replay.requeued + 1, leased_until_ms = 0 \
+               is_cancel_wanted = 0, epoch = replay.epoch + 1, requeued = replay.requeued + 1, \
+               taken_over = 0, leased_until_ms = 0 \
                WHERE replay.state = $7";
     let row = values![
         message.command_id.0,

@@ -122,6 +122,43 @@ fn who_has_lost_the_lease_writes_nothing() {
 }
 
 #[test]
+fn a_replay_that_ends_its_worker_each_time_fails_in_the_end() {
+    // Leases that end at once: each claim takes over from a worker that said nothing more.
+    let running = running(Duration::ZERO);
+    let mut claimed = running.claimed();
+    let at = |share| ReplayProgressed {
+        replay_id: claimed.replay_id,
+        ticks: 3,
+        share: Some(share),
+        ticks_per_second: 9,
+    };
+    let (half, as_far) = (at(0.5), at(0.5));
+    for _ in 0..9 {
+        claimed = running.queue.claim().unwrap().expect("it is taken over");
+    }
+    running.queue.progressed(&claimed, &half).unwrap();
+    for _ in 0..10 {
+        claimed =
+            running.queue.claim().unwrap().expect("one got further, so that it is tried as often again");
+        running.queue.progressed(&claimed, &as_far).unwrap();
+    }
+    assert!(running.queue.claim().unwrap().is_none());
+    let failed: CommandFailed = running.event(claimed.command.command_id, CommandFailed::NAME);
+    assert!(failed.reason.starts_with("ten workers in a row ended"), "{}", failed.reason);
+    running.event::<ReplayFailed>(claimed.command.command_id, ReplayFailed::NAME);
+}
+
+#[test]
+fn a_replay_that_is_given_back_is_tried_for_ever() {
+    let running = running(LONG);
+    let mut claimed = running.claimed();
+    for _ in 0..30 {
+        running.queue.release(&claimed).unwrap();
+        claimed = running.queue.claim().unwrap().expect("it was given back");
+    }
+}
+
+#[test]
 fn leases_of_an_earlier_process_are_free_at_the_start() {
     let running = running(LONG);
     let first = running.claimed();
