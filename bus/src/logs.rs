@@ -43,6 +43,7 @@ impl Logs {
     }
 
     /// Whether somebody says so when a context's log has grown.
+    #[cfg(feature = "rabbitmq")]
     pub(crate) fn is_told(&self, context: &str) -> bool {
         self.0.get(context).is_some_and(|log| log.look_every == LOOK_ANYWAY)
     }
