@@ -28,3 +28,12 @@ pub trait Authenticate: Send + Sync + 'static {
     /// `token` comes from `Authorization: Bearer …` or the query's `access_token`. `Ok(None)` is an anonymous user.
     fn authenticate(&self, token: Option<&str>, request: &Parts) -> Result<Option<User>, Refused>;
 }
+
+impl<F> Authenticate for F
+where
+    F: Fn(Option<&str>, &Parts) -> Result<Option<User>, Refused> + Send + Sync + 'static,
+{
+    fn authenticate(&self, token: Option<&str>, request: &Parts) -> Result<Option<User>, Refused> {
+        self(token, request)
+    }
+}
