@@ -1,16 +1,36 @@
 //! What waits to be sent to one connection: whoever sends puts it in, the connection's transport takes it out.
 
-use std::sync::Arc;
+mod gather;
+mod queue;
+mod stateful;
+#[cfg(test)]
+mod tests;
+mod waiting;
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
+
+pub(crate) use gather::Gather;
 
 use crate::options::Options;
+use waiting::Waiting;
 
-/// Bounded by [`Options::max_waiting_bytes`]. Shared by all that send to the connection.
+/// Bounded by [`Options::max_waiting_bytes`], of which what a transport has taken and not yet written is a part. Shared by all
+/// that send to the connection.
+///
+/// A stateful connection holds [`Options::max_replay_bytes`] of messages that the client has not acknowledged besides; clients
+/// acknowledge about once a second, so that is about what one can be sent in a second.
 #[derive(Debug)]
 pub struct Outbox {
-    _options: Options,
+    waiting: Mutex<Waiting>,
+    /// Rings when there is room again, and at the end.
+    room: Notify,
+    max_replay_bytes: usize,
+    this: Weak<Self>,
 }
 
 /// A message that the outbox did not take.
@@ -51,70 +71,158 @@ pub(crate) enum Taken {
 impl Outbox {
     /// Empty.
     pub fn new(options: &Options) -> Arc<Self> {
-        Arc::new(Self { _options: options.clone() })
+        Arc::new_cyclic(|this| Self {
+            waiting: Mutex::new(Waiting::new(options.max_waiting_bytes)),
+            room: Notify::new(),
+            max_replay_bytes: options.max_replay_bytes,
+            this: this.clone(),
+        })
     }
 
     /// What is pushed from now on is text or binary.
     pub fn set_format(&self, format: Format) {
-        let _ = format;
-        todo!()
+        self.lock().set_format(format);
     }
 
     /// Numbers countable messages from now on, and keeps them until they are acknowledged (hub protocol 2). Countable messages
     /// stay in the outbox until `release_countable` (the client does not count what comes with the handshake's answer).
     pub fn number_messages(&self) {
-        todo!()
+        self.lock().number_messages(self.max_replay_bytes);
     }
 
     /// The client's first message has come, or the time for it has passed.
     pub fn release_countable(&self) {
-        todo!()
+        self.changed(Waiting::release_countable);
     }
 
     /// Appends one whole message. `is_countable`: types 1 to 5. Where it is full, the connection is closed with reconnect allowed.
     pub fn push(&self, message: &Bytes, is_countable: bool) -> Result<(), PushError> {
-        let _ = (message, is_countable);
-        todo!()
+        self.push_or_close(|waiting| waiting.push(message, is_countable))
     }
 
     /// Replaces what waits under this key, or appends: the latest wins, and a slow client gets less. Only uncounted connections
     /// replace; a stateful one appends.
     pub fn push_latest(&self, key: &Arc<str>, message: &Bytes) -> Result<(), PushError> {
-        let _ = (key, message);
-        todo!()
+        self.push_or_close(|waiting| waiting.push_latest(key, message))
     }
 
-    /// Waits until there is room for an item of a stream, whose sender waits rather than losing the connection.
+    /// As [`push`](Self::push), but waits while it is full: for items of a stream, whose sender waits rather than losing the
+    /// connection.
+    pub async fn push_when_room(&self, message: &Bytes, is_countable: bool) -> Result<(), PushError> {
+        loop {
+            let mut rung = std::pin::pin!(self.room.notified());
+            rung.as_mut().enable();
+            match self.changed(|waiting| waiting.push(message, is_countable)) {
+                Err(PushError::Full) => rung.await,
+                pushed_or_closed => return pushed_or_closed,
+            }
+        }
+    }
+
+    /// Waits until at most half of the bound waits. Where several wait for it, [`push_when_room`](Self::push_when_room) is safer.
     pub async fn room(&self) -> Result<(), PushError> {
-        todo!()
+        loop {
+            let mut rung = std::pin::pin!(self.room.notified());
+            rung.as_mut().enable();
+            if self.lock().is_half_empty()? {
+                return Ok(());
+            }
+            rung.await;
+        }
     }
 
     /// The client has received all up to this number.
     pub fn acknowledge(&self, sequence: u64) -> Result<(), PushError> {
-        let _ = sequence;
-        todo!()
+        let acknowledged = self.changed(|waiting| waiting.acknowledge(sequence));
+        self.room.notify_waiters();
+        acknowledged
     }
 
     /// Nothing is taken any more; `last` (a Close message) is sent after what waits.
     pub fn close(&self, last: Option<Bytes>) {
-        let _ = last;
-        todo!()
+        self.changed(|waiting| waiting.close(last));
+        self.room.notify_waiters();
+    }
+
+    /// Waits until it is closed, by whomever: also because the client did not read.
+    pub async fn closed(&self) {
+        loop {
+            let mut rung = std::pin::pin!(self.room.notified());
+            rung.as_mut().enable();
+            if self.lock().is_closed() {
+                return;
+            }
+            rung.await;
+        }
     }
 
     /// When something was last taken to be sent, for the keep-alive.
     pub fn last_taken(&self) -> Instant {
-        todo!()
+        self.lock().last_taken()
+    }
+
+    /// The handshake is done: from now on messages gather, and a full outbox says Close in its last message.
+    pub(crate) fn opened(&self, gather: Option<Arc<Gather>>) {
+        self.lock().opened(gather);
     }
 
     /// A transport begins to take; what an earlier one took and the client has not acknowledged is sent again, after its Sequence
     /// message.
     pub(crate) fn attach(&self) -> Attachment {
-        todo!()
+        let (attachment, earlier) = self.lock().attach();
+        if let Some(earlier) = earlier {
+            earlier.wake();
+        }
+        self.room.notify_waiters();
+        Attachment(attachment)
     }
 
-    /// Waits for messages, and appends at most about `limit_bytes` of whole messages (always one) to `into`.
+    /// Waits for messages, and appends at most about `limit_bytes` of whole messages (always one) to `into`. Asking for more says
+    /// that what was taken before is written.
     pub(crate) async fn take(&self, attachment: Attachment, limit_bytes: usize, into: &mut Vec<u8>) -> Taken {
-        let _ = (attachment, limit_bytes, into);
-        todo!()
+        if self.lock().written(attachment.0) {
+            self.room.notify_waiters();
+        }
+        poll_fn(|context| self.lock().poll_take(attachment.0, limit_bytes, into, context)).await
+    }
+
+    fn push_or_close(
+        &self,
+        push: impl FnOnce(&mut Waiting) -> Result<(), PushError>,
+    ) -> Result<(), PushError> {
+        let pushed = self.changed(|waiting| {
+            let pushed = push(waiting);
+            if pushed == Err(PushError::Full) {
+                waiting.close_unread();
+            }
+            pushed
+        });
+        if pushed == Err(PushError::Full) {
+            self.room.notify_waiters();
+        }
+        pushed
+    }
+
+    /// Changes what waits, and sees that it is taken: at once, or at the end of the window.
+    fn changed<R>(&self, change: impl FnOnce(&mut Waiting) -> R) -> R {
+        let mut waiting = self.lock();
+        let result = change(&mut waiting);
+        let taker = waiting.taker_to_wake(&self.this);
+        drop(waiting);
+        if let Some(taker) = taker {
+            taker.wake();
+        }
+        result
+    }
+
+    fn window_ended(&self) {
+        let taker = self.lock().window_ended();
+        if let Some(taker) = taker {
+            taker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
