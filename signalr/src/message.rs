@@ -37,7 +37,7 @@ pub enum Incoming {
     StreamItem {
         /// The stream's id, given by the client.
         id: String,
-        /// The item.
+        /// The item; without bytes where it is not MessagePack.
         item: Payload,
     },
     /// The end of a stream that the client sends, or its answer to a question (type 3).
@@ -85,7 +85,8 @@ pub struct Invocation {
     pub id: Option<String>,
     /// The method's name as the client wrote it.
     pub target: String,
-    /// One after the other.
+    /// One after the other. Where they are not MessagePack, a single one without bytes, from which no type is read: the call
+    /// fails, and the connection goes on.
     pub arguments: Vec<Payload>,
     /// The ids of the streams that the client sends with it.
     pub stream_ids: Vec<String>,

@@ -3,18 +3,25 @@
 mod frames;
 mod handshake;
 mod json;
+mod json_text;
 mod keys;
 mod messagepack;
+mod messagepack_bytes;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use frames::{Splitter, TooLong};
+pub use frames::{FrameError, Splitter};
 pub use handshake::{HandshakeError, HandshakeRequest, handshake_answer, handshake_refusal};
 
 use crate::message::{Incoming, Outgoing, Payload};
 use crate::options::Keys;
+
+/// How deep arrays and objects may stand in each other, the message itself included.
+const MAX_DEPTH: usize = 64;
 
 /// A hub protocol by its name in the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +30,21 @@ pub enum Protocol {
     Json,
     /// `messagepack`: binary messages with their length in front.
     MessagePack,
+}
+
+impl Protocol {
+    /// By its name in any case.
+    fn named(name: &str) -> Option<Self> {
+        [Self::Json, Self::MessagePack].into_iter().find(|protocol| protocol.name().eq_ignore_ascii_case(name))
+    }
+
+    /// As the handshake calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::MessagePack => "messagepack",
+        }
+    }
 }
 
 /// A protocol, and how it names the fields of structs.
@@ -53,14 +75,23 @@ impl Codec {
 
     /// Encodes one value of an application.
     pub fn encode_value(self, value: &impl Serialize) -> Result<Payload, PayloadError> {
-        let _ = value;
-        todo!()
+        let bytes = match self.protocol {
+            Protocol::Json => serde_json::to_vec(value)?,
+            Protocol::MessagePack => {
+                let mut bytes = Vec::new();
+                value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map())?;
+                bytes
+            }
+        };
+        Ok(Payload { codec: self, bytes: bytes.into() })
     }
 
     /// Decodes one value of an application.
     pub fn decode_value<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, PayloadError> {
-        let _ = bytes;
-        todo!()
+        match self.protocol {
+            Protocol::Json => Ok(serde_json::from_slice(bytes)?),
+            Protocol::MessagePack => Ok(rmp_serde::from_slice(bytes)?),
+        }
     }
 }
 

@@ -1,8 +1,15 @@
 //! The first message of each side, which is JSON whatever the protocol.
 
 use bytes::Bytes;
+use serde_json::json;
 
 use super::Protocol;
+use super::frames::SEPARATOR;
+use super::json_text::{self, Value};
+
+/// The highest version of the hub protocol.
+const MAX_VERSION: i32 = 2;
+const NOT_UNDERSTOOD: &str = "An unexpected error occurred during connection handshake.";
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +29,38 @@ pub struct HandshakeError {
 }
 
 impl HandshakeRequest {
-    /// Reads it, without its separator.
+    /// Reads it, without its separator. As ASP.NET Core does, a version below 1 is taken for 1.
     pub fn read(message: &[u8]) -> Result<Self, HandshakeError> {
-        let _ = message;
-        todo!()
+        let (name, version) = read_properties(message).ok_or_else(|| refused(NOT_UNDERSTOOD))?;
+        let Some(protocol) = Protocol::named(&name) else {
+            return Err(refused(format!("The protocol '{name}' is not supported.")));
+        };
+        if version > MAX_VERSION {
+            return Err(refused(format!(
+                "The server does not support version {version} of the '{name}' protocol."
+            )));
+        }
+        Ok(Self { protocol, version: if version == MAX_VERSION { 2 } else { 1 } })
     }
+}
+
+fn read_properties(message: &[u8]) -> Option<(String, i32)> {
+    let mut protocol = None;
+    let mut version = None;
+    json_text::read_object(message, |name, value: Value<'_>| {
+        match name {
+            "protocol" => protocol = Some(value.text()?),
+            "version" => version = Some(value.int()?),
+            _ => {}
+        }
+        Ok(())
+    })
+    .ok()?;
+    Some((protocol?, version?))
+}
+
+fn refused(text: impl Into<String>) -> HandshakeError {
+    HandshakeError { text: text.into() }
 }
 
 /// The answer that accepts: `{}` and the separator.
@@ -36,6 +70,7 @@ pub fn handshake_answer() -> Bytes {
 
 /// The answer that refuses.
 pub fn handshake_refusal(text: &str) -> Bytes {
-    let _ = text;
-    todo!()
+    let mut answer = json!({ "error": text }).to_string().into_bytes();
+    answer.push(SEPARATOR);
+    answer.into()
 }
