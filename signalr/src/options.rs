@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::backplane::Backplane;
+
 /// Settings of one hub.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -40,6 +42,11 @@ pub struct Options {
     pub stateful_reconnect: bool,
     /// What a stateful client has not acknowledged, at most; 100,000 bytes.
     pub max_replay_bytes: usize,
+    /// Reaches clients of other instances of the server; none by default.
+    pub backplane: Option<Arc<dyn Backplane>>,
+    /// All requests of a connection reach the instance that has it, though there is a [`backplane`](Self::backplane): without it
+    /// stateful reconnect is not offered where there are several instances.
+    pub is_routing_sticky: bool,
     /// Messages for a connection gather so long, and leave in one write; 0 sends at once.
     pub gather: Duration,
     /// Texts of errors that are not deliberate reach clients, too.
@@ -64,6 +71,14 @@ pub enum Keys {
     PascalCase,
 }
 
+impl Options {
+    /// Whether a client that asks for stateful reconnect gets it. What it has not acknowledged is in the memory of one instance, so
+    /// that it must come back to the same one.
+    pub fn offers_stateful_reconnect(&self) -> bool {
+        self.stateful_reconnect && (self.backplane.is_none() || self.is_routing_sticky)
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         use crate::transports::Transport::{LongPolling, ServerSentEvents, WebSockets};
@@ -85,6 +100,8 @@ impl Default for Options {
             max_connections_per_address: None,
             stateful_reconnect: false,
             max_replay_bytes: 100_000,
+            backplane: None,
+            is_routing_sticky: false,
             gather: Duration::ZERO,
             detailed_errors: false,
             close_on_expiry: false,

@@ -91,9 +91,7 @@ impl Queue {
         }
         self.end_chunk();
         self.bytes += message.len() + KEYED_BYTES;
-        self.keyed
-            .get_or_insert_default()
-            .insert(key.clone(), self.first + self.entries.len() as u64);
+        self.keyed.get_or_insert_default().insert(key.clone(), self.first + self.entries.len() as u64);
         self.append(Entry::Keyed(key.clone(), message.clone()));
     }
 
@@ -106,8 +104,11 @@ impl Queue {
         self.bytes += sequence.len();
         let others = mem::take(&mut self.entries);
         let others = others.into_iter().filter(|entry| !matches!(entry, Entry::Numbered(_)));
-        self.entries =
-            [Entry::Shared(sequence)].into_iter().chain(messages.map(Entry::Numbered)).chain(others).collect();
+        self.entries = [Entry::Shared(sequence)]
+            .into_iter()
+            .chain(messages.map(Entry::Numbered))
+            .chain(others)
+            .collect();
     }
 
     pub(super) fn clear(&mut self) {
