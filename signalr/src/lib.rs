@@ -20,7 +20,7 @@ pub mod typescript;
 mod user;
 
 pub use clients::{Clients, SendError, Target};
-pub use events::{Event, Question};
+pub use events::{Event, EventArguments, Question};
 pub use hub::{AskError, Context, Hub, HubError, HubServer, Methods, Upload};
 pub use options::{Keys, Options};
 pub use outbox::{Format, Outbox, PushError};
