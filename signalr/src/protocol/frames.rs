@@ -86,6 +86,11 @@ impl Splitter {
         self.protocol = protocol;
     }
 
+    /// Whether something has come that [`next_message`](Self::next_message) has not looked at.
+    pub(crate) fn has_rest(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
     /// The end of what has come will never come: a new socket begins with a new message.
     pub(crate) fn drop_begun(&mut self) {
         self.rest = Bytes::new();
