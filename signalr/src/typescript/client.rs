@@ -160,7 +160,7 @@ impl<'a> Client<'a> {
         source.docs(
             "The hub's methods without an answer: a promise resolves when the call is sent, and nothing is known of what became of it.",
         );
-        source.block(&format!("class {}Sends {{", self.hub), "}", |source| {
+        source.block(&format!("export class {}Sends {{", self.hub), "}", |source| {
             source.lines("readonly #connection: HubConnection;");
             source.gap();
             source.block("constructor(connection: HubConnection) {", "}", |source| {
@@ -190,7 +190,7 @@ impl<'a> Client<'a> {
         ];
         let parts = RUNTIME.split("//// ").filter_map(|part| part.split_once('\n'));
         let is_needed = |name: &str| needed.contains(&(name, true));
-        parts.filter(|(name, _)| is_needed(name)).map(|(_, part)| part).collect()
+        parts.filter(|(name, _)| is_needed(name)).map(|(_, part)| part.trim()).collect()
     }
 
     fn has_streams(&self) -> bool {
@@ -203,7 +203,8 @@ impl<'a> Client<'a> {
 
     /// Parameters with their types. A caller may leave out the last ones that may be null.
     pub(super) fn parameters(&self, parameters: &[ParameterShape], is_called: bool) -> Vec<String> {
-        let needed = parameters.iter().rposition(|parameter| parameter.is_upload || !parameter.kind.is_optional());
+        let needed =
+            parameters.iter().rposition(|parameter| parameter.is_upload || !parameter.kind.is_optional());
         let first_optional = if is_called { needed.map_or(0, |last| last + 1) } else { parameters.len() };
         let named = parameters.iter().zip(parameter_names(parameters)).enumerate();
         let written = named.map(|(at, (parameter, name))| {

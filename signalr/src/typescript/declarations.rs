@@ -9,8 +9,8 @@ use ts_rs::{Config, TS, TypeVisitor};
 pub(crate) struct Declarations<'a> {
     config: &'a Config,
     seen: HashSet<TypeId>,
-    /// The Rust type that has the name in TypeScript, without its parameters.
-    owners: BTreeMap<String, &'static str>,
+    /// The Rust type that has the name in TypeScript, and how it is declared.
+    owners: BTreeMap<String, (&'static str, String)>,
     declared: Vec<Declaration>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Declaration {
 impl<'a> Declarations<'a> {
     /// Without any; these names are taken by the client itself.
     pub(super) fn new(config: &'a Config, taken: Vec<String>) -> Self {
-        let owners = taken.into_iter().map(|name| (name, "the client")).collect();
+        let owners = taken.into_iter().map(|name| (name, ("the client", String::new()))).collect();
         Self { config, seen: HashSet::new(), owners, declared: Vec::new() }
     }
 
@@ -43,24 +43,22 @@ impl<'a> Declarations<'a> {
         for (_, declare) in Parts::of::<T>(self.config) {
             declare(self);
         }
-        if T::output_path().is_some() && self.is_new::<T>() {
-            self.declared.push(Declaration { docs: T::docs().unwrap_or_default(), text: T::decl(self.config) });
+        if T::output_path().is_some() {
+            self.add(T::ident(self.config), type_name::<T>(), T::docs(), T::decl(self.config));
         }
     }
 
-    /// Whether the name is free. A generic type is declared once, whatever its parameters.
-    fn is_new<T: TS + 'static + ?Sized>(&mut self) -> bool {
-        let rust_name = type_name::<T>().split('<').next().unwrap_or_default();
-        let name = T::ident(self.config);
-        let Some(owner) = self.owners.get(&name) else {
-            self.owners.insert(name, rust_name);
-            return true;
-        };
-        assert!(
-            *owner == rust_name,
-            "{rust_name} and {owner} are both called {name} in TypeScript: rename one by #[ts(rename = \"…\")]"
-        );
-        false
+    /// A generic type is declared once, whatever its parameters; so is one that stands for another.
+    fn add(&mut self, name: String, rust_name: &'static str, docs: Option<String>, text: String) {
+        if let Some((owner, other)) = self.owners.get(&name) {
+            assert!(
+                *other == text,
+                "{rust_name} and {owner} are both called {name} in TypeScript: rename one by #[ts(rename = \"…\")]"
+            );
+            return;
+        }
+        self.owners.insert(name, (rust_name, text.clone()));
+        self.declared.push(Declaration { docs: docs.unwrap_or_default(), text });
     }
 }
 

@@ -1,5 +1,7 @@
 //! Lays out declarations, which the derive writes on one line: a line for each field, with its comment before it.
 
+use super::names;
+
 /// How long an object inside another type may be to stand on one line.
 const INLINE_COLUMNS: usize = 70;
 /// How long a union may be to stand on one line.
@@ -18,7 +20,8 @@ pub(super) fn laid_out(declaration: &str) -> String {
         Some(fields) => object(fields, false),
         None => union(body),
     };
-    format!("{name} = {body};")
+    let blank = if body.starts_with('\n') { "" } else { " " };
+    format!("{name} ={blank}{body};")
 }
 
 /// A comment of the derive, with its marks, as text.
@@ -57,7 +60,8 @@ fn object(fields: &str, may_be_inline: bool) -> String {
     if fields.starts_with('[') {
         return format!("{{ {} }}", inside(fields));
     }
-    let fields: Vec<_> = split(fields, ',').into_iter().filter(|field| !field.is_empty()).map(field).collect();
+    let fields: Vec<_> =
+        split(fields, ',').into_iter().filter(|field| !field.is_empty()).map(field).collect();
     let line = format!("{{ {} }}", fields.join("; "));
     if fields.is_empty() {
         return "Record<string, never>".to_owned();
@@ -73,7 +77,7 @@ fn object(fields: &str, may_be_inline: bool) -> String {
 fn field(text: &str) -> String {
     let text = text.trim();
     let Some((docs, rest)) = text.strip_prefix("/**").and_then(|docs| docs.split_once("*/")) else {
-        return inside(text);
+        return member(text);
     };
     let docs = comment(docs);
     let docs = if docs.contains('\n') {
@@ -81,7 +85,17 @@ fn field(text: &str) -> String {
     } else {
         format!("/** {docs} */")
     };
-    format!("{docs}\n{}", inside(rest))
+    format!("{docs}\n{}", member(rest))
+}
+
+/// A field without a comment; its name has no quotes where it needs none.
+fn member(text: &str) -> String {
+    let text = inside(text);
+    let unquoted = text.strip_prefix('"').and_then(|rest| rest.split_once('"'));
+    match unquoted {
+        Some((name, rest)) if names::is_identifier(name) => format!("{name}{rest}"),
+        _ => text,
+    }
 }
 
 fn indented(text: &str) -> String {
@@ -165,7 +179,8 @@ mod tests {
     fn variants_stand_on_one_line_where_they_fit() {
         assert_eq!(laid_out("type Side = \"Buy\" | \"Se,|ll\";"), "type Side = \"Buy\" | \"Se,|ll\";");
         let long = format!("type Long = {{ a: string, }} | {{ {}: number, }};", "b".repeat(90));
-        let expected = format!("type Long = \n  | {{ a: string }}\n  | {{\n    {}: number;\n  }};", "b".repeat(90));
+        let expected =
+            format!("type Long =\n  | {{ a: string }}\n  | {{\n    {}: number;\n  }};", "b".repeat(90));
         assert_eq!(laid_out(&long), expected);
     }
 }

@@ -13,7 +13,10 @@ impl Client<'_> {
             return;
         }
         source.gap();
-        source.docs(&format!("What the server sends: the handlers of `{}Client.on` by their events.", self.hub));
+        source.docs(&format!(
+            "What the server sends: the handlers of `{}Client.on` by their events.",
+            self.hub
+        ));
         source.block(&format!("export interface {}Events {{", self.hub), "}", |source| {
             for event in &self.shape.events {
                 source.docs(event.docs);
@@ -28,7 +31,10 @@ impl Client<'_> {
             return;
         }
         source.gap();
-        source.docs(&format!("What the server asks: the handlers of `{}Client.answer` by their questions.", self.hub));
+        source.docs(&format!(
+            "What the server asks: the handlers of `{}Client.answer` by their questions.",
+            self.hub
+        ));
         source.block(&format!("export interface {}Questions {{", self.hub), "}", |source| {
             for question in &self.shape.questions {
                 source.docs(question.docs);
@@ -75,7 +81,8 @@ impl Client<'_> {
             let (AnswerShape::Once(answer) | AnswerShape::Stream(answer)) = method.answer;
             method.parameters.iter().map(|parameter| parameter.kind).chain([answer])
         });
-        let of_events = events.iter().flat_map(|event| event.parameters.iter().map(|parameter| parameter.kind));
+        let of_events =
+            events.iter().flat_map(|event| event.parameters.iter().map(|parameter| parameter.kind));
         let of_questions = questions.iter().flat_map(|question| {
             question.parameters.iter().map(|parameter| parameter.kind).chain([question.answer])
         });

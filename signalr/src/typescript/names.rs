@@ -1,12 +1,60 @@
 //! Names as TypeScript has them.
 
-/// What cannot name a parameter in strict code, and `uploads`-like names that the client itself uses begin with `_`.
+/// What cannot name a parameter in strict code. A name that the client itself uses there begins with `_`.
 const RESERVED: [&str; 53] = [
-    "any", "arguments", "as", "async", "await", "break", "case", "catch", "class", "const", "continue", "debugger",
-    "default", "delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally", "for", "from",
-    "function", "if", "implements", "import", "in", "instanceof", "interface", "let", "new", "null", "of", "package",
-    "private", "protected", "public", "return", "static", "super", "switch", "this", "throw", "true", "try",
-    "typeof", "undefined", "var", "void", "while", "with",
+    "any",
+    "arguments",
+    "as",
+    "async",
+    "await",
+    "break",
+    "case",
+    "catch",
+    "class",
+    "const",
+    "continue",
+    "debugger",
+    "default",
+    "delete",
+    "do",
+    "else",
+    "enum",
+    "eval",
+    "export",
+    "extends",
+    "false",
+    "finally",
+    "for",
+    "from",
+    "function",
+    "if",
+    "implements",
+    "import",
+    "in",
+    "instanceof",
+    "interface",
+    "let",
+    "new",
+    "null",
+    "of",
+    "package",
+    "private",
+    "protected",
+    "public",
+    "return",
+    "static",
+    "super",
+    "switch",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typeof",
+    "undefined",
+    "var",
+    "void",
+    "while",
+    "with",
 ];
 
 /// Members of the client that are no methods of the hub; `then` would make a promise of it.
@@ -43,7 +91,8 @@ pub(super) fn hub(rust_name: &str) -> &str {
 }
 
 fn camel_case(name: &str) -> String {
-    let mut words = name.split(|letter: char| !letter.is_alphanumeric() && letter != '$').filter(|word| !word.is_empty());
+    let mut words =
+        name.split(|letter: char| !letter.is_alphanumeric() && letter != '$').filter(|word| !word.is_empty());
     let first = words.next().unwrap_or("_");
     let mut camel_case = lower_first(first);
     for word in words {
@@ -51,7 +100,11 @@ fn camel_case(name: &str) -> String {
         camel_case.extend(letters.next().into_iter().flat_map(char::to_uppercase));
         camel_case.push_str(letters.as_str());
     }
-    if camel_case.starts_with(|first: char| first.is_ascii_digit()) { format!("_{camel_case}") } else { camel_case }
+    if camel_case.starts_with(|first: char| first.is_ascii_digit()) {
+        format!("_{camel_case}")
+    } else {
+        camel_case
+    }
 }
 
 /// `htmlText` of `HTMLText`: capitals are lowered but for the last before a small letter.
@@ -64,7 +117,8 @@ fn lower_first(word: &str) -> String {
     lower.chain(letters[lowered..].iter().copied()).collect()
 }
 
-fn is_identifier(name: &str) -> bool {
+/// Whether it needs no quotes as a key.
+pub(super) fn is_identifier(name: &str) -> bool {
     let mut letters = name.chars();
     letters.next().is_some_and(|first| first.is_alphabetic() || first == '_' || first == '$')
         && letters.all(|letter| letter.is_alphanumeric() || letter == '_' || letter == '$')

@@ -3,8 +3,8 @@
 /**
  * Items that the server sends. Nothing is called until somebody reads, and each reader calls the method anew:
  *
- *     for await (const item of stream) { … }              // `break` cancels the call
- *     const reading = stream.subscribe({ next, error, complete }); // `reading.dispose()` cancels it
+ *     for await (const item of stream) { … }                        // `break` cancels the call
+ *     const reading = stream.subscribe({ next, error, complete });  // `reading.dispose()` cancels it
  *
  * An error of the method, or the end of the connection, is thrown by the loop and given to `error`.
  */
@@ -25,7 +25,7 @@ export class HubStream<T> implements AsyncIterable<T>, IStreamResult<T> {
     return new HubStream(this.#call, [...this.#signals, signal]);
   }
 
-  /** Calls the method; `dispose()` of what is returned cancels the call, after which nothing is given to the subscriber. */
+  /** Calls the method; `dispose()` of what is returned cancels the call, and nothing is given any more. */
   subscribe(subscriber: IStreamSubscriber<T>): ISubscription<T> {
     const aborted = this.#signals.find((signal) => signal.aborted);
     if (aborted) {
@@ -34,12 +34,21 @@ export class HubStream<T> implements AsyncIterable<T>, IStreamResult<T> {
     }
     const uploads = new Uploads();
     let isOver = false;
+    // Whether nothing has ended it before.
     const end = (): boolean => {
       const isFirst = !isOver;
       isOver = true;
       uploads.stop();
       this.#signals.forEach((signal) => signal.removeEventListener("abort", abort));
       return isFirst;
+    };
+    const dispose = (): boolean => {
+      const isFirst = end();
+      if (isFirst) reading.dispose();
+      return isFirst;
+    };
+    const abort = (event: Event): void => {
+      if (dispose()) subscriber.error((event.target as AbortSignal).reason);
     };
     const reading = this.#call(uploads).subscribe({
       next: (item) => {
@@ -52,19 +61,11 @@ export class HubStream<T> implements AsyncIterable<T>, IStreamResult<T> {
         if (end()) subscriber.complete();
       },
     });
-    const dispose = (): boolean => {
-      const isFirst = end();
-      if (isFirst) reading.dispose();
-      return isFirst;
-    };
-    const abort = (event: Event): void => {
-      if (dispose()) subscriber.error((event.target as AbortSignal).reason);
-    };
     this.#signals.forEach((signal) => signal.addEventListener("abort", abort));
     return { dispose };
   }
 
-  /** Calls the method when the first item is asked for; the end of a `for await` by any means cancels the call. */
+  /** Calls the method when the first item is asked for; leaving a `for await` by any means cancels the call. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     let waiting: T[] = [];
     let ended: { failure?: { reason: unknown } } | undefined;
@@ -105,7 +106,7 @@ export class HubStream<T> implements AsyncIterable<T>, IStreamResult<T> {
 /** Items that the client sends: an array, an async iterable such as an async generator, or a `Subject`. */
 export type Upload<T> = readonly T[] | AsyncIterable<T> | IStreamResult<T>;
 
-/** What one call sends: iterables are read until they end or the call does. */
+/** What one call uploads: iterables are read until they end or the call does. */
 class Uploads {
   readonly #stops: (() => void)[] = [];
 
@@ -168,7 +169,7 @@ type AnyHandler = (...parameters: unknown[]) => Promise<unknown>;
 /** By the application's handlers, so that `off` finds what `on` has registered. */
 const withoutResults = new WeakMap<Handler, AnyHandler>();
 
-/** A handler whose result is dropped, as the connection reports results that the server has not asked for as errors. */
+/** A handler whose result is dropped: the connection would report one that the server has not asked for. */
 function withoutResult(handler: Handler): AnyHandler {
   let wrapped = withoutResults.get(handler);
   if (!wrapped) {

@@ -101,7 +101,7 @@ impl TypeShape {
     }
 
     /// Whether it is an `Option`, for which clients may leave the last arguments out.
-    pub(super) fn is_optional(self) -> bool {
+    pub(crate) fn is_optional(self) -> bool {
         self.is_optional
     }
 
