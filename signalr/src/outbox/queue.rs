@@ -39,7 +39,7 @@ enum Entry {
     Shared(Bytes),
     /// May be replaced.
     Keyed(Arc<str>, Bytes),
-    /// Counted where it is kept until it is acknowledged.
+    /// Counted where it is kept until it is acknowledged. Also a Sequence message, which the next one replaces.
     Numbered(Bytes),
     /// What follows is text or binary.
     Format(Format),
@@ -101,14 +101,10 @@ impl Queue {
 
     /// All that is numbered is sent again, before what waits and has no number.
     pub(super) fn send_again(&mut self, sequence: Bytes, messages: impl Iterator<Item = Bytes>) {
-        self.bytes += sequence.len();
         let others = mem::take(&mut self.entries);
         let others = others.into_iter().filter(|entry| !matches!(entry, Entry::Numbered(_)));
-        self.entries = [Entry::Shared(sequence)]
-            .into_iter()
-            .chain(messages.map(Entry::Numbered))
-            .chain(others)
-            .collect();
+        let numbered = [sequence].into_iter().chain(messages).map(Entry::Numbered);
+        self.entries = numbered.chain(others).collect();
     }
 
     pub(super) fn clear(&mut self) {
@@ -133,6 +129,11 @@ impl Queue {
             self.take_tail(into);
         }
         self.taken(before)
+    }
+
+    #[cfg(test)]
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.tail.capacity() + self.entries.capacity() * size_of::<Entry>()
     }
 
     fn take_entry(&mut self, into: &mut Vec<u8>) {

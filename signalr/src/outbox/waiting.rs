@@ -270,4 +270,14 @@ impl Waiting {
         };
         Codec { protocol, keys: Keys::default() }
     }
+
+    #[cfg(test)]
+    pub(super) fn bytes_for_test(&self) -> usize {
+        self.bytes()
+    }
+
+    #[cfg(test)]
+    pub(super) fn kept_for_test(&self) -> usize {
+        self.queue.kept_bytes()
+    }
 }
