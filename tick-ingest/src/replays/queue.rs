@@ -368,7 +368,7 @@ impl Recorded {
             plan: StartReplay::default(),
             run: self.run.clone(),
             requeued: self.requeued,
-            command: self.command.clone(),
+            command: self.command,
             epoch: self.epoch,
         }
     }
