@@ -64,10 +64,15 @@ pub struct Options {
 /// How MessagePack names the fields of structs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Keys {
-    /// As in JSON: one type fits both protocols in JavaScript.
+    /// As in JSON, and so are the values: serde's types are told that the format is human-readable, as JSON is, and an UUID
+    /// is text in both. One type fits both protocols in JavaScript.
     #[default]
     AsInJson,
-    /// `UnitPrice` where JSON has `unitPrice`: .NET's MessagePack client expects it.
+    /// `UnitPrice` where JSON has `unitPrice`: .NET's MessagePack client expects it. Types are told that the format is not
+    /// human-readable, and may write what .NET does, such as a timestamp where JSON has text.
+    ///
+    /// A type that serde reads by way of a buffer (`flatten`, `tag`, `untagged`) has to be given such names itself, by
+    /// `rename_all = "PascalCase"`.
     PascalCase,
 }
 

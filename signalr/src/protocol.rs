@@ -17,6 +17,8 @@ use serde::de::DeserializeOwned;
 pub use frames::{FrameError, Splitter};
 pub use handshake::{HandshakeError, HandshakeRequest, handshake_answer, handshake_refusal};
 
+use keys::{Read, Write};
+
 use crate::message::{Incoming, Outgoing, Payload};
 use crate::options::Keys;
 
@@ -35,7 +37,9 @@ pub enum Protocol {
 impl Protocol {
     /// By its name in any case.
     fn named(name: &str) -> Option<Self> {
-        [Self::Json, Self::MessagePack].into_iter().find(|protocol| protocol.name().eq_ignore_ascii_case(name))
+        [Self::Json, Self::MessagePack]
+            .into_iter()
+            .find(|protocol| protocol.name().eq_ignore_ascii_case(name))
     }
 
     /// As the handshake calls it.
@@ -73,25 +77,41 @@ impl Codec {
         }
     }
 
-    /// Encodes one value of an application.
+    /// Encodes one value of an application. JSON has no form for NaN and infinite numbers: they are an error, as with
+    /// ASP.NET Core.
     pub fn encode_value(self, value: &impl Serialize) -> Result<Payload, PayloadError> {
-        let bytes = match self.protocol {
-            Protocol::Json => serde_json::to_vec(value)?,
+        let only_finite = self.protocol == Protocol::Json;
+        let value = Write { inner: value, only_finite, pascal_case: self.is_pascal_case() };
+        let mut bytes = Vec::new();
+        match self.protocol {
+            Protocol::Json => value.serialize(&mut serde_json::Serializer::new(&mut bytes))?,
             Protocol::MessagePack => {
-                let mut bytes = Vec::new();
-                value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map())?;
-                bytes
+                let serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map();
+                match self.keys {
+                    Keys::AsInJson => value.serialize(&mut serializer.with_human_readable())?,
+                    Keys::PascalCase => value.serialize(&mut serializer.with_binary())?,
+                }
             }
-        };
+        }
         Ok(Payload { codec: self, bytes: bytes.into() })
     }
 
     /// Decodes one value of an application.
     pub fn decode_value<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, PayloadError> {
-        match self.protocol {
-            Protocol::Json => Ok(serde_json::from_slice(bytes)?),
-            Protocol::MessagePack => Ok(rmp_serde::from_slice(bytes)?),
+        if self.protocol == Protocol::Json {
+            return Ok(serde_json::from_slice(bytes)?);
         }
+        let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
+        Ok(match self.keys {
+            Keys::AsInJson => {
+                T::deserialize(Read::new(&mut deserializer.with_human_readable(), self.is_pascal_case()))?
+            }
+            Keys::PascalCase => T::deserialize(Read::new(&mut deserializer, self.is_pascal_case()))?,
+        })
+    }
+
+    fn is_pascal_case(self) -> bool {
+        self.protocol == Protocol::MessagePack && self.keys == Keys::PascalCase
     }
 }
 
