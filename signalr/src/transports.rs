@@ -1,15 +1,29 @@
 //! Bytes between clients and handlers: negotiation, WebSockets, Server-Sent Events and long polling on axum.
 
+mod answer;
+mod endpoint;
+mod events;
+mod frame;
+mod guards;
+mod input;
+mod link;
+mod links;
+mod negotiate;
+mod polling;
+mod request;
+mod utf8;
+mod web_socket;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
-use bytes::Bytes;
 
-use crate::options::Options;
+pub use self::endpoint::Endpoint;
+pub use self::input::{Input, Received};
 use crate::outbox::Outbox;
-use crate::user::{Authenticate, User};
+use crate::user::User;
 
 /// How bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +39,18 @@ pub enum Transport {
 /// A connection's public name: it may be shown, and is not what lets a request in.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(Arc<str>);
+
+impl ConnectionId {
+    /// As it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.into())
+    }
+}
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,7 +79,8 @@ pub struct Connection {
     pub user: Option<Arc<User>>,
     /// What carries it.
     pub transport: Transport,
-    /// The request that opened it (that of the socket, the stream or the first poll), without its body.
+    /// The request that opened it (that of the socket, the stream or the first poll), without its body, and without the id and the
+    /// token in its query.
     pub request: Arc<Parts>,
     /// Whether the client asked for stateful reconnect, and got it.
     pub is_stateful: bool,
@@ -62,24 +89,6 @@ pub struct Connection {
     /// To the client.
     pub outbox: Arc<Outbox>,
 }
-
-/// The connections of one handler, and the routes on which clients make them. Cheap to clone.
-///
-/// ```no_run
-/// # use std::{sync::Arc, time::Duration};
-/// # use signalr::{Connection, Handler, Options, User, transports::Endpoint};
-/// # struct Echo;
-/// # impl Handler for Echo { async fn serve(&self, _: Connection) {} }
-/// # async fn run() {
-/// let anonymous = |_: Option<&str>, _: &axum::http::request::Parts| Ok(None::<User>);
-/// let endpoint = Endpoint::new(Arc::new(Echo), Options::default(), anonymous);
-/// let app = axum::Router::new().merge(endpoint.router("/echo"));
-/// // … at the end:
-/// endpoint.shut_down(Duration::from_secs(10)).await;
-/// # }
-/// ```
-#[derive(Clone, Debug)]
-pub struct Endpoint {}
 
 /// Where a client is sent instead of being connected here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,62 +112,4 @@ pub struct Counts {
     pub server_sent_events: usize,
     /// By long polling.
     pub long_polling: usize,
-}
-
-impl Endpoint {
-    /// Serves connections with `handler`.
-    pub fn new<H: Handler>(handler: Arc<H>, options: Options, authenticate: impl Authenticate) -> Self {
-        let _ = (handler, options, authenticate);
-        todo!()
-    }
-
-    /// Clients for which `redirect` answers something are sent there when they negotiate.
-    pub fn redirect(self, redirect: impl Fn(&Parts) -> Option<Redirect> + Send + Sync + 'static) -> Self {
-        let _ = redirect;
-        todo!()
-    }
-
-    /// The routes `path` and `path/negotiate`.
-    pub fn router(&self, path: &str) -> axum::Router {
-        let _ = path;
-        todo!()
-    }
-
-    /// How many connections there are.
-    pub fn counts(&self) -> Counts {
-        todo!()
-    }
-
-    /// Ends all connections: each handler receives [`Received::Stopping`], says goodbye and returns; what waits is sent. After
-    /// `within` the rest is cut. From now on new connections are refused with 503. Returns how many were cut.
-    pub async fn shut_down(&self, within: std::time::Duration) -> usize {
-        let _ = within;
-        todo!()
-    }
-}
-
-/// What comes from the client. Bounded: a client whose input is not taken has to wait.
-#[derive(Debug)]
-pub struct Input {}
-
-/// One piece of what comes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// Bytes, cut anywhere.
-    Bytes(Bytes),
-    /// A new socket carries the connection: what was begun on the old one is not ended.
-    Reattached,
-    /// The server stops: say goodbye (a Close that allows reconnecting) and return. Comes once, and before what waits.
-    Stopping,
-}
-
-impl Input {
-    /// The next piece; `None` when the client has gone.
-    pub async fn next(&mut self) -> Option<Received> {
-        todo!()
-    }
-    /// The client takes no part in stateful reconnect (its handshake asked for version 1): a broken socket ends the connection.
-    pub fn forbid_reattach(&self) {
-        todo!()
-    }
 }

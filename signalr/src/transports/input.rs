@@ -1,0 +1,239 @@
+//! What a client has sent and its handler has not taken yet.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::Notify;
+
+/// What waits for a handler at most; then the client waits.
+const MAX_BYTES: usize = 64 * 1024;
+/// The same before a handler is there: there may be many negotiated ids that nobody connects.
+const MAX_BYTES_UNCONNECTED: usize = 4 * 1024;
+
+/// Room for pieces that an idle connection keeps.
+const IDLE_PIECES: usize = 4;
+
+/// What comes from the client. Bounded: a client whose input is not taken has to wait.
+#[derive(Debug)]
+pub struct Input {
+    inbox: Arc<Inbox>,
+}
+
+/// One piece of what comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Bytes, cut anywhere.
+    Bytes(Bytes),
+    /// A new socket carries the connection: what was begun on the old one is not ended.
+    Reattached,
+    /// The server stops: say goodbye (a Close that allows reconnecting) and return. Comes once, and before what waits.
+    Stopping,
+}
+
+impl Input {
+    pub(super) fn of(inbox: Arc<Inbox>) -> Self {
+        inbox.lock().limit_bytes = MAX_BYTES;
+        inbox.room.notify_waiters();
+        Self { inbox }
+    }
+
+    /// The next piece; `None` when the client has gone. Nothing is lost where the wait is dropped.
+    pub async fn next(&mut self) -> Option<Received> {
+        loop {
+            let mut arrived = pin!(self.inbox.arrived.notified());
+            arrived.as_mut().enable();
+            if let Some(next) = self.inbox.lock().take() {
+                self.inbox.room.notify_waiters();
+                return next;
+            }
+            arrived.await;
+        }
+    }
+
+    /// Waits until the client has gone, whatever of it still waits.
+    pub(crate) async fn ended(&self) {
+        self.inbox.ended().await;
+    }
+
+    /// The client takes no part in stateful reconnect (its handshake asked for version 1): a broken socket ends the connection.
+    pub fn forbid_reattach(&self) {
+        self.inbox.lock().may_reattach = false;
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.inbox.lock().is_unread = true;
+        self.inbox.end();
+    }
+}
+
+/// Where transports put what comes.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    waiting: Mutex<Waiting>,
+    arrived: Notify,
+    room: Notify,
+}
+
+/// Which socket bytes come from: what an earlier one still brings is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Socket(u64);
+
+#[derive(Debug)]
+struct Waiting {
+    pieces: VecDeque<Piece>,
+    bytes: usize,
+    limit_bytes: usize,
+    socket: u64,
+    may_reattach: bool,
+    is_stopping: bool,
+    has_ended: bool,
+    is_unread: bool,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Bytes(BytesMut),
+    Reattached,
+}
+
+impl Inbox {
+    pub(super) fn new(may_reattach: bool) -> Arc<Self> {
+        Arc::new(Self {
+            waiting: Mutex::new(Waiting {
+                pieces: VecDeque::new(),
+                bytes: 0,
+                limit_bytes: MAX_BYTES_UNCONNECTED,
+                socket: 0,
+                may_reattach,
+                is_stopping: false,
+                has_ended: false,
+                is_unread: false,
+            }),
+            arrived: Notify::new(),
+            room: Notify::new(),
+        })
+    }
+
+    /// Waits until something may be put in, and says how many bytes; `None` when the connection has ended.
+    pub(super) async fn room(&self) -> Option<usize> {
+        loop {
+            let mut room = pin!(self.room.notified());
+            room.as_mut().enable();
+            {
+                let waiting = self.lock();
+                if waiting.has_ended {
+                    return None;
+                }
+                if waiting.bytes < waiting.limit_bytes {
+                    return Some(waiting.limit_bytes - waiting.bytes);
+                }
+            }
+            room.await;
+        }
+    }
+
+    /// Puts in at most as many bytes as there is [`room`](Self::room) for.
+    pub(super) fn push(&self, bytes: &[u8]) {
+        self.lock().push(bytes);
+        self.arrived.notify_one();
+    }
+
+    /// As [`push`](Self::push), unless another socket has taken over.
+    pub(super) fn push_from(&self, socket: Socket, bytes: &[u8]) {
+        let mut waiting = self.lock();
+        if waiting.socket == socket.0 {
+            waiting.push(bytes);
+            drop(waiting);
+            self.arrived.notify_one();
+        }
+    }
+
+    /// The first socket carries the connection.
+    pub(super) fn first_socket(&self) -> Socket {
+        Socket(self.lock().socket)
+    }
+
+    /// A new socket carries it from now on.
+    pub(super) fn next_socket(&self) -> Socket {
+        let mut waiting = self.lock();
+        waiting.socket += 1;
+        if !matches!(waiting.pieces.back(), Some(Piece::Reattached)) {
+            waiting.pieces.push_back(Piece::Reattached);
+        }
+        let socket = Socket(waiting.socket);
+        drop(waiting);
+        self.arrived.notify_one();
+        socket
+    }
+
+    /// Whether a broken socket may be followed by another one.
+    pub(super) fn may_reattach(&self) -> bool {
+        let waiting = self.lock();
+        waiting.may_reattach && !waiting.has_ended
+    }
+
+    /// The handler is to say goodbye.
+    pub(super) fn stop(&self) {
+        self.lock().is_stopping = true;
+        self.arrived.notify_one();
+    }
+
+    /// Nothing comes any more.
+    pub(super) fn end(&self) {
+        self.lock().has_ended = true;
+        self.arrived.notify_one();
+        self.room.notify_waiters();
+    }
+
+    /// Waits for the end.
+    pub(super) async fn ended(&self) {
+        loop {
+            let mut room = pin!(self.room.notified());
+            room.as_mut().enable();
+            if self.lock().has_ended {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn push(&mut self, bytes: &[u8]) {
+        if self.is_unread || self.has_ended {
+            return;
+        }
+        self.bytes += bytes.len();
+        match self.pieces.back_mut() {
+            Some(Piece::Bytes(last)) => last.extend_from_slice(bytes),
+            _ => self.pieces.push_back(Piece::Bytes(BytesMut::from(bytes))),
+        }
+    }
+
+    /// `None` where nothing has come; `Some(None)` at the end.
+    fn take(&mut self) -> Option<Option<Received>> {
+        if mem::take(&mut self.is_stopping) {
+            return Some(Some(Received::Stopping));
+        }
+        match self.pieces.pop_front() {
+            Some(Piece::Reattached) => Some(Some(Received::Reattached)),
+            Some(Piece::Bytes(bytes)) => {
+                self.bytes -= bytes.len();
+                if self.pieces.is_empty() && self.pieces.capacity() > IDLE_PIECES {
+                    self.pieces = VecDeque::new();
+                }
+                Some(Some(Received::Bytes(bytes.freeze())))
+            }
+            None => self.has_ended.then_some(None),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What transports read from a request.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::ConnectInfo;
+use axum::http::header::{
+    ACCEPT, AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use axum::http::request::Parts;
+use axum::http::{Method, Request, Uri};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{Bytes, BytesMut};
+use percent_encoding::percent_decode_str;
+use sha1::{Digest, Sha1};
+
+/// The value of this name in the query, whatever the case of the name. One that is given twice is joined by a comma, as ASP.NET
+/// does, and so fits nothing.
+pub(super) fn query(parts: &Parts, name: &str) -> Option<String> {
+    let values: Vec<_> = pairs(parts.uri.query().unwrap_or_default())
+        .filter(|(key, _)| decode(key).eq_ignore_ascii_case(name))
+        .map(|(_, value)| decode(value))
+        .collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
+/// The connection's secret; an empty one is none.
+pub(super) fn id(parts: &Parts) -> Option<String> {
+    query(parts, "id").filter(|id| !id.is_empty())
+}
+
+/// From `Authorization: Bearer`, or the query, where browsers put it that cannot set a header.
+pub(super) fn token(parts: &Parts) -> Option<String> {
+    parts
+        .headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim().to_owned())
+        .or_else(|| query(parts, "access_token"))
+        .filter(|token| !token.is_empty())
+}
+
+/// Of the client, where the server was made with `into_make_service_with_connect_info::<SocketAddr>()`.
+pub(super) fn address(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical())
+}
+
+/// What `Sec-WebSocket-Accept` has to say, where a WebSocket is asked for in a way that RFC 6455 allows.
+pub(super) fn web_socket_accept(parts: &Parts) -> Option<HeaderValue> {
+    const KEY_BYTES: usize = 16;
+    let headers = &parts.headers;
+    let asks = parts.method == Method::GET
+        && lists(headers, &CONNECTION, "upgrade")
+        && lists(headers, &UPGRADE, "websocket")
+        && headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
+    let key = headers.get(SEC_WEBSOCKET_KEY)?.as_bytes();
+    let has_key = STANDARD.decode(key).is_ok_and(|key| key.len() == KEY_BYTES);
+    if !asks || !has_key {
+        return None;
+    }
+    let hash = Sha1::new().chain_update(key).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
+    HeaderValue::from_maybe_shared(Bytes::from(STANDARD.encode(hash))).ok()
+}
+
+/// Whether the type stands in `Accept`, without parameters: only then does ASP.NET stream events.
+pub(super) fn accepts_events(parts: &Parts) -> bool {
+    lists(&parts.headers, &ACCEPT, "text/event-stream")
+}
+
+/// Whether a browser's page of this origin may connect: the page's own host, and those of the options. Requests of other
+/// programs have no origin.
+pub(super) fn is_origin_allowed(parts: &Parts, origins: &[Arc<str>]) -> bool {
+    let Some(origin) = parts.headers.get(ORIGIN) else { return true };
+    is_listed(origin, origins) || is_own_host(parts, origin)
+}
+
+/// Whether the origin is one of the options'.
+pub(super) fn is_listed(origin: &HeaderValue, origins: &[Arc<str>]) -> bool {
+    origins
+        .iter()
+        .any(|listed| origin.as_bytes().eq_ignore_ascii_case(listed.trim_end_matches('/').as_bytes()))
+}
+
+fn is_own_host(parts: &Parts, origin: &HeaderValue) -> bool {
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    host.zip(origin).is_some_and(|(host, (_, origin))| origin.eq_ignore_ascii_case(host))
+}
+
+/// A copy for handlers, which lives as long as the connection: it does not keep the buffer that the request was read into, and it
+/// has neither the connection's id nor the token in its query. `Authorization` and `Cookie` are there, but not in what is printed.
+pub(super) fn kept(parts: Parts) -> Parts {
+    let (mut kept, ()) = Request::new(()).into_parts();
+    kept.uri = kept_uri(&parts.uri);
+    kept.headers = kept_headers(&parts.headers);
+    kept.method = parts.method;
+    kept.version = parts.version;
+    kept.extensions = parts.extensions;
+    kept.extensions.remove::<axum::extract::OriginalUri>();
+    kept
+}
+
+fn kept_uri(uri: &Uri) -> Uri {
+    let mut kept = uri.path().to_owned();
+    for (key, value) in pairs(uri.query().unwrap_or_default()) {
+        let name = decode(key);
+        if !name.eq_ignore_ascii_case("id") && !name.eq_ignore_ascii_case("access_token") {
+            kept.push(if kept.contains('?') { '&' } else { '?' });
+            kept.push_str(key);
+            kept.push('=');
+            kept.push_str(value);
+        }
+    }
+    kept.parse().unwrap_or_default()
+}
+
+fn kept_headers(headers: &HeaderMap) -> HeaderMap {
+    const OF_THE_SOCKET: [HeaderName; 6] = [
+        CONNECTION,
+        UPGRADE,
+        SEC_WEBSOCKET_KEY,
+        SEC_WEBSOCKET_VERSION,
+        SEC_WEBSOCKET_EXTENSIONS,
+        SEC_WEBSOCKET_PROTOCOL,
+    ];
+    let wanted = || headers.iter().filter(|(name, _)| !OF_THE_SOCKET.contains(name));
+    let mut values = BytesMut::with_capacity(wanted().map(|(_, value)| value.len()).sum());
+    let mut kept = HeaderMap::with_capacity(wanted().count());
+    for (_, value) in wanted() {
+        values.extend_from_slice(value.as_bytes());
+    }
+    let mut values = values.freeze();
+    for (name, value) in wanted() {
+        let Ok(mut copy) = HeaderValue::from_maybe_shared(values.split_to(value.len())) else { continue };
+        copy.set_sensitive(value.is_sensitive() || name == AUTHORIZATION || name == COOKIE);
+        kept.append(name.clone(), copy);
+    }
+    kept
+}
+
+fn lists(headers: &HeaderMap, name: &HeaderName, item: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|listed| listed.trim().eq_ignore_ascii_case(item))
+}
+
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+fn decode(encoded: &str) -> String {
+    percent_decode_str(&encoded.replace('+', " ")).decode_utf8_lossy().into_owned()
+}

@@ -1,0 +1,209 @@
+//! A connection on a WebSocket: one task reads frames into the inbox and writes what waits in the outbox, one frame and one write
+//! for all of it. While nothing happens no buffer is kept.
+
+use std::future::{pending, poll_fn};
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::frame::{self, Decoder, Event, HEADER_ROOM, Violation};
+use super::guards::Carrying;
+use super::input::{Inbox, Socket};
+use crate::outbox::{Attachment, Outbox, Taken};
+
+/// Read at once, on the stack.
+const READ_BYTES: usize = 8 * 1024;
+/// Sent in one frame, unless one message is longer.
+const FRAME_BYTES: usize = 64 * 1024;
+/// Within it the request has to become a socket.
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
+const NORMAL: u16 = 1000;
+
+/// How long a client may make a socket wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For it to read.
+    pub(super) send: Duration,
+    /// For its close frame.
+    pub(super) close: Duration,
+}
+
+/// Why a socket ends.
+enum End {
+    /// The client sent a close frame.
+    ClosedByClient,
+    /// The client broke the protocol of WebSockets.
+    Violation(Violation),
+    /// All that the handler had to say is sent.
+    Finished,
+    /// It is of no use any more: broken, blocked by a client that does not read, or taken over.
+    Lost,
+}
+
+/// Carries the connection until the socket ends.
+pub(super) async fn carry(
+    upgrade: OnUpgrade,
+    carrying: Carrying,
+    attachment: Attachment,
+    patience: Patience,
+) {
+    let Ok(Ok(upgraded)) = timeout(UPGRADE_TIMEOUT, upgrade).await else { return };
+    let wire = Wire::new(upgraded, patience.send);
+    let end = tokio::select! {
+        biased;
+        end = receive(&wire, &carrying.link.inbox, carrying.socket) => end,
+        end = send(&wire, &carrying.link.outbox, attachment) => end,
+    };
+    if let End::Lost = end {
+        return;
+    }
+    carrying.closes();
+    let _ = wire.close(&end, patience.close).await;
+}
+
+async fn receive(wire: &Wire, inbox: &Inbox, socket: Socket) -> End {
+    let mut decoder = Decoder::default();
+    loop {
+        let Some(room) = inbox.room().await else {
+            // The handler has returned: the outbox says when the socket ends.
+            return pending().await;
+        };
+        let received = poll_fn(|context| {
+            wire.poll_receive(context, room, &mut decoder, |bytes| inbox.push_from(socket, bytes))
+        });
+        if let Some(end) = received.await {
+            return end;
+        }
+    }
+}
+
+async fn send(wire: &Wire, outbox: &Outbox, attachment: Attachment) -> End {
+    loop {
+        let mut buffer = Vec::new();
+        let start;
+        tokio::select! {
+            biased;
+            () = wire.pinged.notified() => {
+                let Some(pong) = wire.pong().take() else { continue };
+                buffer = pong;
+                start = 0;
+            }
+            taken = take(outbox, attachment, &mut buffer) => match taken {
+                Taken::Messages(format) => start = frame::seal(&mut buffer, format),
+                Taken::Closed => return End::Finished,
+                Taken::TakenOver => return End::Lost,
+            },
+        }
+        if wire.write(&buffer[start..]).await.is_err() {
+            return End::Lost;
+        }
+    }
+}
+
+async fn take(outbox: &Outbox, attachment: Attachment, buffer: &mut Vec<u8>) -> Taken {
+    buffer.resize(HEADER_ROOM, 0);
+    outbox.take(attachment, FRAME_BYTES, buffer).await
+}
+
+/// The socket, of which both directions hold a reference; no lock is held while one waits.
+struct Wire {
+    io: Mutex<TokioIo<Upgraded>>,
+    /// The answer to the client's latest Ping, the only one that needs an answer.
+    pong: Mutex<Option<Vec<u8>>>,
+    pinged: Notify,
+    send_timeout: Duration,
+}
+
+impl Wire {
+    fn new(upgraded: Upgraded, send_timeout: Duration) -> Self {
+        Self {
+            io: Mutex::new(TokioIo::new(upgraded)),
+            pong: Mutex::new(None),
+            pinged: Notify::new(),
+            send_timeout,
+        }
+    }
+
+    /// Reads once, at most `room` bytes; says how the socket ends, if it does.
+    fn poll_receive(
+        &self,
+        context: &mut Context<'_>,
+        room: usize,
+        decoder: &mut Decoder,
+        mut push: impl FnMut(&[u8]),
+    ) -> Poll<Option<End>> {
+        let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
+        let mut read = ReadBuf::uninit(&mut scratch[..room.min(READ_BYTES)]);
+        if ready!(Pin::new(&mut *self.io()).poll_read(context, &mut read)).is_err()
+            || read.filled().is_empty()
+        {
+            return Poll::Ready(Some(End::Lost));
+        }
+        let mut bytes = read.filled_mut();
+        loop {
+            match decoder.next(&mut bytes) {
+                Ok(Some(Event::Data(data))) => push(data),
+                Ok(Some(Event::Ping(payload))) => {
+                    *self.pong() = Some(frame::pong(&payload));
+                    self.pinged.notify_one();
+                }
+                Ok(Some(Event::Pong)) => {}
+                Ok(Some(Event::Close)) => return Poll::Ready(Some(End::ClosedByClient)),
+                Ok(None) => return Poll::Ready(None),
+                Err(violation) => return Poll::Ready(Some(End::Violation(violation))),
+            }
+        }
+    }
+
+    /// Fails where the client reads nothing for the send timeout.
+    async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let write = poll_fn(|context| Pin::new(&mut *self.io()).poll_write(context, bytes));
+            match timeout(self.send_timeout, write).await?? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => bytes = &bytes[written..],
+            }
+        }
+        let flush = poll_fn(|context| Pin::new(&mut *self.io()).poll_flush(context));
+        timeout(self.send_timeout, flush).await?
+    }
+
+    /// Closes properly: with a close frame each way, and the end of TCP after them.
+    async fn close(&self, end: &End, close_timeout: Duration) -> io::Result<()> {
+        let code = match end {
+            End::Violation(violation) => violation.code(),
+            _ => NORMAL,
+        };
+        self.write(&frame::close(code)).await?;
+        if let End::Finished = end {
+            timeout(close_timeout, self.closed_by_client()).await?;
+        }
+        let shutdown = poll_fn(|context| Pin::new(&mut *self.io()).poll_shutdown(context));
+        timeout(close_timeout, shutdown).await?
+    }
+
+    /// What comes before the client's close frame has nobody who wants it.
+    async fn closed_by_client(&self) {
+        let mut decoder = Decoder::default();
+        while poll_fn(|context| self.poll_receive(context, READ_BYTES, &mut decoder, |_| {})).await.is_none()
+        {
+        }
+    }
+
+    fn io(&self) -> MutexGuard<'_, TokioIo<Upgraded>> {
+        self.io.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pong(&self) -> MutexGuard<'_, Option<Vec<u8>>> {
+        self.pong.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
