@@ -12,11 +12,11 @@ pub use shape::{AnswerShape, Arguments, EventShape, HubShape, MethodShape, Param
 
 use client::Client;
 
-use crate::hub::Hub;
+use crate::hub::{Hub, Methods};
 
 /// The source of a client for this hub: its methods, streams, events and the types of what they carry.
 pub fn typescript<H: Hub>() -> String {
-    todo!()
+    client(std::any::type_name::<H>(), &Methods::<H>::shape())
 }
 
 /// The source of a client for a hub of this Rust name.
