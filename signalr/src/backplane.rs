@@ -14,6 +14,8 @@
 mod in_process;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "rabbitmq")]
 mod wire;
 

@@ -60,7 +60,10 @@ impl Backplane for RabbitMq {
     fn start(&self, receive: Receive) {
         if self.task.get().is_some() {
             let exchange = &self.instance.exchange;
-            tracing::error!(exchange, "a backplane is used by two hubs, the second receives nothing: give each its own");
+            tracing::error!(
+                exchange,
+                "a backplane is used by two hubs, the second receives nothing: give each its own"
+            );
             return;
         }
         let instance = self.instance.clone();

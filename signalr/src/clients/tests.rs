@@ -31,7 +31,12 @@ impl Connected {
     /// How often what it was sent since it was asked the last time has this text.
     pub(super) fn received(&self, text: &str) -> usize {
         let mut bytes = Vec::new();
-        while self.outbox.take(self.attachment, MAX_WAITING, &mut bytes).now_or_never().is_some_and(is_message) {}
+        while self
+            .outbox
+            .take(self.attachment, MAX_WAITING, &mut bytes)
+            .now_or_never()
+            .is_some_and(is_message)
+        {}
         bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count()
     }
 }

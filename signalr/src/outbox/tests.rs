@@ -139,7 +139,10 @@ fn text_and_binary_are_taken_apart() {
     outbox.set_format(Format::Binary);
     outbox.push(&message("b"), true).unwrap();
     assert_eq!(take_texts(&outbox, attachment), ["{}"]);
-    assert_eq!(take(&outbox, attachment, LARGE).unwrap(), (Taken::Messages(Format::Binary), b"b\x1e".to_vec()));
+    assert_eq!(
+        take(&outbox, attachment, LARGE).unwrap(),
+        (Taken::Messages(Format::Binary), b"b\x1e".to_vec())
+    );
 }
 
 #[test]
