@@ -54,7 +54,7 @@ pub(super) fn negotiate(shared: &Shared, parts: &Parts, client: Client) -> Resul
     let options = &shared.links.options;
     let asks_stateful = request::query(parts, "useStatefulReconnect")
         .is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
-    let is_stateful = options.stateful_reconnect && asks_stateful;
+    let is_stateful = options.offers_stateful_reconnect() && asks_stateful;
     let link = shared.links.negotiate(client, version == 0, is_stateful)?;
     Ok(json(&granted(&link, version, &options.transports)))
 }
