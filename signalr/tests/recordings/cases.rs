@@ -1,0 +1,67 @@
+//! Runs the cases of a set beside each other: those that wait for a timeout bound the whole.
+
+use std::future::Future;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use tokio::task::JoinSet;
+
+use crate::outcome::{Decision, Set};
+
+/// Cases at once. Most of them wait most of the time.
+const BESIDE: usize = 48;
+/// No case may hang.
+const LONGEST: Duration = Duration::from_secs(200);
+
+/// Runs each case, and prints what came of them all.
+pub(crate) fn run<F>(
+    name: &'static str,
+    decisions: &'static [Decision],
+    cases: Vec<(String, Json)>,
+    replay: impl Fn(Json) -> F,
+) where
+    F: Future<Output = Vec<String>> + Send + 'static,
+{
+    let only = std::env::var("SIGNALR_CASE").unwrap_or_default();
+    let mut waiting: Vec<_> = cases.into_iter().filter(|(name, _)| name.contains(&only)).collect();
+    // The longest first, so that they do not run alone in the end.
+    waiting.sort_by_key(|(_, case)| duration_ms(case));
+    let count = waiting.len();
+    let mut set = Set::new(name, decisions);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < BESIDE
+                && let Some((name, case)) = waiting.pop()
+            {
+                let replayed = tokio::time::timeout(LONGEST, replay(case));
+                running.spawn(async move { (name, replayed.await) });
+            }
+            let Some(ended) = running.join_next().await else { break };
+            let (name, replayed) = ended.expect("a case does not panic");
+            set.case(&name, &replayed.unwrap_or_else(|_| vec!["it does not end".to_owned()]));
+        }
+    });
+    set.finish(count);
+}
+
+/// The last moment that was recorded.
+pub(crate) fn duration_ms(case: &Json) -> u64 {
+    let lists = ["log", "received", "exchanges"].into_iter().flat_map(|list| crate::data::list(&case[list]));
+    let last = lists.filter_map(|entry| entry["t"].as_u64()).max().unwrap_or(0);
+    let waited = crate::data::list(&case["received"]).iter().filter_map(|entry| entry["waitedMs"].as_u64()).max();
+    let noted = crate::data::list(&case["sent"]).iter().filter_map(pause_ms).sum();
+    last.max(waited.unwrap_or(0)).max(noted)
+}
+
+/// The pause that a note among what was sent asks for: "14 s later", "… 500 ms later".
+pub(crate) fn pause_ms(entry: &Json) -> Option<u64> {
+    let mut words = entry["note"].as_str()?.strip_suffix(" later")?.rsplit(' ');
+    let unit = match words.next()? {
+        "s" => 1000,
+        "ms" => 1,
+        _ => return None,
+    };
+    words.next()?.parse().ok().map(|number: u64| number * unit)
+}

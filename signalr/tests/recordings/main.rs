@@ -1,0 +1,16 @@
+//! What ASP.NET Core's SignalR and the official clients said to each other, beside what the example server answers to the same
+//! bytes: `scripts/conformance` prints it.
+
+mod answers;
+mod cases;
+mod data;
+mod decisions;
+mod http_probes;
+mod link;
+mod messagepack;
+mod messages;
+mod outcome;
+mod server;
+mod stateful_probes;
+mod transcripts;
+mod websocket_probes;
