@@ -226,12 +226,33 @@ impl<'a> Client<'a> {
 
 /// What the connection is given for a call: the method's name and its arguments.
 fn arguments(method: &MethodShape) -> Vec<String> {
-    let parameters = method.parameters.iter().zip(parameter_names(&method.parameters));
-    let given = parameters.map(|(parameter, name)| match parameter.is_upload {
-        true => format!("_uploads.of({name})"),
-        false => name,
-    });
-    [names::text(method.name)].into_iter().chain(given).collect()
+    let names = parameter_names(&method.parameters);
+    let named = || method.parameters.iter().zip(&names);
+    let uploads: Vec<_> = named()
+        .filter(|(parameter, _)| parameter.is_upload)
+        .map(|(_, name)| format!("_uploads.of({name})"))
+        .collect();
+    let values: Vec<_> =
+        named().filter(|(parameter, _)| !parameter.is_upload).map(|(_, name)| name.clone()).collect();
+    let mut arguments = vec![names::text(method.name)];
+    arguments.extend(alternating(method.name, uploads, values));
+    arguments
+}
+
+/// Uploads and values in turn. The server reads them apart from each other, so only the order among uploads and among values
+/// counts; but the connection takes the second of two uploads that stand side by side for a value.
+fn alternating(method: &str, uploads: Vec<String>, values: Vec<String>) -> Vec<String> {
+    assert!(
+        uploads.len() <= values.len() + 1,
+        "{method}: @microsoft/signalr cannot send two streams without an argument between them: give it another argument"
+    );
+    let (mut uploads, mut values) = (uploads.into_iter(), values.into_iter());
+    let mut all = Vec::new();
+    while uploads.len() + values.len() > 0 {
+        all.extend(uploads.next());
+        all.extend(values.next());
+    }
+    all
 }
 
 /// Names of parameters, of which no two are the same.
