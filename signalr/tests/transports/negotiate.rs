@@ -1,0 +1,122 @@
+use std::sync::Arc;
+
+use signalr::Options;
+use signalr::transports::{Endpoint, Redirect, Transport};
+
+use crate::client::request;
+use crate::echo::{Echo, SHORT, Server, authenticate, eventually, options};
+
+const TRANSPORTS: &str = r#"[{"transport":"WebSockets","transferFormats":["Text","Binary"]},{"transport":"ServerSentEvents","transferFormats":["Text"]},{"transport":"LongPolling","transferFormats":["Text","Binary"]}]"#;
+
+#[tokio::test]
+async fn each_version_is_answered_as_recorded() {
+    let server = Server::start(options()).await;
+    for (query, version) in
+        [("", 0), ("?negotiateVersion=0", 0), ("?NegotiateVERSION=1", 1), ("?room=7&negotiateVersion=99", 1)]
+    {
+        let answer = request(server.address, &format!("POST /echo/negotiate{query}"), &[], "").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        let id = answer.field("connectionId");
+        let token = answer.field("connectionToken");
+        let expected = if version == 0 {
+            assert_eq!(token, "");
+            format!(r#"{{"negotiateVersion":0,"connectionId":"{id}","availableTransports":{TRANSPORTS}}}"#)
+        } else {
+            assert_ne!(id, token);
+            format!(
+                r#"{{"negotiateVersion":1,"connectionId":"{id}","connectionToken":"{token}","availableTransports":{TRANSPORTS}}}"#
+            )
+        };
+        assert_eq!(answer.text(), expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn versions_that_are_none_are_explained() {
+    let server = Server::start(options()).await;
+    let not_an_integer = r#"{"error":"The client requested a non-integer protocol version."}"#;
+    for query in ["negotiateVersion=", "negotiateVersion=abc", "negotiateVersion=1&negotiateVersion=0"] {
+        let answer = request(server.address, &format!("POST /echo/negotiate?{query}"), &[], "").await;
+        assert_eq!((answer.status, answer.text()), (200, not_an_integer));
+    }
+    let answer = request(server.address, "POST /echo/negotiate?negotiateVersion=-1", &[], "").await;
+    assert_eq!(
+        answer.text(),
+        r#"{"error":"The client requested version '-1', but the server does not support this version."}"#
+    );
+    assert_eq!(server.endpoint.counts().negotiated, 0);
+}
+
+#[tokio::test]
+async fn stateful_reconnect_is_granted_where_it_is_asked_for_and_offered() {
+    for (offered, asked, granted) in [
+        (true, "&useStatefulReconnect=true", true),
+        (true, "&USEStatefulReconnect=True", true),
+        (true, "&useStatefulReconnect=1", false),
+        (true, "&useStatefulReconnect=false", false),
+        (true, "&useStatefulReconnect=", false),
+        (true, "", false),
+        (false, "&useStatefulReconnect=true", false),
+    ] {
+        let server = Server::start(Options { stateful_reconnect: offered, ..options() }).await;
+        for version in [0, 1] {
+            let negotiate = format!("POST /echo/negotiate?negotiateVersion={version}{asked}");
+            let answer = request(server.address, &negotiate, &[], "").await;
+            let begins = r#"{"useStatefulReconnect":true,"negotiateVersion":"#;
+            assert_eq!(answer.text().starts_with(begins), granted, "{offered} {asked}");
+            assert_eq!(answer.text().contains("useStatefulReconnect"), granted);
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_what_is_offered_stands_in_the_answer() {
+    let server = Server::start(Options { transports: vec![Transport::LongPolling], ..options() }).await;
+    let answer = request(server.address, "POST /echo/negotiate", &[], "").await;
+    let only = r#""availableTransports":[{"transport":"LongPolling","transferFormats":["Text","Binary"]}]}"#;
+    assert!(answer.text().ends_with(only));
+}
+
+#[tokio::test]
+async fn the_body_and_its_type_do_not_matter() {
+    let server = Server::start(options()).await;
+    for (headers, body) in [
+        (&["Content-Type: application/json"][..], ""),
+        (&["Content-Type: application/json"], "not json"),
+        (&[], "x"),
+    ] {
+        let answer = request(server.address, "POST /echo/negotiate/?negotiateVersion=1", headers, body).await;
+        assert_eq!(answer.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn clients_are_sent_elsewhere_where_the_application_says_so() {
+    let endpoint = Endpoint::new(Arc::new(Echo), options(), authenticate).redirect(|request| {
+        let query = request.uri.query().unwrap_or_default();
+        query.contains("tenant").then(|| Redirect {
+            url: "https://other.example/hub".to_owned(),
+            access_token: query.contains("token").then(|| "secret".to_owned()),
+        })
+    });
+    let server = Server::of(endpoint).await;
+    for (query, expected) in [
+        ("tenant", r#"{"url":"https://other.example/hub"}"#),
+        ("tenant&with=token", r#"{"url":"https://other.example/hub","accessToken":"secret"}"#),
+    ] {
+        let answer = request(server.address, &format!("POST /echo/negotiate?{query}"), &[], "").await;
+        assert_eq!((answer.status, answer.text()), (200, expected));
+    }
+    assert_eq!(server.endpoint.counts().negotiated, 0);
+    assert!(request(server.address, "POST /echo/negotiate", &[], "").await.text().contains("connectionId"));
+}
+
+#[tokio::test]
+async fn abandoned_ids_end_in_time() {
+    let server = Server::start(Options { disconnect_timeout: SHORT, ..options() }).await;
+    let id = request(server.address, "POST /echo/negotiate", &[], "").await.field("connectionId");
+    assert_eq!(server.endpoint.counts().negotiated, 1);
+    eventually("it ends", || server.endpoint.counts().negotiated == 0).await;
+    assert_eq!(request(server.address, &format!("GET /echo?id={id}"), &[], "").await.status, 404);
+}
