@@ -5,6 +5,8 @@ mod endpoint;
 mod events;
 mod frame;
 mod guards;
+#[cfg(test)]
+pub(crate) mod in_memory;
 mod input;
 mod link;
 mod links;

@@ -10,6 +10,7 @@ mod source;
 
 use std::any::type_name;
 
+pub(crate) use shape::named;
 pub use shape::{
     AnswerShape, Arguments, EventShape, HubShape, MethodShape, ParameterShape, QuestionShape, TypeShape,
 };

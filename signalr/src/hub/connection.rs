@@ -189,7 +189,7 @@ impl Caller {
 
 impl fmt::Debug for Caller {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the request: its query may carry a token.
+        // Without the request: its headers may carry secrets.
         formatter
             .debug_struct("Caller")
             .field("id", &self.id)

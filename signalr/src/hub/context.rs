@@ -47,7 +47,7 @@ impl Context {
         self.caller.transport
     }
 
-    /// The request that opened the connection. Its query may carry a token: do not log it.
+    /// The request that opened the connection, without its id and `access_token`. Its headers may carry secrets: do not log them.
     pub fn request(&self) -> &Parts {
         &self.caller.request
     }

@@ -19,6 +19,8 @@ pub(super) enum End {
     Expired,
     /// The server stops.
     Stopping,
+    /// The connection's task was aborted: the time for stopping was over.
+    Cut,
     /// An Ack with a number that was never sent.
     Numbering,
     /// Something about the conversation.
@@ -32,7 +34,7 @@ impl End {
     pub(super) fn close(&self, detailed: bool) -> Option<(Option<String>, bool)> {
         let with = |detail: &str| Some((Some(format!("{ERROR}{detail}")), true));
         match self {
-            Self::Gone | Self::Conversation(Ended::Handshake(_)) => None,
+            Self::Gone | Self::Cut | Self::Conversation(Ended::Handshake(_)) => None,
             Self::Client(_) | Self::Aborted => Some((None, false)),
             Self::Refused(error) => Some((Some(format!("{ERROR}{}", error.detail(detailed))), false)),
             Self::Expired | Self::Stopping => Some((None, true)),
@@ -57,7 +59,7 @@ impl End {
             Self::Aborted => Some("aborted".to_owned()),
             Self::Refused(error) => Some(format!("refused: {error}")),
             Self::Expired => Some("the user's token has expired".to_owned()),
-            Self::Stopping => Some("the server stops".to_owned()),
+            Self::Stopping | Self::Cut => Some("the server stops".to_owned()),
             Self::Numbering => Some("the client acknowledged a message that was never sent".to_owned()),
             Self::Conversation(ended) => Some(ended.to_string()),
         }

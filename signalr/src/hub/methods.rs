@@ -17,7 +17,7 @@ use super::upload::Pipe;
 use crate::events::{Event, EventArguments, Question};
 use crate::message::{Invocation, Payload};
 use crate::typescript::{
-    AnswerShape, EventShape, HubShape, MethodShape, ParameterShape, QuestionShape, TypeShape,
+    AnswerShape, EventShape, HubShape, MethodShape, ParameterShape, QuestionShape, TypeShape, named,
 };
 
 /// What a hub offers, and what the generated client knows.
@@ -96,7 +96,7 @@ impl<H: 'static> Methods<H> {
 
     /// Clients are sent it: for the generated client.
     pub fn event<A: EventArguments>(&mut self, event: &Event<A>) -> EventLine<'_> {
-        let parameters = parameters::<A>(event.parameters);
+        let parameters = named(event.parameters, A::types());
         self.events.push(EventShape { name: event.name, docs: "", parameters });
         EventLine { docs: self.events.last_mut().map(|event| &mut event.docs) }
     }
@@ -106,7 +106,7 @@ impl<H: 'static> Methods<H> {
         &mut self,
         question: &Question<A, R>,
     ) -> EventLine<'_> {
-        let parameters = parameters::<A>(question.parameters);
+        let parameters = named(question.parameters, A::types());
         let answer = TypeShape::of::<R>();
         self.questions.push(QuestionShape { name: question.name, docs: "", parameters, answer });
         EventLine { docs: self.questions.last_mut().map(|question| &mut question.docs) }
@@ -146,12 +146,6 @@ impl<H: 'static> Methods<H> {
 /// As a method is looked up.
 pub(super) fn key(name: &str) -> String {
     name.to_lowercase()
-}
-
-fn parameters<A: EventArguments>(names: &[&'static str]) -> Vec<ParameterShape> {
-    let parameter =
-        |(name, kind): (&&'static str, TypeShape)| ParameterShape { name, kind, is_upload: false };
-    names.iter().zip(A::types()).map(parameter).collect()
 }
 
 impl<H> fmt::Debug for Methods<H> {

@@ -234,12 +234,11 @@ impl<H: Hub> Core<H> {
         }
         let opening = Opening { id, user, transport, request, codec, outbox };
         let caller = Caller::new(opening, self.shared.clone());
-        let open = Open::new(self.clone(), caller.clone());
+        let mut open = Open::new(self.clone(), caller.clone());
         let session = Session::new(self.clone(), caller.clone(), conversation, input, is_stateful);
         let end = session.run().await;
         close(&caller, &end);
-        drop(open);
-        self.disconnected(caller, end);
+        open.end(end);
     }
 
     /// Runs `Hub::on_connected` with its filters.
@@ -265,8 +264,10 @@ impl<H: Hub> Core<H> {
             tracing::debug!(connection = %caller.id, "client refused: {error:?}");
             return;
         }
-        let leaving = Entered::new(self.clone());
-        tokio::spawn(async move {
+        // Without a runtime the program ends.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let leaving = Entered::new(self);
+        runtime.spawn(async move {
             let core = &leaving.core;
             let (context, error) = (Context::new(caller.clone(), None), end.reason());
             let disconnected = async {
@@ -335,26 +336,34 @@ fn close(caller: &Caller, end: &End) {
     caller.outbox.close(close.map(|close| caller.codec.encode(&ending::message(&close))));
 }
 
-/// A connection that is reached by others. Whatever ends it, also where its task is dropped, it is reached no more.
-struct Open<H> {
+/// A connection that is reached by others. Whatever ends it, also where its task is aborted, it is reached no more, and the hub
+/// learns it.
+struct Open<H: Hub> {
     core: Arc<Core<H>>,
     caller: Arc<Caller>,
+    end: End,
 }
 
-impl<H> Open<H> {
+impl<H: Hub> Open<H> {
     fn new(core: Arc<Core<H>>, caller: Arc<Caller>) -> Self {
         let user = caller.user.as_ref().map(|user| user.id.as_str());
         core.shared.clients.add(&caller.id, &caller.outbox, caller.codec, user);
         core.connections().insert(caller.id.clone(), caller.clone());
-        Self { core, caller }
+        Self { core, caller, end: End::Cut }
+    }
+
+    fn end(&mut self, end: End) {
+        self.end = end;
     }
 }
 
-impl<H> Drop for Open<H> {
+impl<H: Hub> Drop for Open<H> {
     fn drop(&mut self) {
         self.core.connections().remove(&self.caller.id);
         self.core.shared.clients.remove(&self.caller.id);
         self.caller.end();
+        let end = std::mem::replace(&mut self.end, End::Cut);
+        self.core.clone().disconnected(self.caller.clone(), end);
     }
 }
 
