@@ -266,7 +266,7 @@ fn a_client_has_started_with_what_it_sends_after_the_answer() {
 fn a_replay_begins_with_the_first_message_that_is_not_acknowledged() {
     let message = |byte| Bytes::from(vec![byte; 10]);
     let mut replay = Replay::new(25);
-    assert_eq!(replay.again().0, 1);
+    assert_eq!(replay.again(JSON).0, 1);
     for byte in [1, 2, 3] {
         assert!(replay.has_room());
         replay.sent(&message(byte));
@@ -275,14 +275,33 @@ fn a_replay_begins_with_the_first_message_that_is_not_acknowledged() {
     replay.acknowledge(2);
     replay.acknowledge(1);
     assert!(replay.has_room());
-    let (first, again) = replay.again();
+    let (first, again) = replay.again(JSON);
     assert_eq!((first, again.cloned().collect::<Vec<_>>()), (3, vec![message(3)]));
+    replay.sent(&message(4));
     // ASP.NET Core takes an Ack of what was never sent for one of all that was.
     replay.acknowledge(50);
-    assert_eq!(replay.again().0, 4);
-    assert_eq!(replay.again().1.count(), 0);
-    replay.sent(&message(4));
-    assert_eq!(replay.again().0, 4);
+    assert_eq!(replay.again(JSON).0, 5);
+    assert_eq!(replay.again(JSON).1.count(), 0);
+    replay.sent(&message(5));
+    assert_eq!(replay.again(JSON).0, 5);
+}
+
+#[test]
+fn a_sequence_goes_no_further_than_the_counter_of_a_client_that_was_sent_messages_again() {
+    let message = |text: &'static str| Bytes::from_static(text.as_bytes());
+    let mut replay = Replay::new(1000);
+    replay.sent(&message("first"));
+    replay.sent(&message("second"));
+    let _ = replay.again(JSON);
+    // The client received both before the cut, and says so before it has counted them once more.
+    replay.acknowledge(2);
+    let (sequence, again) = replay.again(JSON);
+    let placeholder = r#"{"type":3,"invocationId":"already received"}␞"#.replace('␞', "\x1e");
+    assert_eq!((sequence, again.cloned().collect::<Vec<_>>()), (1, vec![Bytes::from(placeholder); 2]));
+    replay.sent(&message("third"));
+    replay.acknowledge(3);
+    assert_eq!(replay.again(JSON).0, 4);
+    assert_eq!(replay.again(JSON).1.count(), 0);
 }
 
 #[test]

@@ -76,8 +76,8 @@ impl Stateful {
     }
 
     /// Puts the Sequence message and all that is not acknowledged in front of what waits and has no number.
-    pub(super) fn again(&self, codec: Codec, queue: &mut Queue) {
-        let (sequence, messages) = self.replay.again();
+    pub(super) fn again(&mut self, codec: Codec, queue: &mut Queue) {
+        let (sequence, messages) = self.replay.again(codec);
         queue.send_again(codec.encode(&Outgoing::Sequence { sequence }), messages.cloned());
     }
 
