@@ -27,15 +27,20 @@ use crate::events::{EventArguments, Question};
 use crate::options::Options;
 use crate::outbox::{Format, Outbox};
 use crate::protocol::{Codec, Protocol, handshake_answer, handshake_refusal};
-use crate::transports::{Connection, ConnectionId, Counts, Endpoint, Handler, Input, Received, Transport};
+use crate::transports::{
+    Connection, ConnectionId, Counts, Endpoint, Handler, Input, Received, Redirect, Transport,
+};
 use crate::user::{Authenticate, Refused, User};
 
 /// Serves a hub on the routes of [`router`](Self::router). Cheap to clone.
 pub struct HubServer<H> {
     core: Arc<Core<H>>,
     authenticate: Arc<dyn Authenticate>,
+    redirect: Option<Arc<Redirecting>>,
     endpoint: Arc<OnceLock<Endpoint>>,
 }
+
+type Redirecting = dyn Fn(&Parts) -> Option<Redirect> + Send + Sync;
 
 /// What came of [`HubServer::shutdown`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +60,7 @@ impl<H: Hub> HubServer<H> {
         Self {
             core: Arc::new(Core::new(hub, options)),
             authenticate: Arc::new(anonymous),
+            redirect: None,
             endpoint: Arc::default(),
         }
     }
@@ -62,6 +68,13 @@ impl<H: Hub> HubServer<H> {
     /// How users are found. To be called before [`router`](Self::router).
     pub fn authenticate(mut self, authenticate: impl Authenticate) -> Self {
         self.authenticate = Arc::new(authenticate);
+        self
+    }
+
+    /// Clients for which `redirect` answers something are sent there when they negotiate. To be called before
+    /// [`router`](Self::router).
+    pub fn redirect(mut self, redirect: impl Fn(&Parts) -> Option<Redirect> + Send + Sync + 'static) -> Self {
+        self.redirect = Some(Arc::new(redirect));
         self
     }
 
@@ -134,7 +147,11 @@ impl<H: Hub> HubServer<H> {
                 if core.hub.authorise(user.as_ref(), request) { Ok(user) } else { Err(Refused) }
             };
             let served = Served { core: self.core.clone() };
-            Endpoint::new(Arc::new(served), self.core.shared.options.clone(), authorise)
+            let endpoint = Endpoint::new(Arc::new(served), self.core.shared.options.clone(), authorise);
+            match self.redirect.clone() {
+                Some(redirect) => endpoint.redirect(move |request| redirect(request)),
+                None => endpoint,
+            }
         })
     }
 }
@@ -144,6 +161,7 @@ impl<H> Clone for HubServer<H> {
         Self {
             core: self.core.clone(),
             authenticate: self.authenticate.clone(),
+            redirect: self.redirect.clone(),
             endpoint: self.endpoint.clone(),
         }
     }

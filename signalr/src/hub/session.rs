@@ -21,6 +21,8 @@ use crate::transports::{Input, Received, Transport};
 /// After it a stateful client that sends no pings is taken to count what it is sent.
 const CLIENT_START: Duration = Duration::from_millis(250);
 
+const SHORTEST_KEEP_ALIVE: Duration = Duration::from_millis(1);
+
 /// Every idle connection has one in memory, so what is rare is boxed.
 pub(super) struct Session<H> {
     core: Arc<Core<H>>,
@@ -31,6 +33,7 @@ pub(super) struct Session<H> {
     timer: Pin<Box<Sleep>>,
     /// When countable messages may be sent, until they are.
     countable_at: Option<Instant>,
+    keep_alive_at: Instant,
     /// The outbox's last sending when a Ping was put in: until it is sent none follows it.
     pinged_after: Option<Instant>,
     expires_at: Option<Instant>,
@@ -54,6 +57,7 @@ impl<H: Hub> Session<H> {
             countable_at: is_stateful.then(|| now + CLIENT_START),
             timer: Box::pin(tokio::time::sleep(options.keep_alive)),
             busy: None,
+            keep_alive_at: now + options.keep_alive,
             pinged_after: None,
             stops_at: None,
             core,
@@ -201,16 +205,7 @@ impl<H: Hub> Session<H> {
     fn due(&self) -> Instant {
         let silent = self.conversation.due().filter(|_| self.may_read());
         let others = [silent, self.countable_at, self.expires_at, self.stops_at];
-        others.into_iter().flatten().fold(self.keep_alive_at(), Instant::min)
-    }
-
-    fn keep_alive_at(&self) -> Instant {
-        let interval = self.caller.shared.options.keep_alive;
-        let last_taken = self.caller.outbox.last_taken();
-        match self.pinged_after {
-            Some(pinged) if pinged == last_taken => now() + interval,
-            _ => last_taken + interval,
-        }
+        others.into_iter().flatten().fold(self.keep_alive_at, Instant::min)
     }
 
     fn on_time(&mut self, may_read: bool) -> Result<(), End> {
@@ -238,15 +233,27 @@ impl<H: Hub> Session<H> {
         Ok(())
     }
 
-    /// A long poll needs no Ping, and where one waits already another one helps nobody.
     fn keep_alive(&mut self, now: Instant) {
-        let outbox = &self.caller.outbox;
-        if self.caller.transport == Transport::LongPolling || self.keep_alive_at() > now {
+        if self.keep_alive_at > now {
             return;
         }
-        // What is full is alive enough, and a Ping must not be what ends it.
-        if let Some(Ok(())) = outbox.room().now_or_never() {
-            self.pinged_after = Some(outbox.last_taken());
+        // An interval of nothing would keep the thread.
+        let interval = self.caller.shared.options.keep_alive.max(SHORTEST_KEEP_ALIVE);
+        let last_taken = self.caller.outbox.last_taken();
+        self.keep_alive_at = last_taken + interval;
+        if self.keep_alive_at <= now {
+            self.keep_alive_at = now + interval;
+            self.ping(last_taken);
+        }
+    }
+
+    /// A long poll needs no Ping, and where one waits already another one helps nobody.
+    fn ping(&mut self, last_taken: Instant) {
+        let is_needed =
+            self.caller.transport != Transport::LongPolling && self.pinged_after != Some(last_taken);
+        // A Ping must not be what fills the outbox of a client that is slow.
+        if is_needed && let Some(Ok(())) = self.caller.outbox.room().now_or_never() {
+            self.pinged_after = Some(last_taken);
             self.push(&Outgoing::Ping);
         }
     }

@@ -73,7 +73,7 @@ struct Waiting {
 
 impl Pipe {
     pub(super) fn new(caller: Arc<Caller>, limit_items: usize) -> Arc<Self> {
-        Arc::new(Self { caller, limit_items, waiting: Mutex::default() })
+        Arc::new(Self { caller, limit_items: limit_items.max(1), waiting: Mutex::default() })
     }
 
     /// Takes an item; one that nobody will read is discarded.
@@ -106,7 +106,7 @@ impl Pipe {
         let mut waiting = self.lock();
         if let Some(item) = waiting.items.pop_front() {
             // The item that moves up to the limit is none too many any more.
-            let moved_up = self.limit_items.checked_sub(1).and_then(|last| waiting.items.get(last));
+            let moved_up = waiting.items.get(self.limit_items - 1);
             self.caller.excess.remove(moved_up.map_or(0, cost));
             return Poll::Ready(Some(Ok(item)));
         }

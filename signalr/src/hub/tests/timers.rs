@@ -76,6 +76,27 @@ async fn a_client_that_has_to_wait_is_not_silent() {
     assert_eq!(answers, ["a", "b", "c"]);
 }
 
+/// Time that is not real goes on only while nothing runs: a connection that spins would stop it.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_waits_does_nothing() {
+    let server = Server::plain();
+    let polling = Visitor { transport: Transport::LongPolling, ..Visitor::default() };
+    let _polling = server.client_of(polling).await;
+    let slow = server.client_of(Visitor { id: "slow", ..Visitor::default() }).await;
+    slow.stream("1", "Flood", json!(["x".repeat(1000)])).await;
+    let _idle = server.client_of(Visitor { id: "idle", ..Visitor::default() }).await;
+    let mut full = server.client_of(Visitor { id: "full", ..Visitor::default() }).await;
+    while full.try_send(&json!({"type": 1, "target": "Wait", "arguments": ["x".repeat(1000)]})).await {}
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    server.hub.open_gate(1_000_000);
+    full.call("1", "Echo", json!(["alive"])).await;
+    let mut last = full.next().await;
+    while last == json!({"type": 6}) {
+        last = full.next().await;
+    }
+    assert_eq!(last["result"], "alive");
+}
+
 #[tokio::test]
 async fn an_idle_connection_is_small() {
     let server = Server::new(quick());
