@@ -34,7 +34,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// `limit_bytes` of messages that are not acknowledged.
+    /// `limit_bytes` of messages that are not acknowledged; cut links may make them twice as much.
     pub fn new(limit_bytes: usize) -> Self {
         Self {
             limit_bytes,
@@ -48,9 +48,16 @@ impl Replay {
     }
 
     /// Whether one more message may be sent now. The one that reaches the limit is the last, so that any message fits
-    /// where nothing waits; nothing more is kept than the limit and one message.
+    /// where nothing waits.
     pub fn has_room(&self) -> bool {
-        self.messages.is_empty() || self.bytes < self.limit_bytes
+        self.messages.is_empty() || self.bytes < self.limit_bytes || self.asks_for_ack()
+    }
+
+    /// .NET's client acknowledges each number once: where that Ack was cut off, what fills this up would stay for good. One
+    /// message that is new makes the client acknowledge all.
+    fn asks_for_ack(&self) -> bool {
+        let nothing_is_new = self.sent_again == self.last();
+        nothing_is_new && self.bytes < 2 * self.limit_bytes
     }
 
     /// Numbers and keeps a countable message.
@@ -77,13 +84,17 @@ impl Replay {
 
     /// On a new socket: the number for the Sequence message, and what is to be sent again from there.
     pub fn again(&mut self, codec: Codec) -> (u64, impl Iterator<Item = &Bytes>) {
-        self.sent_again = self.acknowledged + self.messages.len() as u64;
+        self.sent_again = self.last();
         self.placeholder = placeholder(codec);
         if self.placeholders() > MAX_PLACEHOLDERS {
             self.counter = self.acknowledged + 1;
         }
         let placeholders = repeat_n(&self.placeholder, self.placeholders() as usize);
         (self.counter, placeholders.chain(&self.messages))
+    }
+
+    fn last(&self) -> u64 {
+        self.acknowledged + self.messages.len() as u64
     }
 
     fn placeholders(&self) -> u64 {

@@ -313,6 +313,21 @@ fn a_message_above_the_limit_of_a_replay_fits_alone() {
 }
 
 #[test]
+fn after_a_cut_a_full_replay_has_room_for_one_message_that_asks_for_an_ack() {
+    let message = Bytes::from_static(b"message");
+    let mut replay = Replay::new(10);
+    replay.sent(&message);
+    replay.sent(&message);
+    assert!(!replay.has_room());
+    let _ = replay.again(JSON);
+    assert!(replay.has_room());
+    replay.sent(&message);
+    assert!(!replay.has_room());
+    let _ = replay.again(JSON);
+    assert!(!replay.has_room(), "never more than twice the limit and a message");
+}
+
+#[test]
 fn a_ping_is_due_where_nothing_was_sent_for_the_interval() {
     let last_sent = Instant::now();
     let keep_alive = KeepAlive { interval: 15 * SECOND, last_sent };

@@ -79,6 +79,7 @@ impl Stateful {
     pub(super) fn again(&mut self, codec: Codec, queue: &mut Queue) {
         let (sequence, messages) = self.replay.again(codec);
         queue.send_again(codec.encode(&Outgoing::Sequence { sequence }), messages.cloned());
+        self.number_held(queue);
     }
 
     fn number_held(&mut self, queue: &mut Queue) {
