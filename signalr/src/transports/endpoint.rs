@@ -292,7 +292,7 @@ impl Shared {
         if transport != Some(Transport::LongPolling) {
             return Err(Refusal::CannotDelete);
         }
-        self.links.end(&link);
+        self.links.end_input(&link);
         Ok(answer::text(StatusCode::ACCEPTED, ""))
     }
 

@@ -66,8 +66,8 @@ impl Input {
 
 impl Drop for Input {
     fn drop(&mut self) {
-        self.inbox.lock().is_unread = true;
-        self.inbox.end();
+        self.inbox.lock().discard();
+        self.inbox.room.notify_waiters();
     }
 }
 
@@ -208,8 +208,15 @@ impl Inbox {
 }
 
 impl Waiting {
+    /// Nobody wants what comes; the client may go on sending, and its end is seen.
+    fn discard(&mut self) {
+        self.is_unread = true;
+        self.bytes = 0;
+        self.pieces = VecDeque::new();
+    }
+
     fn push(&mut self, bytes: &[u8]) {
-        if self.is_unread || self.has_ended {
+        if self.is_unread || self.has_ended || bytes.is_empty() {
             return;
         }
         self.bytes += bytes.len();
@@ -234,6 +241,90 @@ impl Waiting {
                 Some(Some(Received::Bytes(bytes.freeze())))
             }
             None => self.has_ended.then_some(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn now(input: &mut Input) -> Option<Option<Received>> {
+        input.next().now_or_never()
+    }
+
+    fn bytes(text: &'static str) -> Option<Option<Received>> {
+        Some(Some(Received::Bytes(Bytes::from_static(text.as_bytes()))))
+    }
+
+    #[test]
+    fn what_came_before_the_end_is_taken_first() {
+        let inbox = Inbox::new(false);
+        let mut input = Input::of(inbox.clone());
+        assert_eq!(now(&mut input), None);
+        inbox.push(b"one ");
+        inbox.push(b"two");
+        inbox.end();
+        assert_eq!(now(&mut input), bytes("one two"));
+        assert_eq!(now(&mut input), Some(None));
+        assert_eq!(now(&mut input), Some(None));
+    }
+
+    #[test]
+    fn a_new_socket_stands_between_the_bytes_of_both_and_the_old_one_is_not_heard_any_more() {
+        let inbox = Inbox::new(true);
+        let mut input = Input::of(inbox.clone());
+        let first = inbox.first_socket();
+        inbox.push_from(first, b"old");
+        let second = inbox.next_socket();
+        inbox.push_from(first, b"late");
+        inbox.push_from(second, b"new");
+        assert_eq!(now(&mut input), bytes("old"));
+        assert_eq!(now(&mut input), Some(Some(Received::Reattached)));
+        assert_eq!(now(&mut input), bytes("new"));
+        for _ in 0..1000 {
+            inbox.next_socket();
+        }
+        assert_eq!(inbox.lock().pieces.len(), 1, "the handler needs to know it once");
+    }
+
+    #[test]
+    fn the_end_of_the_server_comes_before_what_waits() {
+        let inbox = Inbox::new(false);
+        let mut input = Input::of(inbox.clone());
+        inbox.push(b"waits");
+        inbox.stop();
+        assert_eq!(now(&mut input), Some(Some(Received::Stopping)));
+        assert_eq!(now(&mut input), bytes("waits"));
+    }
+
+    #[test]
+    fn there_is_room_for_64_kib_and_for_4_before_a_handler_is_there() {
+        let inbox = Inbox::new(false);
+        assert_eq!(inbox.room().now_or_never(), Some(Some(MAX_BYTES_UNCONNECTED)));
+        inbox.push(&[0; MAX_BYTES_UNCONNECTED]);
+        assert_eq!(inbox.room().now_or_never(), None);
+        let mut input = Input::of(inbox.clone());
+        assert_eq!(inbox.room().now_or_never(), Some(Some(MAX_BYTES - MAX_BYTES_UNCONNECTED)));
+        inbox.push(&[0; MAX_BYTES - MAX_BYTES_UNCONNECTED]);
+        assert_eq!(inbox.room().now_or_never(), None);
+        assert!(now(&mut input).is_some());
+        assert_eq!(inbox.room().now_or_never(), Some(Some(MAX_BYTES)));
+        inbox.end();
+        assert_eq!(inbox.room().now_or_never(), Some(None));
+    }
+
+    #[test]
+    fn what_nobody_takes_is_thrown_away() {
+        let inbox = Inbox::new(false);
+        let input = Input::of(inbox.clone());
+        inbox.push(&[0; MAX_BYTES]);
+        drop(input);
+        for _ in 0..10 {
+            assert_eq!(inbox.room().now_or_never(), Some(Some(MAX_BYTES)));
+            inbox.push(&[0; MAX_BYTES]);
         }
     }
 }

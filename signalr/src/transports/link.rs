@@ -75,7 +75,7 @@ impl Link {
 /// 128 random bits. Clients put it into URLs without escaping it.
 fn random() -> Arc<str> {
     let mut bits = [0; 16];
-    // Two random UUIDs, as each has 122 random bits and fixed ones: of each the half without fixed bits, and seven bytes.
+    // A random UUID has 122 random bits: what of two of them is fixed (in bytes 6 and 8) is left out.
     let [first, second] = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
     bits[..6].copy_from_slice(&first.as_bytes()[..6]);
     bits[6..9].copy_from_slice(&second.as_bytes()[..3]);

@@ -231,8 +231,14 @@ impl Links {
         }
     }
 
-    /// The id is gone at once, and the handler learns that its client is.
+    /// The id is gone at once; the handler learns that its client is, and who still sends to it, too.
     pub(super) fn end(&self, link: &Link) {
+        self.end_input(link);
+        link.outbox.close(None);
+    }
+
+    /// The id is gone at once. A poll that waits still gets what the handler has to say.
+    pub(super) fn end_input(&self, link: &Link) {
         self.remove(link);
         link.inbox.end();
     }
@@ -391,6 +397,7 @@ impl Links {
         };
         for link in ended {
             link.inbox.end();
+            link.outbox.close(None);
         }
         has_more
     }

@@ -106,13 +106,13 @@ pub(super) fn kept(parts: Parts) -> Parts {
 
 fn kept_uri(uri: &Uri) -> Uri {
     let mut kept = uri.path().to_owned();
-    for (key, value) in pairs(uri.query().unwrap_or_default()) {
-        let name = decode(key);
+    let mut separator = '?';
+    for pair in uri.query().unwrap_or_default().split('&') {
+        let name = decode(pair.split('=').next().unwrap_or_default());
         if !name.eq_ignore_ascii_case("id") && !name.eq_ignore_ascii_case("access_token") {
-            kept.push(if kept.contains('?') { '&' } else { '?' });
-            kept.push_str(key);
-            kept.push('=');
-            kept.push_str(value);
+            kept.push(separator);
+            kept.push_str(pair);
+            separator = '&';
         }
     }
     kept.parse().unwrap_or_default()
@@ -157,4 +157,79 @@ fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
 
 fn decode(encoded: &str) -> String {
     percent_decode_str(&encoded.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(uri: &str, headers: &[(HeaderName, Vec<u8>)]) -> Option<Parts> {
+        let mut request = Request::builder().uri(uri).body(()).ok()?;
+        for (name, value) in headers {
+            request.headers_mut().append(name.clone(), HeaderValue::from_bytes(value).ok()?);
+        }
+        Some(request.into_parts().0)
+    }
+
+    fn query_of(uri: &str, name: &str) -> Option<String> {
+        query(&of(uri, &[]).unwrap(), name)
+    }
+
+    #[test]
+    fn names_have_any_case_and_values_may_be_escaped() {
+        assert_eq!(query_of("/hub?ID=a%20b+c", "id").as_deref(), Some("a b c"));
+        assert_eq!(query_of("/hub?%69d=x", "id").as_deref(), Some("x"));
+        assert_eq!(query_of("/hub?x=1&id", "id").as_deref(), Some(""));
+        assert_eq!(query_of("/hub?id=1&Id=2", "id").as_deref(), Some("1,2"));
+        assert_eq!(query_of("/hub?idx=1", "id"), None);
+        assert_eq!(query_of("/hub", "id"), None);
+    }
+
+    #[test]
+    fn the_header_comes_before_the_query() {
+        let header = |value: &str| [(AUTHORIZATION, value.as_bytes().to_vec())];
+        let token_of = |value| token(&of("/hub?access_token=query", &header(value)).unwrap()).unwrap();
+        assert_eq!(token_of("Bearer header"), "header");
+        assert_eq!(token_of("bEARER  header "), "header");
+        assert_eq!(token_of("Basic dXNlcg=="), "query");
+        assert_eq!(token(&of("/hub?access_token=", &[]).unwrap()), None);
+    }
+
+    #[test]
+    fn only_listed_origins_and_the_own_host_may_connect() {
+        let origins = ["https://app.example/".into()];
+        let allowed = |origin: &str, host: &str| {
+            let headers = [(ORIGIN, origin.into()), (HOST, host.into())];
+            is_origin_allowed(&of("/hub", &headers).unwrap(), &origins)
+        };
+        assert!(allowed("https://app.example", "hub.example"));
+        assert!(allowed("http://hub.example:8080", "hub.example:8080"));
+        assert!(!allowed("http://hub.example", "hub.example:8080"));
+        assert!(!allowed("https://app.example.evil", "hub.example"));
+        assert!(!allowed("null", "null"));
+        assert!(!allowed("", "hub.example"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_request_makes_it_panic_and_none_keeps_its_secrets(
+            pairs in proptest::collection::vec(
+                ("(id|ID|%69d|access_token|room|[a-z%+]{0,4})", "=?[ -~&&[^#<>\"{}`\\\\^| ]]{0,12}"), 0..6),
+            values in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..4),
+        ) {
+            let query: Vec<_> = pairs.iter().map(|(key, value)| format!("{key}{value}")).collect();
+            let names = [AUTHORIZATION, ORIGIN, HOST, SEC_WEBSOCKET_KEY];
+            let headers: Vec<_> = names.into_iter().zip(values).collect();
+            let Some(parts) = of(&format!("/hub?{}", query.join("&")), &headers) else { return Ok(()) };
+            let _ = (id(&parts), token(&parts), web_socket_accept(&parts), is_origin_allowed(&parts, &[]));
+            let headers = parts.headers.len();
+            let kept = kept(parts);
+            prop_assert_eq!(super::query(&kept, "id"), None);
+            prop_assert_eq!(super::query(&kept, "access_token"), None);
+            prop_assert!(kept.headers.len() <= headers);
+            prop_assert_eq!(kept.uri.path(), "/hub");
+        }
+    }
 }

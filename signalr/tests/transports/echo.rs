@@ -29,6 +29,13 @@ impl Handler for Echo {
                         tokio::time::sleep(Duration::from_secs(60)).await;
                         Bytes::new()
                     }
+                    b"deaf" => {
+                        drop(connection.input);
+                        while connection.outbox.push(&Bytes::from_static(b"."), false).is_ok() {
+                            tokio::time::sleep(Duration::from_millis(5)).await;
+                        }
+                        return;
+                    }
                     b"panic" => panic!("a handler that panics"),
                     b"forbid" => {
                         connection.input.forbid_reattach();

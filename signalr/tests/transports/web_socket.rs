@@ -193,3 +193,24 @@ async fn a_client_whose_input_is_not_taken_has_to_wait() {
     assert!(blocked.await.is_err(), "{written} bytes were taken");
     assert!(request(server.address, "POST /echo/negotiate", &[], "").await.status == 200);
 }
+
+#[tokio::test]
+async fn a_handler_that_only_sends_learns_that_its_client_has_gone() {
+    let server = Server::start(options()).await;
+    for is_closed in [true, false] {
+        let mut client = open(&server).await;
+        client.frame(TEXT, b"deaf").await;
+        assert_eq!(client.text().await.trim_matches('.'), "");
+        client.frame(TEXT, &[b'x'; 100_000]).await;
+        assert_eq!(client.text().await.trim_matches('.'), "");
+        if is_closed {
+            client.frame(CLOSE, &[]).await;
+            while client.next_frame().await.0 != CLOSE {}
+        } else {
+            client.cut(true);
+        }
+        eventually("it is gone", || server.endpoint.counts() == Default::default()).await;
+    }
+    // All handlers have returned, too.
+    assert_eq!(server.endpoint.shut_down(Duration::from_secs(20)).await, 0);
+}
