@@ -58,7 +58,7 @@ impl State {
 /// Replays, and what is deployed for those that name no strategies. Ids are 16 bytes, times ms since the UNIX
 /// epoch, plans and parameters JSON; where something was deployed, changed and stopped are positions in the log of
 /// `strategies`. `taken_over` counts the workers in a row that vanished without getting beyond `furthest_ppm`, the
-/// share that is played in millionths. `replay_event` has the positions of a replay's own events, `forgotten_replay_event` those of
+/// share that is played in millionths, which was reached at `furthest_at_ms`. `replay_event` has the positions of a replay's own events, `forgotten_replay_event` those of
 /// events that say that one is forgotten.
 pub const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS replay (
@@ -75,6 +75,7 @@ CREATE TABLE IF NOT EXISTS replay (
     requeued INTEGER NOT NULL DEFAULT 0,
     taken_over INTEGER NOT NULL DEFAULT 0,
     furthest_ppm INTEGER NOT NULL DEFAULT 0,
+    furthest_at_ms INTEGER NOT NULL DEFAULT 0,
     leased_until_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS replay_open ON replay (seq) WHERE state <= 1;

@@ -23,12 +23,14 @@ use uuid::Uuid;
 
 use super::{State, log};
 
-/// After so many workers in a row that vanished and got no further than those before, a replay fails.
+/// After so many workers in a row that vanished and got no further than those before, a replay fails, …
 const MAX_TAKE_OVERS: u32 = 10;
+/// … but not within this time: whoever kills them all may soon have done with it.
+const STUCK: Duration = Duration::from_secs(1_800);
 
 /// Why it fails then.
-const VANISHED: &str = "ten workers in a row ended without a word while they played it, and none got further than the \
-                        one before: their logs, and the system's, say why; requeue it when that is mended";
+const VANISHED: &str = "ten workers in a row ended without a word while they played it, and for half an hour none got \
+                        further than the one before: their logs, and the system's, say why; requeue it when that is mended";
 
 /// What a worker could not do.
 #[derive(Debug, Error)]
@@ -169,14 +171,15 @@ impl ReplayQueue {
             let Some(row) = tables.query_first(OPEN, &values![now])? else {
                 return Ok::<_, QueueError>(None);
             };
-            let recorded = Recorded::of(&row)?;
+            let recorded = Recorded::of(&row, now)?;
             // Of two that found it the second changes nothing.
             let sql = "UPDATE replay SET state = $1, epoch = epoch + 1, leased_until_ms = $2, \
-                       taken_over = CASE WHEN state = $1 THEN taken_over + 1 ELSE 0 END \
+                       taken_over = CASE WHEN state = $1 THEN taken_over + 1 ELSE 0 END, \
+                       furthest_at_ms = CASE WHEN state = $1 THEN furthest_at_ms ELSE $5 END \
                        WHERE replay_id = $3 AND epoch = $4 AND state <= 1";
             let leased_until = now + lease.as_millis() as u64;
             let replay_id = recorded.command.command_id.0;
-            let claim = values![State::Running as i64, leased_until, replay_id, recorded.epoch];
+            let claim = values![State::Running as i64, leased_until, replay_id, recorded.epoch, now];
             if tables.execute(sql, &claim)? == 0 {
                 return Ok(None);
             }
@@ -185,7 +188,7 @@ impl ReplayQueue {
         let Some(recorded) = claimed else {
             return Ok(None);
         };
-        if recorded.taken_over >= MAX_TAKE_OVERS {
+        if recorded.is_stuck {
             self.end(
                 &recorded.claimed(),
                 ReplayEnd::Failed { run: recorded.run, reason: VANISHED.to_owned() },
@@ -273,8 +276,10 @@ impl ReplayQueue {
     pub fn progressed(&self, claimed: &ClaimedReplay, progress: &ReplayProgressed) -> Result<(), QueueError> {
         self.change(claimed, |work| {
             let furthest = (progress.share.unwrap_or(0.0) * 1e6) as u64;
-            let sql = "UPDATE replay SET furthest_ppm = $1, taken_over = 0 WHERE replay_id = $2 AND furthest_ppm < $1";
-            work.tables()?.execute(sql, &values![furthest, claimed.replay_id])?;
+            let sql = "UPDATE replay SET furthest_ppm = $1, furthest_at_ms = $3, taken_over = 0 \
+                       WHERE replay_id = $2 AND furthest_ppm < $1";
+            let now = work.now_ms();
+            work.tables()?.execute(sql, &values![furthest, claimed.replay_id, now])?;
             log::publish(work, claimed.replay_id, progress)
         })
     }
@@ -285,8 +290,9 @@ impl ReplayQueue {
     /// As [`ReplayQueue::renew`].
     pub fn release(&self, claimed: &ClaimedReplay) -> Result<(), QueueError> {
         self.change(claimed, |work| {
-            let sql = "UPDATE replay SET leased_until_ms = 0, taken_over = 0 WHERE replay_id = $1";
-            work.tables()?.execute(sql, &values![claimed.replay_id])?;
+            let sql = "UPDATE replay SET leased_until_ms = 0, taken_over = 0, furthest_at_ms = $2 WHERE replay_id = $1";
+            let now = work.now_ms();
+            work.tables()?.execute(sql, &values![claimed.replay_id, now])?;
             Ok(())
         })
     }
@@ -346,7 +352,7 @@ impl ReplayQueue {
 
 /// The oldest replay that no worker has.
 const OPEN: &str = "SELECT replay_id, conversation_id, initiator_id, attempts, plan, run, epoch, requeued, \
-                    CASE WHEN state = 1 THEN taken_over ELSE 0 END FROM replay \
+                    state, taken_over, furthest_at_ms FROM replay \
                     WHERE state <= 1 AND leased_until_ms <= $1 ORDER BY seq LIMIT 1";
 
 /// A row that is to be claimed.
@@ -356,8 +362,8 @@ struct Recorded {
     run: Option<String>,
     epoch: u64,
     requeued: u32,
-    /// Workers in a row that vanished and got no further.
-    taken_over: u32,
+    /// Its workers vanish, and none gets further.
+    is_stuck: bool,
 }
 
 impl Recorded {
@@ -373,7 +379,10 @@ impl Recorded {
         }
     }
 
-    fn of(row: &Row) -> Result<Self, TablesError> {
+    fn of(row: &Row, now_ms: u64) -> Result<Self, TablesError> {
+        let is_taken_over = row.get::<i64>(8)? == State::Running as i64;
+        let vanished: u32 = row.get(9)?;
+        let stuck_ms = now_ms.saturating_sub(row.get(10)?);
         Ok(Self {
             command: EndedCommand {
                 command_id: CommandId(row.get(0)?),
@@ -385,7 +394,9 @@ impl Recorded {
             run: row.get(5)?,
             epoch: row.get(6)?,
             requeued: row.get(7)?,
-            taken_over: row.get(8)?,
+            is_stuck: is_taken_over
+                && vanished >= MAX_TAKE_OVERS
+                && u128::from(stuck_ms) >= STUCK.as_millis(),
         })
     }
 }

@@ -142,6 +142,13 @@ fn a_replay_that_ends_its_worker_each_time_fails_in_the_end() {
             running.queue.claim().unwrap().expect("one got further, so that it is tried as often again");
         running.queue.progressed(&claimed, &as_far).unwrap();
     }
+    claimed = running.queue.claim().unwrap().expect("it has not been half an hour");
+    let half_an_hour_ago = "UPDATE replay SET furthest_at_ms = furthest_at_ms - 1800000";
+    let earlier = running.bus.transaction(TICKS, |work| {
+        work.tables()?.execute(half_an_hour_ago, &[])?;
+        Ok::<_, QueueError>(())
+    });
+    earlier.unwrap();
     assert!(running.queue.claim().unwrap().is_none());
     let failed: CommandFailed = running.event(claimed.command.command_id, CommandFailed::NAME);
     assert!(failed.reason.starts_with("ten workers in a row ended"), "{}", failed.reason);
