@@ -1,15 +1,19 @@
 //! Runs the cases of a set beside each other: those that wait for a timeout bound the whole.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::outcome::{Decision, Set};
 
-/// Cases at once. Most of them wait most of the time.
-const BESIDE: usize = 48;
+/// Cases at once that take no time of their own: so many that each has its answers soon.
+const BESIDE: usize = 6;
+/// Cases that waited for so long run beside all others.
+const WAITS_MS: u64 = 1500;
 /// No case may hang.
 const LONGEST: Duration = Duration::from_secs(200);
 
@@ -23,22 +27,26 @@ pub(crate) fn run<F>(
     F: Future<Output = Vec<String>> + Send + 'static,
 {
     let only = std::env::var("SIGNALR_CASE").unwrap_or_default();
-    let mut waiting: Vec<_> = cases.into_iter().filter(|(name, _)| name.contains(&only)).collect();
-    // The longest first, so that they do not run alone in the end.
-    waiting.sort_by_key(|(_, case)| duration_ms(case));
+    let waiting: Vec<_> = cases.into_iter().filter(|(name, _)| name.contains(&only)).collect();
     let count = waiting.len();
     let mut set = Set::new(name, decisions);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut running = JoinSet::new();
-        loop {
-            while running.len() < BESIDE
-                && let Some((name, case)) = waiting.pop()
-            {
-                let replayed = tokio::time::timeout(LONGEST, replay(case));
-                running.spawn(async move { (name, replayed.await) });
-            }
-            let Some(ended) = running.join_next().await else { break };
+        let short = Arc::new(Semaphore::new(BESIDE));
+        for (name, case) in waiting {
+            let is_short = duration_ms(&case) < WAITS_MS;
+            let turn = is_short.then(|| short.clone());
+            let replayed = replay(case);
+            running.spawn(async move {
+                let _turn = match turn {
+                    Some(short) => Some(short.acquire_owned().await.expect("it is never closed")),
+                    None => None,
+                };
+                (name, tokio::time::timeout(LONGEST, replayed).await)
+            });
+        }
+        while let Some(ended) = running.join_next().await {
             let (name, replayed) = ended.expect("a case does not panic");
             set.case(&name, &replayed.unwrap_or_else(|_| vec!["it does not end".to_owned()]));
         }

@@ -14,7 +14,7 @@ use crate::messages::{self, countable, messages};
 use crate::server::{Server, headers, request};
 use crate::websocket_probes::{data, frame};
 
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(6);
 /// What is not there after so long does not come.
 const QUIET: Duration = Duration::from_millis(150);
 /// The recorded client took its time, in which the server did what it had been asked for.

@@ -1,5 +1,7 @@
 //! Hub messages as values, so that those of two servers can be compared.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Number, Value as Json, json};
 
 use crate::data::to_hex;
@@ -7,7 +9,12 @@ use crate::messagepack;
 
 const SEPARATOR: u8 = 0x1e;
 const INVOCATION: u64 = 1;
+const STREAM_ITEM: u64 = 2;
+const COMPLETION: u64 = 3;
+const STREAM_INVOCATION: u64 = 4;
+const CANCEL: u64 = 5;
 const PING: u64 = 6;
+const CLOSE: u64 = 7;
 const ACK: u64 = 8;
 
 /// Cuts the bytes of one direction of a connection into messages, and makes each a value. What is no whole message is kept as
@@ -30,7 +37,7 @@ fn next<'a>(protocol: &str, bytes: &'a [u8]) -> Option<(Json, &'a [u8])> {
     if protocol == "messagepack" && bytes.first() != Some(&b'{') {
         let (length, rest) = prefix(bytes)?;
         let (message, after) = rest.split_at_checked(length)?;
-        return Some((messagepack::value(message)?.0, after));
+        return Some((by_value(messagepack::value(message)?.0), after));
     }
     let end = bytes.iter().position(|byte| *byte == SEPARATOR)?;
     let text = String::from_utf8_lossy(&bytes[..end]);
@@ -103,6 +110,75 @@ pub(crate) fn ack(message: &Json) -> Option<u64> {
 /// The messages whose number does not vary.
 pub(crate) fn countable(messages: Vec<Json>) -> Vec<Json> {
     messages.into_iter().filter(|message| !is_ping(message) && ack(message).is_none()).collect()
+}
+
+/// Messages whose order and number do not vary, apart from those whose moment does.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    pub(crate) messages: Vec<Json>,
+    /// Items that come by the clock, each time one more.
+    pub(crate) timed: Vec<Json>,
+    /// How streams ended that the client cancelled.
+    pub(crate) cancelled: BTreeSet<String>,
+}
+
+/// Sorts what a server sent by what varies. `sent`: what the client sent.
+pub(crate) fn settled(received: Vec<Json>, sent: &[Json]) -> Settled {
+    let of_kind = |wanted| sent.iter().filter(move |sent| kind(sent) == Some(wanted));
+    let cancelled: Vec<_> = of_kind(CANCEL).filter_map(id).collect();
+    let timed: Vec<_> = of_kind(STREAM_INVOCATION).filter(|sent| target(sent) == Some("Endless")).filter_map(id).collect();
+    let client_stops = of_kind(CLOSE).next().is_some();
+    let mut settled = Settled::default();
+    for message in countable(received) {
+        let is_one_of = |ids: &[&str]| id(&message).is_some_and(|id| ids.contains(&id));
+        match kind(&message) {
+            Some(STREAM_ITEM) if is_one_of(&timed) => settled.timed.push(message),
+            Some(COMPLETION) if is_one_of(&cancelled) => _ = settled.cancelled.insert(message.to_string()),
+            // Whether the server's Close still comes when the client stops varies, and whether it allows reconnecting.
+            Some(CLOSE) if client_stops && message["error"].is_null() && message[1].is_null() => {}
+            _ => settled.messages.push(message),
+        }
+    }
+    settled
+}
+
+impl Settled {
+    /// Whether as much has come as was recorded.
+    pub(crate) fn has_all_of(&self, recorded: &Self) -> bool {
+        self.messages.len() >= recorded.messages.len()
+            && self.timed.len() >= recorded.timed.len()
+            && self.cancelled.len() >= recorded.cancelled.len()
+    }
+
+    /// How it differs from what was recorded. More items of the clock are none.
+    pub(crate) fn differences(&self, what: &str, recorded: &Self) -> Vec<String> {
+        let mut found = differences(what, &self.messages, &recorded.messages);
+        if !self.timed.starts_with(&recorded.timed) {
+            found.push(format!("{what}: timed items {:?}, recorded {:?}", self.timed, recorded.timed));
+        }
+        if self.cancelled != recorded.cancelled {
+            found.push(format!("{what}: cancelled streams end as {:?}, recorded {:?}", self.cancelled, recorded.cancelled));
+        }
+        found
+    }
+}
+
+fn id(message: &Json) -> Option<&str> {
+    message["invocationId"].as_str().or_else(|| message[2].as_str())
+}
+
+fn target(message: &Json) -> Option<&str> {
+    message["target"].as_str().or_else(|| message[3].as_str())
+}
+
+/// The ids of calls that want an answer.
+pub(crate) fn calls(sent: &[Json]) -> impl Iterator<Item = &str> {
+    sent.iter().filter(|sent| matches!(kind(sent), Some(INVOCATION | STREAM_INVOCATION))).filter_map(id)
+}
+
+/// Whether a call of this id was answered.
+pub(crate) fn is_answered(received: &[Json], call: &str) -> bool {
+    received.iter().any(|message| kind(message) == Some(COMPLETION) && id(message) == Some(call))
 }
 
 /// The id of a call of the server that asks for a result (`s1`, `s2`, …).

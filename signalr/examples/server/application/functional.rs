@@ -253,7 +253,7 @@ struct BaseUrl {
 /// Sends the client to the hub, with how many were sent there.
 async fn redirect(State(redirected): State<Arc<AtomicUsize>>, Query(query): Query<BaseUrl>) -> Response {
     let number = redirected.fetch_add(1, Ordering::Relaxed) + 1;
-    axum::Json(serde_json::json!({ "url": format!("{}/testHub?numRedirects={number}", query.base_url) })).into_response()
+    axum::Json(serde_json::json!({ "url": format!("{}/testhub?numRedirects={number}", query.base_url) })).into_response()
 }
 
 /// A redirect of HTTP that keeps the method.
@@ -276,7 +276,7 @@ async fn client_result(State(hubs): State<Vec<HubServer<TestHub>>>, Path(id): Pa
 
 /// Lets pages of every origin in, with credentials, and sets the cookies that tests ask for: for tests only.
 pub(super) fn for_tests(routes: Router) -> Router {
-    routes.layer(from_fn(async |request: axum::extract::Request, next: Next| {
+    routes.route_layer(from_fn(async |request: axum::extract::Request, next: Next| {
         let (method, asked) = (request.method().clone(), request.headers().clone());
         let is_negotiate = request.uri().path().contains("/negotiate");
         let mut response =

@@ -64,6 +64,12 @@ impl Application {
         }
     }
 
+    /// The public ids of a hub's connections.
+    #[allow(dead_code, reason = "tests look for connections, the example does not")]
+    pub(crate) fn connections(&self, hub: &str) -> Vec<String> {
+        self.hubs[hub].connections().iter().map(ToString::to_string).collect()
+    }
+
     /// Asks one client: for a text, or without a question for a number.
     #[allow(dead_code, reason = "tests have the server ask, the example does not")]
     pub(crate) fn ask(&self, hub: &str, connection: &str, question: Option<&str>) -> Asked {
@@ -85,8 +91,11 @@ impl Application {
     /// Says goodbye to all clients; after the time the rest is cut.
     #[allow(dead_code, reason = "tests stop the server, the example runs on")]
     pub(crate) async fn stop(&self, within: Duration) {
-        for hub in self.hubs.values() {
-            hub.shutdown(within).await;
+        for (name, hub) in &self.hubs {
+            let began = std::time::Instant::now();
+            let counts = hub.counts();
+            let r = hub.shutdown(within).await;
+            eprintln!("DEBUG {name} {counts:?} {r:?} {:?}", began.elapsed());
         }
     }
 }
@@ -179,7 +188,7 @@ impl Hosting {
     /// What the functional tests of the JavaScript client call.
     fn functional(&mut self) {
         let recorded = std::mem::take(&mut self.routes);
-        let options = Options { detailed_errors: true, messagepack_keys: Keys::AsInJson, ..self.options() };
+        let options = Options { detailed_errors: true, ..self.options() };
         let no_sockets = vec![Transport::ServerSentEvents, Transport::LongPolling];
         let polled = Options { transports: no_sockets, ..options.clone() };
         let hubs = [options.clone(), polled].map(|options| HubServer::new(TestHub, options).authenticate(users::anyone));

@@ -10,14 +10,12 @@ use super::streams::{Carrier, Stream};
 use crate::answers::{self, compared};
 use crate::data::{payload, text};
 use crate::link::Head;
-use crate::messages::{self, countable, kind};
+use crate::messages::{self, kind, settled};
 use crate::server::headers;
 
 /// What is not there after so long does not come.
 const QUIET: Duration = Duration::from_millis(60);
 const PATIENCE: Duration = Duration::from_secs(3);
-const COMPLETION: u64 = 3;
-const CANCEL: u64 = 5;
 const CLOSE: u64 = 7;
 
 pub(super) async fn differences(mut replay: Replay<'_>) -> Vec<String> {
@@ -39,35 +37,8 @@ pub(super) async fn differences(mut replay: Replay<'_>) -> Vec<String> {
 
 fn in_stream(stream: &Stream, carrier: &Carrier<'_>) -> Vec<String> {
     let sent = stream.sent();
-    let ours = steady(stream.ours(carrier), &sent);
-    let recorded = steady(stream.recorded(), &sent);
-    let mut found = messages::differences(&stream.name, &ours.0, &recorded.0);
-    if ours.1 != recorded.1 {
-        found.push(format!("{}: cancelled streams end as {:?}, recorded {:?}", stream.name, ours.1, recorded.1));
-    }
-    found
-}
-
-/// Messages whose order does not vary, and the Completions of cancelled streams, whose moment does. Whether the server's Close
-/// still comes when the client stops varies, too.
-fn steady(all: Vec<Json>, sent: &[Json]) -> (Vec<Json>, BTreeSet<String>) {
-    let cancelled: Vec<&str> = sent.iter().filter(|sent| kind(sent) == Some(CANCEL)).filter_map(id).collect();
-    let client_stops = sent.iter().any(|sent| kind(sent) == Some(CLOSE));
-    let mut ends = BTreeSet::new();
-    let mut steady = Vec::new();
-    for message in countable(all) {
-        let is_cancelled = id(&message).is_some_and(|id| cancelled.contains(&id));
-        if kind(&message) == Some(COMPLETION) && is_cancelled {
-            ends.insert(message.to_string());
-        } else if !(client_stops && kind(&message) == Some(CLOSE)) {
-            steady.push(message);
-        }
-    }
-    (steady, ends)
-}
-
-fn id(message: &Json) -> Option<&str> {
-    message["invocationId"].as_str().or_else(|| message[2].as_str())
+    let recorded = settled(stream.recorded(), &sent);
+    settled(stream.ours(carrier), &sent).differences(&stream.name, &recorded)
 }
 
 fn in_answer(request: &Request<'_>, replay: &Replay<'_>) -> Vec<String> {

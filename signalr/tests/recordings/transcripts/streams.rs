@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::poller::Poller;
 use crate::answers::events;
 use crate::link::{Link, Seen};
-use crate::messages::{countable, messages, question};
+use crate::messages::{messages, question, settled};
 use crate::websocket_probes::data;
 
 /// The server's messages of one socket, one stream of events or one id that is polled.
@@ -19,6 +19,8 @@ pub(super) struct Stream {
     pub(super) sent: Vec<u8>,
     /// What one that stalled does not read is not compared.
     pub(super) is_stalled: bool,
+    /// The client has ended it with a DELETE.
+    pub(super) is_stopped: bool,
 }
 
 /// What carries a stream.
@@ -30,7 +32,7 @@ pub(super) enum Carrier<'a> {
 impl Stream {
     pub(super) fn new(name: String, protocol: &str) -> Self {
         let protocol = protocol.to_owned();
-        Self { name, protocol, recorded: Vec::new(), sent: Vec::new(), is_stalled: false }
+        Self { name, protocol, recorded: Vec::new(), sent: Vec::new(), is_stalled: false, is_stopped: false }
     }
 
     pub(super) fn recorded(&self) -> Vec<Json> {
@@ -38,7 +40,10 @@ impl Stream {
     }
 
     pub(super) fn sent(&self) -> Vec<Json> {
-        messages(&self.protocol, &self.sent)
+        let mut sent = messages(&self.protocol, &self.sent);
+        // It counts as a Close.
+        sent.extend(self.is_stopped.then(|| json!({"type": 7})));
+        sent
     }
 
     pub(super) fn ours(&self, carrier: &Carrier<'_>) -> Vec<Json> {
@@ -47,8 +52,9 @@ impl Stream {
 
     /// Waits until as many messages have come as were recorded.
     pub(super) async fn catch_up(&self, carrier: &Carrier<'_>, within: Duration) -> bool {
-        let wanted = countable(self.recorded()).len();
-        let has_all = |bytes: &[u8]| countable(messages(&self.protocol, bytes)).len() >= wanted;
+        let sent = self.sent();
+        let recorded = settled(self.recorded(), &sent);
+        let has_all = |bytes: &[u8]| settled(messages(&self.protocol, bytes), &sent).has_all_of(&recorded);
         match carrier {
             Carrier::Link(link) => link.comes_to(within, |seen| has_all(&carried(seen))).await,
             Carrier::Poller(poller) => poller.comes_to(within, |polled| has_all(&polled.bytes)).await,

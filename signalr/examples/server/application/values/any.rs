@@ -120,8 +120,7 @@ impl<'de> Visitor<'de> for AnyVisitor {
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Any, D::Error> {
-        let (kind, Bytes(data)) = Deserialize::deserialize(deserializer)?;
-        let time = DateTime::of_extension(&Extension { kind, data });
+        let time = DateTime::of_extension(&Extension::of_parts(deserializer)?);
         time.map(Any::Time).ok_or_else(|| D::Error::custom("an extension that is no timestamp"))
     }
 }

@@ -15,6 +15,14 @@ pub(super) struct Extension {
     pub(super) data: Vec<u8>,
 }
 
+impl Extension {
+    /// Reads the inside of an extension value.
+    pub(super) fn of_parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (kind, Data(data)) = Deserialize::deserialize(deserializer)?;
+        Ok(Self { kind, data })
+    }
+}
+
 impl Serialize for Extension {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let parts = (self.kind, Data(self.data.clone()));
@@ -38,8 +46,7 @@ impl<'de> Visitor<'de> for ExtensionVisitor {
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        let (kind, Data(data)) = Deserialize::deserialize(deserializer)?;
-        Ok(Extension { kind, data })
+        Extension::of_parts(deserializer)
     }
 }
 
