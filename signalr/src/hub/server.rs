@@ -253,7 +253,7 @@ impl<H: Hub> Core<H> {
         let opening = Opening { id, user, transport, request, codec, outbox };
         let caller = Caller::new(opening, self.shared.clone());
         let mut open = Open::new(self.clone(), caller.clone());
-        let session = Session::new(self.clone(), caller.clone(), conversation, input, is_stateful);
+        let mut session = Session::new(self.clone(), caller.clone(), conversation, input, is_stateful);
         let end = session.run().await;
         close(&caller, &end);
         open.end(end);

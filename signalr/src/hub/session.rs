@@ -68,7 +68,7 @@ impl<H: Hub> Session<H> {
     }
 
     /// Runs `connected`, and what the client calls, until the end.
-    pub(super) async fn run(mut self) -> End {
+    pub(super) async fn run(&mut self) -> End {
         let connected = self.core.clone().connected(self.caller.clone());
         self.busy().connecting(connected);
         loop {

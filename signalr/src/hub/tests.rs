@@ -8,6 +8,7 @@ mod hub;
 mod order;
 mod questions;
 mod random;
+mod routes;
 mod state;
 mod streams;
 mod timers;

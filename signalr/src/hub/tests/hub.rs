@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::http::request::Parts;
 use futures_util::stream::{self, Stream, StreamExt as _};
 use tokio::sync::Semaphore;
 
-use crate::{Context, Event, Hub, HubError, Methods, Question, Upload};
+use crate::{Context, Event, Hub, HubError, Methods, Question, Upload, User};
 
 pub(super) static SAID: Event<(String,)> = Event::new("Said", &["text"]);
 pub(super) static TICK: Event<()> = Event::new("Tick", &[]);
@@ -123,6 +124,10 @@ impl Hub for TestHub {
         methods.event(&SAID);
         methods.event(&TICK);
         methods.question(&ASK);
+    }
+
+    fn authorise(&self, user: Option<&User>, request: &Parts) -> bool {
+        request.uri.query().is_none_or(|query| !query.contains("members")) || user.is_some()
     }
 
     async fn on_connected(self: Arc<Self>, context: Context) -> Result<(), HubError> {

@@ -102,6 +102,6 @@ async fn an_idle_connection_is_small() {
     let server = Server::new(quick());
     let client = server.client().await;
     let size = server.size_of_served();
-    assert!(size <= 1536, "the future of a connection has {size} bytes");
+    assert!(size <= 1280, "the future of a connection has {size} bytes");
     drop(client);
 }
