@@ -1,11 +1,12 @@
 //! Who is connected, in which groups, and how they are reached, here and on other instances.
 
+mod batches;
 mod members;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::sync::{Arc, Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
@@ -16,6 +17,7 @@ use crate::options::{Keys, Options};
 use crate::outbox::{Gather, Outbox};
 use crate::protocol::{Codec, PayloadError, Protocol};
 use crate::transports::ConnectionId;
+use batches::{Batches, Whole};
 use members::Members;
 
 /// The clients of one hub, from anywhere in the application. Cheap to clone.
@@ -27,6 +29,7 @@ pub struct Clients {
 struct Inner {
     members: RwLock<Members>,
     gather: Option<Arc<Gather>>,
+    batches: Mutex<Batches>,
     keys: Keys,
     backplane: Option<Arc<dyn Backplane>>,
     backplane_started: Once,
@@ -121,14 +124,23 @@ impl Clients {
 
     /// Nobody is connected yet.
     pub(crate) fn new(options: &Options) -> Self {
-        let inner = Inner {
+        let inner = Arc::new(Inner {
             members: RwLock::default(),
             gather: Gather::new(options.gather),
+            batches: Mutex::new(Batches::new(options)),
             keys: options.messagepack_keys,
             backplane: options.backplane.clone(),
             backplane_started: Once::new(),
-        };
-        Self { inner: Arc::new(inner) }
+        });
+        if let Some(gather) = &inner.gather {
+            let inner = Arc::downgrade(&inner);
+            gather.set_hand_out(move |is_due| {
+                if let Some(inner) = inner.upgrade() {
+                    inner.hand_out_batches(is_due);
+                }
+            });
+        }
+        Self { inner }
     }
 
     /// A connection whose handshake is done and answered: from now on it is reached. Within a runtime.
@@ -174,6 +186,9 @@ impl Clients {
     fn receive(&self, envelope: &Envelope) {
         match envelope {
             Envelope::Send { to, key, json, messagepack } => {
+                if let Some(whole) = self.gathers(to, key.as_deref()) {
+                    return self.inner.gather(whole, json, messagepack);
+                }
                 let key = key.as_deref().map(Arc::from);
                 self.read().each(to, |outbox, codec| {
                     let message = match codec.protocol {
@@ -196,7 +211,17 @@ impl Clients {
         self.inner.members.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// To whom messages gather before they come to the outboxes.
+    fn gathers(&self, to: &Recipients, key: Option<&str>) -> Option<Whole> {
+        let gathers = self.inner.gather.is_some() && key.is_none();
+        gathers.then(|| Whole::of(to)).flatten()
+    }
+
+    /// Who joins is not sent what was sent before, and who leaves is.
     fn write(&self) -> RwLockWriteGuard<'_, Members> {
+        if let Some(gather) = &self.inner.gather {
+            gather.hand_out(false);
+        }
         self.inner.members.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -242,14 +267,10 @@ impl Target<'_> {
         arguments: &A,
     ) -> Result<Option<Envelope>, PayloadError> {
         let mut message = Encoded { name: event.name, arguments, json: None, messagepack: None };
-        let mut failed = None;
-        let shared_key = key.map(Arc::from);
-        let all_are_here = self.clients.read().each(&self.to, |outbox, codec| match message.of(codec) {
-            Ok(message) => push(outbox, shared_key.as_ref(), message),
-            Err(error) => failed = Some(error),
-        });
-        if let Some(error) = failed {
-            return Err(error);
+        let mut all_are_here = false;
+        match self.clients.gathers(&self.to, key) {
+            Some(whole) => self.gather_here(whole, &mut message)?,
+            None => all_are_here = self.push_here(key, &mut message)?,
         }
         if self.clients.inner.backplane.is_none() || all_are_here {
             return Ok(None);
@@ -261,6 +282,38 @@ impl Target<'_> {
             json: message.of(Codec { protocol: Protocol::Json, keys })?.clone(),
             messagepack: message.of(Codec { protocol: Protocol::MessagePack, keys })?.clone(),
         }))
+    }
+}
+
+impl Target<'_> {
+    fn gather_here<A: EventArguments>(
+        &self,
+        to: Whole,
+        message: &mut Encoded<'_, A>,
+    ) -> Result<(), PayloadError> {
+        let inner = &self.clients.inner;
+        let mut of = |protocol| {
+            let is_spoken = self.clients.read().speaks(protocol);
+            let codec = Codec { protocol, keys: inner.keys };
+            if is_spoken { message.of(codec).cloned() } else { Ok(Bytes::new()) }
+        };
+        inner.gather(to, &of(Protocol::Json)?, &of(Protocol::MessagePack)?);
+        Ok(())
+    }
+
+    /// Whether nobody of them can be on another instance.
+    fn push_here<A: EventArguments>(
+        &self,
+        key: Option<&str>,
+        message: &mut Encoded<'_, A>,
+    ) -> Result<bool, PayloadError> {
+        let mut failed = None;
+        let key = key.map(Arc::from);
+        let all_are_here = self.clients.read().each(&self.to, |outbox, codec| match message.of(codec) {
+            Ok(message) => push(outbox, key.as_ref(), message),
+            Err(error) => failed = Some(error),
+        });
+        failed.map_or(Ok(all_are_here), Err)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What waits to be sent to one connection: whoever sends puts it in, the connection's transport takes it out.
 
+mod batch;
 mod gather;
 mod queue;
 mod stateful;
@@ -14,6 +15,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+pub(crate) use batch::{Batch, Gathering};
 pub(crate) use gather::Gather;
 
 use crate::options::Options;
@@ -97,13 +99,13 @@ impl Outbox {
 
     /// Appends one whole message. `is_countable`: types 1 to 5. Where it is full, the connection is closed with reconnect allowed.
     pub fn push(&self, message: &Bytes, is_countable: bool) -> Result<(), PushError> {
-        self.push_or_close(|waiting| waiting.push(message, is_countable))
+        self.push_or_close(self.lock_after_batches(), |waiting| waiting.push(message, is_countable))
     }
 
     /// Replaces what waits under this key, or appends: the latest wins, and a slow client gets less. Only uncounted connections
     /// replace; a stateful one appends.
     pub fn push_latest(&self, key: &Arc<str>, message: &Bytes) -> Result<(), PushError> {
-        self.push_or_close(|waiting| waiting.push_latest(key, message))
+        self.push_or_close(self.lock_after_batches(), |waiting| waiting.push_latest(key, message))
     }
 
     /// As [`push`](Self::push), but waits while it is full: for items of a stream, whose sender waits rather than losing the
@@ -166,6 +168,11 @@ impl Outbox {
         self.lock().opened(gather);
     }
 
+    /// Appends messages that were sent to many clients. Where it is full, the connection is closed.
+    pub(crate) fn push_batch(&self, batch: &Batch, is_due: bool) {
+        let _ = self.push_or_close(self.lock(), |waiting| waiting.push_batch(batch, is_due));
+    }
+
     /// A transport begins to take; what an earlier one took and the client has not acknowledged is sent again, after its Sequence
     /// message.
     pub(crate) fn attach(&self) -> Attachment {
@@ -188,9 +195,10 @@ impl Outbox {
 
     fn push_or_close(
         &self,
+        waiting: MutexGuard<'_, Waiting>,
         push: impl FnOnce(&mut Waiting) -> Result<(), PushError>,
     ) -> Result<(), PushError> {
-        let pushed = self.changed(|waiting| {
+        let pushed = self.change(waiting, |waiting| {
             let pushed = push(waiting);
             if pushed == Err(PushError::Full) {
                 waiting.close_unread();
@@ -203,9 +211,16 @@ impl Outbox {
         pushed
     }
 
-    /// Changes what waits, and sees that it is taken: at once, or at the end of the window.
     fn changed<R>(&self, change: impl FnOnce(&mut Waiting) -> R) -> R {
-        let mut waiting = self.lock();
+        self.change(self.lock_after_batches(), change)
+    }
+
+    /// Changes what waits, and sees that it is taken: at once, or at the end of the window.
+    fn change<R>(
+        &self,
+        mut waiting: MutexGuard<'_, Waiting>,
+        change: impl FnOnce(&mut Waiting) -> R,
+    ) -> R {
         let result = change(&mut waiting);
         let taker = waiting.taker_to_wake(&self.this);
         drop(waiting);
@@ -213,6 +228,15 @@ impl Outbox {
             taker.wake();
         }
         result
+    }
+
+    /// What was sent to many clients before is here before anything else.
+    fn lock_after_batches(&self) -> MutexGuard<'_, Waiting> {
+        let waiting = self.lock();
+        let Some(gather) = waiting.lacks_batches() else { return waiting };
+        drop(waiting);
+        gather.hand_out(false);
+        self.lock()
     }
 
     fn window_ended(&self) {

@@ -3,13 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::batches::Whole;
 use crate::backplane::Recipients;
 use crate::outbox::Outbox;
-use crate::protocol::Codec;
+use crate::protocol::{Codec, Protocol};
 
 #[derive(Debug, Default)]
 pub(super) struct Members {
     everyone: Set,
+    /// How many speak each protocol.
+    speakers: [usize; 2],
     users: HashMap<Arc<str>, Set>,
     groups: HashMap<Arc<str>, Set>,
     /// Where each connection is.
@@ -36,12 +39,15 @@ impl Members {
         let member = Member { id: id.into(), outbox: outbox.clone(), codec };
         let user = user.map(|user| insert(&mut self.users, user, member.clone()));
         self.places.insert(member.id.clone(), Places { user, groups: HashSet::new() });
+        self.speakers[codec.protocol as usize] += 1;
         self.everyone.insert(member);
     }
 
     pub(super) fn remove(&mut self, id: &str) {
         let Some(places) = self.places.remove(id) else { return };
-        self.everyone.remove(id);
+        if let Some(member) = self.everyone.remove(id) {
+            self.speakers[member.codec.protocol as usize] -= 1;
+        }
         if let Some(user) = places.user {
             remove(&mut self.users, &user, id);
         }
@@ -67,6 +73,20 @@ impl Members {
             remove(&mut self.groups, group, id);
         }
         true
+    }
+
+    /// Calls `send` for each of a whole set.
+    pub(super) fn each_of(&self, to: &Whole, mut send: impl FnMut(&Outbox, Codec)) {
+        let set = match to {
+            Whole::Everyone => Some(&self.everyone),
+            Whole::Group(name) => self.groups.get(&**name),
+        };
+        set.into_iter().flat_map(|set| &set.members).for_each(|member| send(&member.outbox, member.codec));
+    }
+
+    /// Whether somebody speaks it.
+    pub(super) fn speaks(&self, protocol: Protocol) -> bool {
+        self.speakers[protocol as usize] > 0
     }
 
     /// Calls `send` for each of these once. Whether nobody of them can be on another instance.
@@ -144,12 +164,13 @@ impl Set {
         }
     }
 
-    fn remove(&mut self, id: &str) {
-        let Some(place) = self.places.remove(id) else { return };
-        self.members.swap_remove(place);
+    fn remove(&mut self, id: &str) -> Option<Member> {
+        let place = self.places.remove(id)?;
+        let removed = self.members.swap_remove(place);
         if let Some(moved) = self.members.get(place) {
             self.places.insert(moved.id.clone(), place);
         }
+        Some(removed)
     }
 
     fn except<'a>(&'a self, without: &'a [String]) -> impl Iterator<Item = &'a Member> {

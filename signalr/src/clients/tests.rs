@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 
@@ -28,15 +29,23 @@ impl Connected {
         connected
     }
 
+    /// The numbers in `n000` to `n999`.
+    fn numbers(&self) -> Vec<usize> {
+        let taken = self.taken();
+        let number = |at: &[u8]| std::str::from_utf8(at.strip_prefix(b"n")?).ok()?.parse().ok();
+        taken.windows(4).filter_map(number).collect()
+    }
+
+    fn taken(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut take = || self.outbox.take(self.attachment, MAX_WAITING, &mut bytes).now_or_never();
+        while take().is_some_and(|taken| matches!(taken, Taken::Messages(_))) {}
+        bytes
+    }
+
     /// How often what it was sent since it was asked the last time has this text.
     pub(super) fn received(&self, text: &str) -> usize {
-        let mut bytes = Vec::new();
-        while self
-            .outbox
-            .take(self.attachment, MAX_WAITING, &mut bytes)
-            .now_or_never()
-            .is_some_and(is_message)
-        {}
+        let bytes = self.taken();
         bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count()
     }
 }
@@ -44,10 +53,6 @@ impl Connected {
 fn new_id() -> ConnectionId {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     ConnectionId::of(&format!("connection {}", COUNT.fetch_add(1, Ordering::Relaxed)))
-}
-
-fn is_message(taken: Taken) -> bool {
-    matches!(taken, Taken::Messages(_))
 }
 
 fn clients() -> Clients {
@@ -201,4 +206,104 @@ async fn clients_of_another_instance_are_reached_as_ones_own() {
     second.leave(&a.id, "group").await.unwrap();
     send(second.group("group")).await;
     assert_eq!(counts(&[&a, &b]), [0, 1]);
+}
+
+fn gathering(window: Duration) -> Clients {
+    Clients::new(&Options { gather: window, ..Options::default() })
+}
+
+async fn send_text(target: Target<'_>, text: &str) {
+    target.send(&PRICE, (text.to_owned(),)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_gathers_is_received_in_the_order_in_which_it_was_sent() {
+    let clients = gathering(Duration::from_millis(20));
+    let (a, b) = (json(&clients, Some("ann")), Connected::new(&clients, None, Protocol::MessagePack));
+    clients.join(&a.id, "group").await.unwrap();
+    let (mut to_a, mut to_b) = (Vec::new(), Vec::new());
+    for round in 0..200 {
+        let text = format!("n{round:03}");
+        match round % 7 {
+            0 | 1 => send_text(clients.all(), &text).await,
+            2 => send_text(clients.group("group"), &text).await,
+            3 => send_text(clients.connection(&a.id), &text).await,
+            4 => send_text(clients.user("ann"), &text).await,
+            5 => send_text(clients.all_except(std::slice::from_ref(&b.id)), &text).await,
+            _ => clients.all().send_latest(&text, &PRICE, (text.clone(),)).await.unwrap(),
+        }
+        if round % 20 == 19 {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            to_a.extend(a.numbers());
+            to_b.extend(b.numbers());
+        }
+    }
+    let expected: Vec<usize> = (0..200).collect();
+    assert_eq!(to_a, expected);
+    assert_eq!(
+        to_b,
+        expected.into_iter().filter(|round| [0, 1, 6].contains(&(round % 7))).collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_a_group_is_not_sent_what_gathered_before_and_who_leaves_is() {
+    let clients = gathering(Duration::from_millis(20));
+    let (a, b) = (json(&clients, None), json(&clients, None));
+    clients.join(&a.id, "group").await.unwrap();
+    send_text(clients.group("group"), "67").await;
+    clients.join(&b.id, "group").await.unwrap();
+    clients.leave(&a.id, "group").await.unwrap();
+    send_text(clients.group("group"), "68").await;
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    assert_eq!((a.received("67"), b.received("68")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_gathers_is_counted_one_by_one_for_a_stateful_connection() {
+    let clients = gathering(Duration::from_millis(20));
+    let stateful = json(&clients, None);
+    stateful.outbox.number_messages();
+    stateful.outbox.release_countable();
+    for _ in 0..5 {
+        send(clients.all()).await;
+    }
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    assert_eq!(stateful.received("67"), 5);
+    stateful.outbox.acknowledge(3).unwrap();
+    let again = Connected {
+        id: stateful.id.clone(),
+        outbox: stateful.outbox.clone(),
+        attachment: stateful.outbox.attach(),
+    };
+    assert_eq!(again.received("67"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_what_gathers_is_closed_and_the_others_are_reached() {
+    let options =
+        Options { gather: Duration::from_millis(20), max_waiting_bytes: MAX_WAITING, ..Options::default() };
+    let clients = Clients::new(&options);
+    let (slow, quick) = (json(&clients, None), json(&clients, None));
+    let mut received = 0;
+    for _ in 0..100 {
+        for _ in 0..10 {
+            send(clients.all()).await;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        received += quick.received("67");
+    }
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    assert_eq!(received + quick.received("67"), 1000);
+    slow.outbox.closed().now_or_never().expect("it is closed");
+    assert_eq!(slow.received("67"), 0, "what waited is dropped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_connection_comes_after_what_gathered_before() {
+    let clients = gathering(Duration::from_millis(20));
+    let a = json(&clients, None);
+    send_text(clients.all(), "n001").await;
+    a.outbox.close(Some(Bytes::from_static(b"n002\x1e")));
+    assert_eq!(a.numbers(), [1, 2]);
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::batch::Batch;
 use super::gather::Gather;
 use super::queue::Queue;
 use super::stateful::Stateful;
@@ -120,6 +121,26 @@ impl Waiting {
         self.check_room(self.queue.cost_of_latest(key, message))?;
         self.queue.push_latest(key, message);
         Ok(())
+    }
+
+    /// Messages that were sent to many clients.
+    pub(super) fn push_batch(&mut self, batch: &Batch, is_due: bool) -> Result<(), PushError> {
+        if self.end.is_some() {
+            return Err(PushError::Closed);
+        }
+        if self.stateful.is_some() {
+            batch.messages().try_for_each(|message| self.push_countable(&message))?;
+        } else {
+            self.check_room(batch.bytes().len())?;
+            self.queue.push(batch.bytes());
+        }
+        self.is_due |= is_due;
+        Ok(())
+    }
+
+    /// Where messages gather that were sent before and are not here yet.
+    pub(super) fn lacks_batches(&self) -> Option<Arc<Gather>> {
+        self.gather.as_ref().filter(|gather| gather.has_batches()).cloned()
     }
 
     /// The client does not read: what waits is dropped, and it may connect again.
