@@ -47,7 +47,11 @@ use crate::user::Authenticate;
 /// ```
 ///
 /// Where [`Options::max_connections_per_address`] is set, the application has to be served with
-/// `into_make_service_with_connect_info::<SocketAddr>()`.
+/// `into_make_service_with_connect_info::<SocketAddr>()`; behind a proxy that is the proxy's address.
+///
+/// The application's server reads the heads of requests, so time limits for them and the number of its sockets are its own.
+/// Browsers put tokens into the query `access_token`, and ids into `id`: nothing here logs a URI, and a layer that does has to leave
+/// the query out.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     shared: Arc<Shared>,
