@@ -58,7 +58,8 @@ pub(crate) fn run<F>(
 pub(crate) fn duration_ms(case: &Json) -> u64 {
     let lists = ["log", "received", "exchanges"].into_iter().flat_map(|list| crate::data::list(&case[list]));
     let last = lists.filter_map(|entry| entry["t"].as_u64()).max().unwrap_or(0);
-    let waited = crate::data::list(&case["received"]).iter().filter_map(|entry| entry["waitedMs"].as_u64()).max();
+    let waited =
+        crate::data::list(&case["received"]).iter().filter_map(|entry| entry["waitedMs"].as_u64()).max();
     let noted = crate::data::list(&case["sent"]).iter().filter_map(pause_ms).sum();
     last.max(waited.unwrap_or(0)).max(noted)
 }

@@ -8,20 +8,36 @@ pub(crate) const HTTP: &[Decision] = &[
     Decision {
         cases: "another user's id",
         reason: "Another user on an id",
-        only: &["status 403", "reason Forbidden", "headers", "belongs to another user", "is missing", "body: message 1"],
+        only: &[
+            "status 403",
+            "reason Forbidden",
+            "headers",
+            "belongs to another user",
+            "is missing",
+            "body: message 1",
+        ],
     },
     Decision { cases: "negotiate: path in capitals", reason: "Case of paths", only: &["1: "] },
-    Decision { cases: "DELETE while a poll is pending", reason: "Poll that is pending at a DELETE", only: &["5: "] },
+    Decision {
+        cases: "DELETE while a poll is pending",
+        reason: "Poll that is pending at a DELETE",
+        only: &["5: "],
+    },
 ];
 
 const ORIGIN: &str = "`Origin` of an upgrade";
-const ORIGIN_REFUSED: &[&str] = &["1: status 403", "1: reason Forbidden", "1: headers", "1: body \"The origin"];
+const ORIGIN_REFUSED: &[&str] =
+    &["1: status 403", "1: reason Forbidden", "1: headers", "1: body \"The origin"];
 
 pub(crate) const WEBSOCKET: &[Decision] = &[
     Decision {
         cases: "json: a call of 300 ms, a waiting call",
         reason: TURN,
-        only: &["\"result\":300,\"type\":3} is missing", "\"result\":2,\"type\":3} is missing", "timed items"],
+        only: &[
+            "\"result\":300,\"type\":3} is missing",
+            "\"result\":2,\"type\":3} is missing",
+            "timed items",
+        ],
     },
     Decision {
         cases: "websocket: silent after a ping, during a call of 5 s behind which another one waits",
@@ -48,7 +64,11 @@ pub(crate) const WEBSOCKET: &[Decision] = &[
         only: &["Invocation ID 's' is already in use.", "was not recorded"],
     },
     Decision { cases: "messagepack: length 2^31-1", reason: LENGTH, only: LENGTH_REFUSED },
-    Decision { cases: "messagepack: length above the limit, limit 512", reason: LENGTH, only: LENGTH_REFUSED },
+    Decision {
+        cases: "messagepack: length above the limit, limit 512",
+        reason: LENGTH,
+        only: LENGTH_REFUSED,
+    },
     Decision { cases: "messagepack: length longer than the content", reason: LENGTH, only: LENGTH_REFUSED },
 ];
 
@@ -56,7 +76,8 @@ const TURN: &str = "Calls that wait for their turn";
 const FIELDS: &str = "Which values fit a type";
 const UNKNOWN_TYPE: &str = "Message of a type that is not known";
 const LENGTH: &str = "Length in front of MessagePack above `max_message_bytes`";
-const LENGTH_REFUSED: &[&str] = &["[7,\"Connection closed with an error.\",true] was not recorded", "the connection ends"];
+const LENGTH_REFUSED: &[&str] =
+    &["[7,\"Connection closed with an error.\",true] was not recorded", "the connection ends"];
 
 pub(crate) const STATEFUL: &[Decision] = &[
     Decision {
@@ -77,12 +98,25 @@ pub(crate) const TRANSCRIPTS: &[Decision] = &[
     Decision { cases: "abort/", reason: ENCODED, only: NAN },
     Decision { cases: "stateful/server-ended-by-error-js10-json", reason: ENCODED, only: NAN },
     Decision { cases: "parallel/", reason: TURN, only: &[": message "] },
-    Decision { cases: "server-streams/", reason: "Streaming method that returns null", only: &["NullStream"] },
-    Decision { cases: "shutdown/", reason: "Shutdown", only: &["a Close with allowReconnect, recorded none"] },
+    Decision {
+        cases: "server-streams/",
+        reason: "Streaming method that returns null",
+        only: &["NullStream"],
+    },
+    Decision {
+        cases: "shutdown/",
+        reason: "Shutdown",
+        only: &["a Close with allowReconnect, recorded none"],
+    },
     Decision {
         cases: "stateful/aborted-js10-json",
         reason: "Id of a connection that just ended",
-        only: &["status 404, recorded 409", "reason Not Found", "headers []", "body \"No Connection with that ID\""],
+        only: &[
+            "status 404, recorded 409",
+            "reason Not Found",
+            "headers []",
+            "body \"No Connection with that ID\"",
+        ],
     },
     Decision {
         cases: "stateful/half-open",

@@ -98,7 +98,11 @@ impl Probe<'_> {
     async fn follow(&mut self, note: &str, sent: &Json) {
         if let Some(pause) = pause_ms(sent) {
             // "14 s later" and "20 s later" are counted from the start.
-            let pause = if note == "20 s later" && text(&self.case["name"]).starts_with("an abandoned") { 6000 } else { pause };
+            let pause = if note == "20 s later" && text(&self.case["name"]).starts_with("an abandoned") {
+                6000
+            } else {
+                pause
+            };
             tokio::time::sleep(Duration::from_millis(pause) / self.server.is_faster).await;
         } else if note.ends_with("TCP connection is closed") {
             let (_, mut link) = if note.starts_with("the stream's") {
@@ -121,7 +125,8 @@ impl Probe<'_> {
         if recorded["status"].is_null() && recorded["text"].is_string() {
             return self.compare_frames(recorded).await;
         }
-        let waited = recorded["waitedMs"].as_u64().map(|waited| Duration::from_millis(waited) / self.server.is_faster);
+        let waited =
+            recorded["waitedMs"].as_u64().map(|waited| Duration::from_millis(waited) / self.server.is_faster);
         let mut to = recorded["to"].as_u64().map_or(number, |to| usize::try_from(to).unwrap());
         if waited.is_some() {
             to = number - 1;
@@ -129,12 +134,17 @@ impl Probe<'_> {
         let Some(link) = self.links.get(&to) else { return vec![format!("{number}: no such request")] };
         if recorded["pending"] == true {
             let is_answered = link.comes_to(QUIET, |seen| seen.head.is_some()).await;
-            return is_answered.then(|| format!("{number}: answered at once, recorded: pending")).into_iter().collect();
+            return is_answered
+                .then(|| format!("{number}: answered at once, recorded: pending"))
+                .into_iter()
+                .collect();
         }
         let length = payload(&recorded["body"]).len();
         let is_open = recorded["bodyEnded"] == false;
         let enough = |seen: &crate::link::Seen| {
-            seen.head.is_some() && seen.body.len() >= length && (is_open || seen.is_body_ended || seen.status() == Some(101))
+            seen.head.is_some()
+                && seen.body.len() >= length
+                && (is_open || seen.is_body_ended || seen.status() == Some(101))
         };
         link.comes_to(waited.unwrap_or_default() + PATIENCE, enough).await;
         let seen = link.seen();

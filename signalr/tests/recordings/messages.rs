@@ -47,7 +47,8 @@ fn next<'a>(protocol: &str, bytes: &'a [u8]) -> Option<(Json, &'a [u8])> {
 
 /// A whole JSON text, by value.
 pub(crate) fn from_json(bytes: &[u8]) -> Json {
-    serde_json::from_slice(bytes).map_or_else(|_| json!({"no JSON": String::from_utf8_lossy(bytes)}), by_value)
+    serde_json::from_slice(bytes)
+        .map_or_else(|_| json!({"no JSON": String::from_utf8_lossy(bytes)}), by_value)
 }
 
 /// A message's length, and what follows it.
@@ -68,9 +69,9 @@ fn by_value(value: Json) -> Json {
         Json::Number(number) => Json::Number(plain(number)),
         Json::String(text) if is_id(&text) => json!("(id)"),
         Json::Array(items) => Json::Array(items.into_iter().map(by_value).collect()),
-        Json::Object(fields) => {
-            Json::Object(fields.into_iter().map(|(name, value)| (name, by_value(value))).collect::<Map<_, _>>())
-        }
+        Json::Object(fields) => Json::Object(
+            fields.into_iter().map(|(name, value)| (name, by_value(value))).collect::<Map<_, _>>(),
+        ),
         other => other,
     }
 }
@@ -126,7 +127,8 @@ pub(crate) struct Settled {
 pub(crate) fn settled(received: Vec<Json>, sent: &[Json]) -> Settled {
     let of_kind = |wanted| sent.iter().filter(move |sent| kind(sent) == Some(wanted));
     let cancelled: Vec<_> = of_kind(CANCEL).filter_map(id).collect();
-    let timed: Vec<_> = of_kind(STREAM_INVOCATION).filter(|sent| target(sent) == Some("Endless")).filter_map(id).collect();
+    let timed: Vec<_> =
+        of_kind(STREAM_INVOCATION).filter(|sent| target(sent) == Some("Endless")).filter_map(id).collect();
     let client_stops = of_kind(CLOSE).next().is_some();
     let mut settled = Settled::default();
     for message in countable(received) {
@@ -157,7 +159,10 @@ impl Settled {
             found.push(format!("{what}: timed items {:?}, recorded {:?}", self.timed, recorded.timed));
         }
         if self.cancelled != recorded.cancelled {
-            found.push(format!("{what}: cancelled streams end as {:?}, recorded {:?}", self.cancelled, recorded.cancelled));
+            found.push(format!(
+                "{what}: cancelled streams end as {:?}, recorded {:?}",
+                self.cancelled, recorded.cancelled
+            ));
         }
         found
     }
@@ -216,7 +221,8 @@ pub(crate) fn answer(protocol: &str, message: &[u8], recorded: &str, ours: &str)
 /// How two lists of messages differ: each pair that does, where one list is as long as the other.
 pub(crate) fn differences(what: &str, ours: &[Json], recorded: &[Json]) -> Vec<String> {
     let pairs = ours.iter().zip(recorded).enumerate();
-    let differing = pairs.filter(|(_, (ours, recorded))| without_question(ours) != without_question(recorded));
+    let differing =
+        pairs.filter(|(_, (ours, recorded))| without_question(ours) != without_question(recorded));
     let differing = differing.map(|(index, (ours, recorded))| {
         format!("{what}: message {} is {}, recorded {}", index + 1, short(ours), short(recorded))
     });

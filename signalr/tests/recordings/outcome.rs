@@ -51,7 +51,10 @@ impl Set {
     /// Prints the line that `scripts/conformance` shows, and fails where something differs.
     pub(crate) fn finish(mut self, cases: usize) {
         for (decision, _) in self.decisions.iter().zip(&self.used).filter(|(_, used)| !**used) {
-            self.different.push(format!("{}…: is equal, though decided otherwise: {}", decision.cases, decision.reason));
+            self.different.push(format!(
+                "{}…: is equal, though decided otherwise: {}",
+                decision.cases, decision.reason
+            ));
         }
         self.decided.sort();
         self.different.sort();

@@ -108,5 +108,7 @@ pub(crate) fn request(
 /// Recorded headers.
 pub(crate) fn headers(entry: &Json) -> Vec<(String, String)> {
     let pairs = crate::data::list(&entry["headers"]).iter();
-    pairs.map(|pair| (crate::data::text(&pair[0]).to_owned(), crate::data::text(&pair[1]).to_owned())).collect()
+    pairs
+        .map(|pair| (crate::data::text(&pair[0]).to_owned(), crate::data::text(&pair[1]).to_owned()))
+        .collect()
 }

@@ -69,7 +69,9 @@ impl Probe<'_> {
             }
             "recorder" => self.note(index, entry).await,
             _ if entry["status"].is_u64() => self.open(index, entry, socket).await,
-            _ if entry["opcode"] == "close" && self.is_takeover(socket) => self.take_over(index, entry, socket).await,
+            _ if entry["opcode"] == "close" && self.is_takeover(socket) => {
+                self.take_over(index, entry, socket).await
+            }
             _ => {}
         }
     }
@@ -110,7 +112,8 @@ impl Probe<'_> {
 
     async fn note(&mut self, index: usize, entry: &Json) {
         const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":2}\u{1e}";
-        const CALL: &str = "{\"type\":1,\"invocationId\":\"1\",\"target\":\"EchoInt\",\"arguments\":[1]}\u{1e}";
+        const CALL: &str =
+            "{\"type\":1,\"invocationId\":\"1\",\"target\":\"EchoInt\",\"arguments\":[1]}\u{1e}";
         self.wait_for_messages(index).await;
         self.pace(index, entry).await;
         let sent = match text(&entry["note"]) {
@@ -132,7 +135,10 @@ impl Probe<'_> {
     /// The recorded client's pauses.
     async fn pace(&mut self, index: usize, entry: &Json) {
         let at = entry["t"].as_u64().unwrap_or(0);
-        let before = index.checked_sub(1).and_then(|before| list(&self.case["log"])[before]["t"].as_u64()).unwrap_or(0);
+        let before = index
+            .checked_sub(1)
+            .and_then(|before| list(&self.case["log"])[before]["t"].as_u64())
+            .unwrap_or(0);
         if at.saturating_sub(before) >= PAUSE_MS {
             let since = Duration::from_millis(at.saturating_sub(self.mark.1)) / self.server.is_faster;
             tokio::time::sleep_until((self.mark.0 + since).into()).await;
@@ -158,7 +164,11 @@ impl Probe<'_> {
             let wanted = countable(self.recorded(*socket, index)).len();
             let here = |seen: &Seen| countable(messages(self.protocol(), &data(&seen.frames))).len();
             let timeouts = cases::duration_ms(self.case) / u64::from(self.server.is_faster);
-            let within = if timeouts > 3000 && self.server.is_faster > 1 { Duration::from_millis(timeouts) } else { PATIENCE };
+            let within = if timeouts > 3000 && self.server.is_faster > 1 {
+                Duration::from_millis(timeouts)
+            } else {
+                PATIENCE
+            };
             link.comes_to(within, |seen| here(seen) >= wanted).await;
         }
     }
@@ -167,7 +177,8 @@ impl Probe<'_> {
         let recorded = self.acks(|socket, _| self.recorded(socket, list(&self.case["log"]).len()));
         let Some((_, link)) = self.sockets.iter().next_back() else { return };
         if recorded.is_some() && self.ours_acks() < recorded {
-            let all = |seen: &Seen| messages(self.protocol(), &data(&seen.frames)).iter().filter_map(ack).max();
+            let all =
+                |seen: &Seen| messages(self.protocol(), &data(&seen.frames)).iter().filter_map(ack).max();
             link.comes_to(ACKS, |seen| all(seen) >= recorded).await;
         }
     }
@@ -190,10 +201,15 @@ impl Probe<'_> {
             let ours = countable(messages(self.protocol(), &data(&seen.frames)));
             let recorded = countable(self.recorded(*socket, log.len()));
             differences.extend(messages::differences(&format!("socket {socket}"), &ours, &recorded));
-            let mut on_socket = log.iter().filter(|entry| entry["socket"] == *socket && entry["from"] == "server");
+            let mut on_socket =
+                log.iter().filter(|entry| entry["socket"] == *socket && entry["from"] == "server");
             let answer = on_socket.clone().find(|entry| entry["status"].is_u64()).expect("each is answered");
             if seen.status().map(u64::from) != answer["status"].as_u64() {
-                differences.push(format!("socket {socket}: status {:?}, recorded {}", seen.status(), answer["status"]));
+                differences.push(format!(
+                    "socket {socket}: status {:?}, recorded {}",
+                    seen.status(),
+                    answer["status"]
+                ));
             }
             let close = on_socket.find(|entry| entry["opcode"] == "close");
             let recorded = close.map(|entry| entry["code"].as_u64());

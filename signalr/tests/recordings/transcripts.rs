@@ -12,9 +12,26 @@ use crate::data::recorded;
 use crate::decisions;
 
 const SCENARIOS: [&str; 20] = [
-    "abort", "authorized", "big", "calls", "calls-detailed", "client-results", "client-timeout", "core", "dotnet",
-    "expiring", "greeting", "keep-alive", "parallel", "server-streams", "server-to-client", "shutdown", "stateful",
-    "too-long", "uploads", "values",
+    "abort",
+    "authorized",
+    "big",
+    "calls",
+    "calls-detailed",
+    "client-results",
+    "client-timeout",
+    "core",
+    "dotnet",
+    "expiring",
+    "greeting",
+    "keep-alive",
+    "parallel",
+    "server-streams",
+    "server-to-client",
+    "shutdown",
+    "stateful",
+    "too-long",
+    "uploads",
+    "values",
 ];
 
 #[test]

@@ -142,7 +142,11 @@ impl<'a> Probe<'a> {
         let is_asked = !text(&self.case["name"]).contains("does not answer");
         let has_closed = list(&self.case["sent"]).iter().any(|sent| sent["opcode"] == "close");
         let closes = |seen: &Seen| seen.close().is_some();
-        if !self.case["closed"].is_null() && self.link.comes_to(PATIENCE, closes).await && is_asked && !has_closed {
+        if !self.case["closed"].is_null()
+            && self.link.comes_to(PATIENCE, closes).await
+            && is_asked
+            && !has_closed
+        {
             let bytes = link::frame(0x80 | link::CLOSE, &link::close_payload(Some(1000), ""), true);
             self.link.send(&bytes).await;
         }
@@ -197,7 +201,8 @@ impl<'a> Probe<'a> {
         let ours: Vec<_> = ours.map(|frame| frame.payload.clone()).collect();
         // Where a timeout ends the connection, the last ping may come too late for a server whose clock is exact.
         let is_timed = self.case["closed"]["t"].is_u64();
-        let is_equal = ours == recorded || (is_timed && recorded.split_last().is_some_and(|(_, before)| ours == before));
+        let is_equal =
+            ours == recorded || (is_timed && recorded.split_last().is_some_and(|(_, before)| ours == before));
         (!is_equal).then(|| format!("{} pongs, recorded {}", ours.len(), recorded.len()))
     }
 
@@ -207,7 +212,10 @@ impl<'a> Probe<'a> {
         let Some(recorded) = closed.as_object() else {
             let has_reset = list(&self.case["sent"]).iter().any(|sent| sent["note"] == "TCP reset");
             let is_open = has_reset || (seen.end.is_none() && ours.is_none());
-            return (!is_open).then(|| format!("the connection ends: {ours:?}, TCP {:?}", seen.end)).into_iter().collect();
+            return (!is_open)
+                .then(|| format!("the connection ends: {ours:?}, TCP {:?}", seen.end))
+                .into_iter()
+                .collect();
         };
         let mut differences = Vec::new();
         let code = recorded["code"].as_u64().map(|code| u16::try_from(code).unwrap());
@@ -254,7 +262,8 @@ fn formats(seen: &Seen, received: &[Json]) -> Option<String> {
     let mut recorded: Vec<_> = recorded.map(|entry| text(&entry["opcode"])).collect();
     recorded.dedup();
     let ours = seen.frames.iter().filter(|frame| matches!(frame.opcode, link::TEXT | link::BINARY));
-    let mut ours: Vec<_> = ours.map(|frame| if frame.opcode == link::TEXT { "text" } else { "binary" }).collect();
+    let mut ours: Vec<_> =
+        ours.map(|frame| if frame.opcode == link::TEXT { "text" } else { "binary" }).collect();
     ours.dedup();
     // Pings alone make no difference.
     (ours != recorded && !ours.is_empty() && !recorded.is_empty())

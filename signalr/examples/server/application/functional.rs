@@ -12,7 +12,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
-use signalr::{Connection, Context, Event, Format, Handler, Hub, HubError, HubServer, Methods, Question, Upload, User};
+use signalr::{
+    Connection, Context, Event, Format, Handler, Hub, HubError, HubServer, Methods, Question, Upload, User,
+};
 use ts_rs::TS;
 
 use super::recorded::{InvalidOperationException, Items};
@@ -111,11 +113,12 @@ impl TestHub {
     /// Without items; says so when the client cancels it.
     async fn infinite_stream(self: Arc<Self>, context: Context) -> Result<Items<String>, HubError> {
         let says_so = SaysSo(Some(context));
-        Ok(stream::pending().chain(stream::once(async move {
-            drop(says_so);
-            Ok(String::new())
-        }))
-        .boxed())
+        Ok(stream::pending()
+            .chain(stream::once(async move {
+                drop(says_so);
+                Ok(String::new())
+            }))
+            .boxed())
     }
 
     async fn streaming_concat(
@@ -253,7 +256,8 @@ struct BaseUrl {
 /// Sends the client to the hub, with how many were sent there.
 async fn redirect(State(redirected): State<Arc<AtomicUsize>>, Query(query): Query<BaseUrl>) -> Response {
     let number = redirected.fetch_add(1, Ordering::Relaxed) + 1;
-    axum::Json(serde_json::json!({ "url": format!("{}/testhub?numRedirects={number}", query.base_url) })).into_response()
+    axum::Json(serde_json::json!({ "url": format!("{}/testhub?numRedirects={number}", query.base_url) }))
+        .into_response()
 }
 
 /// A redirect of HTTP that keeps the method.
@@ -265,7 +269,9 @@ async fn redirect_to_echo(uri: Uri) -> Redirect {
 async fn client_result(State(hubs): State<Vec<HubServer<TestHub>>>, Path(id): Path<String>) -> Response {
     for hub in &hubs {
         let connections = hub.connections();
-        let Some(connection) = connections.iter().find(|connection| connection.to_string() == id) else { continue };
+        let Some(connection) = connections.iter().find(|connection| connection.to_string() == id) else {
+            continue;
+        };
         return match hub.ask(connection, &RESULT, ("input".to_owned(),)).await {
             Ok(text) => text.into_response(),
             Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
@@ -279,8 +285,11 @@ pub(super) fn for_tests(routes: Router) -> Router {
     routes.route_layer(from_fn(async |request: axum::extract::Request, next: Next| {
         let (method, asked) = (request.method().clone(), request.headers().clone());
         let is_negotiate = request.uri().path().contains("/negotiate");
-        let mut response =
-            if method == Method::OPTIONS { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+        let mut response = if method == Method::OPTIONS {
+            StatusCode::NO_CONTENT.into_response()
+        } else {
+            next.run(request).await
+        };
         allow(&asked, response.headers_mut());
         if is_negotiate {
             set_cookies(response.headers_mut());

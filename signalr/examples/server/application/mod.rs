@@ -91,12 +91,7 @@ impl Application {
     /// Says goodbye to all clients; after the time the rest is cut.
     #[allow(dead_code, reason = "tests stop the server, the example runs on")]
     pub(crate) async fn stop(&self, within: Duration) {
-        for (name, hub) in &self.hubs {
-            let began = std::time::Instant::now();
-            let counts = hub.counts();
-            let r = hub.shutdown(within).await;
-            eprintln!("DEBUG {name} {counts:?} {r:?} {:?}", began.elapsed());
-        }
+        futures_util::future::join_all(self.hubs.values().map(|hub| hub.shutdown(within))).await;
     }
 }
 

@@ -70,7 +70,9 @@ fn how_it_ends_varies(request: &Request<'_>, replay: &Replay<'_>, ours: Option<u
             && recorded.is_some_and(|status| statuses.iter().any(|one| u64::from(*one) == status))
     };
     let protocol = text(&replay.case["client"]["protocol"]);
-    let closes = messages::messages(protocol, &payload(&request.sent["body"])).iter().any(|sent| kind(sent) == Some(CLOSE));
+    let closes = messages::messages(protocol, &payload(&request.sent["body"]))
+        .iter()
+        .any(|sent| kind(sent) == Some(CLOSE));
     match text(&request.sent["method"]) {
         "DELETE" => one_of([202, 404]),
         "POST" if closes => one_of([200, 404]),
@@ -81,28 +83,36 @@ fn how_it_ends_varies(request: &Request<'_>, replay: &Replay<'_>, ours: Option<u
 /// Each kind of answer that a poll had was recorded, too. How the last ones end varies.
 fn in_polls(replay: &Replay<'_>) -> Vec<String> {
     let polls = replay.requests.iter().filter(|request| request.link.is_none());
-    let recorded: BTreeSet<_> = polls.filter_map(|request| request.recorded).map(|recorded| {
-        (recorded["status"].as_u64().unwrap(), compared(&headers(recorded)))
-    }).collect();
+    let recorded: BTreeSet<_> = polls
+        .filter_map(|request| request.recorded)
+        .map(|recorded| (recorded["status"].as_u64().unwrap(), compared(&headers(recorded))))
+        .collect();
     let answers = replay.pollers.values().flat_map(|poller| poller.polled().answers);
-    let ours: BTreeSet<_> = answers.map(|(head, _)| (u64::from(head.status), compared(&head.headers))).collect();
+    let ours: BTreeSet<_> =
+        answers.map(|(head, _)| (u64::from(head.status), compared(&head.headers))).collect();
     let ends = |status: u64| matches!(status, 204 | 404);
     let new = ours.difference(&recorded).filter(|(status, _)| !ends(*status));
-    new.map(|(status, headers)| format!("a poll is answered {status} with {headers:?}, recorded {recorded:?}")).collect()
+    new.map(|(status, headers)| {
+        format!("a poll is answered {status} with {headers:?}, recorded {recorded:?}")
+    })
+    .collect()
 }
 
 /// The server's close frames.
 async fn in_closes(replay: &Replay<'_>) -> Vec<String> {
     let mut found = Vec::new();
     let exchanges = crate::data::list(&replay.case["exchanges"]);
-    let is_close = |exchange: &&Json| exchange["from"] == "server" && exchange["opcode"] == "close" && exchange["lost"] != true;
+    let is_close = |exchange: &&Json| {
+        exchange["from"] == "server" && exchange["opcode"] == "close" && exchange["lost"] != true
+    };
     for exchange in exchanges.iter().filter(is_close) {
         let Some(link) = replay.socket(exchange["tcp"].as_u64().unwrap()) else { continue };
         link.comes_to(PATIENCE, |seen| seen.close().is_some()).await;
         let ours = link.seen().close().map(|(code, _)| code.map(u64::from));
         let recorded = Some(exchange["code"].as_u64());
         if ours != recorded {
-            found.push(format!("connection {}: close frame {ours:?}, recorded {recorded:?}", exchange["tcp"]));
+            found
+                .push(format!("connection {}: close frame {ours:?}, recorded {recorded:?}", exchange["tcp"]));
         }
     }
     found
@@ -118,7 +128,11 @@ async fn in_question(step: &Json, asked: tokio::task::JoinHandle<Result<String, 
     let is_equal = match (&ours, recorded) {
         (Ok(answer), _) => recorded == format!("result: {answer}"),
         // How a value cannot be read, or a connection has ended, each server says in its words.
-        (Err(_), recorded) if recorded.starts_with("IOException: ") || recorded.contains("Error trying to deserialize") => true,
+        (Err(_), recorded)
+            if recorded.starts_with("IOException: ") || recorded.contains("Error trying to deserialize") =>
+        {
+            true
+        }
         (Err(error), recorded) => recorded == format!("HubException: {error}"),
     };
     (!is_equal).then(|| format!("{}: {ours:?}, recorded {recorded:?}", step["server"]))

@@ -103,7 +103,9 @@ impl<'a> Replay<'a> {
 
     async fn pace(&mut self, index: usize, exchange: &Json) {
         let at = exchange["t"].as_u64().unwrap();
-        let before = index.checked_sub(1).map_or(0, |before| list(&self.case["exchanges"])[before]["t"].as_u64().unwrap());
+        let before = index
+            .checked_sub(1)
+            .map_or(0, |before| list(&self.case["exchanges"])[before]["t"].as_u64().unwrap());
         if at.saturating_sub(before) >= PAUSE_MS {
             let since = Duration::from_millis(at.saturating_sub(self.mark.1)) / self.server.is_faster;
             tokio::time::sleep_until((self.mark.0 + since).into()).await;
@@ -123,7 +125,13 @@ impl<'a> Replay<'a> {
         let is_get = method == "GET";
         if is_get && target.contains("&_=") {
             let stream = self.poll(&target, sent);
-            self.requests.push(Request { sent, link: None, stream: Some(stream), recorded: None, is_aborted: false });
+            self.requests.push(Request {
+                sent,
+                link: None,
+                stream: Some(stream),
+                recorded: None,
+                is_aborted: false,
+            });
             return;
         }
         if method == "DELETE" {
@@ -131,13 +139,19 @@ impl<'a> Replay<'a> {
             stream.and_then(|stream| self.pollers.get(&stream)).inspect(|poller| poller.stop());
             stream.inspect(|stream| self.streams[*stream].is_stopped = true);
         }
-        if method == "POST" && let Some(stream) = self.stream_of(id(&target)) {
+        if method == "POST"
+            && let Some(stream) = self.stream_of(id(&target))
+        {
             self.streams[stream].sent.extend_from_slice(&payload(&sent["body"]));
         }
         let mut headers = headers(sent);
         // Our id of a question may have another length.
-        headers.iter_mut().filter(|(name, _)| name == "content-length").for_each(|header| header.1 = body.len().to_string());
-        let link = Link::request(self.server.port, &request(method, &target, &headers, false, &body), false).await;
+        headers
+            .iter_mut()
+            .filter(|(name, _)| name == "content-length")
+            .for_each(|header| header.1 = body.len().to_string());
+        let link =
+            Link::request(self.server.port, &request(method, &target, &headers, false, &body), false).await;
         let stream = is_get.then(|| {
             self.streams.push(Stream::new(format!("connection {tcp}"), self.protocol));
             self.streams.len() - 1
@@ -162,7 +176,8 @@ impl<'a> Replay<'a> {
     fn stream_of(&self, token: &str) -> Option<usize> {
         let is_same = |request: &&Request<'_>| {
             let target = text(&request.sent["target"]);
-            let recorded = self.ids.iter().find(|(_, ours)| ours == token).map(|(recorded, _)| recorded.as_str());
+            let recorded =
+                self.ids.iter().find(|(_, ours)| ours == token).map(|(recorded, _)| recorded.as_str());
             request.stream.is_some() && recorded.is_some_and(|recorded| id(target) == recorded)
         };
         self.requests.iter().rev().find(is_same).and_then(|request| request.stream)
@@ -173,7 +188,11 @@ impl<'a> Replay<'a> {
         let mut payload = payload;
         for (index, stream) in self.streams.iter().enumerate() {
             for (recorded, ours) in stream.questions(&self.carrier(index)) {
-                let marked = if self.protocol == "json" { format!("\"invocationId\":\"{recorded}\"") } else { recorded.clone() };
+                let marked = if self.protocol == "json" {
+                    format!("\"invocationId\":\"{recorded}\"")
+                } else {
+                    recorded.clone()
+                };
                 if find(&payload, marked.as_bytes()).is_some() {
                     payload = messages::answer(self.protocol, &payload, &recorded, &ours);
                     break;
@@ -187,7 +206,8 @@ impl<'a> Replay<'a> {
         if let Some(poller) = self.pollers.get(&stream) {
             return Carrier::Poller(poller);
         }
-        let request = self.requests.iter().find(|request| request.stream == Some(stream)).expect("a request opened it");
+        let request =
+            self.requests.iter().find(|request| request.stream == Some(stream)).expect("a request opened it");
         Carrier::Link(request.link.as_ref().expect("a link carries it"))
     }
 
@@ -236,7 +256,9 @@ impl<'a> Replay<'a> {
                 if is_polled { payload(&exchange["body"]) } else { Vec::new() }
             }
             "event" => crate::answers::events(&payload(exchange)),
-            "frame" if matches!(exchange["opcode"].as_str(), Some("text" | "binary" | "continuation")) => payload(exchange),
+            "frame" if matches!(exchange["opcode"].as_str(), Some("text" | "binary" | "continuation")) => {
+                payload(exchange)
+            }
             _ => return true,
         };
         let Some(stream) = self.requests[index].stream else { return true };
@@ -257,8 +279,12 @@ impl<'a> Replay<'a> {
 
     async fn has_answer(&mut self, index: usize) -> bool {
         let Some(link) = &self.requests[index].link else { return true };
-        let goes_on = |seen: &Seen| seen.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
-        let has_come = |seen: &Seen| seen.is_body_ended || seen.status() == Some(101) || (seen.head.is_some() && goes_on(seen));
+        let goes_on = |seen: &Seen| {
+            seen.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"))
+        };
+        let has_come = |seen: &Seen| {
+            seen.is_body_ended || seen.status() == Some(101) || (seen.head.is_some() && goes_on(seen))
+        };
         let comes = link.comes_to(PATIENCE, has_come).await;
         let (seen, recorded) = (link.seen(), self.requests[index].recorded.expect("recorded"));
         if text(&self.requests[index].sent["target"]).contains("/negotiate") {
@@ -342,7 +368,8 @@ impl<'a> Replay<'a> {
         if self.case["scenario"] != "shutdown" || exchange["from"] != "server" {
             return false;
         }
-        let is_end = exchange["kind"] == "last-chunk" || exchange["how"] == "reset" || exchange["status"] == 204;
+        let is_end =
+            exchange["kind"] == "last-chunk" || exchange["how"] == "reset" || exchange["status"] == 204;
         let carried = [payload(exchange), payload(&exchange["body"])];
         let mut messages = carried.iter().flat_map(|bytes| messages::messages(self.protocol, bytes));
         is_end || exchange["opcode"] == "close" || messages.any(|message| kind(&message) == Some(7))

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use signalr::{Context, HubError};
 
-use super::Recorded;
 use super::super::values::{Bytes, DateTime, DateTimeOffset, Decimal, Guid, Order, TimeSpan};
+use super::Recorded;
 
 /// An error of the application, which clients learn of with detailed errors only.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +24,26 @@ impl Recorded {
 
     pub(super) async fn give_integers(self: Arc<Self>, _: Context) -> Result<Vec<i64>, HubError> {
         const EDGES: [i64; 20] = [
-            0, 127, 128, 255, 256, 65_535, 65_536, 4_294_967_295, 4_294_967_296, i64::MAX, -1, -32, -33, -128, -129,
-            -32_768, -32_769, -2_147_483_648, -2_147_483_649, i64::MIN,
+            0,
+            127,
+            128,
+            255,
+            256,
+            65_535,
+            65_536,
+            4_294_967_295,
+            4_294_967_296,
+            i64::MAX,
+            -1,
+            -32,
+            -33,
+            -128,
+            -129,
+            -32_768,
+            -32_769,
+            -2_147_483_648,
+            -2_147_483_649,
+            i64::MIN,
         ];
         Ok(EDGES.to_vec())
     }

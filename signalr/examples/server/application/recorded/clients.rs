@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use signalr::{Context, Event, HubError, Question};
 
-use super::Recorded;
 use super::super::values::{Any, Order};
+use super::Recorded;
 
 pub(in super::super) static WELCOME: Event<(String,)> = Event::new("Welcome", &["text"]);
 pub(super) static UPLOADED: Event<(String, i32)> = Event::new("Uploaded", &["label", "sum"]);
 pub(super) static NOTED: Event<(Option<String>,)> = Event::new("Noted", &["text"]);
 pub(super) static CALLED_BACK: Event<(Any,)> = Event::new("CalledBack", &["value"]);
-pub(super) static GOT_ORDER: Event<(Order, f64, Option<String>)> = Event::new("GotOrder", &["order", "factor", "text"]);
+pub(super) static GOT_ORDER: Event<(Order, f64, Option<String>)> =
+    Event::new("GotOrder", &["order", "factor", "text"]);
 pub(super) static TICK: Event<()> = Event::new("Tick", &[]);
 pub(in super::super) static ITEM: Event<(Any,)> = Event::new("Item", &["item"]);
 pub(super) static FROM_ALL: Event<(String,)> = Event::new("FromAll", &["text"]);
@@ -22,7 +23,11 @@ pub(in super::super) static ASK: Question<(String,), Option<String>> = Question:
 pub(in super::super) static ASK_INT: Question<(), i32> = Question::new("AskInt", &[]);
 
 impl Recorded {
-    pub(super) async fn note(self: Arc<Self>, context: Context, text: Option<String>) -> Result<(), HubError> {
+    pub(super) async fn note(
+        self: Arc<Self>,
+        context: Context,
+        text: Option<String>,
+    ) -> Result<(), HubError> {
         context.caller().send(&NOTED, (text,)).await?;
         Ok(())
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt, stream};
 use signalr::{Context, HubError, Upload};
 
+use super::super::values::Order;
 use super::Recorded;
 use super::calls::InvalidOperationException;
 use super::clients::UPLOADED;
-use super::super::values::Order;
 
 pub(in super::super) type Items<T> = stream::BoxStream<'static, Result<T, HubError>>;
 
@@ -28,7 +28,8 @@ impl Recorded {
     }
 
     pub(super) async fn mixed(self: Arc<Self>, _: Context) -> Result<Items<Option<String>>, HubError> {
-        Ok(stream::iter([Some("a"), None, Some("line\nbreak")].map(|item| Ok(item.map(str::to_owned)))).boxed())
+        Ok(stream::iter([Some("a"), None, Some("line\nbreak")].map(|item| Ok(item.map(str::to_owned))))
+            .boxed())
     }
 
     pub(super) async fn orders(self: Arc<Self>, _: Context) -> Result<Items<Order>, HubError> {
@@ -39,12 +40,20 @@ impl Recorded {
         Ok(stream::empty().boxed())
     }
 
-    pub(super) async fn count_then_throw(self: Arc<Self>, _: Context, n: i32) -> Result<Items<i32>, HubError> {
+    pub(super) async fn count_then_throw(
+        self: Arc<Self>,
+        _: Context,
+        n: i32,
+    ) -> Result<Items<i32>, HubError> {
         let error = InvalidOperationException("thrown in the stream".to_owned());
         Ok(counted(n).chain(stream::iter([Err(error.into())])).boxed())
     }
 
-    pub(super) async fn count_then_throw_hub(self: Arc<Self>, _: Context, n: i32) -> Result<Items<i32>, HubError> {
+    pub(super) async fn count_then_throw_hub(
+        self: Arc<Self>,
+        _: Context,
+        n: i32,
+    ) -> Result<Items<i32>, HubError> {
         let error = HubError::deliberate("deliberate in the stream");
         Ok(counted(n).chain(stream::iter([Err(error)])).boxed())
     }

@@ -24,8 +24,8 @@ pub(in super::super) enum Any {
     Text(String),
     Bytes(Bytes),
     Time(DateTime),
-    List(Vec<Any>),
-    Map(Vec<(Any, Any)>),
+    List(Vec<Self>),
+    Map(Vec<(Self, Self)>),
 }
 
 impl Serialize for Any {

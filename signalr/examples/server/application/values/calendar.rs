@@ -52,8 +52,10 @@ pub(super) fn parse(text: &str) -> Option<(i64, &str)> {
     let (time, mut rest) = rest.strip_prefix('T')?.split_at_checked(8)?;
     let mut time = time.split(':').map(|part| part.parse::<i64>().ok());
     let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
-    let is_valid = (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second < 60;
-    let mut ticks = days(year, month, day) * TICKS_A_DAY + (hour * 3600 + minute * 60 + second) * TICKS_A_SECOND;
+    let is_valid =
+        (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second < 60;
+    let mut ticks =
+        days(year, month, day) * TICKS_A_DAY + (hour * 3600 + minute * 60 + second) * TICKS_A_SECOND;
     if let Some(fraction) = rest.strip_prefix('.') {
         let length = fraction.bytes().take_while(u8::is_ascii_digit).count();
         ticks += format!("{:0<7.7}", &fraction[..length]).parse::<i64>().ok()?;
