@@ -115,7 +115,8 @@ impl Context {
     }
 
     /// Asks the client that calls, and waits for its answer or the connection's end. Other calls of the client run meanwhile,
-    /// also where only one runs at a time.
+    /// also where only one runs at a time. The client may never answer: put a timeout around it. A method that has an
+    /// [`Upload`](crate::Upload) reads it meanwhile, as an answer behind more items than may wait does not arrive.
     pub async fn ask<A: EventArguments, R: DeserializeOwned>(
         &self,
         question: &Question<A, R>,

@@ -135,9 +135,9 @@ impl Answer {
         let Self { caller, target, .. } = self;
         match failure.fault() {
             Some(error) => {
-                tracing::error!(connection = %caller.id, method = %target, "method failed: {error:?}")
+                tracing::error!(connection = %caller.id, method = ?target, "method failed: {error:?}")
             }
-            None => tracing::debug!(connection = %caller.id, method = %target, "call refused: {failure:?}"),
+            None => tracing::debug!(connection = %caller.id, method = ?target, "call refused: {failure:?}"),
         }
     }
 }

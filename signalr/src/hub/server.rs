@@ -278,8 +278,7 @@ impl<H: Hub> Core<H> {
 
     /// Runs `Hub::on_disconnected` with its filters, on a task of its own: an ended id must be unknown at once.
     fn disconnected(self: Arc<Self>, caller: Arc<Caller>, end: End) {
-        if let End::Refused(error) = &end {
-            tracing::debug!(connection = %caller.id, "client refused: {error:?}");
+        if let End::Refused(_) = end {
             return;
         }
         // Without a runtime the program ends.
@@ -350,6 +349,7 @@ fn answer(outbox: &Outbox, codec: Codec, is_stateful: bool) {
 }
 
 fn close(caller: &Caller, end: &End) {
+    tracing::debug!(connection = %caller.id, "connection ends: {end:?}");
     let close = end.close(caller.shared.options.detailed_errors);
     caller.outbox.close(close.map(|close| caller.codec.encode(&ending::message(&close))));
 }

@@ -93,6 +93,7 @@ impl<H: Hub> Session<H> {
             }
             // A call gets as far as it can before the next message is looked at: its answer precedes that to a Close.
             self.run_calls().await?;
+            tokio::task::coop::consume_budget().await;
         }
         if self.countable_at.is_some() && self.conversation.has_client_started() {
             self.release_countable();
@@ -145,14 +146,29 @@ impl<H: Hub> Session<H> {
             while let Some(busy) = &mut self.busy
                 && let Poll::Ready(finished) = busy.poll_finished(context)
             {
-                if let Finished::Connected(Err(error)) = finished {
-                    return Poll::Ready(Err(End::Refused(error)));
+                if let Err(end) = self.finished(finished) {
+                    return Poll::Ready(Err(end));
                 }
             }
             Poll::Ready(Ok(()))
         })
         .await?;
         if self.caller.is_aborted() { Err(End::Aborted) } else { Ok(()) }
+    }
+
+    fn finished(&mut self, finished: Finished) -> Result<(), End> {
+        if let Finished::Connected(connected) = finished {
+            connected.map_err(End::Refused)?;
+            // Most clients do nothing now but listen.
+            self.forget_idle();
+        }
+        Ok(())
+    }
+
+    fn forget_idle(&mut self) {
+        if self.busy.as_ref().is_some_and(|busy| busy.is_idle()) {
+            self.busy = None;
+        }
     }
 
     /// Waits for anything that changes what can be done.
@@ -162,11 +178,7 @@ impl<H: Hub> Session<H> {
         tokio::select! {
             biased;
             () = self.caller.changed.notified() => {}
-            finished = next_finished(&mut self.busy) => {
-                if let Finished::Connected(Err(error)) = finished {
-                    return Err(End::Refused(error));
-                }
-            }
+            finished = next_finished(&mut self.busy) => self.finished(finished)?,
             received = next_received(&mut self.input, may_read) => self.receive(received.ok_or(End::Gone)?),
             () = self.timer.as_mut() => self.on_time(may_read)?,
         }
@@ -227,9 +239,7 @@ impl<H: Hub> Session<H> {
             }
         }
         self.keep_alive(now);
-        if self.busy.as_ref().is_some_and(|busy| busy.is_idle()) {
-            self.busy = None;
-        }
+        self.forget_idle();
         Ok(())
     }
 
