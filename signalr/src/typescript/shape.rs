@@ -149,7 +149,6 @@ arguments!(A B C D E F G);
 arguments!(A B C D E F G H);
 
 /// Arguments with their names; one without a name is `argument1` and so on.
-
 pub(crate) fn named(names: &[&'static str], types: Vec<TypeShape>) -> Vec<ParameterShape> {
     const UNNAMED: [&str; 8] = [
         "argument1",

@@ -141,8 +141,11 @@ proptest! {
         pending in 1usize..5,
         parallel in 1usize..3,
         closes in any::<bool>(),
+        has_threads in any::<bool>(),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        use tokio::runtime::Builder;
+        let mut builder = if has_threads { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+        let runtime = builder.worker_threads(2).enable_all().build().unwrap();
         let last = closes.then(|| json!({"type": 7}));
         runtime.block_on(play(moves, pending, parallel, last));
     }
