@@ -153,3 +153,25 @@ pub enum Outgoing<'a> {
         sequence: u64,
     },
 }
+
+impl Outgoing<'_> {
+    /// Of its texts and values, without what stands around them.
+    pub(crate) fn content_bytes(&self) -> usize {
+        match self {
+            Self::Invocation { id, target, arguments } => {
+                id.map_or(0, str::len) + target.len() + arguments.bytes.len()
+            }
+            Self::StreamItem { id, item } => id.len() + item.bytes.len(),
+            Self::Completion { id, outcome, .. } => {
+                id.len()
+                    + match outcome {
+                        Outcome::Void => 0,
+                        Outcome::Result(result) => result.bytes.len(),
+                        Outcome::Error(error) => error.len(),
+                    }
+            }
+            Self::Close { error, .. } => error.map_or(0, str::len),
+            Self::Ping | Self::Ack { .. } | Self::Sequence { .. } => 0,
+        }
+    }
+}

@@ -10,7 +10,8 @@ use super::{Codec, ProtocolError};
 use crate::message::{Incoming, Invocation, Outcome, Outgoing, Payload};
 
 pub(super) fn encode(message: &Outgoing<'_>) -> Bytes {
-    let mut json = Vec::with_capacity(capacity(message));
+    // Enough where texts need few escapes.
+    let mut json = Vec::with_capacity(message.content_bytes() + 64);
     match message {
         Outgoing::Invocation { id, target, arguments } => {
             json.extend_from_slice(b"{\"type\":1");
@@ -50,22 +51,6 @@ pub(super) fn encode(message: &Outgoing<'_>) -> Bytes {
     }
     json.extend_from_slice(&[b'}', SEPARATOR]);
     json.into()
-}
-
-/// Enough for all messages whose texts need few escapes.
-fn capacity(message: &Outgoing<'_>) -> usize {
-    let of_application = match message {
-        Outgoing::Invocation { id, target, arguments } => {
-            id.map_or(0, str::len) + target.len() + arguments.bytes.len()
-        }
-        Outgoing::StreamItem { id, item } => id.len() + item.bytes.len(),
-        Outgoing::Completion { id, outcome: Outcome::Result(result), .. } => id.len() + result.bytes.len(),
-        Outgoing::Completion { id, outcome: Outcome::Error(error), .. } => id.len() + error.len(),
-        Outgoing::Completion { id, .. } => id.len(),
-        Outgoing::Close { error, .. } => error.map_or(0, str::len),
-        Outgoing::Ping | Outgoing::Ack { .. } | Outgoing::Sequence { .. } => 0,
-    };
-    of_application + 64
 }
 
 fn text_property(json: &mut Vec<u8>, name: &str, text: &str) {
