@@ -18,12 +18,38 @@ pub(crate) struct Set {
     equal: usize,
     decided: Vec<String>,
     different: Vec<String>,
+    again: Vec<String>,
 }
 
 impl Set {
     pub(crate) fn new(name: &'static str, decisions: &'static [Decision]) -> Self {
         let used = vec![false; decisions.len()];
-        Self { name, decisions, used, equal: 0, decided: Vec::new(), different: Vec::new() }
+        Self {
+            name,
+            decisions,
+            used,
+            equal: 0,
+            decided: Vec::new(),
+            different: Vec::new(),
+            again: Vec::new(),
+        }
+    }
+
+    /// Whether a difference is none that was decided.
+    pub(crate) fn is_different(&self, case: &str, differences: &[String]) -> bool {
+        differences.iter().any(|difference| self.decision(case, difference).is_none())
+    }
+
+    fn decision(&self, case: &str, difference: &str) -> Option<usize> {
+        let covers = |row: &Decision| {
+            case.starts_with(row.cases) && row.only.iter().any(|part| difference.contains(part))
+        };
+        self.decisions.iter().position(covers)
+    }
+
+    /// A case was replayed twice.
+    pub(crate) fn again(&mut self, case: &str) {
+        self.again.push(case.to_owned());
     }
 
     /// Takes what one case came to: nothing, or how it differs.
@@ -32,19 +58,15 @@ impl Set {
             self.equal += 1;
             return;
         };
-        let mut reasons = Vec::new();
-        for difference in differences {
-            let covers = |row: &Decision| {
-                case.starts_with(row.cases) && row.only.iter().any(|part| difference.contains(part))
-            };
-            let Some(index) = self.decisions.iter().position(covers) else {
-                self.different.push(format!("{case}: {}", differences.join("; ")));
-                return;
-            };
-            self.used[index] = true;
-            reasons.push(self.decisions[index].reason);
-        }
-        reasons.dedup();
+        let rows: Option<Vec<_>> =
+            differences.iter().map(|difference| self.decision(case, difference)).collect();
+        let Some(mut rows) = rows else {
+            self.different.push(format!("{case}: {}", differences.join("; ")));
+            return;
+        };
+        rows.dedup();
+        rows.iter().for_each(|row| self.used[*row] = true);
+        let reasons: Vec<_> = rows.iter().map(|row| self.decisions[*row].reason).collect();
         self.decided.push(format!("{case}: {} ({first})", reasons.join("; ")));
     }
 
@@ -58,7 +80,7 @@ impl Set {
         }
         self.decided.sort();
         self.different.sort();
-        let Self { name, equal, decided, different, .. } = self;
+        let Self { name, equal, decided, different, again, .. } = self;
         let mut report = format!(
             "conformance {name}: {equal} equal, {} different by decision, {} different\n",
             decided.len(),
@@ -66,6 +88,7 @@ impl Set {
         );
         decided.iter().for_each(|row| report.push_str(&format!("conformance     by decision: {row}\n")));
         different.iter().for_each(|row| report.push_str(&format!("conformance     DIFFERENT: {row}\n")));
+        again.iter().for_each(|case| report.push_str(&format!("conformance     replayed twice: {case}\n")));
         // In one piece, as other sets print theirs meanwhile.
         print!("\n{report}");
         assert!(different.is_empty(), "{name}: {} of {cases} cases differ", different.len());
