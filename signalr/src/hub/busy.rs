@@ -55,7 +55,7 @@ impl Busy {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.backlog.is_empty() && self.uploads.is_empty()
+        self.calls.is_empty() && self.backlog.is_empty() && self.uploads.values().all(|pipe| pipe.is_over())
     }
 
     /// Whether calls are under way that the client expects an answer of.
@@ -213,16 +213,21 @@ impl Busy {
             return Err(Failure::IdInUse(id));
         }
         let caller = &answer.caller;
-        let limit_items = caller.shared.options.max_upload_items;
-        let pipes: Vec<_> =
-            invocation.stream_ids.iter().map(|_| Pipe::new(caller.clone(), limit_items)).collect();
+        let options = &caller.shared.options;
+        let mut streams = invocation.stream_ids.as_slice();
+        if self.uploads.len() + streams.len() > options.max_pending_invocations {
+            return Err(Failure::TooMany(options.max_pending_invocations));
+        }
+        if method.check(invocation.is_stream, streams.len()).is_err() {
+            // Nobody would read them.
+            streams = &[];
+        }
+        let new_pipe = |_| Pipe::new(caller.clone(), options.max_upload_items);
+        let pipes: Vec<_> = streams.iter().map(new_pipe).collect();
         // Reading the arguments runs code of the application.
         let run = catch_unwind(AssertUnwindSafe(|| method.bind(invocation, caller, &pipes)))
             .unwrap_or_else(|panic| Err(Failure::Method(HubError::panic(&*panic))))?;
-        // Where their number is wrong nobody reads them.
-        if method.check(invocation.is_stream, pipes.len()).is_ok() {
-            self.uploads.extend(invocation.stream_ids.iter().cloned().zip(pipes));
-        }
+        self.uploads.extend(streams.iter().cloned().zip(pipes));
         self.push(Bound {
             core: core.clone(),
             answer: answer.clone(),

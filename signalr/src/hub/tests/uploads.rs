@@ -168,3 +168,23 @@ async fn an_upload_may_outlive_the_call_and_learns_that_the_client_has_gone() {
     assert!(server.hub.seen().contains(&"Err(Disconnected)".to_owned()));
     client.served().await;
 }
+
+#[tokio::test]
+async fn uploads_that_outlive_their_calls_are_bounded() {
+    let server = Server::new(Options { max_pending_invocations: 2, ..Options::default() });
+    let mut client = server.client().await;
+    for id in ["1", "2"] {
+        upload(&client, id, "Keep", json!([]), &[id]).await;
+        assert_eq!(client.result(id).await, json!(null));
+    }
+    upload(&client, "3", "Keep", json!([]), &["3"]).await;
+    assert_eq!(
+        client.result("3").await,
+        error(
+            "Failed to invoke 'Keep' due to an error on the server. HubException: 2 invocations are already open."
+        )
+    );
+    client.send(&ended("1")).await;
+    upload(&client, "3", "Keep", json!([]), &["3"]).await;
+    assert_eq!(client.result("3").await, json!(null));
+}
