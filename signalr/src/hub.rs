@@ -8,9 +8,11 @@ mod ending;
 mod error;
 mod filter;
 mod invocation;
+mod leaving;
 mod methods;
 pub mod registration;
 mod server;
+mod serving;
 mod session;
 mod slot;
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::connection::Caller;
 use super::error::{Failure, HubError};
 use super::invocation::{Answer, Bound};
 use super::methods::key;
-use super::server::Core;
+use super::serving::Core;
 use super::upload::{Pipe, UploadError};
 use crate::message::{Incoming, Invocation, Outcome};
 

@@ -14,7 +14,7 @@ use super::error::{Failure, HubError};
 use super::filter::{Call, Next};
 use super::methods::{Method, Returned, ReturnedKind, Run};
 use super::registration::Items;
-use super::server::Core;
+use super::serving::Core;
 use super::slot::Slot;
 use crate::message::{Outcome, Outgoing, Payload};
 

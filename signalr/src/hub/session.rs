@@ -13,7 +13,7 @@ use super::Hub;
 use super::busy::{Busy, Finished};
 use super::connection::Caller;
 use super::ending::End;
-use super::server::Core;
+use super::serving::{Core, now};
 use crate::conversation::{Conversation, Due, Step};
 use crate::message::{Incoming, Outgoing};
 use crate::transports::{Input, Received, Transport};
@@ -301,8 +301,4 @@ async fn next_finished(busy: &mut Option<Box<Busy>>) -> Finished {
         Some(busy) => poll_fn(|context| busy.poll_finished(context)).await,
         None => pending().await,
     }
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
