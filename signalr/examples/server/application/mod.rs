@@ -186,7 +186,8 @@ impl Hosting {
         let options = Options { detailed_errors: true, ..self.options() };
         let no_sockets = vec![Transport::ServerSentEvents, Transport::LongPolling];
         let polled = Options { transports: no_sockets, ..options.clone() };
-        let hubs = [options.clone(), polled].map(|options| HubServer::new(TestHub, options).authenticate(users::anyone));
+        let hubs = [options.clone(), polled]
+            .map(|options| HubServer::new(TestHub, options).authenticate(users::anyone));
         self.add(hubs[0].router("/testhub"));
         self.add(hubs[1].router("/testhub-nowebsockets"));
         let authorized = HubServer::new(AuthorizedHub, options.clone()).authenticate(users::anyone);
