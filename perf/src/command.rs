@@ -16,6 +16,7 @@ use crate::compare::{self, CompareArgs};
 use crate::embedded::Embedded;
 use crate::error::PerfError;
 use crate::feeds::{Feeds, Part, find_strategy};
+use crate::hubs::{self, HubsArgs};
 use crate::ledger_load::{self, LedgerLoadArgs};
 use crate::limits;
 use crate::peers::{self, PeersArgs};
@@ -66,6 +67,8 @@ enum Workload {
     Commands(CommandsArgs),
     /// A feed at one rate without commands and with them on the same broker, in turn: what they cost it
     Beside(BesideArgs),
+    /// A hub's updates to all of its clients, beside the limit of one core in the same run
+    Hubs(HubsArgs),
     /// Set two results of --json side by side
     Compare(CompareArgs),
 }
@@ -152,6 +155,7 @@ pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
         Workload::Peers(args) => Ok(peers::run(args)?),
         Workload::Commands(args) => Ok(commands::run(args)?),
         Workload::Beside(args) => beside::run(args, stop),
+        Workload::Hubs(args) => Ok(hubs::run(args)?),
         Workload::Compare(args) => Ok(compare::run(args)?),
         Workload::Memory(output) => {
             Session::open("memory", output, None, stop)?.finish(limits::memory(), None)

@@ -11,6 +11,7 @@ use crate::capacity::CapacityError;
 use crate::commands::CommandsError;
 use crate::compare::CompareError;
 use crate::feeds::FeedsError;
+use crate::hubs::HubsError;
 use crate::live::LiveError;
 use crate::peers::PeersError;
 
@@ -44,6 +45,9 @@ pub enum PerfError {
     /// Commands that cannot be measured.
     #[error(transparent)]
     Commands(#[from] CommandsError),
+    /// A hub that cannot be measured.
+    #[error(transparent)]
+    Hubs(#[from] HubsError),
     /// Results that cannot be compared.
     #[error(transparent)]
     Compare(#[from] CompareError),
