@@ -12,7 +12,6 @@ use std::time::Duration;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::frame::{self, Decoder, Event, HEADER_ROOM, Violation};
@@ -88,16 +87,15 @@ async fn receive(wire: &Wire, inbox: &Inbox, socket: Socket) -> End {
 
 async fn send(wire: &Wire, outbox: &Outbox, attachment: Attachment) -> End {
     loop {
-        let mut buffer = Vec::new();
+        let mut buffer = vec![0; HEADER_ROOM];
         let start;
         tokio::select! {
             biased;
-            () = wire.pinged.notified() => {
-                let Some(pong) = wire.pong().take() else { continue };
+            pong = wire.next_pong() => {
                 buffer = pong;
                 start = 0;
             }
-            taken = take(outbox, attachment, &mut buffer) => match taken {
+            taken = outbox.take(attachment, FRAME_BYTES, &mut buffer) => match taken {
                 Taken::Messages(format) => start = frame::seal(&mut buffer, format),
                 Taken::Closed => return End::Finished,
                 Taken::TakenOver => return End::Lost,
@@ -109,28 +107,17 @@ async fn send(wire: &Wire, outbox: &Outbox, attachment: Attachment) -> End {
     }
 }
 
-async fn take(outbox: &Outbox, attachment: Attachment, buffer: &mut Vec<u8>) -> Taken {
-    buffer.resize(HEADER_ROOM, 0);
-    outbox.take(attachment, FRAME_BYTES, buffer).await
-}
-
 /// The socket, of which both directions hold a reference; no lock is held while one waits.
 struct Wire {
     io: Mutex<TokioIo<Upgraded>>,
     /// The answer to the client's latest Ping, the only one that needs an answer.
     pong: Mutex<Option<Vec<u8>>>,
-    pinged: Notify,
     send_timeout: Duration,
 }
 
 impl Wire {
     fn new(upgraded: Upgraded, send_timeout: Duration) -> Self {
-        Self {
-            io: Mutex::new(TokioIo::new(upgraded)),
-            pong: Mutex::new(None),
-            pinged: Notify::new(),
-            send_timeout,
-        }
+        Self { io: Mutex::new(TokioIo::new(upgraded)), pong: Mutex::new(None), send_timeout }
     }
 
     /// Reads once, at most `room` bytes; says how the socket ends, if it does.
@@ -152,10 +139,7 @@ impl Wire {
         loop {
             match decoder.next(&mut bytes) {
                 Ok(Some(Event::Data(data))) => push(data),
-                Ok(Some(Event::Ping(payload))) => {
-                    *self.pong() = Some(frame::pong(&payload));
-                    self.pinged.notify_one();
-                }
+                Ok(Some(Event::Ping(payload))) => *self.pong() = Some(frame::pong(&payload)),
                 Ok(Some(Event::Pong)) => {}
                 Ok(Some(Event::Close)) => return Poll::Ready(Some(End::ClosedByClient)),
                 Ok(None) => return Poll::Ready(None),
@@ -164,17 +148,31 @@ impl Wire {
         }
     }
 
+    /// Both directions are polled by one task, first the one that sets it: so nobody has to be woken.
+    async fn next_pong(&self) -> Vec<u8> {
+        poll_fn(|_| self.pong().take().map_or(Poll::Pending, Poll::Ready)).await
+    }
+
     /// Fails where the client reads nothing for the send timeout.
     async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let write = poll_fn(|context| Pin::new(&mut *self.io()).poll_write(context, bytes));
-            match timeout(self.send_timeout, write).await?? {
+            match self.in_time(|context| Pin::new(&mut *self.io()).poll_write(context, bytes)).await? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
                 written => bytes = &bytes[written..],
             }
         }
-        let flush = poll_fn(|context| Pin::new(&mut *self.io()).poll_flush(context));
-        timeout(self.send_timeout, flush).await?
+        self.in_time(|context| Pin::new(&mut *self.io()).poll_flush(context)).await
+    }
+
+    /// Within the send timeout. Nearly always the socket has room, and no timer is needed.
+    async fn in_time<T>(
+        &self,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> io::Result<T> {
+        match poll_fn(|context| Poll::Ready(poll(context))).await {
+            Poll::Ready(done) => done,
+            Poll::Pending => timeout(self.send_timeout, poll_fn(poll)).await?,
+        }
     }
 
     /// Closes properly: with a close frame each way, and the end of TCP after them.
