@@ -94,14 +94,39 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
         let inner = self.deeper()?;
-        let mut names = HashSet::new();
+        let mut names = Names::default();
         while let Some(Name(name)) = object.next_key()? {
-            if let Some(twice) = names.replace(name) {
-                return Err(self.refuse(EnvelopeError::NameTwice { name: beginning(&twice) }));
+            if names.has(&name) {
+                return Err(self.refuse(EnvelopeError::NameTwice { name: beginning(&name) }));
             }
+            names.add(name);
             object.next_value_seed(inner)?;
         }
         Ok(())
+    }
+}
+
+/// So many names are compared one by one, which for the few that most objects have costs less than hashing.
+const FEW: usize = 16;
+
+/// The names of an object so far.
+#[derive(Default)]
+struct Names<'a> {
+    first: Vec<Cow<'a, str>>,
+    rest: HashSet<Cow<'a, str>>,
+}
+
+impl<'a> Names<'a> {
+    fn has(&self, name: &str) -> bool {
+        self.first.iter().any(|known| known == name) || (!self.rest.is_empty() && self.rest.contains(name))
+    }
+
+    fn add(&mut self, name: Cow<'a, str>) {
+        if self.first.len() < FEW {
+            self.first.push(name);
+        } else {
+            self.rest.insert(name);
+        }
     }
 }
 

@@ -77,8 +77,9 @@ impl Body {
     fn json(&mut self, field: &'static str, json: &str) {
         self.text.push(if self.text.is_empty() { '{' } else { ',' });
         new_line(&mut self.text, 1);
-        // Writing to a String cannot fail.
-        let _ = write!(self.text, "\"{field}\": ");
+        self.text.push('"');
+        self.text.push_str(field);
+        self.text.push_str("\": ");
         write_indented(&mut self.text, json, 1);
     }
 }
@@ -90,6 +91,7 @@ fn new_line(text: &mut String, level: usize) {
 
 /// Writes valid JSON with one value a line, as .NET does. Numbers and escapes stay as they are.
 fn write_indented(out: &mut String, json: &str, mut level: usize) {
+    out.reserve(json.len());
     let mut rest = json.chars();
     let mut is_open = false;
     while let Some(c) = rest.next() {
@@ -122,7 +124,16 @@ fn write_indented(out: &mut String, json: &str, mut level: usize) {
 fn write_text(out: &mut String, rest: &mut std::str::Chars<'_>) {
     out.push('"');
     let mut is_escaped = false;
-    for c in rest.by_ref() {
+    loop {
+        // Most of a text stays as it is, and is copied in one piece.
+        let text = rest.as_str();
+        let plain = text.bytes().position(|byte| !is_plain(byte)).unwrap_or(text.len());
+        if plain > 0 && !is_escaped {
+            let (copied, left) = text.split_at(plain);
+            out.push_str(copied);
+            *rest = left.chars();
+        }
+        let Some(c) = rest.next() else { return };
         if is_escaped_by_dotnet(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 // Writing to a String cannot fail.
@@ -136,6 +147,11 @@ fn write_text(out: &mut String, rest: &mut std::str::Chars<'_>) {
         }
         is_escaped = c == '\\' && !is_escaped;
     }
+}
+
+/// Whether a byte of a text stays as it is, and neither ends the text nor begins an escape.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
 /// What .NET's relaxed encoder escapes although JSON need not: all above U+FFFF, control characters,
@@ -163,6 +179,10 @@ mod tests {
         assert_eq!(written("[ [ ] ]"), "[\n  []\n]");
         assert_eq!(written("\"é😀\u{2028}\u{7f}\""), "\"é\\uD83D\\uDE00\\u2028\\u007F\"");
         assert_eq!(written(r#""\\""#), r#""\\""#);
+        assert_eq!(
+            written(r#"["a\"b","","\\","é\"" ]"#),
+            "[\n  \"a\\\"b\",\n  \"\",\n  \"\\\\\",\n  \"é\\\"\"\n]"
+        );
         assert_eq!(written("1.10"), "1.10");
     }
 }
