@@ -38,6 +38,8 @@ mod events;
 mod failed;
 mod forward;
 mod handler;
+#[cfg(any(feature = "postgres", feature = "rabbitmq"))]
+mod ids;
 mod kill_point;
 mod lane;
 mod logs;

@@ -112,6 +112,20 @@ pub trait Store: Send + Sync + 'static {
     /// The store failed.
     fn cursor(&self, consumer: &str, context: &str) -> Result<u64, StoreError>;
 
+    /// As [`StoreTransaction::move_cursor`], as all of a commit, where what was done may be done again: a store need not
+    /// wait for its disk, so that a loss of power may undo this.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn note_cursor(&self, consumer: &str, context: &str, from: u64, to: u64) -> Result<bool, StoreError> {
+        let mut transaction = self.begin()?;
+        let is_moved = transaction.move_cursor(consumer, context, from, to)?;
+        if is_moved {
+            transaction.commit()?;
+        }
+        Ok(is_moved)
+    }
+
     /// Up to `limit` commands that handlers have sent, with their places, in order.
     ///
     /// # Errors
@@ -131,7 +145,8 @@ pub trait Store: Send + Sync + 'static {
     /// The store failed.
     fn outgoing_messages(&self, limit: usize) -> Result<Vec<(u64, OutgoingMessage)>, StoreError>;
 
-    /// Removes outgoing messages up to this place: the broker has them.
+    /// Removes outgoing messages up to this place: the broker has them. A loss of power may undo that, and they are sent
+    /// again as they were, under the same ids.
     ///
     /// # Errors
     /// The store failed.

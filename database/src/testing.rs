@@ -97,10 +97,24 @@ impl Database {
     /// # Panics
     /// It does not start again.
     pub fn restart_server(&self) {
+        self.services(&["restart"]);
+    }
+
+    /// Kills the whole server, and starts it again; where it is somebody else's, only the connections are cut.
+    ///
+    /// # Panics
+    /// It does not start again.
+    pub fn kill_server(&self) {
+        self.services(&["kill", "up"]);
+    }
+
+    fn services(&self, asked: &[&str]) {
         let Ok(folder) = std::env::var("ORCHARD_TEST_SERVICES") else { return self.cut_connections() };
         let services = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/services");
-        let status = Command::new(services).args(["restart", &folder, "postgres"]).status().unwrap();
-        assert!(status.success(), "scripts/services restart postgres");
+        for what in asked {
+            let status = Command::new(services).args([what, folder.as_str(), "postgres"]).status().unwrap();
+            assert!(status.success(), "scripts/services {what} postgres");
+        }
     }
 }
 

@@ -127,7 +127,7 @@ impl Receiver {
         let is_again = delivery.is_redelivered;
         let delivery = convert::delivery(delivery);
         let is_again = is_again || delivery.was_moved();
-        match self.reader.read(delivery, CommandId::new()) {
+        match self.reader.read(delivery, CommandId(crate::ids::next())) {
             Incoming::Command(incoming) if is_again => ToDo::Inbox(Box::new(incoming.command)),
             Incoming::Command(incoming) => ToDo::Command(Box::new(incoming.command)),
             Incoming::Request(request) => ToDo::Request(request),

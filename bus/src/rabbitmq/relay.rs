@@ -10,7 +10,7 @@ use super::sender;
 use super::session::Session;
 use crate::bell::Bell;
 use crate::lane::{Place, Step};
-use crate::store::{StoreError, StoredEvent};
+use crate::store::{LARGEST_READ, StoreError, StoredEvent};
 use crate::wire::{Publication, Writer};
 use pump::{Pump, WINDOW};
 
@@ -29,7 +29,7 @@ const ASK_MS: u64 = 1_000;
 /// A log that another process writes to is looked at so often.
 const LOOK_MS: u64 = 1_000;
 /// The cursor is stored so often at most: what was published since is published again after a crash, and known by
-/// its message id.
+/// its message id. So is what a store that has lost its power has forgotten of it.
 const STORE_MS: u64 = 200;
 /// So many events are looked at at once.
 const LOOK: usize = 500;
@@ -94,7 +94,8 @@ impl Relay {
         if has_more {
             return Ok(Step::Worked(0));
         }
-        let wait_ms = if at.pump.confirmed() > at.stored { STORE_MS } else { LOOK_MS };
+        // What is on the way is confirmed by then, and nobody rings for that alone.
+        let wait_ms = if at.looked > at.stored { STORE_MS } else { LOOK_MS };
         Ok(Step::Idle(Some(now_ms + wait_ms)))
     }
 
@@ -129,11 +130,9 @@ impl Relay {
         if confirmed <= at.stored || !is_due {
             return Ok(true);
         }
-        let mut transaction = self.place.store.begin()?;
-        if !transaction.move_cursor(RELAY, &self.place.context, at.stored, confirmed)? {
+        if !self.place.store.note_cursor(RELAY, &self.place.context, at.stored, confirmed)? {
             return Ok(false);
         }
-        transaction.commit()?;
         at.stored = confirmed;
         at.stored_ms = now_ms;
         Ok(true)
@@ -149,6 +148,9 @@ impl Relay {
         if page.looked_to == at.looked {
             return Ok(false);
         }
+        // Whoever commits rings after it, so that a page with room left was the end.
+        let bytes: usize = page.events.iter().map(|event| event.body.len()).sum();
+        let is_full = page.looked_to - at.looked >= LOOK as u64 || bytes >= LARGEST_READ;
         let mut publications = Vec::with_capacity(page.events.len());
         let largest = self.session.options.largest_event;
         for event in &page.events {
@@ -158,7 +160,7 @@ impl Relay {
         }
         at.looked = page.looked_to;
         at.pump.push(publications, page.looked_to);
-        Ok(true)
+        Ok(is_full)
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
 use tick_sdk::contracts::CommandId;
 use uuid::Uuid;
 
@@ -24,13 +25,17 @@ mod rows;
 mod schema;
 mod statements;
 mod tables;
+mod tail;
 mod transaction;
+mod unsent;
 
-use listen::{Joining, Seat};
+use listen::{Joining, Seat, Shared};
 pub use pool::Pool as PostgresPool;
 use pool::Pool;
 use rows::{COMMAND, event_of, handed_of, message_of, outgoing_of, sql_of, state_of};
+use tail::Tail;
 use transaction::PostgresTransaction;
+use unsent::Unsent;
 
 /// What another process was handed and has not ended is looked at again after this time.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -43,6 +48,40 @@ pub struct PostgresStore {
     /// The number of this store among those that serve the context.
     own: i32,
     seat: Seat,
+    opened: Arc<Opened>,
+}
+
+/// An open store, as its transactions know it.
+struct Opened {
+    pool: Arc<Pool>,
+    own: i32,
+    shared: Arc<Shared>,
+    tail: Tail,
+    /// Commands that handlers have sent.
+    commands: Unsent,
+    /// Messages for a broker.
+    messages: Unsent,
+}
+
+impl Opened {
+    /// As who a transaction wakes others; `None` where nobody is there.
+    fn wakes_as(&self) -> Option<i32> {
+        self.shared.has_company().then_some(self.own)
+    }
+
+    /// Wakes those that came after a transaction had found nobody to wake. Where the server is away they look for
+    /// themselves, when it is back.
+    fn wake_newcomers(&self) {
+        if !self.shared.has_company() {
+            return;
+        }
+        let woken = self.pool.run(async |connection| {
+            sqlx::query("SELECT wake($1, 'c'), wake($1, 'e')").bind(self.own).execute(connection).await
+        });
+        if let Err(error) = woken {
+            tracing::debug!(%error, "others find what was committed by a look");
+        }
+    }
 }
 
 impl PostgresStore {
@@ -82,7 +121,21 @@ impl PostgresStore {
         let joining = Joining { context, own: found.own, serves };
         let joined = Seat::join(pool.reactor(), url, pool.address(), joining);
         let seat = joined.map_err(|error| pool.failed(error))?;
-        Ok(Self { pool, own: found.own, seat })
+        let opened = Arc::new(Opened {
+            pool: pool.clone(),
+            own: found.own,
+            shared: seat.shared(),
+            tail: Tail::default(),
+            commands: Unsent::default(),
+            messages: Unsent::default(),
+        });
+        let noting = opened.clone();
+        seat.watch(Box::new(move |_| {
+            noting.tail.clear();
+            noting.commands.note();
+            noting.messages.note();
+        }));
+        Ok(Self { pool, own: found.own, seat, opened })
     }
 
     /// Which database, without its password.
@@ -94,7 +147,14 @@ impl PostgresStore {
 impl Store for PostgresStore {
     fn accept(&self, commands: &[NewCommand], now_ms: u64) -> Result<Vec<Acceptance>, StoreError> {
         // Where an answer is lost, what was stored is known when it is asked again.
-        self.pool.run(async |connection| statements::accept(connection, self.own, commands, now_ms).await)
+        let own = self.opened.wakes_as();
+        let accept =
+            async |connection: &mut PgConnection| statements::accept(connection, own, commands, now_ms).await;
+        let accepted = self.pool.run(accept)?;
+        if own.is_none() {
+            self.opened.wake_newcomers();
+        }
+        Ok(accepted)
     }
 
     fn due(&self, name: &str, now_ms: u64, limit: usize) -> Result<Vec<DueCommand>, StoreError> {
@@ -146,18 +206,35 @@ impl Store for PostgresStore {
     }
 
     fn begin(&self) -> Result<Box<dyn StoreTransaction>, StoreError> {
-        Ok(Box::new(PostgresTransaction::begin(&self.pool, self.own)?))
+        Ok(Box::new(PostgresTransaction::begin(&self.opened)?))
     }
 
     fn begin_beside(&self) -> Result<Box<dyn StoreTransaction>, StoreError> {
-        Ok(Box::new(PostgresTransaction::begin_beside(&self.pool, self.own)?))
+        Ok(Box::new(PostgresTransaction::begin_beside(&self.opened)?))
     }
 
     fn number(&self) -> Result<bool, StoreError> {
-        self.pool.run(async |connection| sqlx::query_scalar("SELECT number()").fetch_one(connection).await)
+        let own = self.opened.wakes_as();
+        let numbered = self.pool.run(async |connection| {
+            let numbering = sqlx::query("SELECT * FROM number($1, $2)").bind(own);
+            let rows = numbering.bind(tail::MOST_EVENTS as i64).fetch_all(connection).await?;
+            rows.iter().rev().map(event_of).collect::<sqlx::Result<Vec<_>>>()
+        })?;
+        let is_any = !numbered.is_empty();
+        self.opened.tail.push(numbered.into_iter().flatten().collect());
+        if is_any && own.is_none() {
+            self.opened.wake_newcomers();
+        }
+        Ok(is_any)
     }
 
     fn look(&self, position: u64, limit: usize, names: Option<&[&str]>) -> Result<LogPage, StoreError> {
+        // Where others write, too, only the server has what follows.
+        if self.seat.is_alone()
+            && let Some(page) = self.opened.tail.look(position, limit, names)
+        {
+            return Ok(page);
+        }
         // Those that come after so many bytes are left out by the server, and of those that are not asked for all but the
         // last, which says how far it has looked.
         let sql =
@@ -201,33 +278,63 @@ impl Store for PostgresStore {
         Ok(position.unwrap_or(0).cast_unsigned())
     }
 
+    fn note_cursor(&self, consumer: &str, context: &str, from: u64, to: u64) -> Result<bool, StoreError> {
+        if from == 0 {
+            let mut transaction = self.begin()?;
+            let is_moved = transaction.move_cursor(consumer, context, from, to)?;
+            transaction.commit()?;
+            return Ok(is_moved);
+        }
+        // Where an answer is lost, whoever asks again finds the cursor moved, and reads it.
+        let note = async |connection: &mut PgConnection| {
+            statements::note_cursor(connection, consumer, context, from, to).await
+        };
+        self.pool.run(note)
+    }
+
     fn outgoing(&self, limit: usize) -> Result<Vec<(u64, NewCommand)>, StoreError> {
+        if !self.opened.commands.is_due() && self.seat.is_alone() {
+            return Ok(Vec::new());
+        }
         let sql = format!("SELECT seq, {COMMAND} FROM outgoing ORDER BY seq LIMIT $1");
-        self.pool.run(async |connection| {
+        let found = self.pool.run(async |connection| {
             let finding = sqlx::query(AssertSqlSafe(sql.as_str())).bind(limit as i64);
-            finding.fetch_all(connection).await?.iter().map(outgoing_of).collect()
-        })
+            finding.fetch_all(connection).await?.iter().map(outgoing_of).collect::<sqlx::Result<Vec<_>>>()
+        });
+        // There may be more, and they are there until they are forgotten.
+        if found.as_ref().map_or(true, |found| !found.is_empty()) {
+            self.opened.commands.note();
+        }
+        found
     }
 
     fn forget_outgoing(&self, up_to: u64) -> Result<(), StoreError> {
-        self.forget("outgoing", up_to)
+        // One that is sent on again may get another id of its own, so that is not to happen after each crash.
+        self.forget("outgoing", up_to, "on")
     }
 
     fn outgoing_messages(&self, limit: usize) -> Result<Vec<(u64, OutgoingMessage)>, StoreError> {
+        if !self.opened.messages.is_due() && self.seat.is_alone() {
+            return Ok(Vec::new());
+        }
         let sql = "SELECT seq, exchange, key, is_mandatory, properties, body
             FROM (
                 SELECT *, coalesce(sum(octet_length(body)) OVER (
                     ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
                 FROM (SELECT * FROM outgoing_message ORDER BY seq LIMIT $1) first) counted
             WHERE bytes_before < $2 ORDER BY seq";
-        self.pool.run(async |connection| {
+        let found = self.pool.run(async |connection| {
             let finding = sqlx::query(sql).bind(limit as i64).bind(LARGEST_READ as i64);
-            finding.fetch_all(connection).await?.iter().map(message_of).collect()
-        })
+            finding.fetch_all(connection).await?.iter().map(message_of).collect::<sqlx::Result<Vec<_>>>()
+        });
+        if found.as_ref().map_or(true, |found| !found.is_empty()) {
+            self.opened.messages.note();
+        }
+        found
     }
 
     fn forget_outgoing_messages(&self, up_to: u64) -> Result<(), StoreError> {
-        self.forget("outgoing_message", up_to)
+        self.forget("outgoing_message", up_to, "off")
     }
 
     fn lease(&self, name: &str, holder: Uuid, for_ms: u64, now_ms: u64) -> Result<Option<u64>, StoreError> {
@@ -273,7 +380,7 @@ impl Store for PostgresStore {
         if is_there != Some(true) {
             return Ok(0);
         }
-        let mut transaction = PostgresTransaction::begin(&self.pool, self.own)?;
+        let mut transaction = PostgresTransaction::begin(&self.opened)?;
         let swept = transaction.sweep(sweep, now_ms)?;
         Box::new(transaction).commit()?;
         Ok(swept)
@@ -312,11 +419,12 @@ impl Store for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Removes what stands at the beginning of a table. It says where that is, as a server that knows nothing of the
-    /// table yet would read all of it.
-    fn forget(&self, table: &'static str, up_to: u64) -> Result<(), StoreError> {
+    /// Removes what stands at the beginning of a table, and waits for the disk or not. It says where the beginning is,
+    /// as a server that knows nothing of the table yet would read all of it.
+    fn forget(&self, table: &'static str, up_to: u64, waits: &str) -> Result<(), StoreError> {
         let sql = format!(
-            "DELETE FROM {table} WHERE seq BETWEEN (SELECT seq FROM {table} ORDER BY seq LIMIT 1) AND $1"
+            "DELETE FROM {table} USING (SELECT set_config('synchronous_commit', '{waits}', TRUE)) said
+            WHERE seq BETWEEN (SELECT seq FROM {table} ORDER BY seq LIMIT 1) AND $1"
         );
         self.pool.run(async |connection| {
             let forgetting = sqlx::query(AssertSqlSafe(sql.as_str())).bind(sql_of(up_to));

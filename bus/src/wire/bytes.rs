@@ -30,8 +30,11 @@ pub enum InvalidBytes {
     },
 }
 
-pub(super) fn write(value: &impl Serialize) -> Vec<u8> {
-    postcard::to_extend(value, vec![VERSION]).expect("memory is the only bound of what is written")
+/// `room` is about how many bytes it will be.
+pub(super) fn write(value: &impl Serialize, room: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(room);
+    bytes.push(VERSION);
+    postcard::to_extend(value, bytes).expect("memory is the only bound of what is written")
 }
 
 pub(super) fn read<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, InvalidBytes> {

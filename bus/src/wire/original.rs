@@ -1,6 +1,6 @@
 //! What an inbox keeps of a delivery.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use tick_sdk::contracts::envelope::Envelope;
 
 use super::bytes::{self, InvalidBytes};
@@ -20,7 +20,16 @@ struct Kept<'a> {
     exchange: &'a str,
     key: &'a str,
     properties: &'a Properties,
-    body: &'a [u8],
+    body: Body<'a>,
+}
+
+/// Bytes that are written in one piece, as which a list of numbers is kept, too.
+struct Body<'a>(&'a [u8]);
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
 }
 
 #[derive(Deserialize)]
@@ -35,7 +44,8 @@ impl Original {
     /// As bytes of [`NewCommand::original`](crate::store::NewCommand::original).
     pub fn to_bytes(&self) -> Vec<u8> {
         let Delivery { exchange, key, properties, body } = &self.delivery;
-        bytes::write(&Kept { exchange, key, properties, body })
+        // With room for the rest, so that it need not grow for each part.
+        bytes::write(&Kept { exchange, key, properties, body: Body(body) }, body.len() + 512)
     }
 
     /// Of such bytes.

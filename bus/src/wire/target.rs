@@ -148,7 +148,7 @@ impl From<Publication> for OutgoingMessage {
             exchange: target.exchange(),
             key: target.key().to_owned(),
             is_mandatory: target.is_mandatory(),
-            properties: bytes::write(&Head { target, properties }),
+            properties: bytes::write(&Head { target, properties }, 512),
             body,
         }
     }

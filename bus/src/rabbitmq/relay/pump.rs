@@ -146,9 +146,8 @@ impl Pumping {
         let Some(item) = self.pending.pop_front() else { return };
         self.sent = self.sent.saturating_sub(1);
         self.progress.confirmed.store(item.position, Ordering::Release);
-        self.progress.waiting.fetch_sub(1, Ordering::AcqRel);
-        // The thread that hands events over looks at most twice for each window, not for each event.
-        if self.pending.is_empty() || self.pending.len() == WINDOW / 2 {
+        // The thread that hands events over is woken where it may have found no room; what is new wakes it by itself.
+        if self.progress.waiting.fetch_sub(1, Ordering::AcqRel) == WINDOW / 2 {
             self.bell.ring();
         }
     }

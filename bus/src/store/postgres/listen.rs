@@ -1,5 +1,5 @@
 //! One connection a process that listens: it wakes the stores of this process when another process commits, and
-//! shows the others, by the locks that it holds, that they live.
+//! shows the others, by the locks that it holds, that they live and listen: nothing is announced to nobody.
 //!
 //! What is announced while it is lost is found by a look, which is taken after each connection and now and then.
 
@@ -45,10 +45,20 @@ pub(super) struct Seat {
 }
 
 #[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     rings: Mutex<Vec<Ring>>,
     /// Other stores that serve the same context and live.
     others: AtomicUsize,
+    /// Those that only read it.
+    readers: AtomicUsize,
+}
+
+impl Shared {
+    /// Whether any other store listens to the context, as far as this one knows. One that came later has been woken
+    /// after this was true.
+    pub(super) fn has_company(&self) -> bool {
+        self.others.load(Ordering::Acquire) + self.readers.load(Ordering::Acquire) > 0
+    }
 }
 
 enum Ask {
@@ -66,6 +76,8 @@ struct Member {
     shared: Arc<Shared>,
     /// The log's last position and the inbox's last place at the last look.
     seen: (i64, i64),
+    /// Whether there was a look.
+    has_looked: bool,
 }
 
 /// A store that joins.
@@ -90,8 +102,15 @@ impl Seat {
         for _ in 0..3 {
             let asks = hub(reactor, url, address);
             let (reply, joined) = sync_channel(1);
-            let (context, shared) = (context.to_owned(), shared.clone());
-            let member = Member { id, context, own, serves, shared: shared.clone(), seen: (0, 0) };
+            let member = Member {
+                id,
+                context: context.to_owned(),
+                own,
+                serves,
+                shared: shared.clone(),
+                seen: (0, 0),
+                has_looked: false,
+            };
             if asks.try_send(Ask::Join(member, reply)).is_err() {
                 continue;
             }
@@ -107,6 +126,11 @@ impl Seat {
     /// From now on `ring`, too, is called when another store of the context has committed.
     pub(super) fn watch(&self, ring: Ring) {
         self.shared.rings.lock().unwrap_or_else(PoisonError::into_inner).push(ring);
+    }
+
+    /// What the hub says of others.
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
     }
 
     /// Whether no other store serves the context, as far as this one knows.
@@ -132,10 +156,15 @@ impl Member {
         format!("orchard_{}", self.context)
     }
 
-    /// The number of the lock that says that the store lives, as SQL; `living()` reads it.
+    /// The lock that says that the store lives, as SQL. `living()` reads those of one number; whoever only reads has
+    /// one of two, of which whoever serves needs to know that there is somebody to wake.
     fn key(&self) -> String {
         let schema = quoted(&self.context).replace('\'', "''");
-        format!("(('{schema}'::regnamespace::oid::bigint << 32) | {})", self.own)
+        if self.serves {
+            format!("('{schema}'::regnamespace::oid::bigint << 32) | {}", self.own)
+        } else {
+            format!("'{schema}'::regnamespace::oid::bigint::bit(32)::integer, {}", self.own)
+        }
     }
 }
 
@@ -228,9 +257,6 @@ impl Hub {
                 .await
                 .map_err(|_| no_answer())??;
         }
-        if !member.serves {
-            return Ok(());
-        }
         let sql = format!("SELECT pg_advisory_unlock({}), pg_notify($1, $2)", member.key());
         let leaving =
             sqlx::query(AssertSqlSafe(sql)).bind(member.channel()).bind(format!("{} j", member.own));
@@ -270,21 +296,31 @@ impl Hub {
             let schema = quoted(&member.context);
             let sql = format!(
                 "SELECT (SELECT head FROM {schema}.log), (SELECT coalesce(max(seq), 0) FROM {schema}.inbox),
-                    count(*) FILTER (WHERE l.objid::bigint <> $1), count(*) FILTER (WHERE l.objid::bigint = $1)
+                    count(*) FILTER (WHERE l.objsubid = 1 AND l.objid::bigint <> $1),
+                    count(*) FILTER (WHERE l.objsubid = 2 AND l.objid::bigint <> $1),
+                    count(*) FILTER (WHERE l.objid::bigint = $1)
                 FROM pg_catalog.pg_locks l, pg_catalog.pg_database d
-                WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+                WHERE l.locktype = 'advisory' AND l.objsubid IN (1, 2) AND l.granted
                     AND l.classid = '{}'::regnamespace::oid
                     AND l.database = d.oid AND d.datname = current_database()",
                 schema.replace('\'', "''")
             );
             let looking = sqlx::query_as(AssertSqlSafe(sql)).bind(i64::from(member.own));
             let looking = timeout(ANSWER_TIMEOUT, looking.fetch_one(&mut *listener)).await;
-            let (head, last, others, is_held): (i64, i64, i64, i64) = looking.map_err(|_| no_answer())??;
-            if is_held == 0 && member.serves {
+            let (head, last, others, readers, is_held): (i64, i64, i64, i64, i64) =
+                looking.map_err(|_| no_answer())??;
+            if is_held == 0 {
                 // The connection before this one had it until now.
                 lock(listener, member).await?;
             }
+            let had_company = member.shared.has_company();
             let had = member.shared.others.swap(others.max(0) as usize, Ordering::AcqRel);
+            member.shared.readers.store(readers.max(0) as usize, Ordering::Release);
+            let has_looked = std::mem::replace(&mut member.has_looked, true);
+            if has_looked && !had_company && member.shared.has_company() {
+                // What was committed since they began to listen was announced to nobody.
+                announce(listener, member, &["c", "e"]).await?;
+            }
             let seen = std::mem::replace(&mut member.seen, (head, last));
             // What another was handed before it died is due again.
             if seen.1 != last || had > others.max(0) as usize {
@@ -312,15 +348,19 @@ async fn attend(listener: &mut PgListener, member: &Member) -> sqlx::Result<()> 
     let channel = member.channel();
     timeout(ANSWER_TIMEOUT, listener.listen(&channel)).await.map_err(|_| no_answer())??;
     lock(listener, member).await?;
-    let joining = sqlx::query("SELECT pg_notify($1, $2)").bind(channel).bind(format!("{} j", member.own));
-    timeout(ANSWER_TIMEOUT, joining.execute(listener)).await.map_err(|_| no_answer())?.map(drop)
+    announce(listener, member, &["j"]).await
+}
+
+/// Says something to the other stores of the context.
+async fn announce(listener: &mut PgListener, member: &Member, what: &[&str]) -> sqlx::Result<()> {
+    let said: Vec<_> = what.iter().map(|what| format!("{} {what}", member.own)).collect();
+    let saying = sqlx::query("SELECT pg_notify($1, said) FROM unnest($2) said").bind(member.channel());
+    let saying = saying.bind(said).execute(listener);
+    timeout(ANSWER_TIMEOUT, saying).await.map_err(|_| no_answer())?.map(drop)
 }
 
 /// Where the server has not noticed yet that the connection before is gone, a later look locks it.
 async fn lock(listener: &mut PgListener, member: &Member) -> sqlx::Result<()> {
-    if !member.serves {
-        return Ok(());
-    }
     let sql = format!("SELECT pg_try_advisory_lock({})", member.key());
     let locking = sqlx::query(AssertSqlSafe(sql)).execute(listener);
     timeout(ANSWER_TIMEOUT, locking).await.map_err(|_| no_answer())?.map(drop)

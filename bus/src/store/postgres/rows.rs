@@ -32,7 +32,7 @@ pub(super) struct EventColumns {
 
 impl EventColumns {
     pub(super) fn push(&mut self, event: NewEvent) {
-        self.message_ids.push(MessageId::new().0);
+        self.message_ids.push(crate::ids::next());
         self.names.push(event.name);
         self.versions.push(event.version.into());
         self.command_ids.push(event.command_id.map(|id| id.0));
@@ -43,6 +43,29 @@ impl EventColumns {
 
     pub(super) const fn len(&self) -> usize {
         self.names.len()
+    }
+
+    /// As the log has them, the last one at this position.
+    pub(super) fn into_stored(self, last: u64, at_ms: u64) -> impl Iterator<Item = StoredEvent> {
+        let Self { message_ids, names, versions, command_ids, conversation_ids, initiator_ids, bodies } =
+            self;
+        let first = (last + 1).saturating_sub(names.len() as u64);
+        let ids = command_ids.into_iter().zip(conversation_ids).zip(initiator_ids);
+        let events = message_ids.into_iter().zip(names).zip(versions).zip(ids).zip(bodies);
+        events.zip(first..).map(move |(((((message_id, name), version), ids), body), position)| {
+            let ((command_id, conversation_id), initiator_id) = ids;
+            StoredEvent {
+                position,
+                message_id: MessageId(message_id),
+                name,
+                version: version as u32,
+                command_id: command_id.map(CommandId),
+                conversation_id: conversation_id.map(ConversationId),
+                initiator_id: initiator_id.map(CommandId),
+                at_ms,
+                body,
+            }
+        })
     }
 }
 

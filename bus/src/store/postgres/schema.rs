@@ -8,10 +8,11 @@ use sqlx::{AssertSqlSafe, Connection};
 use super::tables::translated;
 
 /// Every change of what each context has, in order; the version is how many were made.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../../migrations/0001_context.sql"),
     include_str!("../../../migrations/0002_serving.sql"),
     include_str!("../../../migrations/0003_handled.sql"),
+    include_str!("../../../migrations/0004_alone.sql"),
 ];
 
 /// The version that this program reads and writes.

@@ -8,7 +8,7 @@ use crate::store::{Acceptance, NewCommand, NewEvent};
 /// Puts commands into the inbox; what became of each.
 pub(super) async fn accept(
     connection: &mut PgConnection,
-    own: i32,
+    own: Option<i32>,
     commands: &[NewCommand],
     now_ms: u64,
 ) -> sqlx::Result<Vec<Acceptance>> {
@@ -47,7 +47,7 @@ pub(super) async fn accept(
 /// was not made.
 pub(super) async fn write(
     connection: &mut PgConnection,
-    own: i32,
+    own: Option<i32>,
     events: &EventColumns,
     changes: &ChangeColumns,
     now_ms: u64,
@@ -79,7 +79,7 @@ pub(super) async fn write(
 /// have no positions yet, or [`None`] where a command is known.
 pub(super) async fn handle(
     connection: &mut PgConnection,
-    own: i32,
+    own: Option<i32>,
     is_staged: bool,
     handled: &HandledColumns,
     events: &EventColumns,
@@ -113,4 +113,37 @@ pub(super) async fn handle(
         .fetch_one(connection)
         .await?;
     Ok(head.map(i64::cast_unsigned))
+}
+
+/// Moves a cursor that stands at `from`; `false` where it does not.
+pub(super) async fn move_cursor(
+    connection: &mut PgConnection,
+    consumer: &str,
+    context: &str,
+    from: u64,
+    to: u64,
+) -> sqlx::Result<bool> {
+    let sql = if from == 0 {
+        "INSERT INTO cursor (consumer, context, position) VALUES ($1, $2, $4)
+        ON CONFLICT (consumer, context) DO UPDATE SET position = excluded.position WHERE cursor.position = $3"
+    } else {
+        "UPDATE cursor SET position = $4 WHERE consumer = $1 AND context = $2 AND position = $3"
+    };
+    let moving = sqlx::query(sql).bind(consumer).bind(context).bind(sql_of(from)).bind(sql_of(to));
+    Ok(moving.execute(connection).await?.rows_affected() > 0)
+}
+
+/// As [`move_cursor`] for one that has been moved before, in a commit that does not wait for the disk.
+pub(super) async fn note_cursor(
+    connection: &mut PgConnection,
+    consumer: &str,
+    context: &str,
+    from: u64,
+    to: u64,
+) -> sqlx::Result<bool> {
+    let sql =
+        "UPDATE cursor SET position = $4 FROM (SELECT set_config('synchronous_commit', 'off', TRUE)) said
+        WHERE consumer = $1 AND context = $2 AND position = $3";
+    let moving = sqlx::query(sql).bind(consumer).bind(context).bind(sql_of(from)).bind(sql_of(to));
+    Ok(moving.execute(connection).await?.rows_affected() > 0)
 }

@@ -285,6 +285,88 @@ fn a_server_that_is_started_again_in_the_middle_costs_time_only() {
     println!("errors meanwhile: {:?}", failures.into_inner().unwrap());
 }
 
+/// Handles a command as one of several at once does, with an event of its own.
+fn handle_beside(store: &PostgresStore, number: u128) {
+    let due = DueCommand { command: command(number), attempts: 0, accepted_ms: NOW, is_suspect: false };
+    let completed = NewEvent::of_command(&due.command, "CommandCompleted", "{}".to_owned());
+    let change = StateChange {
+        command_id: due.command.command_id,
+        from: StateKind::Waiting,
+        expected_attempts: Some(0),
+        attempts: Some(1),
+        to: CommandState::Completed,
+        event: &completed,
+    };
+    let mut transaction = store.begin_beside().unwrap();
+    assert!(transaction.handle_new(&[due], &[change], &[event("Done")], NOW).unwrap());
+    transaction.commit().unwrap();
+}
+
+/// What a relay has published it may publish again, under the same id and position; no other event has them.
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_crash_of_the_server_undoes_no_position_and_at_most_the_cursor() {
+    let database = Database::alone_on_its_server();
+    let store = open(&database);
+    let mut noted = 0;
+    for number in 0..50 {
+        handle_beside(&store, number);
+        assert!(store.number().unwrap());
+        let head = store.head().unwrap();
+        assert!(store.note_cursor("relay", "tests", noted, head).unwrap());
+        noted = head;
+    }
+    let published = store.events_after(0, 1_000).unwrap();
+    database.kill_server();
+    wait_until("the server is back", || store.head().is_ok());
+    let after = open(&database);
+    assert_eq!(after.events_after(0, 1_000).unwrap(), published);
+    let cursor = after.cursor("relay", "tests").unwrap();
+    assert!(cursor <= noted, "{cursor}");
+    assert!(store.note_cursor("relay", "tests", cursor, noted).unwrap());
+    handle_beside(&after, 50);
+    assert!(after.number().unwrap());
+    assert_no_holes(&after, 3 * 51);
+}
+
+/// Its events come from memory while nobody else writes, and whoever comes later misses none.
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_store_on_its_own_announces_nothing_and_wakes_who_comes_later() {
+    let database = Database::create();
+    let store = open(&database);
+    handle_beside(&store, 1);
+    assert!(store.number().unwrap());
+    let page = store.opened.tail.look(0, 10, Some(&["Done"])).unwrap();
+    let [event] = page.events.as_slice() else { panic!("{page:?}") };
+    assert_eq!((event.position, page.looked_to), (2, 3));
+    let on_server = open(&database);
+    assert_eq!(on_server.look(0, 10, Some(&["Done"])).unwrap(), page);
+    assert_eq!(on_server.events_after(0, 10).unwrap(), store.events_after(0, 10).unwrap());
+    drop(on_server);
+    wait_until("it is alone", || store.opened.wakes_as().is_none());
+
+    let reader = PostgresStore::open_to_read(&database.url(), "tests").unwrap();
+    let rung = Arc::new(AtomicUsize::new(0));
+    let counted = rung.clone();
+    reader.watch(Box::new(move |change| {
+        counted.fetch_add(usize::from(change == Change::Events), Ordering::AcqRel);
+    }));
+    let mut written = 1;
+    wait_until("the reader is known", || {
+        written += 1;
+        handle_beside(&store, written);
+        assert!(store.number().unwrap());
+        store.opened.wakes_as().is_some()
+    });
+    wait_until("the reader was woken", || rung.load(Ordering::Acquire) > 0);
+    let before = rung.load(Ordering::Acquire);
+    handle_beside(&store, written + 1);
+    assert!(store.number().unwrap());
+    wait_until("the reader is woken again", || rung.load(Ordering::Acquire) > before);
+    assert_eq!(reader.head().unwrap(), 3 * (written as u64 + 1));
+}
+
 /// Ten million with `ORCHARD_TEST_LONG=1`.
 #[test]
 #[ignore = "needs servers: run scripts/test"]

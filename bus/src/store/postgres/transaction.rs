@@ -2,18 +2,20 @@
 //!
 //! Events wait here until something needs their positions, so that they and the changes of a batch are one call.
 
+use std::sync::Arc;
+
 use sqlx::Executor;
 use sqlx::postgres::PgConnection;
 use tick_sdk::contracts::CommandId;
 use tick_sdk::contracts::bus::CommandsForgotten;
 use uuid::Uuid;
 
-use super::pool::{Lent, Pool};
+use super::pool::Lent;
 use super::rows::{COMMAND, ChangeColumns, CommandColumns, EventColumns, HandledColumns, due_of, sql_of};
-use super::{statements, tables};
+use super::{Opened, statements, tables};
 use crate::store::{
     Acceptance, DueCommand, LARGEST_READ, NewCommand, NewEvent, OutgoingMessage, StateChange, StoreError,
-    StoreTransaction, Sweep,
+    StoreTransaction, StoredEvent, Sweep,
 };
 use crate::tables::{Row, Tables, TablesError, Value};
 
@@ -21,8 +23,9 @@ use crate::tables::{Row, Tables, TablesError, Value};
 pub(super) struct PostgresTransaction {
     /// `None` once it was given back.
     lent: Option<Lent>,
-    place: String,
-    own: i32,
+    opened: Arc<Opened>,
+    /// As who it wakes others; `None` where nobody was there to be woken when it began.
+    wakes_as: Option<i32>,
     /// Appended, and not yet sent to the server.
     pending: EventColumns,
     pending_bytes: usize,
@@ -39,22 +42,28 @@ pub(super) struct PostgresTransaction {
     is_beside: bool,
     /// Nobody else appends until it ends.
     has_locked: bool,
+    /// What it has appended, for the readers of this process.
+    appended: Vec<StoredEvent>,
+    /// Commands or messages that are to be sent.
+    has_sent: bool,
+    /// Some of what readers have may be removed.
+    has_removed: bool,
 }
 
 impl PostgresTransaction {
     /// As [`PostgresTransaction::begin`], for one of several of a handler.
-    pub(super) fn begin_beside(pool: &std::sync::Arc<Pool>, own: i32) -> Result<Self, StoreError> {
-        let mut transaction = Self::begin(pool, own)?;
+    pub(super) fn begin_beside(opened: &Arc<Opened>) -> Result<Self, StoreError> {
+        let mut transaction = Self::begin(opened)?;
         transaction.is_beside = true;
         Ok(transaction)
     }
 
-    pub(super) fn begin(pool: &std::sync::Arc<Pool>, own: i32) -> Result<Self, StoreError> {
-        let ((), lent) = pool.begin(async |connection| connection.execute("BEGIN").await.map(drop))?;
+    pub(super) fn begin(opened: &Arc<Opened>) -> Result<Self, StoreError> {
+        let ((), lent) = opened.pool.begin(async |connection| connection.execute("BEGIN").await.map(drop))?;
         Ok(Self {
             lent: Some(lent),
-            place: pool.place().to_owned(),
-            own,
+            opened: opened.clone(),
+            wakes_as: opened.wakes_as(),
             pending: EventColumns::default(),
             pending_bytes: 0,
             now_ms: 0,
@@ -64,15 +73,22 @@ impl PostgresTransaction {
             is_lost: false,
             is_beside: false,
             has_locked: false,
+            appended: Vec::new(),
+            has_sent: false,
+            has_removed: false,
         })
     }
 
+    fn place(&self) -> String {
+        self.opened.pool.place().to_owned()
+    }
+
     fn given_up(&self, reason: &str) -> StoreError {
-        StoreError::GivenUp { place: self.place.clone(), reason: reason.to_owned() }
+        StoreError::GivenUp { place: self.place(), reason: reason.to_owned() }
     }
 
     fn refusal(&self, reason: &str) -> StoreError {
-        StoreError::Refused { place: self.place.clone(), reason: reason.to_owned() }
+        StoreError::Refused { place: self.place(), reason: reason.to_owned() }
     }
 
     /// Waits for what the server does; after an error it does nothing more.
@@ -116,14 +132,31 @@ impl PostgresTransaction {
         let mut events = std::mem::take(&mut self.pending);
         self.pending_bytes = 0;
         changes.iter().for_each(|change| events.push(change.event.clone()));
-        let (own, changes) = (self.own, ChangeColumns::of(changes, now_ms));
+        let (own, changes) = (self.wakes_as, ChangeColumns::of(changes, now_ms));
         self.has_locked = true;
         let written =
             self.act(async |connection| statements::write(connection, own, &events, &changes, now_ms).await)?;
         let Some(position) = written else { return Ok(false) };
         self.position = Some(position);
         self.has_removed_last &= events.len() == 0;
+        self.appended.extend(events.into_stored(position, now_ms));
         Ok(true)
+    }
+
+    /// Says in this process what is new, and to others that came while it was written.
+    fn note_commit(&mut self) {
+        if self.has_sent {
+            self.opened.commands.note();
+            self.opened.messages.note();
+        }
+        if self.has_removed {
+            self.opened.tail.clear();
+        } else if !self.appended.is_empty() {
+            self.opened.tail.push(std::mem::take(&mut self.appended));
+        }
+        if self.wakes_as.is_none() {
+            self.opened.wake_newcomers();
+        }
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
@@ -140,6 +173,7 @@ impl PostgresTransaction {
             (sql_of(sweep.ended_before_ms), sql_of(sweep.known_before_ms), sweep.limit as i64);
         // The log comes first, as in every transaction, so that none waits for another that waits for it.
         self.position()?;
+        self.has_removed = true;
         let found: Vec<(Uuid, Vec<i64>)> = self.act(async |connection| {
             let sql = "WITH old AS (
                     SELECT seq, ended_ms FROM inbox WHERE state >= 2 AND ended_ms < $1
@@ -192,6 +226,7 @@ impl StoreTransaction for PostgresTransaction {
 
     fn remove_events(&mut self, first: u64, last: u64) -> Result<(), StoreError> {
         self.has_removed_last |= last >= self.position()?;
+        self.has_removed = true;
         self.act(async |connection| {
             let sql = "DELETE FROM event WHERE position BETWEEN $1 AND $2";
             sqlx::query(sql).bind(sql_of(first)).bind(sql_of(last)).execute(connection).await.map(drop)
@@ -200,7 +235,7 @@ impl StoreTransaction for PostgresTransaction {
 
     fn accept(&mut self, command: &NewCommand, now_ms: u64) -> Result<Acceptance, StoreError> {
         self.flush()?;
-        let (own, command) = (self.own, std::slice::from_ref(command));
+        let (own, command) = (self.wakes_as, std::slice::from_ref(command));
         self.has_locked = true;
         let answers =
             self.act(async |connection| statements::accept(connection, own, command, now_ms).await)?;
@@ -244,7 +279,7 @@ impl StoreTransaction for PostgresTransaction {
         events.iter().for_each(|event| columns.push(event.clone()));
         changes.iter().for_each(|change| columns.push(change.event.clone()));
         // Whoever has locked the log appends at once.
-        let (own, is_staged) = (self.own, self.is_beside && !self.has_locked);
+        let (own, is_staged) = (self.wakes_as, self.is_beside && !self.has_locked);
         let written = self.act(async |connection| {
             statements::handle(connection, own, is_staged, &handled, &columns, now_ms).await
         })?;
@@ -257,14 +292,16 @@ impl StoreTransaction for PostgresTransaction {
             Some(position) => {
                 self.position = Some(position);
                 self.has_removed_last = false;
+                self.appended.extend(columns.into_stored(position, now_ms));
             }
         }
         Ok(true)
     }
 
     fn send(&mut self, commands: &[NewCommand]) -> Result<(), StoreError> {
-        let (own, columns) = (self.own, CommandColumns::of(commands));
+        let (own, columns) = (self.wakes_as, CommandColumns::of(commands));
         self.has_locked = true;
+        self.has_sent = true;
         // Places are given while the log is locked, so in the order of commits: whoever forgets what was sent up
         // to one has seen all before it.
         self.act(async |connection| {
@@ -292,8 +329,9 @@ impl StoreTransaction for PostgresTransaction {
     }
 
     fn send_messages(&mut self, messages: &[OutgoingMessage]) -> Result<(), StoreError> {
-        let own = self.own;
+        let own = self.wakes_as;
         self.has_locked = true;
+        self.has_sent = true;
         self.act(async |connection| {
             let sql = "INSERT INTO outgoing_message (exchange, key, is_mandatory, properties, body)
                 SELECT m.exchange, m.key, m.is_mandatory, m.properties, m.body
@@ -314,16 +352,7 @@ impl StoreTransaction for PostgresTransaction {
     }
 
     fn move_cursor(&mut self, consumer: &str, context: &str, from: u64, to: u64) -> Result<bool, StoreError> {
-        let sql = if from == 0 {
-            "INSERT INTO cursor (consumer, context, position) VALUES ($1, $2, $4)
-            ON CONFLICT (consumer, context) DO UPDATE SET position = excluded.position WHERE cursor.position = $3"
-        } else {
-            "UPDATE cursor SET position = $4 WHERE consumer = $1 AND context = $2 AND position = $3"
-        };
-        self.act(async |connection| {
-            let moving = sqlx::query(sql).bind(consumer).bind(context).bind(sql_of(from)).bind(sql_of(to));
-            Ok(moving.execute(connection).await?.rows_affected() > 0)
-        })
+        self.act(async |connection| statements::move_cursor(connection, consumer, context, from, to).await)
     }
 
     fn find(&mut self, command: CommandId) -> Result<Option<DueCommand>, StoreError> {
@@ -377,6 +406,7 @@ impl StoreTransaction for PostgresTransaction {
         if let Some(lent) = self.lent.take() {
             lent.give_back();
         }
+        self.note_commit();
         Ok(())
     }
 }
@@ -398,7 +428,7 @@ impl Drop for PostgresTransaction {
             Ok(_) => lent.give_back(),
             // The server does it as the connection is closed.
             Err(error) => {
-                tracing::debug!(place = self.place, %error, "a transaction could not be rolled back")
+                tracing::debug!(place = self.place(), %error, "a transaction could not be rolled back")
             }
         }
     }
