@@ -30,3 +30,8 @@ pub use options::{Keys, Options};
 pub use outbox::{Format, Outbox, PushError};
 pub use transports::{Connection, ConnectionId, Handler};
 pub use user::{Authenticate, Refused, User};
+
+/// The quick start compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -65,7 +65,6 @@ export function negotiations(environment, connecting) {
 }
 
 function inBrowsers(environment, connecting, transportIs) {
-  const polling = connecting(environment, "LongPolling", "json");
   return [
     ["a browser without WebSockets falls back", async () => {
       class None {
@@ -76,8 +75,5 @@ function inBrowsers(environment, connecting, transportIs) {
       const json = connecting(environment, undefined, "json");
       await json("/testhub", transportIs("ServerSentEvents"), { WebSocket: None })();
     }],
-    ["messages have their content type", polling("/testhub-nowebsockets", async (connection) => {
-      sameAs(await connection.invoke("GetContentTypeHeader"), "text/plain;charset=UTF-8");
-    })],
   ];
 }
