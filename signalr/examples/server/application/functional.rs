@@ -18,11 +18,11 @@ use signalr::{
 use ts_rs::TS;
 
 use super::recorded::{InvalidOperationException, Items};
-use super::values::{Bytes, DateTime, Guid};
+use super::values::{Any, Bytes, DateTime, Guid};
 
 static MESSAGE: Event<(String,)> = Event::new("Message", &["text"]);
 static CUSTOM_OBJECT: Event<(CustomObject,)> = Event::new("CustomObject", &["value"]);
-static RESULT: Question<(String,), String> = Question::new("Result", &["message"]);
+static RESULT: Question<(String,), Any> = Question::new("Result", &["message"]);
 static STREAM_CANCELED: Event<()> = Event::new("StreamCanceled", &[]);
 
 /// The hub `/testhub`.
@@ -273,8 +273,9 @@ async fn client_result(State(hubs): State<Vec<HubServer<TestHub>>>, Path(id): Pa
             continue;
         };
         return match hub.ask(connection, &RESULT, ("input".to_owned(),)).await {
-            Ok(text) => text.into_response(),
-            Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+            Ok(Any::Text(text)) => text.into_response(),
+            Ok(other) => axum::Json(other).into_response(),
+            Err(error) => error.to_string().into_response(),
         };
     }
     StatusCode::NOT_FOUND.into_response()
