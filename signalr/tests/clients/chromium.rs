@@ -14,7 +14,9 @@ const CHROMIUM: &str = "/usr/bin/chromium";
 fn version_10_does_all_of_the_functional_tests_in_a_browser() {
     let chromium = std::env::var("ORCHARD_CHROMIUM").unwrap_or_else(|_| CHROMIUM.to_owned());
     if !Path::new(&chromium).exists() {
-        return skipped("there is no Chromium; on Debian `apt-get install chromium`, else ORCHARD_CHROMIUM names it");
+        return skipped(
+            "there is no Chromium; on Debian `apt-get install chromium`, else ORCHARD_CHROMIUM names it",
+        );
     }
     let Some(packages) = client(2) else { return };
     let Some(tools) = npm("browser", &["playwright-core@1.65.1", "esbuild-wasm@0.28.2"]) else { return };

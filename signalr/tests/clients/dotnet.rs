@@ -59,7 +59,9 @@ fn converse(client: &Client) {
     client.ask(json!({ "id": 6, "invoke": "AskCaller", "arguments": ["how?"] }));
     assert_eq!(client.answer(6)["result"], "fine");
     client.ask(json!({ "id": 7, "invoke": "CallMany", "arguments": [20] }));
-    let items: Vec<_> = (0..20).map(|_| client.said("an item", |said| said["on"] == "Item")["arguments"][0].clone()).collect();
+    let items: Vec<_> = (0..20)
+        .map(|_| client.said("an item", |said| said["on"] == "Item")["arguments"][0].clone())
+        .collect();
     assert_eq!(items, (0..20).collect::<Vec<_>>());
     client.ask(json!({ "id": 8, "invoke": "Join", "arguments": ["dotnet"] }));
     client.answer(8);
@@ -78,8 +80,9 @@ fn its_connection_survives_cut_links() {
         for disturbance in [Disturbance::Cut, Disturbance::HalfOpen, Disturbance::Cut] {
             client.ask(json!({ "id": 2, "invoke": "CallMany", "arguments": [100] }));
             fixture.commands.proxy.disturb(disturbance);
-            let items: Vec<_> =
-                (0..100).map(|_| client.said("an item", |said| said["on"] == "Item")["arguments"][0].clone()).collect();
+            let items: Vec<_> = (0..100)
+                .map(|_| client.said("an item", |said| said["on"] == "Item")["arguments"][0].clone())
+                .collect();
             assert_eq!(items, (0..100).collect::<Vec<_>>());
             client.ask(json!({ "id": 3, "invoke": "MyId", "arguments": [] }));
             assert_eq!(client.answer(3)["result"], id);

@@ -41,7 +41,8 @@ pub(crate) struct Commands {
 
 impl Fixture {
     pub(crate) fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (commands, control) = runtime.block_on(async {
             let commands = Commands::start().await;
             (commands.clone(), control(commands).await)
@@ -82,13 +83,19 @@ async fn control(commands: Commands) -> u16 {
     let routes = Router::new()
         .route("/cut", get(async |State(to): State<Commands>| to.proxy.disturb(Disturbance::Cut)))
         .route("/half-open", get(async |State(to): State<Commands>| to.proxy.disturb(Disturbance::HalfOpen)))
-        .route("/stall/{ms}", get(async |State(to): State<Commands>, Path(ms): Path<u64>| {
-            to.proxy.disturb(Disturbance::Stall(Duration::from_millis(ms)));
-        }))
-        .route("/refuse/{ms}", get(async |State(to): State<Commands>, Path(ms): Path<u64>| {
-            to.proxy.disturb(Disturbance::Cut);
-            to.proxy.refuse(Duration::from_millis(ms)).await;
-        }))
+        .route(
+            "/stall/{ms}",
+            get(async |State(to): State<Commands>, Path(ms): Path<u64>| {
+                to.proxy.disturb(Disturbance::Stall(Duration::from_millis(ms)));
+            }),
+        )
+        .route(
+            "/refuse/{ms}",
+            get(async |State(to): State<Commands>, Path(ms): Path<u64>| {
+                to.proxy.disturb(Disturbance::Cut);
+                to.proxy.refuse(Duration::from_millis(ms)).await;
+            }),
+        )
         .route("/restart", get(async |State(to): State<Commands>| to.restart().await))
         .with_state(commands);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

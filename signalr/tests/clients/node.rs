@@ -7,7 +7,8 @@ use crate::fixture::Fixture;
 use crate::packages::{npm, script};
 
 /// Versions of the client, and of what speaks MessagePack for it.
-pub(crate) const VERSIONS: [(&str, &str); 3] = [("8.0.29", "8.0.29"), ("9.0.19", "9.0.6"), ("10.0.11", "10.0.11")];
+pub(crate) const VERSIONS: [(&str, &str); 3] =
+    [("8.0.29", "8.0.29"), ("9.0.19", "9.0.6"), ("10.0.11", "10.0.11")];
 
 /// The packages of a version.
 pub(crate) fn client(index: usize) -> Option<PathBuf> {
@@ -24,7 +25,8 @@ pub(crate) fn client(index: usize) -> Option<PathBuf> {
 /// Runs a script, which says what failed.
 #[track_caller]
 pub(crate) fn run(name: &str, arguments: &[&str]) {
-    let output = Command::new("node").arg(script(name)).args(arguments).output().expect("npm comes with node");
+    let output =
+        Command::new("node").arg(script(name)).args(arguments).output().expect("npm comes with node");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
 }
