@@ -67,7 +67,7 @@ pub(crate) enum Taken {
     /// All has been taken, and nothing comes any more.
     Closed,
     /// Another socket carries the connection now.
-    TakenOver,
+    Superseded,
 }
 
 impl Outbox {
@@ -216,11 +216,7 @@ impl Outbox {
     }
 
     /// Changes what waits, and sees that it is taken: at once, or at the end of the window.
-    fn change<R>(
-        &self,
-        mut waiting: MutexGuard<'_, Waiting>,
-        change: impl FnOnce(&mut Waiting) -> R,
-    ) -> R {
+    fn change<R>(&self, mut waiting: MutexGuard<'_, Waiting>, change: impl FnOnce(&mut Waiting) -> R) -> R {
         let result = change(&mut waiting);
         let taker = waiting.taker_to_wake(&self.this);
         drop(waiting);

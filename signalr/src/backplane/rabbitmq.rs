@@ -31,7 +31,7 @@ struct Instance {
 #[derive(Clone)]
 enum Link {
     Connecting,
-    Up(Publisher),
+    Up(Box<Publisher>),
     Down(BackplaneError),
 }
 
@@ -100,7 +100,7 @@ impl Instance {
         let mut link = self.link.subscribe();
         let known = link.wait_for(|link| !matches!(link, Link::Connecting));
         match tokio::time::timeout(TIMEOUT, known).await.map(|known| known.map(|link| link.clone())) {
-            Ok(Ok(Link::Up(publisher))) => Ok(publisher),
+            Ok(Ok(Link::Up(publisher))) => Ok(*publisher),
             Ok(Ok(Link::Down(error))) => Err(error),
             _ => Err(self.failed("the broker does not answer")),
         }

@@ -29,7 +29,7 @@ pub(super) struct Queue {
     format: Option<Format>,
     /// The number of the first entry, and which entries have a key.
     first: u64,
-    keyed: Option<Box<HashMap<Arc<str>, u64>>>,
+    keyed: Option<HashMap<Arc<str>, u64>>,
 }
 
 #[derive(Debug)]

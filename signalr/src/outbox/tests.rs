@@ -187,7 +187,7 @@ fn a_later_attachment_ends_the_earlier_one() {
     let first = outbox.attach();
     let second = outbox.attach();
     outbox.push(&message("a"), true).unwrap();
-    assert_eq!(take(&outbox, first, LARGE), Some((Taken::TakenOver, Vec::new())));
+    assert_eq!(take(&outbox, first, LARGE), Some((Taken::Superseded, Vec::new())));
     assert_eq!(take_texts(&outbox, second), ["a"]);
 }
 

@@ -227,7 +227,7 @@ impl Waiting {
         context: &Context<'_>,
     ) -> Poll<Taken> {
         if attachment != self.attachment {
-            return Poll::Ready(Taken::TakenOver);
+            return Poll::Ready(Taken::Superseded);
         }
         if !self.queue.is_empty() && (self.is_due || self.gather.is_none()) {
             let (format, bytes) = self.queue.take(limit_bytes, into);

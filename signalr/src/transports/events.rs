@@ -50,7 +50,7 @@ impl Events {
         let mut event = DATA.to_vec();
         match self.streaming.link.outbox.take(self.attachment, EVENT_BYTES, &mut event).await {
             Taken::Messages(_) => Some(Ok(self.sent(finish(event)))),
-            Taken::Closed | Taken::TakenOver => {
+            Taken::Closed | Taken::Superseded => {
                 self.streaming.closes();
                 None
             }

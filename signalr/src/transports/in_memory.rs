@@ -77,7 +77,7 @@ impl Client {
         let taken = self.outbox.take(self.attachment, TAKEN_BYTES, &mut bytes);
         match timeout(PATIENCE, taken).await.expect("the server sends something or ends") {
             Taken::Messages(format) => Some((format, bytes)),
-            Taken::Closed | Taken::TakenOver => None,
+            Taken::Closed | Taken::Superseded => None,
         }
     }
 

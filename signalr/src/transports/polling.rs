@@ -26,7 +26,7 @@ pub(super) async fn poll(polling: Polling, attachment: Attachment, poll_timeout:
             polling.closes();
             answer::text(StatusCode::NO_CONTENT, "")
         }
-        Ok(Taken::TakenOver) => answer::text(StatusCode::NO_CONTENT, ""),
+        Ok(Taken::Superseded) => answer::text(StatusCode::NO_CONTENT, ""),
         Err(_) => answer::text(StatusCode::OK, ""),
     }
 }

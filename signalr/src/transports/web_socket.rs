@@ -98,7 +98,7 @@ async fn send(wire: &Wire, outbox: &Outbox, attachment: Attachment) -> End {
             taken = outbox.take(attachment, FRAME_BYTES, &mut buffer) => match taken {
                 Taken::Messages(format) => start = frame::seal(&mut buffer, format),
                 Taken::Closed => return End::Finished,
-                Taken::TakenOver => return End::Lost,
+                Taken::Superseded => return End::Lost,
             },
         }
         if wire.write(&buffer[start..]).await.is_err() {

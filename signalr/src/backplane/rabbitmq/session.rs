@@ -24,7 +24,7 @@ pub(super) async fn stay_connected(instance: &Instance, receive: &Receive) {
         let error = match Session::open(instance).await {
             Ok(session) => {
                 backoff.reset();
-                instance.link.send_replace(Link::Up(session.publisher.clone()));
+                instance.link.send_replace(Link::Up(Box::new(session.publisher.clone())));
                 session.run(instance, receive).await
             }
             Err(error) => error,
