@@ -4,6 +4,7 @@
 //! when an update was due, so that waiting for the window counts.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
@@ -25,6 +26,9 @@ pub(crate) struct HubsArgs {
     /// How long each load takes
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
     duration: Duration,
+    /// Connections, messages/s to each, window in ms, and how many of them never read; repeat for several [default: the goals']
+    #[arg(long, value_name = "N,RATE,MS[,STALLED]")]
+    load: Vec<Load>,
     /// Idle clients whose memory is measured
     #[arg(long, value_name = "N", default_value_t = 5_000)]
     idle: usize,
@@ -76,18 +80,46 @@ struct Row {
     idle_kib: Option<f64>,
 }
 
-/// Connections, messages/s to each, window in ms, connections that never read.
-const LOADS: [(usize, u32, u64, usize); 10] = [
-    (1_000, 100, 10, 0),
-    (1_000, 100, 20, 0),
-    (1_000, 400, 10, 0),
-    (1_000, 400, 20, 0),
-    (1_000, 1_200, 10, 0),
-    (1_000, 1_200, 20, 0),
-    (2_000, 100, 10, 0),
-    (2_000, 100, 20, 0),
-    (1_000, 4_000, 20, 0),
-    (1_000, 100, 10, 100),
+/// What is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Load {
+    connections: usize,
+    messages_per_s: u32,
+    window_ms: u64,
+    stalled: usize,
+}
+
+impl FromStr for Load {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text} is not CONNECTIONS,RATE,MS or CONNECTIONS,RATE,MS,STALLED");
+        let parts: Vec<u32> =
+            text.split(',').map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
+        let (&[connections, messages_per_s, window_ms], stalled) = match &parts[..] {
+            [first @ .., stalled] if parts.len() == 4 => (first.try_into().map_err(|_| wrong())?, *stalled),
+            three => (three.try_into().map_err(|_| wrong())?, 0),
+        };
+        if connections == 0 || messages_per_s == 0 || stalled > connections {
+            return Err(wrong());
+        }
+        let (connections, stalled) = (connections as usize, stalled as usize);
+        Ok(Self { connections, messages_per_s, window_ms: window_ms.into(), stalled })
+    }
+}
+
+/// Those of the goals: updates at three rates, to more connections, as many as go, and beside some that never read.
+const GOALS: [&str; 10] = [
+    "1000,100,10",
+    "1000,100,20",
+    "1000,400,10",
+    "1000,400,20",
+    "1000,1200,10",
+    "1000,1200,20",
+    "2000,100,10",
+    "2000,100,20",
+    "1000,4000,20",
+    "1000,100,10,100",
 ];
 
 /// Measures, and prints; or serves whoever measures.
@@ -108,17 +140,21 @@ pub(crate) fn run(args: &HubsArgs) -> Result<(), HubsError> {
     let programs = Programs::compile()?;
     let peer = args.peer.clone().or_else(|| std::env::var_os("ORCHARD_DOTNET_PEER").map(PathBuf::from));
     let mut rows = Vec::new();
-    for (connections, rate, window, stalled) in LOADS {
+    let goals = || GOALS.iter().filter_map(|goal| goal.parse().ok()).collect();
+    let loads: Vec<Load> = if args.load.is_empty() { goals() } else { args.load.clone() };
+    for load in loads {
         let serving = Serving {
-            connections,
-            messages_per_s: rate,
+            connections: load.connections,
+            messages_per_s: load.messages_per_s,
             updates: 1,
-            window: Duration::from_millis(window),
+            window: Duration::from_millis(load.window_ms),
             duration: args.duration,
         };
-        rows.push(row(&programs, peer.as_ref(), serving, stalled)?);
+        rows.push(row(&programs, peer.as_ref(), serving, load.stalled)?);
     }
-    rows.push(idle(&programs, args.idle)?);
+    if args.idle > 0 {
+        rows.push(idle(&programs, args.idle)?);
+    }
     Ok(show::print(&rows, args.json)?)
 }
 
@@ -174,4 +210,22 @@ fn idle(programs: &Programs, connections: usize) -> Result<Row, HubsError> {
         idle_kib: Some(served.kib_per_connection),
         ..Row::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loads_are_read() {
+        let load = |connections, messages_per_s, window_ms, stalled| {
+            Ok(Load { connections, messages_per_s, window_ms, stalled })
+        };
+        assert_eq!("1000,400,20".parse(), load(1000, 400, 20, 0));
+        assert_eq!("10,100,0,3".parse(), load(10, 100, 0, 3));
+        for wrong in ["", "1", "1,2", "1,2,3,4,5", "0,1,1", "1,0,1", "1,1,1,2", "a,1,1"] {
+            assert!(wrong.parse::<Load>().unwrap_err().starts_with(wrong), "{wrong}");
+        }
+        assert!(GOALS.iter().all(|goal| goal.parse::<Load>().is_ok()));
+    }
 }

@@ -15,8 +15,8 @@ use crate::environment;
 
 /// Between looks whether messages are due.
 const LOOK: Duration = Duration::from_millis(1);
-/// After the last client has come, before the first message.
-const PAUSE: Duration = Duration::from_millis(500);
+/// After the last client has come, before the first message: the load counts from 1 s on.
+const PAUSE: Duration = Duration::from_millis(1_500);
 /// So long clients may take to come.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -175,4 +175,16 @@ fn print_line(value: &impl Serialize) -> std::io::Result<()> {
     serde_json::to_writer(&mut output, value)?;
     output.write_all(b"\n")?;
     output.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_is_that_of_the_limit() {
+        let updates = serde_json::to_string(&updates(2, 1_764_500_000_000_000)).unwrap();
+        let expected = r#"[{"s":"BTCUSDT","bid":67123.5,"bidSize":1.25,"ask":67123.6,"askSize":0.5,"t":1764500000000000},{"s":"BTCUSDT","bid":67124.5,"bidSize":1.25,"ask":67124.6,"askSize":0.5,"t":1764500000000000}]"#;
+        assert_eq!(updates, expected);
+    }
 }

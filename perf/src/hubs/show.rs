@@ -7,7 +7,7 @@ use super::Row;
 pub(super) fn print(rows: &[Row], is_json: bool) -> std::io::Result<()> {
     let mut output = std::io::stdout().lock();
     if is_json {
-        serde_json::to_writer_pretty(&mut output, rows)?;
+        serde_json::to_writer(&mut output, rows)?;
         return writeln!(output);
     }
     writeln!(

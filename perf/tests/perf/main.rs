@@ -4,6 +4,7 @@
 mod broker;
 mod budget;
 mod comparing;
+mod hubs;
 mod interrupted;
 #[allow(dead_code, reason = "shared with the tests of recovery, which use all of it")]
 #[path = "../../../tests/equality/management.rs"]
