@@ -23,8 +23,8 @@ pub use clients::{Clients, SendError, Target};
 pub use events::{Event, EventArguments, Question};
 pub use hub::registration;
 pub use hub::{
-    AskError, Binding, Call, Context, EventLine, Filter, Hub, HubError, HubServer, MethodLine, Methods, Next, Registered,
-    Returned, Shutdown, Upload, UploadError,
+    AskError, Binding, Call, Context, EventLine, Filter, Hub, HubError, HubServer, MethodLine, Methods, Next,
+    Registered, Returned, Shutdown, Upload, UploadError,
 };
 pub use options::{Keys, Options};
 pub use outbox::{Format, Outbox, PushError};

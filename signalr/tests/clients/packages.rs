@@ -1,5 +1,7 @@
 //! Packages of npm and PyPI that tests use, installed once into the folder of build results.
 
+#![allow(dead_code, reason = "each test has use for some of it")]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
