@@ -80,7 +80,9 @@ async function uploads(client: ChatClient): Promise<void> {
     }
   }
   same((await failure(() => client.sum(endless()))).endsWith("enough"), true);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  for (const deadline = Date.now() + 10_000; !isStopped && Date.now() < deadline; ) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
   same(isStopped, true);
   async function* broken(): AsyncGenerator<number> {
     yield 1;
