@@ -29,6 +29,7 @@ pub use hub::{
 pub use options::{Keys, Options};
 pub use outbox::{Format, Outbox, PushError};
 pub use transports::{Connection, ConnectionId, Handler};
+pub use typescript::typescript;
 pub use user::{Authenticate, Refused, User};
 
 /// The quick start compiles.

@@ -45,7 +45,7 @@ use crate::hub::{Hub, Methods};
 ///     async fn say(self: Arc<Self>, context: Context, text: String) {}
 /// }
 ///
-/// let source = signalr::typescript::typescript::<ChatHub>();
+/// let source = signalr::typescript::<ChatHub>();
 /// assert!(source.contains("export class ChatClient {"));
 /// assert!(source.contains("say(text: string): Promise<void> {"));
 /// assert!(source.contains("Said: (user: string, text: string) => void;"));
@@ -65,7 +65,7 @@ use crate::hub::{Hub, Methods};
 /// ```no_run
 /// # struct ChatHub;
 /// # impl signalr::Hub for ChatHub { fn register(_: &mut signalr::Methods<Self>) {} }
-/// let generated = signalr::typescript::typescript::<ChatHub>();
+/// let generated = signalr::typescript::<ChatHub>();
 /// std::fs::write("page/src/chat.ts", generated).unwrap(); // and `git diff --exit-code` in CI
 /// ```
 ///

@@ -12,7 +12,7 @@ use std::process::Command;
 use chat::ChatHub;
 use packages::{npm, skipped};
 use signalr::transports::Endpoint;
-use signalr::typescript::typescript;
+use signalr::typescript;
 use signalr::{HubServer, Options};
 
 /// The compiler, and the oldest and the newest client that it is used with.
