@@ -43,7 +43,12 @@ async function follow() {
 
 const asked = async (path) => Number(await (await fetch(control + path)).text());
 
-await connection.start();
+// The client connects again by itself, but only where it was connected once.
+for (const deadline = Date.now() + 10_000; connection.state !== "Connected"; ) {
+  await connection.start().catch((error) => {
+    if (Date.now() > deadline) throw error;
+  });
+}
 await follow();
 const putting = setInterval(() => {
   if (!isFollowing || connection.state !== "Connected") return;
