@@ -32,6 +32,9 @@ pub(crate) struct HubsArgs {
     /// Idle clients whose memory is measured
     #[arg(long, value_name = "N", default_value_t = 5_000)]
     idle: usize,
+    /// Threads of the hub; the limit has one, and the load another
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: u16,
     /// ASP.NET Core in the same run, by this program [default: ORCHARD_DOTNET_PEER, where it is set]
     #[arg(long, value_name = "PROGRAM")]
     peer: Option<PathBuf>,
@@ -135,6 +138,7 @@ pub(crate) fn run(args: &HubsArgs) -> Result<(), HubsError> {
             updates: updates as usize,
             window: Duration::from_millis(window.into()),
             duration: args.duration,
+            threads: args.threads.into(),
         })?);
     }
     let programs = Programs::compile()?;
@@ -149,11 +153,12 @@ pub(crate) fn run(args: &HubsArgs) -> Result<(), HubsError> {
             updates: 1,
             window: Duration::from_millis(load.window_ms),
             duration: args.duration,
+            threads: args.threads.into(),
         };
         rows.push(row(&programs, peer.as_ref(), serving, load.stalled)?);
     }
     if args.idle > 0 {
-        rows.push(idle(&programs, args.idle)?);
+        rows.push(idle(&programs, args.idle, args.threads.into())?);
     }
     Ok(show::print(&rows, args.json)?)
 }
@@ -194,13 +199,14 @@ fn row(
     Ok(row)
 }
 
-fn idle(programs: &Programs, connections: usize) -> Result<Row, HubsError> {
+fn idle(programs: &Programs, connections: usize, threads: usize) -> Result<Row, HubsError> {
     let serving = Serving {
         connections,
         messages_per_s: 0,
         updates: 0,
         window: Duration::from_millis(10),
         duration: Duration::from_secs(5),
+        threads,
     };
     let (served, _) = programs.ours(serving, 0)?;
     Ok(Row {

@@ -70,7 +70,8 @@ impl Programs {
     pub(super) fn ours(&self, serving: Serving, stalled: usize) -> Result<(Served, Load), HubsError> {
         let values = [serving.connections, serving.messages_per_s as usize, serving.updates];
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["hubs", "--duration"]).arg(format!("{}s", serving.duration.as_secs())).arg("--serve");
+        command.args(["hubs", "--duration"]).arg(format!("{}s", serving.duration.as_secs()));
+        command.arg("--threads").arg(serving.threads.to_string()).arg("--serve");
         command.args(values.map(|value| value.to_string())).arg(serving.window.as_millis().to_string());
         let mut server = Server::start("perf hubs --serve", &mut command)?;
         let Listening { port } = server.line()?;

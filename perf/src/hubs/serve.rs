@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use axum::serve::ListenerExt;
 use serde::{Deserialize, Serialize};
 use signalr::{Clients, Context, Event, Hub, HubError, HubServer, Methods, Options};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -31,6 +32,8 @@ pub(super) struct Serving {
     pub(super) updates: usize,
     pub(super) window: Duration,
     pub(super) duration: Duration,
+    /// Of the server.
+    pub(super) threads: usize,
 }
 
 /// What came of it, as the last line of its output.
@@ -90,7 +93,12 @@ impl Hub for Market {
 /// # Errors
 /// There is no port, or the clients do not come.
 pub(super) fn serve(serving: Serving) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = match serving.threads {
+        1 => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+        threads => {
+            tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?
+        }
+    };
     let served = runtime.block_on(run(serving));
     // Clients may still be there: the end of the process is theirs.
     runtime.shutdown_background();
@@ -105,6 +113,8 @@ async fn run(serving: Serving) -> std::io::Result<Served> {
     let server = HubServer::new(market, options);
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let port = listener.local_addr()?.port();
+    // Else a write may wait for the answer to the one before, which takes a client up to 40 ms.
+    let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
     let before = environment::memory();
     let routes = server.router("/hubs/market");
     tokio::spawn(async move { axum::serve(listener, routes).await });
