@@ -296,6 +296,7 @@ impl Serving {
             listen: plan.listen.clone(),
             names: plan.names.clone(),
             lookup,
+            ..GatewayOptions::default()
         };
         let runtime = runtime::Builder::new_multi_thread().enable_all().thread_name("http").build();
         let runtime = runtime.map_err(ServeError::Thread)?;

@@ -92,11 +92,11 @@ pub struct GatewayState {
 /// Every route over this state, as a part of another router. Without [`ConnectInfo`](axum::extract::ConnectInfo) of its peers, every request
 /// needs the key.
 pub fn router(state: Arc<GatewayState>) -> Router {
-    Router::new().fallback_service(service(state))
+    Router::new().fallback_service(service(state, Router::new()))
 }
 
-/// Every route over this state.
-pub(crate) fn service(state: Arc<GatewayState>) -> Scoped {
+/// Every route over this state, and those of `hubs`.
+pub(crate) fn service(state: Arc<GatewayState>, hubs: Router) -> Scoped {
     let api = Router::new()
         .route("/api/users", post(users::create).get(users::list))
         .route("/api/users/{id}", get(users::one).patch(users::rename).delete(users::disable))
@@ -134,7 +134,7 @@ pub(crate) fn service(state: Arc<GatewayState>) -> Scoped {
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(openapi::page));
     let router = api.merge(other).fallback(unknown_route).method_not_allowed_fallback(other_method);
-    Scoped { router: router.with_state(state.clone()), state }
+    Scoped { router: router.with_state(state.clone()).merge(hubs), state }
 }
 
 async fn unknown_route() -> Refusal {

@@ -19,6 +19,7 @@
 mod captures;
 pub mod documents;
 mod http;
+pub mod hubs;
 mod instant;
 mod keeper;
 mod lookup;

@@ -10,6 +10,7 @@ use axum::ServiceExt;
 use axum::extract::Request;
 use axum::serve::ListenerExt;
 use bus::Bus;
+use live::LiveMarket;
 use thiserror::Error;
 use tick_sdk::contracts::KnownCommand;
 use tokio::net::TcpListener;
@@ -21,6 +22,7 @@ use crate::documents::{DocumentError, Documents, Durability, PostgresDocuments, 
 use crate::http::{
     ApiKey, Errors, FailedMessages, GatewayState, Guard, KEY_HOLDER, LOCAL, Limits, RateLimiter, service,
 };
+use crate::hubs::{Hubs, SystemSource};
 use crate::lookup::CommandLookup;
 use crate::projections::{Projector, ProjectorError, RebuildError, RebuildReport};
 
@@ -46,6 +48,10 @@ pub struct GatewayOptions {
     pub limits: Limits,
     /// Finds commands in its documents from the start on.
     pub lookup: CommandLookup,
+    /// What is live in this process, and what other processes say of theirs.
+    pub market: LiveMarket,
+    /// How the rest of the system stands.
+    pub system: Option<Arc<dyn SystemSource>>,
 }
 
 impl Default for GatewayOptions {
@@ -60,6 +66,8 @@ impl Default for GatewayOptions {
             names: Vec::new(),
             limits: Limits::default(),
             lookup: CommandLookup::default(),
+            market: LiveMarket::default(),
+            system: None,
         }
     }
 }
@@ -144,6 +152,7 @@ impl Gateway {
         let GatewayOptions { documents: place, captures, errors, key, is_key_needed_locally, .. } = options;
         let (listen, names) = (options.listen, options.names);
         let (limits, lookup) = (options.limits, options.lookup);
+        let (market, system) = (options.market, options.system);
         let listeners = bind(&listen, key).await?;
         let addresses: Vec<_> = listeners.iter().map(|(_, address)| *address).collect();
         let captures = captures.map(|folder| {
@@ -177,7 +186,9 @@ impl Gateway {
             body_limit: limits.body_bytes,
             stopping,
         });
-        let app = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service(state));
+        let hubs = Hubs::new(&state, market, system);
+        let app = service(state, hubs.router());
+        let app = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(app);
         let servers = listeners.into_iter().map(|(listener, _)| {
             let mut stopped = stop.subscribe();
             let listener = listener.tap_io(|stream| {
