@@ -38,7 +38,7 @@ mod strategy_spec;
 mod stream;
 
 pub use error::{PlanError, ReplayError};
-pub use outcome::ReplayOutcome;
+pub use outcome::{ConfiguredStrategy, ReplayOutcome};
 pub use plan::ReplayPlan;
 pub use progress::{ReplayProgress, Total};
 #[cfg(all(feature = "rabbitmq", feature = "services"))]

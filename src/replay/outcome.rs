@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use strategy_host::host::{HostReport, LaneCounts, Timing};
+use serde::Serialize;
+use strategy_host::host::{HostReport, Instance, LaneCounts, Timing};
 use strategy_host::ledger::{LaneId, NamedSignal, OpenedRun, OrderedSignals};
 use strategy_host::market::{Instrument, Market, Marks};
 use strategy_host::paper::{PaperAccount, PaperResults, PaperRules};
@@ -26,6 +27,8 @@ pub struct ReplayOutcome {
     pub is_kept: bool,
     /// What each source is called.
     pub sources: Vec<String>,
+    /// What ran, in the order of the account's strategies.
+    pub strategies: Vec<ConfiguredStrategy>,
     /// What the sources gave, and whether the run was interrupted.
     pub feed: FeedReport,
     /// What each lane (strategy and shard) took.
@@ -42,6 +45,28 @@ pub struct ReplayOutcome {
     pub commits: u64,
     /// How long the run took, without opening it and without going through its signals at the end.
     pub elapsed: Duration,
+}
+
+/// A strategy under its name, and what it was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ConfiguredStrategy {
+    /// The instance's name.
+    pub name: String,
+    /// What it is an instance of.
+    pub strategy: String,
+    /// Every parameter with its value, defaults included, in the order in which the strategy declares them.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl ConfiguredStrategy {
+    fn of(instance: &Instance) -> Self {
+        let parameters = instance.configured.params().into_iter();
+        Self {
+            name: instance.name.to_string(),
+            strategy: instance.configured.registration().name.to_owned(),
+            parameters: parameters.map(|(name, value)| (name.to_owned(), value)).collect(),
+        }
+    }
 }
 
 impl ReplayOutcome {
@@ -123,12 +148,14 @@ pub(super) struct Collecting {
     opened: OpenedRun,
     is_kept: bool,
     sources: Vec<String>,
+    strategies: Vec<ConfiguredStrategy>,
     names: Vec<StrategyName>,
     rules: PaperRules,
     shards: u16,
 }
 
 impl Collecting {
+    /// To be called before the plan's strategies are handed to a host.
     pub(super) fn of(plan: &ReplayPlan, opened: OpenedRun, names: Vec<StrategyName>) -> Self {
         let name = |source: &SourceSpec| match source {
             SourceSpec::File { name, .. } => name.clone(),
@@ -139,6 +166,7 @@ impl Collecting {
             opened,
             is_kept: plan.ledger.is_some(),
             sources,
+            strategies: plan.strategies.iter().map(ConfiguredStrategy::of).collect(),
             names,
             rules: plan.account,
             shards: plan.shards,
@@ -185,6 +213,7 @@ impl Collecting {
             resumed: self.opened.resumed,
             is_kept: self.is_kept,
             sources: self.sources,
+            strategies: self.strategies,
             feed,
             lanes: host.lanes,
             account: account.finish(first, last),

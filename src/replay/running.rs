@@ -58,8 +58,8 @@ pub(crate) fn outcome_of_committed(
     plan.pace = feed::Pace::default();
     plan.read.stopped = control.stop_flag();
     let names = plan.names();
-    plan.strategies.clear();
     let collecting = Collecting::of(&plan, opened, names);
+    plan.strategies.clear();
     let host = host_plan(&mut plan, groups.clone(), None);
     let played = play(&feed_plan(plan, opened, groups), host, ledger, control)?;
     collecting.collect(played, None)
