@@ -14,6 +14,7 @@ use hdrhistogram::Histogram;
 use serde::Deserialize;
 use tick_sdk::contracts::CommandId;
 use tick_sdk::contracts::accounts::{ACCOUNTS, CreateUser};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::CommandsError;
@@ -92,7 +93,8 @@ impl<'a> Way<'a> {
         let last_due = counted_from + duration;
         let count = (f64::from(per_s) * (last_due - begin).as_secs_f64()) as u32;
         let sent = Sent::default();
-        let sending = send_all(self.sender.clone(), sent.clone(), begin, per_s, count);
+        let due = paced(begin, per_s, count)?;
+        let sending = send_all(self.sender.clone(), sent.clone(), due);
         let (consumer, channel) = (&mut self.consumer, &self.channel);
         self.place.runtime.block_on(async {
             let sending = tokio::spawn(sending);
@@ -123,24 +125,32 @@ impl<'a> Way<'a> {
     }
 }
 
+/// When each command is due, given when it is: the runtime's own timers are up to 1 ms late.
+fn paced(begin: Instant, per_s: u32, count: u32) -> Result<mpsc::Receiver<Instant>, CommandsError> {
+    let (due, dues) = mpsc::channel(count as usize);
+    let pace = move || {
+        for number in 0..count {
+            let at = begin + Duration::from_secs_f64(f64::from(number) / f64::from(per_s));
+            std::thread::sleep(at.saturating_duration_since(Instant::now()));
+            if due.try_send(at).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("pace".to_owned()).spawn(pace)?;
+    Ok(dues)
+}
+
 /// Each command in a task of its own, so that none waits for the confirm of another.
-async fn send_all(
-    bus: Arc<Bus>,
-    sent: Sent,
-    begin: Instant,
-    per_s: u32,
-    count: u32,
-) -> Result<(), CommandsError> {
+async fn send_all(bus: Arc<Bus>, sent: Sent, mut dues: mpsc::Receiver<Instant>) -> Result<(), CommandsError> {
     let mut sending = tokio::task::JoinSet::new();
-    for number in 0..count {
-        let due = begin + Duration::from_secs_f64(f64::from(number) / f64::from(per_s));
-        tokio::time::sleep_until(due.into()).await;
+    while let Some(due) = dues.recv().await {
         let command_id = CommandId::new();
         sent.lock().unwrap_or_else(PoisonError::into_inner).insert(command_id.0, due);
         let bus = bus.clone();
         sending.spawn(async move {
             let email = format!("u{}@example.org", command_id.0);
-            let command = CreateUser { email, name: format!("User {number}") };
+            let command = CreateUser { email, name: "A user".to_owned() };
             let options = SendOptions { command_id: Some(command_id), ..SendOptions::default() };
             bus.send(&command, options).await.map(drop)
         });
