@@ -8,6 +8,7 @@
 
 pub mod backplane;
 mod clients;
+mod clock;
 pub mod conversation;
 mod events;
 mod hub;

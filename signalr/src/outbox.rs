@@ -10,6 +10,7 @@ mod waiting;
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -187,10 +188,30 @@ impl Outbox {
     /// Waits for messages, and appends at most about `limit_bytes` of whole messages (always one) to `into`. Asking for more says
     /// that what was taken before is written.
     pub(crate) async fn take(&self, attachment: Attachment, limit_bytes: usize, into: &mut Vec<u8>) -> Taken {
-        if self.lock().written(attachment.0) {
+        poll_fn(|context| self.poll_take(attachment, limit_bytes, into, context)).await
+    }
+
+    /// As [`take`](Self::take).
+    pub(crate) fn poll_take(
+        &self,
+        attachment: Attachment,
+        limit_bytes: usize,
+        into: &mut Vec<u8>,
+        context: &Context<'_>,
+    ) -> Poll<Taken> {
+        let mut waiting = self.lock();
+        let makes_room = waiting.written(attachment.0);
+        let taken = waiting.poll_take(attachment.0, limit_bytes, into, context);
+        drop(waiting);
+        if makes_room {
             self.room.notify_waiters();
         }
-        poll_fn(|context| self.lock().poll_take(attachment.0, limit_bytes, into, context)).await
+        taken
+    }
+
+    /// Whether nothing waits, not even the last message.
+    pub(crate) fn is_all_taken(&self) -> bool {
+        self.lock().is_all_taken()
     }
 
     fn push_or_close(

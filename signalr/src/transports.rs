@@ -13,6 +13,7 @@ mod links;
 mod negotiate;
 mod polling;
 mod request;
+mod socket;
 mod utf8;
 mod web_socket;
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use axum::serve::ListenerExt;
 use serde::{Deserialize, Serialize};
 use signalr::{Clients, Context, Event, Hub, HubError, HubServer, Methods, Options};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -113,8 +112,6 @@ async fn run(serving: Serving) -> std::io::Result<Served> {
     let server = HubServer::new(market, options);
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let port = listener.local_addr()?.port();
-    // Else a write may wait for the answer to the one before, which takes a client up to 40 ms.
-    let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
     let before = environment::memory();
     let routes = server.router("/hubs/market");
     tokio::spawn(async move { axum::serve(listener, routes).await });

@@ -10,8 +10,9 @@ use serde::de::DeserializeOwned;
 use super::Hub;
 use super::ask::{AskError, ask};
 use super::filter::Filter;
-use super::serving::{Core, now};
+use super::serving::Core;
 use crate::clients::Clients;
+use crate::clock::now;
 use crate::events::{EventArguments, Question};
 use crate::options::Options;
 use crate::transports::{Connection, ConnectionId, Counts, Endpoint, Handler, Redirect};
@@ -32,7 +33,7 @@ type Redirecting = dyn Fn(&Parts) -> Option<Redirect> + Send + Sync;
 pub struct Shutdown {
     /// Connections there were when it began.
     pub connections: usize,
-    /// Of these, those that were cut because the time was over.
+    /// Of these, those that were cut: because the time was over, or because they did not poll any more for what waited for them.
     pub cut: usize,
     /// Calls of `on_disconnected` that still run.
     pub leaving: usize,
@@ -112,7 +113,8 @@ impl<H: Hub> HubServer<H> {
     }
 
     /// Ends all connections: calls that run may end within half of the time, then each client receives a Close that allows it to
-    /// connect again. New clients are refused at once, and what is left after the time is cut.
+    /// connect again. New clients are refused at once, and what is left after the time is cut; a client that polls and does not
+    /// come for its Close within 2 s is waited for no longer.
     pub async fn shutdown(&self, within: Duration) -> Shutdown {
         let begin = now();
         let connections = self.core.connections().len();

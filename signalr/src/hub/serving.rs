@@ -17,6 +17,7 @@ use super::leaving::Leaving;
 use super::methods::{Method, Methods};
 use super::session::Session;
 use crate::clients::Clients;
+use crate::clock::now;
 use crate::conversation::{Conversation, Due, Ended, Step};
 use crate::options::Options;
 use crate::outbox::{Format, Outbox};
@@ -222,8 +223,4 @@ impl<H: Hub> Drop for Open<H> {
         let end = std::mem::replace(&mut self.end, End::Cut);
         self.core.clone().disconnected(self.caller.clone(), end);
     }
-}
-
-pub(super) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

@@ -70,6 +70,17 @@ impl Queue {
         self.tail.extend_from_slice(message);
     }
 
+    /// What many clients are sent is shared by all for which nothing else waits, whatever its length: it is taken soon, and nothing
+    /// is allocated meanwhile.
+    pub(super) fn push_batch(&mut self, messages: &Bytes) {
+        if self.entries.is_empty() && self.tail.is_empty() {
+            self.bytes += messages.len();
+            self.append(Entry::Shared(messages.clone()));
+        } else {
+            self.push(messages);
+        }
+    }
+
     pub(super) fn push_numbered(&mut self, message: Bytes) {
         self.append(Entry::Numbered(message));
     }
@@ -129,6 +140,11 @@ impl Queue {
             self.take_tail(into);
         }
         self.taken(before)
+    }
+
+    #[cfg(test)]
+    pub(super) fn tail_bytes(&self) -> usize {
+        self.tail.capacity()
     }
 
     #[cfg(test)]

@@ -321,6 +321,25 @@ async fn messages_gather_until_the_window_ends_and_the_first_after_a_pause_does_
     assert!(begin.elapsed() <= Duration::from_millis(21), "{:?}", begin.elapsed());
 }
 
+#[test]
+fn a_batch_for_which_nothing_waits_is_shared_and_others_keep_their_order() {
+    let outbox = outbox(LARGE, 0);
+    let attachment = outbox.attach();
+    let batch = |texts: &[&str]| {
+        let mut gathering = Gathering::default();
+        texts.iter().for_each(|text| gathering.push(&message(text)));
+        gathering.finish()
+    };
+    outbox.push_batch(&batch(&["a", "b"]), true);
+    assert_eq!(outbox.lock().tail_for_test(), 0, "nothing is copied");
+    outbox.push(&message("c"), true).unwrap();
+    outbox.push_batch(&batch(&["d"]), true);
+    assert_eq!(outbox.lock().bytes_for_test(), 8);
+    assert_eq!(take_texts(&outbox, attachment), ["a", "b", "c", "d"]);
+    assert_eq!(take(&outbox, attachment, LARGE), None);
+    assert_eq!(outbox.lock().bytes_for_test(), 0);
+}
+
 #[tokio::test]
 async fn the_end_does_not_wait_for_a_window() {
     let gather = Gather::new(Duration::from_secs(3600)).unwrap();

@@ -11,6 +11,7 @@ use super::gather::Gather;
 use super::queue::Queue;
 use super::stateful::Stateful;
 use super::{Format, Outbox, PushError, Taken};
+use crate::clock::now;
 use crate::message::Outgoing;
 use crate::options::Keys;
 use crate::protocol::{Codec, Protocol};
@@ -59,7 +60,7 @@ impl Waiting {
             end: None,
             taker: None,
             attachment: 0,
-            last_taken: Instant::now(),
+            last_taken: now(),
         }
     }
 
@@ -132,7 +133,7 @@ impl Waiting {
             batch.messages().try_for_each(|message| self.push_countable(&message))?;
         } else {
             self.check_room(batch.bytes().len())?;
-            self.queue.push(batch.bytes());
+            self.queue.push_batch(batch.bytes());
         }
         self.is_due |= is_due;
         Ok(())
@@ -181,6 +182,10 @@ impl Waiting {
             return Err(PushError::Closed);
         }
         Ok(self.bytes() <= self.limit_bytes / 2)
+    }
+
+    pub(super) fn is_all_taken(&self) -> bool {
+        self.queue.is_empty()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -233,7 +238,7 @@ impl Waiting {
             let (format, bytes) = self.queue.take(limit_bytes, into);
             self.unwritten_bytes += bytes;
             self.is_due = self.end.is_some() || !self.queue.is_empty();
-            self.last_taken = Instant::now();
+            self.last_taken = now();
             return Poll::Ready(Taken::Messages(format));
         }
         if self.queue.is_empty() && self.end.is_some() {
@@ -295,6 +300,11 @@ impl Waiting {
     #[cfg(test)]
     pub(super) fn bytes_for_test(&self) -> usize {
         self.bytes()
+    }
+
+    #[cfg(test)]
+    pub(super) fn tail_for_test(&self) -> usize {
+        self.queue.tail_bytes()
     }
 
     #[cfg(test)]

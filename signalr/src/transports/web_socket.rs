@@ -1,6 +1,7 @@
 //! A connection on a WebSocket: one task reads frames into the inbox and writes what waits in the outbox, one frame and one write
 //! for all of it. While nothing happens no buffer is kept.
 
+use std::cell::RefCell;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::mem::MaybeUninit;
@@ -9,14 +10,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
+use hyper::upgrade::OnUpgrade;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
 use super::frame::{self, Decoder, Event, HEADER_ROOM, Violation};
 use super::guards::Carrying;
 use super::input::{Inbox, Socket};
+use super::socket::Io;
 use crate::outbox::{Attachment, Outbox, Taken};
 
 /// Read at once, on the stack.
@@ -56,7 +57,7 @@ pub(super) async fn carry(
     patience: Patience,
 ) {
     let Ok(Ok(upgraded)) = timeout(UPGRADE_TIMEOUT, upgrade).await else { return };
-    let wire = Wire::new(upgraded, patience.send);
+    let wire = Wire::new(Io::of(upgraded), patience.send);
     let end = tokio::select! {
         biased;
         end = receive(&wire, &carrying.link.inbox, carrying.socket) => end,
@@ -87,37 +88,44 @@ async fn receive(wire: &Wire, inbox: &Inbox, socket: Socket) -> End {
 
 async fn send(wire: &Wire, outbox: &Outbox, attachment: Attachment) -> End {
     loop {
-        let mut buffer = vec![0; HEADER_ROOM];
-        let start;
-        tokio::select! {
+        let written = tokio::select! {
             biased;
-            pong = wire.next_pong() => {
-                buffer = pong;
-                start = 0;
-            }
-            taken = outbox.take(attachment, FRAME_BYTES, &mut buffer) => match taken {
-                Taken::Messages(format) => start = frame::seal(&mut buffer, format),
-                Taken::Closed => return End::Finished,
-                Taken::Superseded => return End::Lost,
+            pong = wire.next_pong() => wire.write(&pong).await,
+            stopped = poll_fn(|context| wire.poll_send(context, outbox, attachment)) => match stopped {
+                Stopped::Slow(rest) => wire.write(&rest).await,
+                Stopped::At(end) => return end,
             },
-        }
-        if wire.write(&buffer[start..]).await.is_err() {
+        };
+        if written.is_err() {
             return End::Lost;
         }
     }
 }
 
+/// Why frames are not sent one after the other any more.
+enum Stopped {
+    /// The socket takes no more at once: this has still to be written.
+    Slow(Vec<u8>),
+    At(End),
+}
+
+thread_local! {
+    /// Frames are put together here, each written before the next one is begun. So a write allocates nothing, and connections
+    /// keep nothing.
+    static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The socket, of which both directions hold a reference; no lock is held while one waits.
 struct Wire {
-    io: Mutex<TokioIo<Upgraded>>,
+    io: Mutex<Io>,
     /// The answer to the client's latest Ping, the only one that needs an answer.
     pong: Mutex<Option<Vec<u8>>>,
     send_timeout: Duration,
 }
 
 impl Wire {
-    fn new(upgraded: Upgraded, send_timeout: Duration) -> Self {
-        Self { io: Mutex::new(TokioIo::new(upgraded)), pong: Mutex::new(None), send_timeout }
+    fn new(io: Io, send_timeout: Duration) -> Self {
+        Self { io: Mutex::new(io), pong: Mutex::new(None), send_timeout }
     }
 
     /// Reads once, at most `room` bytes; says how the socket ends, if it does.
@@ -151,6 +159,46 @@ impl Wire {
     /// Both directions are polled by one task, first the one that sets it: so nobody has to be woken.
     async fn next_pong(&self) -> Vec<u8> {
         poll_fn(|_| self.pong().take().map_or(Poll::Pending, Poll::Ready)).await
+    }
+
+    /// Writes what there is, frame by frame, and waits for more, as long as the socket takes it at once. Tokio's budget for a
+    /// task ends it, too, so that the client's own messages have their turn.
+    fn poll_send(&self, context: &mut Context<'_>, outbox: &Outbox, attachment: Attachment) -> Poll<Stopped> {
+        FRAME.with_borrow_mut(|frame| {
+            loop {
+                frame.clear();
+                frame.resize(HEADER_ROOM, 0);
+                let start = match ready!(outbox.poll_take(attachment, FRAME_BYTES, frame, context)) {
+                    Taken::Messages(format) => frame::seal(frame, format),
+                    Taken::Closed => return Poll::Ready(Stopped::At(End::Finished)),
+                    Taken::Superseded => return Poll::Ready(Stopped::At(End::Lost)),
+                };
+                let stopped = self.write_at_once(context, &frame[start..]);
+                // One long message does not cost its length for good.
+                if frame.capacity() > 2 * FRAME_BYTES {
+                    *frame = Vec::new();
+                }
+                if let Some(stopped) = stopped {
+                    return Poll::Ready(stopped);
+                }
+            }
+        })
+    }
+
+    /// Nothing where all is written.
+    fn write_at_once(&self, context: &mut Context<'_>, mut bytes: &[u8]) -> Option<Stopped> {
+        while !bytes.is_empty() {
+            match Pin::new(&mut *self.io()).poll_write(context, bytes) {
+                Poll::Ready(Ok(written @ 1..)) => bytes = &bytes[written..],
+                Poll::Ready(_) => return Some(Stopped::At(End::Lost)),
+                Poll::Pending => return Some(Stopped::Slow(bytes.to_vec())),
+            }
+        }
+        match Pin::new(&mut *self.io()).poll_flush(context) {
+            Poll::Ready(Ok(())) => None,
+            Poll::Ready(Err(_)) => Some(Stopped::At(End::Lost)),
+            Poll::Pending => Some(Stopped::Slow(Vec::new())),
+        }
     }
 
     /// Fails where the client reads nothing for the send timeout.
@@ -197,7 +245,7 @@ impl Wire {
         }
     }
 
-    fn io(&self) -> MutexGuard<'_, TokioIo<Upgraded>> {
+    fn io(&self) -> MutexGuard<'_, Io> {
         self.io.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -4,6 +4,7 @@ mod client;
 mod echo;
 mod events;
 mod limits;
+mod listeners;
 mod negotiate;
 mod origins;
 mod polling;
