@@ -121,8 +121,8 @@ impl Endpoint {
     }
 
     /// Ends all connections: each handler receives [`Received::Stopping`](super::Received::Stopping), says goodbye and returns;
-    /// what waits is sent. After `within` the rest is cut. From now on new connections are refused with 503, and ended ids with
-    /// 404. Returns how many were cut.
+    /// what waits is sent. After `within` the rest is cut, and a client that polls and does not come for 2 s before. From now on
+    /// new connections are refused with 503, and ended ids with 404. Returns how many were cut.
     pub async fn shut_down(&self, within: Duration) -> usize {
         self.shared.links.shut_down(within).await
     }

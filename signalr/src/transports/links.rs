@@ -15,6 +15,7 @@ use super::guards::Polling;
 use super::input::Socket;
 use super::link::{Client, Link, Token};
 use super::{Counts, Transport};
+use crate::clock::now;
 use crate::options::Options;
 use crate::outbox::Attachment;
 use crate::user::User;
@@ -102,7 +103,7 @@ impl Links {
         token: &str,
         user: Option<&User>,
     ) -> Result<(Arc<Link>, Option<Transport>), Refusal> {
-        let now = Instant::now();
+        let now = now();
         let state = self.lock();
         let entry = state.entries.get(&Token(token.into())).filter(|entry| !entry.is_over(now));
         let entry = entry.ok_or(Refusal::UnknownId)?;
@@ -178,7 +179,7 @@ impl Links {
             Phase::Negotiated(key) => {
                 let key = *key;
                 state.begin(link, key, &self.options)?;
-                let unattended = state.unattended(link, self.options.disconnect_timeout);
+                let unattended = state.without_poll(link, self.options.disconnect_timeout);
                 state.change_phase(
                     link,
                     Phase::Polls { poll: 0, unattended: Some(unattended), is_over: false },
@@ -206,7 +207,7 @@ impl Links {
         if let Phase::Polls { poll, is_over, .. } = entry.phase
             && poll == left
         {
-            let unattended = Some(state.unattended(link, self.options.disconnect_timeout));
+            let unattended = Some(state.without_poll(link, self.options.disconnect_timeout));
             state.change_phase(link, Phase::Polls { poll, unattended, is_over });
             drop(state);
             self.sweep();
@@ -302,13 +303,13 @@ impl Links {
         counts
     }
 
-    /// Tells all handlers to say goodbye, and cuts what is not done in time.
+    /// Tells all handlers to say goodbye, and cuts what is not done in time, and clients that do not come for what waits for them.
     pub(super) async fn shut_down(&self, within: Duration) -> usize {
         for link in self.stop() {
             link.inbox.stop();
         }
         if tokio::time::timeout(within, self.idle()).await.is_ok() {
-            return 0;
+            return self.lock().cut;
         }
         let (cut, links) = self.cut();
         for link in links {
@@ -323,7 +324,7 @@ impl Links {
     /// Refuses new connections, and returns those that there are.
     fn stop(&self) -> Vec<Arc<Link>> {
         let mut state = self.lock();
-        state.is_stopping = true;
+        state.stop(self.options.disconnect_timeout);
         let abandoned = std::mem::take(&mut state.abandoned);
         let mut links = Vec::new();
         for token in abandoned.into_values() {
@@ -354,7 +355,7 @@ impl Links {
         }
         state.unattended.clear();
         let links: Vec<_> = state.entries.drain().map(|(_, entry)| entry.link).collect();
-        (links.len(), links)
+        (state.cut + links.len(), links)
     }
 
     fn ring_if_idle(&self, state: &State) {
@@ -375,7 +376,7 @@ impl Links {
             loop {
                 tokio::time::sleep(pause).await;
                 let Some(links) = links.upgrade() else { return };
-                if !links.end_overdue(Instant::now()) {
+                if !links.end_overdue(now()) {
                     return;
                 }
             }
@@ -388,7 +389,11 @@ impl Links {
         let has_more = {
             let mut state = self.lock();
             while let Some(token) = state.overdue(now) {
-                ended.extend(state.entries.get(&token).map(|entry| entry.link.clone()));
+                if let Some(entry) = state.entries.get(&token) {
+                    let is_cut = state.is_stopping && !entry.is_done();
+                    ended.push(entry.link.clone());
+                    state.cut += usize::from(is_cut);
+                }
                 state.remove(&token);
             }
             self.ring_if_idle(&state);
@@ -406,3 +411,6 @@ impl Links {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use crate::proxy::{Disturbance, Proxy};
 use application::Application;
 
-/// How long clients may take to leave a server that stops; one that polled and has gone without a word takes all of it.
+/// How long clients may take to leave a server that stops.
 const STOP: Duration = Duration::from_secs(1);
 
 pub(crate) struct Fixture {

@@ -11,6 +11,7 @@ use super::super::Transport;
 use super::super::answer::Refusal;
 use super::super::input::Socket;
 use super::super::link::{Link, Token};
+use crate::clock::now;
 use crate::options::Options;
 
 #[derive(Debug, Default)]
@@ -27,7 +28,12 @@ pub(super) struct State {
     pub(super) addresses: HashMap<IpAddr, usize>,
     pub(super) is_sweeping: bool,
     pub(super) is_stopping: bool,
+    /// Of those that ended while the server was stopping, those that may lack something.
+    pub(super) cut: usize,
 }
+
+/// A client that polls comes back at once. When the server stops, one that does not come for so long is waited for no longer.
+const LAST_POLL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// When an id ends unless it is used; the number tells equal times apart.
 pub(super) type Key = (Instant, u64);
@@ -48,7 +54,7 @@ pub(super) enum Phase {
 
 impl State {
     pub(super) fn key(&mut self, timeout: Duration) -> Key {
-        (Instant::now() + timeout, self.next_number())
+        (now() + timeout, self.next_number())
     }
 
     pub(super) fn next_number(&mut self) -> u64 {
@@ -63,7 +69,7 @@ impl State {
     }
 
     pub(super) fn entry(&self, link: &Link) -> Result<&Entry, Refusal> {
-        let now = Instant::now();
+        let now = now();
         self.entries.get(&link.token).filter(|entry| !entry.is_over(now)).ok_or(Refusal::UnknownId)
     }
 
@@ -142,12 +148,37 @@ impl State {
             .map(|(_, token)| token.clone())
     }
 
+    /// Until when the next poll has to come.
+    pub(super) fn without_poll(&mut self, link: &Link, timeout: Duration) -> Key {
+        let longest = if self.is_stopping { LAST_POLL_TIMEOUT } else { timeout };
+        self.unattended(link, timeout.min(longest))
+    }
+
+    /// From now on polls are waited for as a server does that stops.
+    pub(super) fn stop(&mut self, timeout: Duration) {
+        self.is_stopping = true;
+        for (key, token) in self.unattended.clone() {
+            let Some(entry) = self.entries.get(&token) else { continue };
+            if let Phase::Polls { poll, is_over, .. } = entry.phase {
+                let link = entry.link.clone();
+                self.unattended.remove(&key);
+                let unattended = Some(self.without_poll(&link, timeout));
+                self.change_phase(&link, Phase::Polls { poll, unattended, is_over });
+            }
+        }
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.running.is_empty() && self.entries.is_empty()
     }
 }
 
 impl Entry {
+    /// Whether its client has all that there is for it, and nothing comes any more.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Polls { is_over: true, .. }) && self.link.outbox.is_all_taken()
+    }
+
     /// Whether its time has come, though it has not been swept yet.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         let due = match self.phase {
