@@ -54,6 +54,23 @@ async fn polls_take_all_that_waits() {
     assert_eq!(all, "onetwothree");
 }
 
+/// Clients of versions 8 to 10 name no type for polls, which have no body; earlier ones did.
+#[tokio::test]
+async fn the_request_of_a_connection_is_its_first_poll() {
+    let server = Server::start(options()).await;
+    let id = negotiate(server.address, &[]).await;
+    let headers = ["Content-Type: text/plain;charset=UTF-8", "X-First: yes"];
+    assert_eq!(request(server.address, &format!("GET /echo?id={id}"), &headers, "").await.status, 200);
+    let headers = ["Content-Type: application/octet-stream", "X-Later: yes"];
+    assert_eq!(
+        request(server.address, &format!("POST /echo?id={id}"), &headers, "request").await.status,
+        200
+    );
+    let printed = poll(&server, &id).await.text().to_owned();
+    assert!(printed.contains("text/plain;charset=UTF-8") && printed.contains("x-first"), "{printed}");
+    assert!(!printed.contains("octet-stream") && !printed.contains("x-later"), "{printed}");
+}
+
 #[tokio::test]
 async fn a_poll_waits_for_messages() {
     let server = Server::start(options()).await;

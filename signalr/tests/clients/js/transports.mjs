@@ -51,6 +51,10 @@ function headers({ isNode, version }, connect, transport) {
       sameAs(await connection.invoke("GetHeader", "X-HEADER"), isSet ? "VALUE" : null);
       if (isNode) sameAs(await connection.invoke("GetHeader", "User-Agent"), "Custom Agent");
     }, { headers: own })],
+    // Requests of polls have no body; clients before version 8 named a type for them, too.
+    ["the request that connects names no type", connect("/testhub", async (connection) => {
+      sameAs(await connection.invoke("GetContentTypeHeader"), null);
+    })],
     ["cookies are kept", connect("/testhub", async (connection) => {
       sameAs(await connection.invoke("GetCookie", "testCookie"), "testValue");
       sameAs(await connection.invoke("GetCookie", "testCookie2"), "testValue2");
