@@ -1,4 +1,4 @@
-//! Pings, and clients that are silent.
+//! Pings, and clients that are silent. Time is not real: it goes on while nothing runs.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn quick() -> Options {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_idle_client_is_pinged() {
     let mut client = Server::new(quick()).client().await;
     for _ in 0..3 {
@@ -24,7 +24,7 @@ async fn an_idle_client_is_pinged() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_that_reads_nothing_is_pinged_once() {
     let server = Server::new(quick());
     let mut client = server.client().await;
@@ -32,7 +32,7 @@ async fn a_client_that_reads_nothing_is_pinged_once() {
     assert_eq!(client.client.receive().await.unwrap().1, b"{\"type\":6}\x1e");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_long_poll_is_not_pinged() {
     let server = Server::new(quick());
     let visitor = Visitor { transport: Transport::LongPolling, ..Visitor::default() };
@@ -42,7 +42,7 @@ async fn a_long_poll_is_not_pinged() {
     client.expect_silence().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_that_pinged_and_is_silent_is_ended_and_may_come_back() {
     let server = Server::new(quick());
     let mut client = server.client().await;
@@ -57,7 +57,7 @@ async fn a_client_that_pinged_and_is_silent_is_ended_and_may_come_back() {
     assert_eq!(server.hub.alive(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_that_has_to_wait_is_not_silent() {
     let server = Server::new(Options { max_pending_invocations: 1, ..quick() });
     let mut client = server.client().await;
@@ -76,7 +76,7 @@ async fn a_client_that_has_to_wait_is_not_silent() {
     assert_eq!(answers, ["a", "b", "c"]);
 }
 
-/// Time that is not real goes on only while nothing runs: a connection that spins would stop it.
+/// A connection that spins would stop the time.
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_waits_does_nothing() {
     let server = Server::plain();
