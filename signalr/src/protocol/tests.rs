@@ -171,6 +171,7 @@ fn nesting_ends_at_64() {
     };
     assert!(read_json(&json(64)).is_ok());
     assert!(read_json(&json(65)).is_err());
+    assert!(read_json(&json(1_000_000)).is_err());
     assert!(read_json(&format!(r#"{{"type":6,"x":{}{}}}␞"#, "[".repeat(64), "]".repeat(64))).is_err());
     let message_pack = |deep: usize| {
         let mut message = bytes_of("950180c0a141");

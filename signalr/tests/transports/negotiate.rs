@@ -1,5 +1,6 @@
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use proptest::prelude::*;
 use signalr::Options;
 use signalr::transports::{Endpoint, Redirect, Transport};
 
@@ -119,4 +120,43 @@ async fn abandoned_ids_end_in_time() {
     assert_eq!(server.endpoint.counts().negotiated, 1);
     eventually("it ends", || server.endpoint.counts().negotiated == 0).await;
     assert_eq!(request(server.address, &format!("GET /echo?id={id}"), &[], "").await.status, 404);
+}
+
+/// How many ids the server of random negotiations keeps.
+const FEW: usize = 10;
+
+/// It serves all random negotiations.
+static RANDOM: LazyLock<(tokio::runtime::Runtime, Server)> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let limits = Options { max_abandoned: FEW, stateful_reconnect: true, ..options() };
+    let server = runtime.block_on(Server::start(limits));
+    (runtime, server)
+});
+
+fn query() -> impl Strategy<Value = String> {
+    let pair = prop_oneof![
+        "(negotiateVersion|NEGOTIATEVERSION|negotiate%56ersion)(=[-+0-9%a-f. ]{0,12})?",
+        "useStatefulReconnect=(true|TRUE|%74rue|1|[!$-~]{0,5})",
+        "(id|access_token|[a-z]{0,3})(=[!$-~]{0,40})?",
+    ];
+    proptest::collection::vec(pair, 0..5).prop_map(|pairs| pairs.join("&").replace(' ', "%20"))
+}
+
+proptest! {
+    #[test]
+    fn any_negotiation_is_answered_and_costs_a_bounded_amount(
+        query in query(),
+        header in "(Origin|Authorization|Cookie|Content-Type|Accept|X-Requested-With|X-SignalR-User-Agent): [ -~]{0,60}",
+        body in "\\PC{0,80}",
+    ) {
+        let (runtime, server) = &*RANDOM;
+        let negotiate = format!("POST /echo/negotiate?{query}");
+        let answer = runtime.block_on(request(server.address, &negotiate, &[&header], &body));
+        // 400: no URI. 401: the token is one that is refused.
+        prop_assert!([200, 400, 401].contains(&answer.status), "{answer:?}");
+        if answer.status == 200 && answer.field("error").is_empty() {
+            prop_assert_eq!(answer.field("connectionId").len(), 22);
+        }
+        prop_assert!(server.endpoint.counts().negotiated <= FEW);
+    }
 }
