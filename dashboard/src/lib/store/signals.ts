@@ -1,0 +1,20 @@
+/** Signals in the order in which they were published: every one once, also over reconnects, as the hub is asked for what comes behind
+ *  the last that was seen. */
+
+import { hubs } from "../hubs";
+import type { SignalsUpdate, SignalWatch } from "../payloads";
+
+/** Follows until what is returned is called. `take` gets every update once and in order. */
+export function followSignals(watch: Omit<SignalWatch, "after">, take: (update: SignalsUpdate) => void): () => void {
+  let after: number | undefined;
+  return hubs.signals.follow<SignalsUpdate>(
+    "Follow",
+    () => (after === undefined ? watch : { ...watch, after }),
+    (update) => {
+      // A stream that was cut may have given this one before.
+      if (after !== undefined && update.position < after) return;
+      after = update.position;
+      take(update);
+    },
+  );
+}

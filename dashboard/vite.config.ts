@@ -1,0 +1,47 @@
+import { createHash } from "node:crypto";
+
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vite";
+
+// Where `npm run dev` finds a gateway.
+const gateway = process.env.ORCHARD_GATEWAY ?? "http://127.0.0.1:8090";
+
+/** Names of styles follow from what they say, so that every machine builds the same bytes. */
+const cssHash = ({ css }: { css: string }): string =>
+  `s-${createHash("sha256").update(css).digest("hex").slice(0, 6)}`;
+
+export default defineConfig({
+  // Paths are relative, as the gateway serves the files below a folder that is named by their content.
+  base: "./",
+  plugins: [svelte({ compilerOptions: { cssHash } })],
+  build: {
+    target: "es2022",
+    cssTarget: "es2022",
+    // Files keep their names, so that a change of a page is a change of its file.
+    rollupOptions: {
+      output: {
+        entryFileNames: "assets/[name].js",
+        chunkFileNames: "assets/[name].js",
+        assetFileNames: "assets/[name][extname]",
+        manualChunks: (id) => {
+          if (id.includes("/node_modules/lightweight-charts/") || id.includes("/node_modules/fancy-canvas/")) return "candles";
+          if (id.includes("/node_modules/uplot/")) return "curves";
+          if (id.includes("/node_modules/@microsoft/signalr/")) return "signalr";
+          return undefined;
+        },
+      },
+    },
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    assetsInlineLimit: 0,
+  },
+  server: {
+    proxy: {
+      "/api": gateway,
+      "/health": gateway,
+      "/docs": gateway,
+      "/openapi.json": gateway,
+      "/hubs": { target: gateway, ws: true },
+    },
+  },
+});
