@@ -21,21 +21,20 @@ const PAUSE_MS: u64 = 40;
 
 pub(super) async fn replay(case: Json) -> Vec<String> {
     let server = Server::start(&case).await;
-    let mut replay = Replay::new(&case, &server);
-    for (index, exchange) in list(&case["exchanges"]).iter().enumerate() {
-        if replay.is_shutdown(exchange) {
-            return replay.shut_down().await;
-        }
-        let goes_on = match text(&exchange["from"]) {
-            "client" => replay.client(index, exchange).await,
-            "server" => replay.server(exchange).await,
-            _ => replay.recorder(index, exchange).await,
-        };
-        if !goes_on {
-            break;
-        }
+    let mut found = Replay::new(&case, &server).run(0).await;
+    if let Some(restart) = restart(&case) {
+        // The client comes back to a process that knows nothing of the one before.
+        let server = Server::start(&case).await;
+        found.extend(Replay::new(&case, &server).run(restart).await);
     }
-    replay.finish().await
+    found
+}
+
+/// The first exchange with the server that was started after the first one had stopped.
+fn restart(case: &Json) -> Option<usize> {
+    let mut steps = list(&case["steps"]).iter();
+    let listens = steps.find(|step| step["recorder"] == "a new server listens")?["t"].as_u64();
+    list(&case["exchanges"]).iter().position(|exchange| exchange["t"].as_u64() > listens)
 }
 
 /// A request of the client, and what carries its answer.
@@ -83,10 +82,33 @@ impl<'a> Replay<'a> {
             streams: Vec::new(),
             pollers: BTreeMap::new(),
             polled: BTreeMap::new(),
-            calls: list(&case["steps"]).iter().filter(|step| step["server"].is_string()).collect(),
+            calls: list(&case["steps"])
+                .iter()
+                .filter(|step| step["server"].is_string() && step["server"] != "stop")
+                .collect(),
             asked: Vec::new(),
             mark: (Instant::now(), 0),
         }
+    }
+
+    /// From one exchange on, to the end or to the server's stop.
+    async fn run(mut self, from: usize) -> Vec<String> {
+        let exchanges = list(&self.case["exchanges"]);
+        self.mark = (Instant::now(), exchanges[from]["t"].as_u64().unwrap());
+        for (index, exchange) in exchanges.iter().enumerate().skip(from) {
+            if from == 0 && self.is_shutdown(exchange) {
+                return self.shut_down().await;
+            }
+            let goes_on = match text(&exchange["from"]) {
+                "client" => self.client(index, exchange).await,
+                "server" => self.server(exchange).await,
+                _ => self.recorder(index, exchange).await,
+            };
+            if !goes_on {
+                break;
+            }
+        }
+        self.finish().await
     }
 
     async fn client(&mut self, index: usize, exchange: &'a Json) -> bool {
