@@ -13,16 +13,30 @@ use tick_sdk::TargetPosition;
 use tick_sdk::decimal::UNDEFINED_PRICE;
 use tick_sdk::signal::Signal;
 
+mod book;
 mod curve;
+mod drawdown;
 mod figures;
+mod histogram;
+mod performance;
+mod periods;
 mod position;
+mod returns;
 mod rules;
+mod stretches;
+mod trade;
 
-use curve::{Curve, Drawdown};
-pub use curve::{EquityPoint, MAX_CURVE_POINTS};
+use book::Book;
+pub use curve::{DrawdownPoint, EquityPoint, MAX_CURVE_POINTS};
+pub use drawdown::DrawdownFigures;
 pub use figures::Figures;
+pub use histogram::{Bin, Distribution, MAX_BINS};
+use performance::Span;
+pub use performance::{Capital, Performance, ReturnBasis, TradeFigures};
+pub use periods::{DayFigures, ExposurePoint, HourFigures, MAX_DAYS, PeriodFigures};
 use position::Position;
 pub use rules::{BasisPoints, BasisPointsError, Fill, PaperRules};
+pub use trade::Trade;
 
 /// Trades the signals of several strategies on paper, each on its own.
 ///
@@ -31,20 +45,11 @@ pub use rules::{BasisPoints, BasisPointsError, Fill, PaperRules};
 #[derive(Debug)]
 pub struct PaperAccount {
     rules: PaperRules,
+    capital: Option<i128>,
     strategies: Vec<Book>,
     instruments: HashMap<String, usize>,
     /// By instrument, then strategy.
     positions: Vec<Vec<Position>>,
-}
-
-/// All positions of one strategy taken together.
-#[derive(Debug)]
-struct Book {
-    name: String,
-    /// Realised and open profit less fees, of all instruments.
-    equity: i128,
-    drawdown: Drawdown,
-    curve: Curve,
 }
 
 /// A signal of a strategy that the account was not made for.
@@ -67,6 +72,8 @@ pub struct UnknownStrategy {
 pub struct PaperResults {
     /// How fills were priced.
     pub rules: PaperRules,
+    /// What percentages are of where it was stated, in 1e-9 of the quote unit.
+    pub capital: Option<i128>,
     /// In the order in which the strategies were named.
     pub strategies: Vec<StrategyResult>,
 }
@@ -78,10 +85,22 @@ pub struct StrategyResult {
     pub strategy: String,
     /// All instruments together; exposure is the mean of the instruments'.
     pub total: Figures,
+    /// How well they did together.
+    pub performance: Performance,
     /// The instruments that it gave a signal for, by symbol.
     pub instruments: Vec<InstrumentResult>,
     /// Equity over receive time, at most [`MAX_CURVE_POINTS`] with every extreme of what they stand for.
     pub curve: Vec<EquityPoint>,
+    /// How far equity was below its highest, likewise.
+    pub drawdowns: Vec<DrawdownPoint>,
+    /// How much was held when, in at most 256 stretches of the length of [`Performance::returns`].
+    pub exposure: Vec<ExposurePoint>,
+    /// What was earned by day (UTC), every day of the run.
+    pub days: Vec<DayFigures>,
+    /// What was earned by hour of the day (UTC), all 24.
+    pub hours: Vec<HourFigures>,
+    /// How the results of round trips are distributed.
+    pub distribution: Distribution,
 }
 
 /// What one strategy earned with one instrument.
@@ -91,6 +110,8 @@ pub struct InstrumentResult {
     pub symbol: String,
     /// What it earned.
     pub figures: Figures,
+    /// How well it did.
+    pub performance: Performance,
     /// What it holds at the end of the run.
     pub position: TargetPosition,
 }
@@ -98,23 +119,34 @@ pub struct InstrumentResult {
 impl PaperAccount {
     /// An account for each of `strategies`, without positions.
     pub fn new(rules: PaperRules, strategies: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let book = |name| Book { name, equity: 0, drawdown: Drawdown::default(), curve: Curve::default() };
         Self {
             rules,
-            strategies: strategies.into_iter().map(|name| book(name.into())).collect(),
+            capital: None,
+            strategies: strategies.into_iter().map(|name| Book::new(name.into())).collect(),
             instruments: HashMap::new(),
             positions: Vec::new(),
         }
     }
 
-    /// Trades what `signal` of strategy number `strategy` asks for in `symbol`.
+    /// Percentages are of this much, in 1e-9 of the quote unit, instead of the notional.
+    pub fn with_capital(self, capital: Option<i128>) -> Self {
+        Self { capital, ..self }
+    }
+
+    /// Trades what `signal` of strategy number `strategy` asks for in `symbol`. Gives the round trip that this closes:
+    /// the account keeps none of them.
     ///
     /// The signal's own price also marks that strategy's position. The shard's instrument id in the
     /// signal is not looked at: several shards use the same ones.
     ///
     /// # Errors
     /// There is not a strategy of that number.
-    pub fn signal(&mut self, strategy: usize, symbol: &str, signal: &Signal) -> Result<(), UnknownStrategy> {
+    pub fn signal(
+        &mut self,
+        strategy: usize,
+        symbol: &str,
+        signal: &Signal,
+    ) -> Result<Option<Trade>, UnknownStrategy> {
         let strategies = self.strategies.len();
         let Some(book) = self.strategies.get_mut(strategy) else {
             return Err(UnknownStrategy { index: strategy, ts_recv: signal.ts_recv, strategies });
@@ -130,9 +162,13 @@ impl PaperAccount {
         };
         let position = &mut self.positions[instrument][strategy];
         let before = position.figures.equity();
-        position.trade(&self.rules, signal);
+        let traded = position.trade(&self.rules, signal);
         book.change(signal.ts_recv, position.figures.equity() - before);
-        Ok(())
+        let closed = traded.as_ref().and_then(|traded| traded.closed);
+        if let Some(traded) = traded {
+            book.trade(signal.ts_recv, &traded);
+        }
+        Ok(closed)
     }
 
     /// Values every strategy's position in `symbol` at `price`.
@@ -149,38 +185,44 @@ impl PaperAccount {
 
     /// The results of a run whose first and last ticks were received at these times (ns since the
     /// epoch). Positions stay open, at their last mark.
-    pub fn finish(self, first_ts_recv: u64, last_ts_recv: u64) -> PaperResults {
-        let mut symbols: Vec<(String, usize)> = self.instruments.into_iter().collect();
+    pub fn finish(mut self, first_ts_recv: u64, last_ts_recv: u64) -> PaperResults {
+        let span = Span { first: first_ts_recv, last: last_ts_recv };
+        let mut symbols: Vec<(String, usize)> = std::mem::take(&mut self.instruments).into_iter().collect();
         symbols.sort();
-        let strategies = self.strategies.into_iter().enumerate().map(|(i, mut book)| {
-            let instruments: Vec<InstrumentResult> = symbols
-                .iter()
-                .map(|(symbol, at)| (symbol, &self.positions[*at][i]))
-                .filter(|(_, position)| position.figures.signals > 0)
-                .map(|(symbol, position)| InstrumentResult {
-                    symbol: symbol.clone(),
-                    figures: position.finish(first_ts_recv, last_ts_recv),
-                    position: position.held(),
-                })
-                .collect();
-            let mut total = Figures::default();
-            for instrument in &instruments {
-                total.add(&instrument.figures);
-                total.exposure += instrument.figures.exposure / instruments.len() as f64;
-            }
-            total.max_drawdown = book.drawdown.deepest();
-            book.curve.see(last_ts_recv, book.equity);
-            StrategyResult { strategy: book.name, total, instruments, curve: book.curve.finish() }
-        });
-        PaperResults { rules: self.rules, strategies: strategies.collect() }
+        let books = std::mem::take(&mut self.strategies);
+        let strategies = books.into_iter().enumerate();
+        let strategies = strategies.map(|(i, book)| self.finish_strategy(i, book, &symbols, span)).collect();
+        PaperResults { rules: self.rules, capital: self.capital, strategies }
     }
-}
 
-impl Book {
-    fn change(&mut self, ts_recv: u64, difference: i128) {
-        self.equity += difference;
-        self.drawdown.see(ts_recv, self.equity);
-        self.curve.see(ts_recv, self.equity);
+    fn finish_strategy(
+        &mut self,
+        strategy: usize,
+        mut book: Book,
+        symbols: &[(String, usize)],
+        span: Span,
+    ) -> StrategyResult {
+        let stated = self.capital.map(|amount| Capital { amount, is_stated: true });
+        let mut instruments = Vec::new();
+        let mut notional: Option<i128> = None;
+        for (symbol, at) in symbols {
+            let position = &mut self.positions[*at][strategy];
+            if position.figures.signals == 0 {
+                continue;
+            }
+            if let Some(first_price) = position.notional() {
+                notional = Some(notional.unwrap_or(0) + first_price);
+            }
+            if let Some(since) = position.held_since() {
+                book.hold(since, span.last);
+            }
+            let own = position.notional().map(|amount| Capital { amount, is_stated: false });
+            let (figures, performance) = position.finish(span, stated.or(own));
+            let position = position.held();
+            instruments.push(InstrumentResult { symbol: symbol.clone(), figures, performance, position });
+        }
+        let notional = notional.map(|amount| Capital { amount, is_stated: false });
+        book.finish(span, stated.or(notional), instruments)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Equity over time: its deepest fall, and a bounded number of points that show it.
+//! Equity over time, in a bounded number of points that show it.
 
 use serde::Serialize;
 
@@ -19,43 +19,19 @@ pub struct EquityPoint {
     pub equity: i128,
 }
 
-/// The deepest fall below the highest value before; equity starts at 0.
-///
-/// What counts is the equity after all that happened at one time: between the two legs of a pair that
-/// move together there is no fall that anyone could have seen.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Drawdown {
-    now: EquityPoint,
-    highest: i128,
-    deepest: i128,
-}
-
-impl Drawdown {
-    /// Equity is now `equity`; a time that goes back counts as the time already reached.
-    pub(super) fn see(&mut self, ts_recv: u64, equity: i128) {
-        if ts_recv > self.now.ts_recv {
-            self.settle();
-            self.now.ts_recv = ts_recv;
-        }
-        self.now.equity = equity;
-    }
-
-    /// The deepest fall so far, the present included.
-    pub(super) fn deepest(mut self) -> i128 {
-        self.settle();
-        self.deepest
-    }
-
-    fn settle(&mut self) {
-        self.highest = self.highest.max(self.now.equity);
-        self.deepest = self.deepest.max(self.highest - self.now.equity);
-    }
+/// How far equity was below its highest value before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DrawdownPoint {
+    /// In ns since the UNIX epoch.
+    pub ts_recv: u64,
+    /// 0 or more, in 1e-9 of the quote unit.
+    pub depth: i128,
 }
 
 /// An equity curve that keeps every extreme and at most [`MAX_CURVE_POINTS`] points.
 ///
 /// Time is cut by a power-of-two grid; when more than [`MAX_STRETCHES`] places would be needed, the
-/// grid doubles and neighbours merge. As in [`Drawdown`], a moment has one equity: its last.
+/// grid doubles and neighbours merge. As in [`Drawdown`](super::drawdown::Drawdown), a moment has one equity: its last.
 #[derive(Debug, Default)]
 pub(super) struct Curve {
     shift: u32,
