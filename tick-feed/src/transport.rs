@@ -1,6 +1,7 @@
 //! How frames get from an ingester to a host. One trait for each end, one conformance suite,
 //! every implementation.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,39 @@ pub trait FrameSender: Send {
     /// better to gather on. [`Duration::MAX`] where that is not known.
     fn delay(&self, _shard: u16) -> Duration {
         Duration::ZERO
+    }
+}
+
+/// Sees frames on their way to a sender, in the order of their shards. What it does is done before a frame is sent.
+pub trait FrameObserver: fmt::Debug + Send + Sync {
+    /// Sees a frame, which may be one that is sent again.
+    fn on_frame(&self, frame: &Frame);
+}
+
+/// A sender whose frames somebody sees.
+#[derive(Debug)]
+pub struct Observed<S> {
+    sender: S,
+    observer: Option<Arc<dyn FrameObserver>>,
+}
+
+impl<S: FrameSender> Observed<S> {
+    /// Without an observer it only sends.
+    pub fn new(sender: S, observer: Option<Arc<dyn FrameObserver>>) -> Self {
+        Self { sender, observer }
+    }
+}
+
+impl<S: FrameSender> FrameSender for Observed<S> {
+    fn send(&self, frame: Arc<Frame>) -> Result<(), TransportError> {
+        if let Some(observer) = &self.observer {
+            observer.on_frame(&frame);
+        }
+        self.sender.send(frame)
+    }
+
+    fn delay(&self, shard: u16) -> Duration {
+        self.sender.delay(shard)
     }
 }
 
