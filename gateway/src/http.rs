@@ -41,7 +41,7 @@ pub(crate) use guard::{Guard, KEY_HOLDER, LOCAL};
 pub use rate::RateLimit;
 pub(crate) use rate::RateLimiter;
 use refusal::Refusal;
-pub(crate) use scope::Scoped;
+pub(crate) use scope::{HubCaller, Scoped};
 
 /// Bounds of what a request may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

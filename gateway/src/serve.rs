@@ -25,6 +25,7 @@ use crate::http::{
 use crate::hubs::{Hubs, SystemSource};
 use crate::lookup::CommandLookup;
 use crate::projections::{Projector, ProjectorError, RebuildError, RebuildReport};
+use crate::ticks::TickLookup;
 
 /// What a gateway is to serve, and where.
 #[derive(Clone, Debug)]
@@ -52,6 +53,8 @@ pub struct GatewayOptions {
     pub market: LiveMarket,
     /// How the rest of the system stands.
     pub system: Option<Arc<dyn SystemSource>>,
+    /// Reads the captures of past runs again; without it there are no ticks and candles of them.
+    pub ticks: Option<Arc<dyn TickLookup>>,
 }
 
 impl Default for GatewayOptions {
@@ -68,6 +71,7 @@ impl Default for GatewayOptions {
             lookup: CommandLookup::default(),
             market: LiveMarket::default(),
             system: None,
+            ticks: None,
         }
     }
 }
@@ -139,7 +143,11 @@ pub struct Gateway {
     addresses: Vec<SocketAddr>,
     documents: DocumentPlace,
     projector: Arc<Projector>,
+    hubs: Hubs,
+    /// Nobody waits any more.
     stop: watch::Sender<bool>,
+    /// Nothing is accepted any more.
+    close: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
 }
 
@@ -152,7 +160,7 @@ impl Gateway {
         let GatewayOptions { documents: place, captures, errors, key, is_key_needed_locally, .. } = options;
         let (listen, names) = (options.listen, options.names);
         let (limits, lookup) = (options.limits, options.lookup);
-        let (market, system) = (options.market, options.system);
+        let (market, system, ticks) = (options.market, options.system, options.ticks);
         let listeners = bind(&listen, key).await?;
         let addresses: Vec<_> = listeners.iter().map(|(_, address)| *address).collect();
         let captures = captures.map(|folder| {
@@ -170,6 +178,7 @@ impl Gateway {
         };
         lookup.fill(&documents);
         let (stop, stopping) = watch::channel(false);
+        let (close, _) = watch::channel(false);
         let known = KnownCommand::all();
         let sends_elsewhere = known.iter().any(|command| !bus.serves(command.endpoint));
         let state = Arc::new(GatewayState {
@@ -179,6 +188,7 @@ impl Gateway {
             documents,
             projector: projector.clone(),
             captures,
+            ticks,
             errors: errors.map(|errors| Arc::new(Errors::new(errors))),
             guard: Guard::new(key, is_key_needed_locally, &addresses, &names),
             rate: RateLimiter::new(&[(LOCAL, limits.local), (KEY_HOLDER, limits.key)], limits.address),
@@ -190,14 +200,14 @@ impl Gateway {
         let app = service(state, hubs.router());
         let app = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(app);
         let servers = listeners.into_iter().map(|(listener, _)| {
-            let mut stopped = stop.subscribe();
+            let mut closed = close.subscribe();
             let listener = listener.tap_io(|stream| {
                 // Small answers are to leave at once; where the system cannot, they leave a little later.
                 let _ = stream.set_nodelay(true);
             });
             let serve = axum::serve(listener, app.clone()).with_graceful_shutdown(async move {
                 // It also ends when the sender is gone.
-                let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+                let _ = closed.wait_for(|is_closed| *is_closed).await;
             });
             tokio::spawn(async move {
                 if let Err(error) = serve.await {
@@ -206,7 +216,7 @@ impl Gateway {
             })
         });
         let servers = servers.collect();
-        Ok(Self { addresses, documents: place, projector, stop, servers })
+        Ok(Self { addresses, documents: place, projector, hubs, stop, close, servers })
     }
 
     /// The first address that it listens at.
@@ -235,13 +245,17 @@ impl Gateway {
         }
     }
 
-    /// Accepts nothing more, and lets requests end for so long; those that wait for a command are answered at once
-    /// with what is known of it. Whether all have ended.
+    /// Ends within this time: clients of hubs are told to connect again, then nothing more is accepted, and requests may
+    /// end; those that wait for a command are answered at once with what is known of it. Whether all have ended.
     pub async fn shutdown(mut self, timeout: Duration) -> bool {
+        let until = tokio::time::Instant::now() + timeout;
         self.stop.send_replace(true);
+        // The server would wait for the hubs' connections, which do not end by themselves.
+        self.hubs.shutdown(timeout / 2).await;
+        self.close.send_replace(true);
         let servers = std::mem::take(&mut self.servers);
         let aborts: Vec<_> = servers.iter().map(JoinHandle::abort_handle).collect();
-        let ended = tokio::time::timeout(timeout, futures_util::future::join_all(servers)).await.is_ok();
+        let ended = tokio::time::timeout_at(until, futures_util::future::join_all(servers)).await.is_ok();
         aborts.iter().for_each(tokio::task::AbortHandle::abort);
         ended
     }

@@ -112,9 +112,15 @@ impl Guard {
         Self { key, is_key_needed_locally, hosts }
     }
 
-    /// The caller's name.
-    pub(crate) fn admit(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<&'static str, Refusal> {
-        if let Some(given) = credentials(headers) {
+    /// The caller's name. `token` is a key that came in the query, where that is a place for one: one in a header comes
+    /// before it.
+    pub(crate) fn admit(
+        &self,
+        headers: &HeaderMap,
+        token: Option<&str>,
+        peer: Option<IpAddr>,
+    ) -> Result<&'static str, Refusal> {
+        if let Some(given) = credentials(headers).or(token.map(str::as_bytes)) {
             let is_key = self.key.as_ref().is_some_and(|key| key.is(given));
             return is_key.then_some(KEY_HOLDER).ok_or_else(|| unauthorized("the key is not this server's"));
         }
@@ -191,7 +197,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        guard.admit(&map, peer).map_err(|refusal| refusal.status.as_u16())
+        guard.admit(&map, None, peer).map_err(|refusal| refusal.status.as_u16())
     }
 
     #[test]
@@ -227,6 +233,8 @@ mod tests {
         assert_eq!(admit(&guard, OTHER, &[("authorization", "bearer secret"), ("via", "p")]), Ok(KEY_HOLDER));
         assert_eq!(admit(&guard, OTHER, &[("x-api-key", "secret")]), Ok(KEY_HOLDER));
         assert_eq!(admit(&guard, OTHER, &[("authorization", "Bearer secrets")]), Err(401));
+        assert_eq!(guard.admit(&HeaderMap::new(), Some("secret"), OTHER).ok(), Some(KEY_HOLDER));
+        assert!(guard.admit(&HeaderMap::new(), Some("secrets"), OTHER).is_err());
         let kept: ApiKey = ApiKey::of("secret").to_string().parse().unwrap();
         assert_eq!(kept, ApiKey::of("secret"));
         assert_eq!("secret".parse::<ApiKey>(), Err(InvalidKeyHash));

@@ -16,13 +16,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use percent_encoding::percent_decode_str;
 use tick_sdk::contracts::{CommandId, ConversationId};
 use tower::Service;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use super::GatewayState;
 use super::refusal::Refusal;
+use super::{GatewayState, dashboard};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -59,6 +60,10 @@ struct Scope {
     caller: &'static str,
     conversation_id: Option<ConversationId>,
 }
+
+/// Who sends a request to a hub, as an extension of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HubCaller(pub(crate) &'static str);
 
 /// Every route with its scope. It wraps the router as a whole, not each of its routes as a layer does: that is a
 /// quarter of a read's time.
@@ -101,7 +106,9 @@ impl Service<Request> for Scoped {
 
 impl Scoped {
     fn answer(&mut self, mut request: Request, scope: Scope) -> impl Future<Output = Response> + use<> {
-        if !is_read(request.method()) {
+        if is_of_hub(request.uri().path()) {
+            request.extensions_mut().insert(HubCaller(scope.caller));
+        } else if !is_read(request.method()) {
             request.extensions_mut().insert(scope);
         }
         self.router.call(request).map(|answer| match answer {
@@ -183,7 +190,8 @@ fn admit(state: &GatewayState, request: &Request, now: Instant) -> Result<Scope,
     if is_open(request.uri().path()) {
         return Ok(Scope { caller: "anyone", conversation_id });
     }
-    let caller = state.guard.admit(request.headers(), peer).inspect_err(|refusal| {
+    let token = token(request.uri());
+    let caller = state.guard.admit(request.headers(), token.as_deref(), peer).inspect_err(|refusal| {
         if refusal.status == StatusCode::UNAUTHORIZED {
             state.rate.count_guess(peer, now);
         }
@@ -214,8 +222,20 @@ fn too_many(whose: &str, wait: Duration) -> Refusal {
 
 /// What says nothing that is not in the program's own files: probes have no key, and neither has a browser.
 fn is_open(path: &str) -> bool {
-    // Hubs find out themselves who connects: a browser gives its key in the query there.
-    path.starts_with("/hubs/") || matches!(path, "/health/live" | "/health/ready" | "/openapi.json" | "/docs")
+    matches!(path, "/health/live" | "/health/ready" | "/openapi.json" | "/docs") || dashboard::is_path(path)
+}
+
+fn is_of_hub(path: &str) -> bool {
+    path.starts_with("/hubs/")
+}
+
+/// The key in a hub's query, where a browser puts it: it can set no header on a WebSocket.
+fn token(uri: &Uri) -> Option<String> {
+    let query = uri.query().filter(|_| is_of_hub(uri.path()))?;
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let found = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("access_token")).map(|(_, value)| value);
+    let mut texts = found.map(|value| percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned());
+    texts.find(|token| !token.is_empty())
 }
 
 fn peer(request: &Request) -> Option<IpAddr> {

@@ -1,6 +1,9 @@
 //! Who may see and do what: asked here, and nowhere else.
 
-use signalr::User;
+use axum::http::request::Parts;
+use signalr::{Refused, User};
+
+use crate::http::HubCaller;
 
 /// What somebody may want of a hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,4 +18,11 @@ pub(super) enum Wish {
 pub(super) fn may(user: Option<&User>, wish: Wish) -> bool {
     let _ = wish;
     user.is_some()
+}
+
+/// The caller whom the gateway has admitted, by the rules of every route: the key, or this machine's own programs.
+pub(super) fn user(_: Option<&str>, request: &Parts) -> Result<Option<User>, Refused> {
+    let HubCaller(name) = request.extensions.get::<HubCaller>().ok_or(Refused)?;
+    let (id, name) = ((*name).to_owned(), (*name).to_owned());
+    Ok(Some(User { id, name, roles: Default::default(), expires: None }))
 }

@@ -29,7 +29,7 @@ pub(crate) const BY_STATE: usize = 1;
 pub(crate) const BY_TREE: usize = 2;
 
 /// Commands that have ended, but are shown as processing until what they made can be read.
-static HELD: Collection = Collection { name: "held_commands", indexes: &[] };
+pub(crate) static HELD: Collection = Collection { name: "held_commands", indexes: &[] };
 
 /// Commands whose context has no log that is read: what is heard says what becomes of them.
 static FOLLOWED: Collection = Collection { name: "followed_commands", indexes: &[] };
