@@ -1,4 +1,5 @@
-//! What a run commits, as events of the context `strategies`: its signals, and at its end its account.
+//! What a run commits, as events of the context `strategies`: its signals, and at its end its round trips, accounts and
+//! curves.
 //!
 //! A ledger is written at the speed of ticks and knows nothing of the bus. [`SignalPublisher`] follows it: it
 //! reads each lane's batches after the last signal that it published, and stores in one commit the events and
@@ -21,10 +22,12 @@ use pending::{Moved, Pending};
 use tail::{Committed, LaneTail};
 
 mod account;
+mod curves;
 mod forget;
 mod lanes;
 mod pending;
 mod tail;
+mod trades;
 
 /// How far runs are published: each lane's last signal, and the runs whose accounts are. Where their events stand
 /// in the log: the runs of each command, and each commit's first and last position. And what is forgotten, as long as
@@ -63,7 +66,7 @@ CREATE TABLE IF NOT EXISTS forgotten_run_event (
 
 /// All tables of what is published.
 pub(crate) fn tables() -> String {
-    [TABLES, lanes::TABLES].concat()
+    [TABLES, lanes::TABLES, trades::TABLES].concat()
 }
 
 /// What could not be published. Whoever calls again goes on where the last commit was.
@@ -173,13 +176,14 @@ impl SignalPublisher {
         Ok(published)
     }
 
-    /// Publishes what is left, and each strategy's account, once in a run however often this is called. Gives a
+    /// Publishes what is left, and each strategy's round trips, account and curves, once in a run however often this is called. Gives a
     /// position of the log of `strategies`: whoever has passed it has all events of the run.
     ///
     /// # Errors
     /// As [`SignalPublisher::publish_new`].
     pub fn finish(mut self, account: &PaperResults) -> Result<u64, PublishError> {
         self.publish_new()?;
+        self.publish_trades(account)?;
         let Self { bus, run, command, .. } = self;
         bus.transaction(STRATEGIES, |work| {
             forget::begin(work, run, command.as_ref())?;
@@ -188,6 +192,7 @@ impl SignalPublisher {
             if is_first {
                 let before = work.position()?;
                 account::events(run, account).iter().for_each(|event| work.publish(event));
+                curves::events(run, account).iter().for_each(|event| work.publish(event));
                 forget::note(work, run, command.as_ref(), before)?;
             }
             Ok(work.position()?)

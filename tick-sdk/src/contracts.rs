@@ -44,6 +44,7 @@ pub mod bus;
 pub mod envelope;
 mod ids;
 mod known;
+pub mod results;
 pub mod strategies;
 pub mod ticks;
 

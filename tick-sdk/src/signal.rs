@@ -8,6 +8,11 @@ use crate::decimal::UNDEFINED_PRICE;
 /// The columns of signals as CSV, with the line break, wherever they are written.
 pub const SIGNAL_COLUMNS: &str = "run,strategy,instrument,shard,seq,ts_event,side,price\n";
 
+/// The columns of round trips as CSV, with the line break, wherever they are written: times are receive times in ns since
+/// the UNIX epoch, money is in the quote unit, the profit is after slippage and fees.
+pub const TRADE_COLUMNS: &str =
+    "run,strategy,instrument,side,opened_at_ns,closed_at_ns,entry,exit,fees,profit\n";
+
 /// One decision of a strategy about one instrument. Unique by (run, strategy, shard, seq, n); the
 /// run, the strategy and the shard are those of the batch that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

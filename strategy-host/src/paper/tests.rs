@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use tick_sdk::TargetPosition;
 
+use super::curve::Curve;
 use super::*;
 
 const ONE: i64 = 1_000_000_000;

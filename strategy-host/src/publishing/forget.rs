@@ -102,6 +102,7 @@ impl Consumer for OnReplayForgotten {
             let tables = work.tables()?;
             tables.execute("DELETE FROM published_lane WHERE run = $1", &values![run.0])?;
             tables.execute("DELETE FROM published_account WHERE run = $1", &values![run.0])?;
+            tables.execute("DELETE FROM published_trades WHERE run = $1", &values![run.0])?;
             work.send(&ForgetRun { replay_id, run: run.to_string(), step: 1 });
         }
         Ok(())

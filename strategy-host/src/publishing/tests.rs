@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use tick_feed::NewInstrument;
 use tick_feed::run::Manifest;
 use tick_sdk::TargetPosition;
+use tick_sdk::contracts::results::{CurvesDrawn, TradesClosed};
 use tick_sdk::contracts::strategies::{AccountMarked, CommittedSignal, SignalsCommitted};
 use tick_sdk::contracts::{CommandId, ConversationId};
 use tick_sdk::decimal::UNDEFINED_PRICE;
@@ -23,6 +24,8 @@ mod forgetting;
 
 const RUN: RunId = RunId([7; 16]);
 const SHARDS: u16 = 2;
+/// So many round trips need several commits.
+const TRADES_IN_A_COMMIT: usize = 16_000;
 
 fn strategies() -> [StrategyName; 2] {
     ["apple", "pear"].map(|name| name.parse().unwrap())
@@ -350,9 +353,17 @@ fn accounts_are_published_once_with_the_figures_of_the_report() {
     assert_eq!(forgetting::noted(&state), positions(&bus));
 
     let log = log(&bus);
-    assert!(log.iter().all(|event| event.name == "AccountMarked" && event.command_id.is_some()));
+    assert!(log.iter().all(|event| event.command_id.is_some()));
+    let names: Vec<_> = log.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(names, ["AccountMarked", "AccountMarked", "CurvesDrawn", "CurvesDrawn"]);
     let marked: Vec<AccountMarked> =
-        log.iter().map(|event| serde_json::from_str(&event.body).unwrap()).collect();
+        log[..2].iter().map(|event| serde_json::from_str(&event.body).unwrap()).collect();
+    let drawn: CurvesDrawn = serde_json::from_str(&log[2].body).unwrap();
+    assert_eq!(
+        (drawn.strategy.as_str(), drawn.curves.equity.last().unwrap().value.as_str()),
+        ("apple", "0.75")
+    );
+    assert_eq!(drawn.curves.hours[0].figures.net_profit, "0.75");
     let names: Vec<_> = marked.iter().map(|marked| marked.strategy.as_str()).collect();
     assert_eq!(names, ["apple", "pear"]);
     let apple = &marked[0];
@@ -364,6 +375,51 @@ fn accounts_are_published_once_with_the_figures_of_the_report() {
     assert_eq!(positions, [("BTC", "sell"), ("ETH", "flat")]);
     assert_eq!(apple.instruments[0].figures.realised, "1.5");
     assert_eq!(marked[1].total.realised, "0");
+}
+
+#[test]
+fn round_trips_are_in_the_log_once_and_in_order_whatever_is_killed() {
+    let state = State::new();
+    let writer = large(&state, 40_000, 1, 500);
+    let bus = state.bus();
+    let file = rusqlite::Connection::open(state.store()).unwrap();
+    file.execute_batch(
+        "CREATE TRIGGER full BEFORE INSERT ON event WHEN (SELECT count(*) FROM event) >= 80
+         BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END",
+    )
+    .unwrap();
+    // The account as a replay makes it, with the round trips that it gives away.
+    let name = writer.lane.strategy.as_str();
+    let mut account = PaperAccount::new(PaperRules::default(), [name]);
+    let symbol = symbol(writer.lane.shard, 0);
+    let closed = |signal: &Signal| account.signal(0, &symbol, signal).unwrap();
+    let expected: Vec<_> = writer.signals.iter().filter_map(closed).collect();
+    let results = account.finish(1, 40_000_000);
+    assert_eq!(results.strategies[0].total.trades, expected.len() as u64);
+    assert!(expected.len() > TRADES_IN_A_COMMIT + 4_000, "{} round trips", expected.len());
+
+    let publisher = || state.publisher(&bus, &state.ledger("ledger"));
+    let error = publisher().finish(&results).unwrap_err().to_string();
+    assert!(error.contains("disk is full"), "{error}");
+    file.execute_batch("DROP TRIGGER full").unwrap();
+    let position = publisher().finish(&results).unwrap();
+    assert_eq!(publisher().finish(&results).unwrap(), position);
+    assert_eq!(forgetting::noted(&state), positions(&bus));
+
+    let log = log(&bus);
+    let events = log.iter().filter(|event| event.name == "TradesClosed");
+    let events: Vec<TradesClosed> = events.map(|event| serde_json::from_str(&event.body).unwrap()).collect();
+    let mut published = Vec::new();
+    for event in events {
+        assert_eq!((event.first, event.strategy.as_str()), (published.len() as u64, name));
+        assert!(event.trades.len() <= 500);
+        published.extend(
+            event.trades.into_iter().map(|trade| (trade.opened_at_ns, trade.closed_at_ns, trade.side)),
+        );
+    }
+    let trade =
+        |trade: &crate::paper::Trade| (trade.opened_at, trade.closed_at, trade.side.name().to_owned());
+    assert_eq!(published, expected.iter().map(trade).collect::<Vec<_>>());
 }
 
 #[test]

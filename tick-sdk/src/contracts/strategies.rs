@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::results::PerformanceFigures;
 use crate::shape::Form;
 use crate::{command, event, shape, texts};
 
@@ -260,5 +261,8 @@ shape! {
         pub max_drawdown: String as Form::Decimal,
         /// The share of the time with a position, 0 to 1.
         pub exposure: f64,
+        /// How well the account did.
+        #[serde(flatten)]
+        pub performance: PerformanceFigures,
     }
 }
