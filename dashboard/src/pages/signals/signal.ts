@@ -16,6 +16,8 @@ export interface ShownSignal {
   price: string | null | undefined;
   /** Receive time in ms. */
   atMs: number;
+  /** The venue's time in ns, as text from the hub and as a number, with fewer digits, from a read. */
+  tsEvent: string | number;
   /** When it was published, where it came by the hub. */
   publishedMs?: number;
 }
