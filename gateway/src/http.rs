@@ -13,6 +13,7 @@ use crate::documents::Documents;
 use crate::projections::Projector;
 
 mod commands;
+mod dashboard;
 mod deployments;
 mod errors;
 mod events;
@@ -133,7 +134,8 @@ pub(crate) fn service(state: Arc<GatewayState>, hubs: Router) -> Scoped {
         .route("/health/ready", get(health::ready))
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(openapi::page));
-    let router = api.merge(other).fallback(unknown_route).method_not_allowed_fallback(other_method);
+    let router = api.merge(other).merge(dashboard::router());
+    let router = router.fallback(unknown_route).method_not_allowed_fallback(other_method);
     Scoped { router: router.with_state(state.clone()).merge(hubs), state }
 }
 

@@ -1,6 +1,7 @@
 //! The gateway over loopback, with a real bus behind it and a real HTTP client before it.
 
 mod commands;
+mod dashboard;
 mod errors;
 mod health;
 mod hostile;
