@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use crate::captures::Captures;
 use crate::documents::Documents;
 use crate::projections::Projector;
+use crate::ticks::TickLookup;
 
 mod commands;
 mod dashboard;
@@ -33,6 +34,7 @@ mod scope;
 mod send;
 mod signals;
 mod strategies;
+mod ticks;
 mod users;
 
 pub(crate) use errors::Errors;
@@ -81,6 +83,7 @@ pub struct GatewayState {
     pub(crate) documents: Arc<Documents>,
     pub(crate) projector: Arc<Projector>,
     pub(crate) captures: Option<Captures>,
+    pub(crate) ticks: Option<Arc<dyn TickLookup>>,
     pub(crate) errors: Option<Arc<Errors>>,
     pub(crate) guard: Guard,
     pub(crate) rate: RateLimiter,
@@ -119,6 +122,8 @@ pub(crate) fn service(state: Arc<GatewayState>, hubs: Router) -> Scoped {
         .route("/api/commands/{id}/requeue", post(commands::requeue))
         .route("/api/signals", get(signals::list))
         .route("/api/positions", get(reads::positions))
+        .route("/api/runs/{run}/ticks", get(ticks::ticks))
+        .route("/api/runs/{run}/candles", get(ticks::candles))
         .route("/api/instruments", get(reads::instruments))
         .route("/api/events", get(events::list))
         .route("/api/projections", get(reads::projections))

@@ -25,6 +25,7 @@ mod keeper;
 mod lookup;
 pub mod projections;
 mod serve;
+mod ticks;
 
 pub use captures::Captures;
 pub use http::{ApiKey, FailedMessages, GatewayState, InvalidKeyHash, Limits, RateLimit, router};
@@ -32,6 +33,7 @@ pub use keeper::DocumentKeeper;
 pub use lookup::CommandLookup;
 pub use projections::{RebuildReport, rebuild};
 pub use serve::{DocumentPlace, Gateway, GatewayError, GatewayOptions};
+pub use ticks::{CandlesAsked, FoundCandles, LookupError, TickLookup, TicksAsked};
 
 #[doc(hidden)]
 pub use inventory;

@@ -13,6 +13,7 @@ mod reads;
 mod replays;
 pub mod routes;
 mod strategies;
+mod ticks;
 mod users;
 
 pub use commands::{Accepted, CommandNode, CommandTree, CommandView, command_state};
@@ -31,6 +32,7 @@ pub use strategies::{
     ChangeParametersBody, DeploymentView, LaneFailure, ParameterView, StrategyView, deployment_state,
     strategy_scope,
 };
+pub use ticks::{CandleView, CandlesView, TickView, TicksView, tick_kind};
 pub use users::{RenameUserBody, UserView};
 
 shape! {

@@ -12,3 +12,4 @@ mod security;
 mod service;
 mod shared;
 mod signals;
+mod ticks;

@@ -6,10 +6,10 @@ use crate::contracts::ticks::StartReplay;
 use crate::shape::{Form, Shape, Shaped, Type};
 
 use super::{
-    ChangeParametersBody, CommandTree, CommandView, DeploymentView, DiscardErrorsBody, ErrorDetailView,
-    ErrorQueueView, ErrorView, ErrorsDone, EventView, FileView, InstrumentView, MOST_ERRORS_LISTED,
-    MoveErrorsBody, PositionView, ProjectionView, RenameUserBody, ReplayView, RequeueErrorsBody, SignalView,
-    StrategyView, UserView, command_state, replay_state,
+    CandlesView, ChangeParametersBody, CommandTree, CommandView, DeploymentView, DiscardErrorsBody,
+    ErrorDetailView, ErrorQueueView, ErrorView, ErrorsDone, EventView, FileView, InstrumentView,
+    MOST_ERRORS_LISTED, MoveErrorsBody, PositionView, ProjectionView, RenameUserBody, ReplayView,
+    RequeueErrorsBody, SignalView, StrategyView, TicksView, UserView, command_state, replay_state,
 };
 
 /// One method of a path.
@@ -116,6 +116,23 @@ const SCAN: Query = Query::new(
     u16::TYPE,
     Form::Between { least: 1, most: MOST_ERRORS_LISTED as u64 },
 );
+
+const AROUND: Query = Query::new("around", "receive time, in ns since the UNIX epoch", u64::TYPE, Form::Any);
+const SYMBOL: Query = Query::new("symbol", "the instrument, which has to be given", Type::Text, Form::Any);
+const INTERVAL: Query = Query::new(
+    "interval",
+    "how many seconds a candle has: 1, 10, 60, 300 or 3600; 60 unless given",
+    u32::TYPE,
+    Form::Between { least: 1, most: 3600 },
+);
+const COUNT_OF_TICKS: Query = Query::new(
+    "count",
+    "how many, a half up to that time and a half later; 50 unless given",
+    u16::TYPE,
+    Form::Between { least: 1, most: 1000 },
+);
+const COUNT_OF_CANDLES: Query =
+    Query::new("count", "how many at most, the last", u16::TYPE, Form::Between { least: 1, most: 2000 });
 
 const PAGE: &[Query] = &[LIMIT, CURSOR];
 
@@ -244,6 +261,20 @@ pub const ROUTES: &[Route] = &[
     .query_of(&[Query::text("run"), STRATEGIES, SYMBOLS, SIDE, FROM, TO, MIN_PRICE, LIMIT, CURSOR]),
     Route::read("positions", "/api/positions", "Positions and profit", Answer::Page(PositionView::shape))
         .query_of(&[Query::text("run"), Query::text("strategy"), LIMIT, CURSOR]),
+    Route::read(
+        "runTicks",
+        "/api/runs/{run}/ticks",
+        "Ticks of a replay's captures around a time",
+        Answer::One(TicksView::shape),
+    )
+    .query_of(&[SYMBOL, AROUND, COUNT_OF_TICKS]),
+    Route::read(
+        "runCandles",
+        "/api/runs/{run}/candles",
+        "Candles of a replay's captures",
+        Answer::One(CandlesView::shape),
+    )
+    .query_of(&[SYMBOL, INTERVAL, TO, COUNT_OF_CANDLES]),
     Route::read(
         "instruments",
         "/api/instruments",
