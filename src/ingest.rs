@@ -2,8 +2,12 @@
 //! [`tick_ingest::publish`].
 
 use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use live::LiveMarket;
+use live::rabbitmq::{LinkPlan, LiveLink};
 use tick_ingest::publish::{self, Cancellation, IngestEnd, IngestError, IngestPlan};
 
 use crate::budget;
@@ -20,6 +24,9 @@ mod summary;
 pub(crate) use args::IngestArgs;
 use show::Show;
 
+/// At the end prices are shared for so long at most.
+const SHARE_END: Duration = Duration::from_secs(1);
+
 pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
     let plan = plan(args)?;
     // Up to here Ctrl-C ends the process by itself, as nothing has begun.
@@ -28,7 +35,13 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Ended> {
     let canceller = cancellation.clone();
     on_interrupt(move || canceller.cancel())?;
     let mut show = Show::new(args)?;
+    let market = LiveMarket::default();
+    let link = LinkPlan { publishes: true, ..LinkPlan::new(plan.brokers.clone()) };
+    let link = LiveLink::start(&market, link).context("starting a thread")?;
+    let recorder = market.begin(&format!("feed/{}", plan.feed), &prepared.run_id().to_string());
+    let prepared = prepared.observed(Arc::new(recorder));
     let outcome = prepared.run(&cancellation, |event| show.on_event(event)).map_err(explain)?;
+    link.finish(SHARE_END);
     let text = if args.json { summary::json(&outcome) } else { summary::text(&outcome) };
     crate::stdout::stdout().write_all(text.as_bytes()).context("writing the summary")?;
     let is_empty = outcome.snapshot.published() == 0 && outcome.end != IngestEnd::Cancelled;

@@ -20,12 +20,15 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gateway::documents::DocumentError;
 use gateway::projections::ProjectorError;
 use gateway::projections::RebuildError;
-use gateway::{CommandLookup, FailedMessages, Gateway, GatewayError, GatewayOptions, Limits, RebuildReport};
+use gateway::{
+    CommandLookup, FailedMessages, Gateway, GatewayError, GatewayOptions, Limits, RebuildReport, TickLookup,
+};
 use thiserror::Error;
 use tick_ingest::replays::{Captures, CapturesError, QueueError};
 use tokio::runtime::{self, Runtime};
@@ -38,6 +41,7 @@ mod feed_player;
 mod hosts;
 mod key;
 mod ledgers;
+mod lookup;
 mod outcome;
 mod plan;
 mod player;
@@ -63,6 +67,7 @@ pub use roles::{BrokerPlan, Roles};
 use backend::Backend;
 use documents::Kept;
 use key::BootstrapKey;
+use lookup::CaptureLookup;
 use state::StateFolder;
 
 /// Everything that decides what a server does. [`ServePlan::new`] has the usual values.
@@ -296,6 +301,8 @@ impl Serving {
             listen: plan.listen.clone(),
             names: plan.names.clone(),
             lookup,
+            market: self.backend.market.clone(),
+            ticks: self.tick_lookup(),
             ..GatewayOptions::default()
         };
         let runtime = runtime::Builder::new_multi_thread().enable_all().thread_name("http").build();
@@ -313,6 +320,12 @@ impl Serving {
         self.gateway = Some(gateway);
         self.runtime = Some(runtime);
         Ok(())
+    }
+
+    /// Reads captures again, where this process has them.
+    fn tick_lookup(&self) -> Option<Arc<dyn TickLookup>> {
+        let captures = Captures::open(self.captures.as_deref()?).ok()?;
+        Some(Arc::new(CaptureLookup::new(captures)))
     }
 
     /// Where messages that failed are, and where discarded ones are written down.

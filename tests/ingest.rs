@@ -11,6 +11,8 @@ mod program;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_orchard");
 
+use live::rabbitmq::{LinkPlan, LiveLink};
+use live::{LiveMarket, Selection};
 use program::Folder;
 use tick_sdk::names::RunId;
 
@@ -260,4 +262,28 @@ fn an_interrupted_run_says_how_it_goes_on() {
         let run = run_of(&folder, "s").expect("it is written down");
         assert!(said.contains(&format!("--resume {run}")), "{said}");
     }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn a_gateway_of_another_process_shows_what_is_ingested() {
+    let folder = Folder::new();
+    let (feed, broker) = (feed(), broker());
+    let market = LiveMarket::default();
+    let plan = LinkPlan { follows: true, ..LinkPlan::new(vec![broker.parse().expect("a URL")]) };
+    let _link = LiveLink::start(&market, plan).expect("a thread");
+    let begin = ["ingest", "--ticks", "30K", "--rate", "10000", "--feed", &feed, "--strategies", "apple"];
+    let args = [&begin[..], &["--broker", &broker, "--state", "s", "--detach"]].concat();
+    let child = folder.command(&args).stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("it starts");
+    let mut running = Running(child);
+    let name = format!("feed/{feed}");
+    let source = || market.sources().into_iter().find(|source| source.source == name);
+    // Prices move while it is published.
+    wait_for(|| source().is_some_and(|source| source.ticks > 0 && !source.has_ended));
+    assert!(running.0.wait().expect("it ends").success());
+    wait_for(|| source().is_some_and(|source| source.has_ended));
+    let selection = Selection { source: Some(name.clone()), symbols: Vec::new() };
+    let quotes = market.quotes(&selection, 0).quotes;
+    assert_eq!(quotes.iter().map(|quote| quote.ticks).sum::<u64>(), 30_000);
+    assert_eq!(Some(source().expect("it is kept").run), run_of(&folder, "s"));
 }

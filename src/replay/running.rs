@@ -10,6 +10,7 @@ use strategy_host::host::{CommitObserver, HostPlan, RunningHost};
 use strategy_host::ledger::{Ledger, OpenedRun, SqliteLedger};
 use tempfile::TempDir;
 use tick_feed::run::Manifest;
+use tick_feed::transport::{FrameObserver, Observed};
 use tick_ingest::feed::{self, FeedControl, FeedPlan, Gather};
 use tick_sdk::groups::Groups;
 use tick_sdk::names::{RunId, StrategyName};
@@ -39,7 +40,7 @@ pub fn prepare(plan: ReplayPlan) -> Result<PreparedReplay, ReplayError> {
     // What is wrong with the plan is known by now, so that nothing wrong is recorded.
     let (ledger, opened) = OpenLedger::open(&plan, &manifest)?;
     tracing::debug!(run = %opened.run, resumed = opened.resumed, "opened the run in its ledger");
-    Ok(PreparedReplay { plan, groups, total, ledger, opened })
+    Ok(PreparedReplay { plan, groups, total, ledger, opened, observer: None })
 }
 
 /// What a run came to whose lanes others have committed to `ledger`, as hosts of a feed do: its sources are read once
@@ -61,7 +62,7 @@ pub(crate) fn outcome_of_committed(
     let collecting = Collecting::of(&plan, opened, names);
     plan.strategies.clear();
     let host = host_plan(&mut plan, groups.clone(), None);
-    let played = play(&feed_plan(plan, opened, groups), host, ledger, control)?;
+    let played = play(&feed_plan(plan, opened, groups), host, ledger, control, None)?;
     collecting.collect(played, None)
 }
 
@@ -72,6 +73,7 @@ pub struct PreparedReplay {
     total: Total,
     ledger: OpenLedger,
     opened: OpenedRun,
+    observer: Option<Arc<dyn FrameObserver>>,
 }
 
 impl PreparedReplay {
@@ -83,6 +85,12 @@ impl PreparedReplay {
     /// Whether the ledger had the run already: what it committed has its effect once.
     pub fn is_resumed(&self) -> bool {
         self.opened.resumed
+    }
+
+    /// Every frame is seen by this one, too, on the thread that reads the sources; it is dropped when all are sent.
+    #[must_use]
+    pub fn observed(self, observer: Arc<dyn FrameObserver>) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// Begins to play, on threads of its own.
@@ -234,7 +242,7 @@ struct Work {
 impl Work {
     fn carry_out(self) -> Result<ReplayOutcome, ReplayError> {
         let Self { prepared, control, bytes } = self;
-        let PreparedReplay { mut plan, groups, ledger, opened, .. } = prepared;
+        let PreparedReplay { mut plan, groups, ledger, opened, observer: frames, .. } = prepared;
         let OpenLedger { ledger, _temporary } = ledger;
         let names = plan.names();
         let failure = StreamFailure::new(control.clone());
@@ -243,7 +251,7 @@ impl Work {
         plan.read.stopped = control.stop_flag();
         let collecting = Collecting::of(&plan, opened, names);
         let host = host_plan(&mut plan, groups.clone(), observer);
-        let played = play(&feed_plan(plan, opened, groups), host, ledger, &control)?;
+        let played = play(&feed_plan(plan, opened, groups), host, ledger, &control, frames)?;
         failure.take().map_err(ReplayError::Signals)?;
 
         let outcome = collecting.collect(played, at_end)?;
@@ -312,10 +320,11 @@ fn play(
     host: HostPlan,
     ledger: Box<dyn Ledger>,
     control: &FeedControl,
+    frames: Option<Arc<dyn FrameObserver>>,
 ) -> Result<Played, ReplayError> {
     let started = Instant::now();
     let host = RunningHost::start(ledger, plan.run, host)?;
-    let frames = host.frames();
+    let frames = Observed::new(host.frames(), frames);
     let feed = feed::run(plan, &frames, control);
     drop(frames);
     // A host that failed is why the feed could not go on: its error comes first.

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use bus::rabbitmq::{Answer, Listening, NoAnswer, RabbitState, RabbitStatus};
 use bus::{Bus, BusBuilder, Logs, Store};
 use gateway::CommandLookup;
+use live::LiveMarket;
+use live::rabbitmq::{LinkPlan, LiveLink};
 use tick_ingest::replays::{AccountCheck, Captures, ReplayQueue};
 use tick_sdk::contracts::bus::{CommandNotFound, GetCommand, HEARD};
 use tick_sdk::contracts::ticks::TICKS;
@@ -22,12 +24,17 @@ use super::{BrokerPlan, Play, Roles, ServeError, ServePlan};
 
 /// A start waits so long for the broker, and goes on without it then.
 const REACH_BROKER: Duration = Duration::from_secs(5);
+/// At the end what has changed last is shared for so long at most.
+const SHARE_END: Duration = Duration::from_secs(1);
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The contexts and their workers, running.
 pub(super) struct Backend {
     pub(super) bus: Arc<Bus>,
+    /// What this process plays, and what others play.
+    pub(super) market: LiveMarket,
+    link: Option<LiveLink>,
     workers: Option<Workers>,
 }
 
@@ -76,13 +83,15 @@ impl Backend {
             }
         }
         let bus = Arc::new(builder.logs(logs).start()?);
+        let market = LiveMarket::default();
+        let link = share(plan, &market)?;
         let workers = match (plan.roles.ingester, ticks, captures) {
             (true, Some(ticks), Some(captures)) => {
-                Some(start_workers(plan, &bus, state, ticks, captures.clone())?)
+                Some(start_workers(plan, &bus, &market, state, (ticks, captures.clone()))?)
             }
             _ => None,
         };
-        Ok(Self { bus, workers })
+        Ok(Self { bus, market, link, workers })
     }
 
     /// Waits until the broker has been reached and every queue of this process is consumed, but not for long: whoever
@@ -104,7 +113,12 @@ impl Backend {
 
     /// Ends the workers: a replay stops after the frame it is at. Whether all have ended by then.
     pub(super) fn stop_workers(&mut self, until: Instant) -> bool {
-        self.workers.as_mut().is_none_or(|workers| workers.stop(until))
+        let have_ended = self.workers.as_mut().is_none_or(|workers| workers.stop(until));
+        if let Some(link) = self.link.take() {
+            // Gateways of other processes learn that nothing more comes.
+            link.finish(SHARE_END.min(until.saturating_duration_since(Instant::now())));
+        }
+        have_ended
     }
 
     /// Ends the lanes: what is in the inboxes stays there. Whether all have ended by then.
@@ -139,12 +153,21 @@ fn listen(
     })
 }
 
+/// Who plays publishes prices for gateways of other processes; a gateway shows those that others publish.
+fn share(plan: &ServePlan, market: &LiveMarket) -> Result<Option<LiveLink>, ServeError> {
+    let (publishes, follows) = (plan.roles.ingester, plan.roles.gateway);
+    let Some(broker) = plan.broker.as_ref().filter(|_| publishes || follows) else { return Ok(None) };
+    let nodes = std::iter::once(&broker.url).chain(&broker.options.other_nodes).cloned().collect();
+    let link = LiveLink::start(market, LinkPlan { publishes, follows, ..LinkPlan::new(nodes) });
+    link.map(Some).map_err(ServeError::Thread)
+}
+
 fn start_workers(
     plan: &ServePlan,
     bus: &Arc<Bus>,
+    market: &LiveMarket,
     state: &StateFolder,
-    ticks: Arc<dyn Store>,
-    captures: Captures,
+    (ticks, captures): (Arc<dyn Store>, Captures),
 ) -> Result<Workers, ServeError> {
     let queue = ReplayQueue::new(bus.clone(), ticks, plan.replay_lease);
     if plan.database.is_none() {
@@ -170,6 +193,7 @@ fn start_workers(
         queue,
         captures,
         player,
+        market: market.clone(),
         stopping: Arc::new(AtomicBool::new(false)),
         given_back: Arc::new(AtomicU32::new(0)),
     };

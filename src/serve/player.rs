@@ -1,7 +1,9 @@
 //! The ways in which replays are played: in this process, or through a feed that hosts run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use live::Recorder;
 use tick_ingest::feed::TickSelection;
 use tick_ingest::replays::{Captures, ClaimedReplay, InvalidReplay, QueueError, ReplayQueue};
 use tick_sdk::names::{FeedName, RunId};
@@ -133,11 +135,12 @@ impl Player {
 }
 
 impl PreparedPlay {
-    /// Begins to play, on threads of its own.
-    pub(super) fn start(self) -> Result<RunningPlay, PlayError> {
+    /// Begins to play, on threads of its own; the recorder ends when every tick was played.
+    pub(super) fn start(self, recorder: Recorder) -> Result<RunningPlay, PlayError> {
+        let recorder = Arc::new(recorder);
         Ok(match self {
-            Self::InProcess(replay) => RunningPlay::InProcess(replay.start()?),
-            Self::Feed(prepared) => RunningPlay::Feed(prepared.start()?),
+            Self::InProcess(replay) => RunningPlay::InProcess(replay.observed(recorder).start()?),
+            Self::Feed(prepared) => RunningPlay::Feed(prepared.observed(recorder).start()?),
         })
     }
 }

@@ -59,7 +59,8 @@ impl Playing<'_> {
         let Prepared { run, is_resumed, feed, ledger, selection, play } = prepared;
         self.place.queue.started(self.claimed, &run.to_string(), is_resumed, feed.as_ref())?;
         let publication = self.publication(run, ledger);
-        let running = match play.start() {
+        let source = format!("replay/{}", self.claimed.replay_id);
+        let running = match play.start(self.place.market.begin(&source, &run.to_string())) {
             Ok(running) => running,
             Err(error) => return Ok(self.failed(Some(run), &error)),
         };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bus::{EventSource, SendOptions};
 use gateway::CommandLookup;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tick_ingest::replays::Captures;
 use tick_sdk::contracts::bus::{CommandCancelled, CommandCompleted, CommandFailed};
@@ -14,6 +14,7 @@ use tick_sdk::contracts::ticks::{
     CancelReplay, ForgetReplay, ReplayProgressed, ReplayStarted, StartReplay, TICKS,
 };
 use tick_sdk::contracts::{Command, CommandId, Contract};
+use tick_sdk::decimal::format_decimal;
 
 use super::ServePlan;
 use super::backend::Backend;
@@ -80,6 +81,53 @@ impl Running {
         assert!(self.backend.stop_workers(until) && self.backend.stop_lanes(until));
         self.backend.given_back()
     }
+}
+
+#[test]
+fn a_replay_shows_its_prices_while_it_plays_and_for_a_while_after() {
+    let state = state();
+    let running = start(state.path());
+    let replay = running.send(&capture());
+    let (_, completed) = running.event(replay, &["ReplayCompleted"]);
+    let market = &running.backend.market;
+    let source = &market.sources()[0];
+    assert_eq!(
+        (&source.source, &*source.run),
+        (&format!("replay/{replay}"), completed["run"].as_str().unwrap())
+    );
+    assert!(source.has_ended);
+    let outcome = &completed["outcome"];
+    assert_eq!(outcome["ticks"], source.ticks);
+    // What the recorder has seen is what the report has.
+    let quotes = market.quotes(&live::Selection::default(), 0).quotes;
+    let price = |price: Option<i64>| price.map(format_decimal);
+    let shown: Vec<_> = quotes
+        .iter()
+        .map(|quote| {
+            json!([
+                quote.symbol,
+                quote.ticks,
+                price(quote.last),
+                price(quote.bid),
+                price(quote.ask),
+                quote.ts_recv
+            ])
+        })
+        .collect();
+    let instruments = outcome["instruments"].as_array().unwrap().iter();
+    let expected: Vec<_> = instruments
+        .map(|instrument| {
+            json!(["symbol", "ticks", "lastTrade", "bid", "ask", "lastTsRecv"].map(|name| &instrument[name]))
+        })
+        .collect();
+    assert_eq!(shown, expected);
+    let trades = |interval| {
+        let candles = market.candles(&source.source, &quotes[0].symbol, interval, usize::MAX);
+        candles.iter().map(|candle| candle.trades).sum::<u64>()
+    };
+    assert!(trades(live::Interval::Hour) > 0);
+    assert_eq!(trades(live::Interval::Second), trades(live::Interval::Hour));
+    running.stop();
 }
 
 fn ledgers(state: &Path) -> usize {

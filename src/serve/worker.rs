@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bus::{Bus, EventSource};
+use live::LiveMarket;
 use tick_ingest::replays::{Captures, ClaimedReplay, QueueError, ReplayEnd, ReplayQueue};
 use tick_sdk::contracts::ticks::TICKS;
 
@@ -30,6 +31,8 @@ pub(super) struct Workplace {
     pub(super) captures: Captures,
     /// How replays are played.
     pub(super) player: Player,
+    /// Where their ticks are shown.
+    pub(super) market: LiveMarket,
     pub(super) stopping: Arc<AtomicBool>,
     /// Replays that were given back before their end.
     pub(super) given_back: Arc<AtomicU32>,

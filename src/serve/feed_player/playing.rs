@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use strategy_host::ledger::{self, Ledger, OpenedRun};
+use tick_feed::transport::FrameObserver;
 use tick_ingest::feed::FeedControl;
 use tick_ingest::publish::{Cancellation, IngestEnd, IngestEvent, PreparedIngest};
 use tick_sdk::names::RunId;
@@ -27,6 +28,11 @@ pub(in crate::serve) struct PreparedFeed {
 }
 
 impl PreparedFeed {
+    pub(in crate::serve) fn observed(mut self: Box<Self>, observer: Arc<dyn FrameObserver>) -> Box<Self> {
+        self.ingest = self.ingest.map(|ingest| ingest.observed(observer));
+        self
+    }
+
     pub(in crate::serve) fn start(self: Box<Self>) -> Result<RunningFeed, PlayError> {
         let stop = Stop::default();
         let ticks = Arc::new(AtomicU64::new(0));

@@ -1,12 +1,12 @@
 //! The passes over the sources that feed the publisher.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
 use tick_feed::rabbitmq::Publisher;
 use tick_feed::rabbitmq::publisher::CatchUpFrames;
 use tick_feed::ticks_file::TicksLogReader;
-use tick_feed::transport::{FrameSender, TransportError};
+use tick_feed::transport::{FrameObserver, FrameSender, Observed, TransportError};
 
 use super::log::SourceLog;
 use super::{IngestError, IngestEvent, POLL};
@@ -20,6 +20,8 @@ pub(super) struct Feeding<'a> {
     pub(super) log: Option<TicksLogReader>,
     pub(super) publisher: &'a Publisher,
     pub(super) control: &'a FeedControl,
+    /// Who sees the frames of the feed.
+    pub(super) observer: Option<Arc<dyn FrameObserver>>,
     /// What the readers counted.
     pub(super) counts: Mutex<Counts>,
     /// What is reported to the caller, on its thread. A report that finds no room is dropped: it is traced, too.
@@ -33,7 +35,8 @@ impl Feeding<'_> {
         let mut plan = self.plan.clone();
         while !self.control.is_stopped() {
             plan.start = self.publisher.restart();
-            match self.pass(&plan, &self.publisher.frames(), self.control) {
+            let frames = Observed::new(self.publisher.frames(), self.observer.clone());
+            match self.pass(&plan, &frames, self.control) {
                 Ok(_) => {}
                 Err(FeedError::Transport(TransportError::Rewound)) => continue,
                 // The publisher has the reason, and its snapshots give it.

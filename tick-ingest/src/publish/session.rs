@@ -7,6 +7,7 @@ use std::time::Instant;
 use crossbeam_channel::bounded;
 use tick_feed::rabbitmq::publisher::UNCONFIRMED_BYTES;
 use tick_feed::rabbitmq::{Publisher, PublisherPlan};
+use tick_feed::transport::FrameObserver;
 use tick_sdk::groups::Groups;
 use tick_sdk::names::RunId;
 
@@ -32,6 +33,7 @@ pub struct PreparedIngest {
     is_logged: bool,
     /// The log of a resumed run, where it is not finished.
     log: Option<SourceLog>,
+    observer: Option<Arc<dyn FrameObserver>>,
     /// Until the end: no other process reads or writes the folder.
     _lock: FolderLock,
 }
@@ -63,7 +65,8 @@ pub fn prepare(plan: &IngestPlan) -> Result<PreparedIngest, IngestError> {
     // A damaged log is an error before anything is published.
     let is_resumed = matches!(plan.begin, Begin::Resume(_));
     let log = if is_logged && is_resumed { SourceLog::resume(&state.folder, &mut feed)? } else { None };
-    Ok(PreparedIngest { plan: plan.clone(), feed, control, state, is_logged, log, _lock: lock })
+    let (plan, observer) = (plan.clone(), None);
+    Ok(PreparedIngest { plan, feed, control, state, is_logged, log, observer, _lock: lock })
 }
 
 fn feed_plan(plan: &IngestPlan, run: RunId, groups: Groups, control: &FeedControl) -> FeedPlan {
@@ -93,6 +96,13 @@ impl PreparedIngest {
     /// Whether an earlier process published a part of the run.
     pub fn is_resumed(&self) -> bool {
         matches!(self.plan.begin, Begin::Resume(_))
+    }
+
+    /// Every frame is seen by this one, too, before it waits for the brokers. It sees frames again that are sent
+    /// again, but none that are sent to one strategy alone so that it catches up.
+    #[must_use]
+    pub fn observed(self, observer: Arc<dyn FrameObserver>) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// Connects to the brokers and publishes, until the run has ended or is cancelled.
@@ -127,6 +137,7 @@ impl PreparedIngest {
             log: log.as_ref().map(SourceLog::reader).transpose()?,
             publisher: &publisher,
             control: &self.control,
+            observer: self.observer.take(),
             counts: Mutex::default(),
             events,
         };
