@@ -4,30 +4,44 @@
 //! down-sampled, marks go through [`MarksSample`], and charts are embedded for the
 //! [`MAX_CHARTS`] instruments with the most signals; the others keep their rows in the table.
 
-use serde::Serialize;
 use strategy_host::{market::Instrument, paper::PaperResults};
 
 mod embed;
+mod figures;
 mod latency;
 mod marks;
+mod numbers;
+mod sections;
+mod still;
+mod trades;
 
-pub use embed::MAX_CHARTS;
+pub use embed::{MAX_CHARTS, MAX_ROWS};
 pub use latency::Latency;
 pub use marks::{InstrumentMarks, MARKS_PER_INSTRUMENT, MarksSample, ReportMark};
+pub use trades::{MAX_TRADES, ReportTrade, ReportTrades, TradesSample};
+
+use crate::replay::ConfiguredStrategy;
+use crate::text::thousands;
 
 /// All that a page shows.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 pub struct ReportData {
     /// The page's heading, such as `usdm_btcusdt_20240808.gz: apple, pear`.
     pub title: String,
+    /// The run's id.
+    pub run: String,
     /// The run itself.
     pub facts: RunFacts,
+    /// What ran, in the order of the account's strategies.
+    pub strategies: Vec<ConfiguredStrategy>,
     /// Of [`strategy_host::market::Market::collect`].
     pub instruments: Vec<Instrument>,
     /// Of [`strategy_host::paper::PaperAccount::finish`].
     pub account: PaperResults,
     /// Of [`MarksSample::finish`], with strategies numbered as in the account.
     pub marks: Vec<InstrumentMarks>,
+    /// Of [`TradesSample::finish`], with strategies numbered likewise.
+    pub trades: ReportTrades,
     /// Time a tick took, one sample as the run took them (a tick, or a frame's time over its ticks).
     pub time_per_tick: Latency,
     /// Time a frame took.
@@ -35,7 +49,7 @@ pub struct ReportData {
 }
 
 /// What is known of a run apart from its prices and signals.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunFacts {
     /// Files or feeds, in order; of many the first and the last, and how many there are.
     pub sources: Vec<String>,
@@ -68,11 +82,45 @@ pub fn render(data: &ReportData) -> String {
         &[
             ("title", &escape_html(&data.title)),
             ("style", include_str!("report/page.css")),
+            ("subtitle", &sections::subtitle(data)),
+            ("cards", &sections::cards(data)),
+            ("strategies", &sections::strategies(data)),
+            ("rules", &sections::rules(data)),
+            ("facts", &sections::facts(data)),
+            ("listed", &listed(&data.trades)),
+            ("zoom", include_str!("report/zoom.html").trim_end()),
+            ("equity", &still::equity(data)),
+            ("results", &still::results(data)),
+            ("trades", &still::trades(data)),
+            ("instruments", &still::instruments(data)),
             ("data", &escape_script(&embed::json(data))),
-            ("chart", include_str!("report/chart.js")),
-            ("tables", include_str!("report/tables.js")),
-            ("page", include_str!("report/page.js")),
+            ("scripts", &SCRIPTS.concat()),
         ],
+    )
+}
+
+/// In the order in which they build on each other.
+const SCRIPTS: [&str; 7] = [
+    include_str!("report/chart.js"),
+    include_str!("report/view.js"),
+    include_str!("report/curves.js"),
+    include_str!("report/candles.js"),
+    include_str!("report/tables.js"),
+    include_str!("report/bars.js"),
+    include_str!("report/page.js"),
+];
+
+/// Which round trips the page has.
+fn listed(trades: &ReportTrades) -> String {
+    let shown = trades.listed.len() as u64;
+    if trades.count <= shown {
+        return format!("All {} that were closed are here.", thousands(shown));
+    }
+    format!(
+        "The first and the last {} of {} that were closed are here; <code>orchard replay --trades FILE</code> \
+         writes all of them.",
+        thousands(shown / 2),
+        thousands(trades.count)
     )
 }
 

@@ -1,19 +1,29 @@
 //! The page's data as compact JSON: short names, integers, differences to the one before.
 //!
-//! `page.js` reads it; what a field means stands here and nowhere else.
+//! The scripts read it; what a field means stands here and nowhere else. Every amount, percentage and
+//! ratio is here as it is shown, so that the scripts calculate none.
 
 use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
-use strategy_host::{
-    market::Instrument,
-    paper::{EquityPoint, Figures},
-};
+use strategy_host::market::Instrument;
 
-use super::{InstrumentMarks, Latency, ReportData, RunFacts};
+use super::{InstrumentMarks, Latency, ReportData};
+
+mod account;
+mod trades;
+
+use account::{Account, Strategy};
+use trades::Trades;
 
 /// The most instruments whose chart is in a page: about 10 KB each.
-pub const MAX_CHARTS: usize = 500;
+pub const MAX_CHARTS: usize = 200;
+
+/// The most instruments that have a row in a page's table; with many strategies fewer.
+pub const MAX_ROWS: usize = 2000;
+
+/// Accounts of one strategy in one instrument, in all rows together.
+const MAX_ACCOUNTS: usize = 40_000;
 
 /// The data of `data` as JSON.
 pub(super) fn json(data: &ReportData) -> String {
@@ -22,54 +32,39 @@ pub(super) fn json(data: &ReportData) -> String {
 
 #[derive(Serialize)]
 struct Page<'a> {
-    title: &'a str,
-    facts: &'a RunFacts,
+    run: &'a str,
     /// First and last receive time in ms since the UNIX epoch.
     span: [f64; 2],
-    rules: Rules,
+    /// The first receive time in ns since the UNIX epoch, as text.
+    start: String,
+    counts: Counts,
     strategies: Vec<Strategy<'a>>,
+    /// By symbol.
     instruments: Vec<Row<'a>>,
+    /// The place of the instrument whose chart is shown first; -1 where there is none.
+    first: i64,
+    trades: Trades<'a>,
     latency: [&'a Latency; 2],
 }
 
 #[derive(Serialize)]
-struct Rules {
-    fill: &'static str,
-    slippage: String,
-    fee: String,
-}
-
-#[derive(Serialize)]
-struct Strategy<'a> {
-    name: &'a str,
-    total: Account,
-    /// Where its signals that traded nothing, or at another price than intended, went: redundant,
-    /// unpriced, fallbacks.
-    notes: [u64; 3],
-    curve: Curve,
-}
-
-/// Signals, round trips, wins, realised, open, fees, equity, maximum drawdown (all in the quote unit),
-/// exposure (0 to 1).
-type Account = (u64, u64, u64, f64, f64, f64, f64, f64, f64);
-
-#[derive(Serialize)]
-struct Curve {
-    /// Microseconds since the one before, the first since the run's start.
-    t: Vec<u64>,
-    /// Difference to the one before, in 10^-`d` of the quote unit.
-    v: Vec<i128>,
-    d: u32,
+struct Counts {
+    instruments: usize,
 }
 
 #[derive(Serialize)]
 struct Row<'a> {
     /// Symbol.
     s: &'a str,
-    /// Trades, bids, asks, others.
-    n: [u64; 4],
-    /// First and last price of the series; the last trade, bid and ask.
-    p: [Option<f64>; 5],
+    /// Ticks; of those trades, quotes.
+    n: [u64; 3],
+    /// Last price of the series.
+    p: Option<f64>,
+    /// Its change since the first one, in percent.
+    q: Option<f64>,
+    /// All strategies together, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    z: Option<Account>,
     /// By strategy; `null` where it gave no signal.
     a: Vec<Option<Account>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,68 +98,57 @@ struct Marks {
 
 fn page(data: &ReportData) -> Page<'_> {
     let start = data.facts.first_ts_recv;
-    let strategies = data.account.strategies.iter();
+    let (instruments, first) = rows(data);
     Page {
-        title: &data.title,
-        facts: &data.facts,
+        run: &data.run,
         span: [milliseconds(start), milliseconds(data.facts.last_ts_recv)],
-        rules: Rules {
-            fill: data.account.rules.fill.name(),
-            slippage: data.account.rules.slippage_bp.to_string(),
-            fee: data.account.rules.fee_bp.to_string(),
-        },
-        strategies: strategies
-            .map(|one| Strategy {
-                name: &one.strategy,
-                total: account(&one.total),
-                notes: [one.total.redundant, one.total.unpriced, one.total.fallbacks],
-                curve: curve(&one.curve, start),
-            })
-            .collect(),
-        instruments: rows(data),
+        start: start.to_string(),
+        counts: Counts { instruments: data.instruments.len() },
+        strategies: data.account.strategies.iter().map(|one| Strategy::of(one, start)).collect(),
+        instruments,
+        first,
+        trades: Trades::of(&data.trades, start),
         latency: [&data.time_per_tick, &data.time_per_frame],
     }
 }
 
-fn rows(data: &ReportData) -> Vec<Row<'_>> {
-    let mut accounts: HashMap<&str, Vec<Option<Account>>> = HashMap::new();
-    let strategies = data.account.strategies.len();
-    for (i, strategy) in data.account.strategies.iter().enumerate() {
-        for result in &strategy.instruments {
-            let row = accounts.entry(&result.symbol).or_insert_with(|| vec![None; strategies]);
-            row[i] = Some(account(&result.figures));
-        }
-    }
+/// The instruments that the page has, by symbol, and the place of the first one's chart.
+fn rows(data: &ReportData) -> (Vec<Row<'_>>, i64) {
+    let mut accounts = account::by_symbol(&data.account);
     let mut marks: HashMap<&str, Vec<&InstrumentMarks>> = HashMap::new();
     for sample in &data.marks {
         marks.entry(&sample.symbol).or_default().push(sample);
     }
-    let charted = charted(data, &marks);
-    data.instruments
-        .iter()
-        .enumerate()
-        .map(|(i, instrument)| Row {
-            s: &instrument.symbol,
-            n: [instrument.trades, instrument.bids, instrument.asks, instrument.others],
-            p: [
-                instrument.buckets.first().map(|bucket| bucket.last),
-                instrument.last_price(),
-                instrument.last_trade,
-                instrument.last_bid,
-                instrument.last_ask,
-            ]
-            .map(|price| price.map(|raw| quote_units(raw.into()))),
-            c: charted.contains(&i).then(|| {
-                let marks = marks.get(instrument.symbol.as_str()).map_or(&[][..], Vec::as_slice);
-                chart(instrument, marks, data.facts.first_ts_recv)
-            }),
-            a: accounts.remove(instrument.symbol.as_str()).unwrap_or_else(|| vec![None; strategies]),
-        })
-        .collect()
+    let order = by_signals(data, &marks);
+    let most = (MAX_ACCOUNTS / data.account.strategies.len().max(1)).clamp(MAX_CHARTS, MAX_ROWS);
+    let shown: HashSet<usize> = order.iter().copied().take(most).collect();
+    let charted: HashSet<usize> = order.iter().copied().take(MAX_CHARTS).collect();
+    let mut first = -1;
+    let mut rows = Vec::with_capacity(shown.len());
+    for (i, instrument) in data.instruments.iter().enumerate().filter(|(i, _)| shown.contains(i)) {
+        if order.first() == Some(&i) {
+            first = rows.len() as i64;
+        }
+        let symbol = instrument.symbol.as_str();
+        let (z, a) = accounts.remove(symbol).unwrap_or_else(|| (None, vec![None; data.account.strategies.len()]));
+        let c = charted.contains(&i).then(|| {
+            chart(instrument, marks.get(symbol).map_or(&[][..], Vec::as_slice), data.facts.first_ts_recv)
+        });
+        rows.push(Row {
+            s: symbol,
+            n: [instrument.ticks(), instrument.trades, instrument.bids + instrument.asks],
+            p: instrument.last_price().map(|raw| quote_units(raw.into())),
+            q: change_percent(instrument),
+            z,
+            a,
+            c,
+        });
+    }
+    (rows, first)
 }
 
-/// The places of the instruments that get a chart: most signals first, then most ticks.
-fn charted(data: &ReportData, marks: &HashMap<&str, Vec<&InstrumentMarks>>) -> HashSet<usize> {
+/// The instruments' places: most signals first, then most ticks.
+pub(super) fn by_signals(data: &ReportData, marks: &HashMap<&str, Vec<&InstrumentMarks>>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..data.instruments.len()).collect();
     order.sort_by_cached_key(|&i| {
         let instrument = &data.instruments[i];
@@ -172,7 +156,14 @@ fn charted(data: &ReportData, marks: &HashMap<&str, Vec<&InstrumentMarks>>) -> H
         let signals: u64 = samples.into_iter().flatten().map(|sample| sample.signals).sum();
         (std::cmp::Reverse((signals, instrument.ticks())), i)
     });
-    order.into_iter().take(MAX_CHARTS).collect()
+    order
+}
+
+/// The change of the price from the first bucket's end to the last one's.
+pub(super) fn change_percent(instrument: &Instrument) -> Option<f64> {
+    let first = instrument.buckets.first()?.last;
+    let last = instrument.last_price()?;
+    (first != 0).then(|| rounded((last as f64 - first as f64) / (first as f64).abs() * 100.0))
 }
 
 fn chart(instrument: &Instrument, marks: &[&InstrumentMarks], run_start: u64) -> Chart {
@@ -184,55 +175,36 @@ fn chart(instrument: &Instrument, marks: &[&InstrumentMarks], run_start: u64) ->
 
     let width = instrument.bucket_ns.max(1);
     let first = buckets.first().map_or(run_start, |bucket| bucket.start);
-    let (mut place, mut last, mut b) = (0, 0, Vec::with_capacity(4 * buckets.len()));
+    let mut b = Vec::with_capacity(4 * buckets.len());
+    let mut place = 0;
+    let mut last = 0;
     for bucket in buckets {
         let at = i128::from(bucket.start.saturating_sub(first) / width);
         let price = scaled(bucket.last);
         b.extend([at - place, price - last, price - scaled(bucket.low), scaled(bucket.high) - price]);
-        (place, last) = (at, price);
+        place = at;
+        last = price;
     }
     let m = marks.iter().map(|sample| {
-        let (mut time, mut price, mut m) = (0, 0, Vec::with_capacity(3 * sample.marks.len()));
+        let mut m = Vec::with_capacity(3 * sample.marks.len());
+        let mut time = 0;
+        let mut price = 0;
         for mark in &sample.marks {
-            let (now, at) = (i128::from(microseconds(mark.ts_recv, run_start)), scaled(mark.price));
+            let now = i128::from(microseconds(mark.ts_recv, run_start));
+            let at = scaled(mark.price);
             m.extend([now - time, at - price, i128::from(mark.side.units())]);
-            (time, price) = (now, at);
+            time = now;
+            price = at;
         }
         Marks { s: sample.strategy, n: sample.signals, m }
     });
     Chart { t: milliseconds(first), w: milliseconds(width), d: decimals, m: m.collect(), b }
 }
 
-fn curve(points: &[EquityPoint], run_start: u64) -> Curve {
-    let (decimals, unit) = decimals_of(points.iter().map(|point| point.equity));
-    let (mut time, mut value) = (0, 0);
-    let (mut t, mut v) = (Vec::with_capacity(points.len()), Vec::with_capacity(points.len()));
-    for point in points {
-        let now = microseconds(point.ts_recv, run_start).max(time);
-        t.push(now - time);
-        v.push(point.equity / unit - value);
-        (time, value) = (now, point.equity / unit);
-    }
-    Curve { t, v, d: decimals }
-}
-
-fn account(figures: &Figures) -> Account {
-    (
-        figures.signals,
-        figures.trades,
-        figures.wins,
-        quote_units(figures.realised),
-        quote_units(figures.open),
-        quote_units(figures.fees),
-        quote_units(figures.equity()),
-        quote_units(figures.max_drawdown),
-        figures.exposure,
-    )
-}
-
 /// How many decimals these multiples of 1e-9 need at most, and what to divide them by to have integers.
 fn decimals_of(raws: impl Iterator<Item = i128>) -> (u32, i128) {
-    let (mut decimals, mut unit) = (0, 1_000_000_000);
+    let mut decimals = 0;
+    let mut unit = 1_000_000_000;
     for raw in raws {
         while raw % unit != 0 {
             unit /= 10;
@@ -245,6 +217,11 @@ fn decimals_of(raws: impl Iterator<Item = i128>) -> (u32, i128) {
 /// Divided rather than multiplied: the result is the closest f64, which prints without noise.
 fn quote_units(raw: i128) -> f64 {
     raw as f64 / 1e9
+}
+
+/// A ratio or percentage with the digits that anybody reads.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 fn milliseconds(ns: u64) -> f64 {

@@ -19,6 +19,7 @@ fn sample(symbols: &[String], trades: u64, signal_every: u64) -> ReportData {
         market.open(id as u32, symbol).unwrap();
     }
     let mut marks = MarksSample::new(2);
+    let mut trades = TradesSample::default();
     let mut signals = Vec::new();
     let mut prices = vec![61_800_100_000_000i64; symbols.len()];
     let mut state = 88_172_645_463_325_252u64;
@@ -56,7 +57,9 @@ fn sample(symbols: &[String], trades: u64, signal_every: u64) -> ReportData {
         while let Some(mark) = last_prices.next_before(ts) {
             account.mark(mark.ts_recv, mark.symbol, mark.price);
         }
-        account.signal(strategy, &symbols[id], &signal).unwrap();
+        if let Some(trade) = account.signal(strategy, &symbols[id], &signal).unwrap() {
+            trades.add(ReportTrade { strategy, symbol: symbols[id].as_str().into(), trade });
+        }
         marks.add(strategy, &symbols[id], &signal);
     }
     last_prices.for_each(|mark| account.mark(mark.ts_recv, mark.symbol, mark.price));
@@ -76,10 +79,17 @@ fn sample(symbols: &[String], trades: u64, signal_every: u64) -> ReportData {
         },
         account: account.finish(START, last),
         marks: marks.finish(),
+        trades: trades.finish(),
+        strategies: ["apple", "pear"].map(configured).to_vec(),
         instruments,
         time_per_tick: Latency::of(&times, 0.001),
         time_per_frame: Latency::of(&times, 1.0),
     }
+}
+
+fn configured(name: &str) -> ConfiguredStrategy {
+    let parameters = vec![("fast".to_owned(), "12".to_owned()), ("slow".to_owned(), "26".to_owned())];
+    ConfiguredStrategy { name: name.to_owned(), strategy: name.to_owned(), parameters }
 }
 
 fn symbols(count: usize) -> Vec<String> {
@@ -102,6 +112,8 @@ fn no_text_becomes_markup() {
     data.facts.more = vec![(hostile.to_owned(), hostile.to_owned())];
     data.facts.skipped = vec![(hostile.to_owned(), 1)];
     data.account.strategies[0].strategy = hostile.to_owned();
+    data.strategies[0].name = hostile.to_owned();
+    data.strategies[0].parameters[0] = (hostile.to_owned(), hostile.to_owned());
     let page = render(&data);
     assert_eq!(page.matches("</script>").count(), 2, "the page's own two scripts");
     assert!(!page.contains("<img") && !page.contains("<script>alert") && !page.contains("<!--<"));
@@ -113,9 +125,10 @@ fn no_text_becomes_markup() {
 #[test]
 fn nothing_is_loaded_from_elsewhere() {
     let page = render(&sample(&symbols(1), 10, 5));
-    for outside in ["src=", "href=", "@import", "url(", "fetch(", "https://", "import("] {
+    for outside in ["src=", "href=\"", "@import", "fetch(", "https://", "import("] {
         assert!(!page.contains(outside), "{outside}");
     }
+    assert_eq!(page.matches("url(").count(), page.matches("url(#${id})").count(), "a clip path of its own");
     assert_eq!(page.matches("http://").count(), page.matches("http://www.w3.org/2000/svg").count());
     assert!(!page.contains("{{"), "every part of the template is filled");
 }
@@ -156,4 +169,75 @@ fn a_large_run_is_a_page_of_bounded_size() {
 fn an_empty_run_is_a_page_too() {
     let json = embedded(&render(&ReportData::default()));
     assert_eq!(json["instruments"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn what_counts_comes_first_and_needs_no_script() {
+    let data = sample(&symbols(2), 700, 7);
+    let page = render(&data);
+    let (still, _) = page.split_once("<script").unwrap();
+    let at = |text: &str| still.find(text).unwrap_or_else(|| panic!("{text} is not in the page"));
+    let order = ["Net profit", "Max drawdown", "Sharpe", "<svg class=\"still\"", "fast=12, slow=26", "Time under water"];
+    assert!(order.map(at).is_sorted(), "{:?}", order.map(at));
+    assert!(still.trim_end().rfind("ticks/s").is_some_and(|place| place > at("Peak memory")), "speed comes last");
+    let apple = &data.account.strategies[0].performance;
+    let shown = [
+        numbers::signed(apple.net_profit),
+        numbers::signed_percent(apple.percent(apple.net_profit).unwrap()),
+        numbers::decimal(apple.sharpe.unwrap(), 2),
+        numbers::money(apple.drawdown.unwrap().depth),
+    ];
+    for figure in shown {
+        assert!(still.contains(&figure), "{figure}");
+    }
+}
+
+#[test]
+fn round_trips_come_back_exactly() {
+    let data = sample(&symbols(2), 700, 7);
+    let page = embedded(&render(&data));
+    let trades = &page["trades"];
+    assert_eq!(trades["count"], data.trades.count);
+    let rows = trades["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), data.trades.listed.len());
+    let start: u64 = page["start"].as_str().unwrap().parse().unwrap();
+    let mut closed_at = start;
+    for (row, one) in rows.iter().zip(&data.trades.listed) {
+        let whole = |place: usize| row[place].as_u64().unwrap();
+        let amount = |place: usize| (row[place].as_f64().unwrap() * 1e9).round() as i128;
+        closed_at += whole(3);
+        assert_eq!((closed_at, closed_at - whole(4)), (one.trade.closed_at, one.trade.opened_at));
+        assert_eq!(trades["symbols"][whole(1) as usize], *one.symbol);
+        let trade = &one.trade;
+        assert_eq!([amount(5), amount(6), amount(7), amount(8)], [trade.entry, trade.exit, trade.fees, trade.profit]);
+    }
+}
+
+#[test]
+fn of_many_round_trips_a_bounded_number_is_listed_and_all_are_counted() {
+    let data = sample(&symbols(8), 2000, 2);
+    assert!(data.trades.count > 2 * MAX_TRADES as u64);
+    let page = render(&data);
+    assert_eq!(embedded(&page)["trades"]["rows"].as_array().unwrap().len(), MAX_TRADES);
+    let said = format!("The first and the last 500 of {} that were closed", thousands(data.trades.count));
+    assert!(page.contains(&said), "{said}");
+}
+
+#[test]
+fn many_strategies_share_the_first_row_with_the_best_of_them() {
+    let mut data = sample(&symbols(1), 300, 3);
+    let apple = data.account.strategies[0].clone();
+    data.account.strategies = (0..40)
+        .map(|i| {
+            let mut one = apple.clone();
+            one.strategy = format!("apple{i}");
+            one.performance.net_profit = i128::from(i) * 1_000_000_000_000;
+            one
+        })
+        .collect();
+    let page = render(&data);
+    let (_, cards) = page.split_once("aria-label=\"Key figures\"").unwrap();
+    let (cards, _) = cards.split_once("</section>").unwrap();
+    assert!(cards.contains("apple39") && !cards.contains("apple9<"));
+    assert!(cards.contains("35 more below"));
 }
