@@ -1,10 +1,12 @@
-//! Frames as bytes.
+//! Frames as bytes, and recorded for live prices.
 
+use live::LiveMarket;
 use rkyv::util::AlignedVec;
-use tick_feed::{Frame, FrameFlags, FrameHeader};
+use tick_feed::{Frame, FrameFlags, FrameHeader, NewInstrument};
 use tick_sdk::names::RunId;
 
 use crate::counting::allocations;
+use crate::generated::INSTRUMENTS;
 use crate::{Counted, Load, Path, generated};
 
 pub(crate) fn paths() -> Vec<Path> {
@@ -12,6 +14,8 @@ pub(crate) fn paths() -> Vec<Path> {
         Path::new("a frame to bytes", 1.1, encode),
         // What shares the received bytes, which are read in place.
         Path::new("received bytes to a frame", 1.1, decode),
+        // Candles of a second that has passed; and whoever hands changes over now and then.
+        Path::new("live prices of frames", 0.5, record),
     ]
 }
 
@@ -62,4 +66,18 @@ fn decode(load: Load) -> Counted {
         }
     });
     counted(&frames, allocations)
+}
+
+fn record(load: Load) -> Counted {
+    let mut frames = frames(load);
+    let market = LiveMarket::default();
+    let recorder = market.begin("feed/a", "");
+    let symbol = |id| format!("S{id}");
+    let name = |id| NewInstrument { id, symbol: symbol(id), key: symbol(id) };
+    if let Some(first) = frames.first_mut() {
+        first.new_instruments = (0..INSTRUMENTS).map(name).collect();
+        recorder.record(first);
+    }
+    let ((), allocations) = allocations(|| frames[1..].iter().for_each(|frame| recorder.record(frame)));
+    counted(&frames[1..], allocations)
 }

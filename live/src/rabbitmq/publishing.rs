@@ -38,6 +38,8 @@ struct Published {
 
 #[derive(Clone, Debug, Default)]
 struct Instrument {
+    /// Whether it had a tick: it may be named before.
+    has_ticks: bool,
     is_waiting: bool,
     is_asked: bool,
     /// Whether its candles were of trades.
@@ -123,6 +125,7 @@ impl Published {
         self.instruments.resize(versions.len(), Instrument::default());
         let mut latest = self.version;
         for (slot, (version, instrument)) in versions.iter().zip(&mut self.instruments).enumerate() {
+            instrument.has_ticks |= *version > 0;
             if *version > self.version && !instrument.is_waiting {
                 instrument.is_waiting = true;
                 self.waiting.push_back(slot as u32);
@@ -134,15 +137,17 @@ impl Published {
 
     fn ask(&mut self) {
         self.said = None;
-        for (slot, instrument) in self.instruments.iter_mut().enumerate() {
+        let with_ticks =
+            self.instruments.iter_mut().enumerate().filter(|(_, instrument)| instrument.has_ticks);
+        for (slot, instrument) in with_ticks {
             instrument.starts = Default::default();
             if !instrument.is_waiting {
                 instrument.is_waiting = true;
                 self.waiting.push_back(slot as u32);
             }
             instrument.is_asked = true;
+            self.asked += 1;
         }
-        self.asked = self.instruments.len();
     }
 
     /// What waits, as far as there is room for it.
