@@ -36,6 +36,9 @@ export interface CurveOptions {
   hover?(at: number | undefined, values: { label: string; colour: number; value: number }[]): void;
 }
 
+/** The same for every chart, so that their times stand below each other. */
+const AXIS_WIDTH = 72;
+
 export class CurveChart {
   private plot: uPlot | undefined;
   private curves: readonly Curve[] = [];
@@ -97,8 +100,8 @@ export class CurveChart {
       cursor: { sync: { key: group, setSeries: false }, y: false, points: { size: 6 }, drag: { x: true, y: false } },
       scales: { x: { time: true }, y: { range: (_, low, high) => rangeOf(low, high, withZero === true) } },
       axes: [
-        { ...axis, size: 28, values: timeLabels },
-        { ...axis, size: (_, values) => widthOf(values), values: (_, splits) => splits.map((value) => format(plain(value))) },
+        { ...axis, size: 28, space: 84, values: timeLabels },
+        { ...axis, size: AXIS_WIDTH, values: (_, splits) => splits.map((value) => format(plain(value))) },
       ],
       series: [
         {},
@@ -153,21 +156,16 @@ function plain(value: number): number {
   return value === 0 ? 0 : value;
 }
 
-function widthOf(values: string[] | null): number {
-  const longest = Math.max(0, ...(values ?? []).map((value) => value.length));
-  return 18 + longest * 6.4;
-}
-
 /** Times of day; the date where it changes and at the first. */
 function timeLabels(_: uPlot, splits: number[], __: number, ___: number, step: number): string[] {
   let day = "";
-  return splits.map((seconds) => {
+  return splits.map((seconds, place) => {
     const text = new Date(seconds * 1000).toISOString();
     const date = text.slice(0, 10);
     const time = step < 1 ? text.slice(11, 23) : step < 60 ? text.slice(11, 19) : text.slice(11, 16);
     const isNew = date !== day;
     day = date;
     if (step >= 86_400) return date.slice(5);
-    return isNew ? `${time}\n${date}` : time;
+    return isNew && place > 0 ? date.slice(5) : time;
   });
 }

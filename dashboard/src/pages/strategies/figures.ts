@@ -40,7 +40,7 @@ const YEAR = "a year of 365 days";
 
 export const GROUPS: readonly FigureGroup[] = [
   {
-    title: "Result",
+    title: "Profit",
     figures: [
       { id: "equity", text: "Net profit", docs: "Realised and open profit less fees, in the quote unit, for a position of one", of: ({ equity }) => money(equity), tone: ({ equity }) => tone(equity) },
       { id: "profit-percent", text: "of the capital", docs: "Net profit in percent of the capital, which is stated, or else the first price of each instrument traded, summed", of: ({ netProfitPercent, capitalBasis }) => signedPercent(netProfitPercent) + (capitalBasis === "stated" ? " stated" : ""), tone: ({ netProfitPercent }) => tone(netProfitPercent) },
@@ -78,7 +78,8 @@ export const GROUPS: readonly FigureGroup[] = [
       { id: "realised", text: "Realised", docs: "Profit of closed positions", of: ({ realised }) => money(realised), tone: ({ realised }) => tone(realised) },
       { id: "open", text: "Open", docs: "Profit of the open position at the last price", of: ({ open }) => money(open), tone: ({ open }) => tone(open) },
       { id: "fees", text: "Fees", docs: "Paid", of: ({ fees }) => amount(fees) },
-      { id: "turnover", text: "Turnover", docs: "The prices of all fills, summed, and how often that is the capital", of: ({ turnover, turnoverRatio }) => (turnover ? `${short(Number(turnover))}${turnoverRatio == null ? "" : `, ${short(turnoverRatio)} ×`}` : "–") },
+      { id: "turnover", text: "Turnover", docs: "The prices of all fills, summed", of: ({ turnover }) => (turnover ? short(Number(turnover)) : "–") },
+      { id: "turnover-ratio", text: "of the capital", docs: "How often the turnover is the capital", of: ({ turnoverRatio }) => (turnoverRatio == null ? "–" : `${short(turnoverRatio)} ×`) },
       { id: "exposure", text: "Exposure", docs: "The share of the time with a position", of: ({ exposure }) => percent(exposure) },
       { id: "signals", text: "Signals", docs: "Signals taken", of: ({ signals }) => count(signals) },
     ],
