@@ -258,6 +258,13 @@ pub trait DocumentStore: Send + Sync {
     /// The store cannot be read.
     fn page(&self, collection: &'static Collection, query: &IndexQuery) -> Result<Vec<Found>, DocumentError>;
 
+    /// How many documents of an index there are, in whatever order: at most the query's limit. What it begins behind
+    /// is not considered.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn count(&self, collection: &'static Collection, query: &IndexQuery) -> Result<u64, DocumentError>;
+
     /// Every document in order of id, a part at a time: those whose id is greater than `after`.
     ///
     /// # Errors

@@ -41,6 +41,7 @@ pub(crate) use errors::Errors;
 pub use errors::FailedMessages;
 pub use guard::{ApiKey, InvalidKeyHash};
 pub(crate) use guard::{Guard, KEY_HOLDER, LOCAL};
+pub(crate) use health::Part;
 pub use rate::RateLimit;
 pub(crate) use rate::RateLimiter;
 use refusal::Refusal;

@@ -54,7 +54,7 @@ impl Hubs {
         Self {
             market: server(MarketHub::new(market, state.stopping.clone()), of_states()),
             signals: server(SignalsHub::new(state.clone()), of_logs()),
-            system: server(SystemHub::new(system), of_states()),
+            system: server(SystemHub::new(state.clone(), system), of_states()),
             commands: server(CommandsHub::new(state.clone()), of_logs()),
         }
     }

@@ -135,7 +135,7 @@ export type FeedState = {
   feed: string;
   /** Its newest run. */
   run: string;
-  /** `publishing`, `published`, `closed` or `noIngester`. */
+  /** `publishing`, `published`, `closed`, `noIngester`, `absent` (on no broker), or `unknown` as yet. */
   phase: string;
   /** Over all shards. */
   ticksPerSecond: number;
@@ -183,7 +183,7 @@ export type RunningReplay = {
   ticksPerSecond: number;
 };
 
-/** A shard that another host has now. */
+/** A shard that another host has now, or, without a strategy, a replay that another worker has. */
 export type Takeover = {
   /** When it was seen. */
   atMs: number;
@@ -215,7 +215,7 @@ export type SystemState = {
   replays: Array<RunningReplay>;
   /** Messages on broker nodes against the budget. */
   nodes: Array<NodeState>;
-  /** Commands by state, of those that are remembered. */
+  /** Commands by state, of those that are remembered; at most 100,000 are counted of each. */
   commands: { [key in string]: number };
   /** What took a shard over, the newest first, at most 50. */
   takeovers: Array<Takeover>;

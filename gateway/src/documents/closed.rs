@@ -22,6 +22,7 @@ impl DocumentStore for Closed {
         get(&'static Collection, &str) -> Option<Arc<str>>;
         stored(&'static Collection, &str) -> Option<Stored>;
         page(&'static Collection, &IndexQuery) -> Vec<Found>;
+        count(&'static Collection, &IndexQuery) -> u64;
         scan(&'static Collection, &str, usize) -> Vec<Document>;
         commit(&Commit) -> ();
         cursors() -> Vec<Cursor>;

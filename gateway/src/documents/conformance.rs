@@ -95,6 +95,10 @@ fn pages_follow_an_index(store: &dyn DocumentStore) {
     assert_eq!(ids(store, &descending), ["n3", "n2"]);
     let bounded = IndexQuery { from: Some(Key::new().number(1)), to: Some(Key::new().number(2)), ..all(0) };
     assert_eq!(ids(store, &bounded), ["n2", "n3"]);
+    let count = |query: &IndexQuery| store.count(&NOTES, query).unwrap();
+    assert_eq!((count(&all(0)), count(&bounded)), (10, 2));
+    assert_eq!(count(&IndexQuery { limit: 3, ..all(0) }), 3);
+    assert_eq!(count(&IndexQuery { from: Some(Key::new().text("y")), ..all(1) }), 0);
 }
 
 /// Ids sort by their bytes, whatever language the store thinks they are in.

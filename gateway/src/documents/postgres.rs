@@ -154,6 +154,18 @@ impl DocumentStore for PostgresDocuments {
         })
     }
 
+    fn count(&self, collection: &'static Collection, query: &IndexQuery) -> Result<u64, DocumentError> {
+        let sql = schema::count_sql(collection, query);
+        let from = query.from.as_ref().map_or(&[][..], |key| &key.0);
+        self.run(async |connection| {
+            let mut counting = sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql.as_str())).bind(from);
+            if let Some(to) = &query.to {
+                counting = counting.bind(&to.0);
+            }
+            Ok(counting.bind(query.limit as i64).fetch_one(connection).await?.cast_unsigned())
+        })
+    }
+
     fn scan(
         &self,
         collection: &'static Collection,

@@ -212,6 +212,10 @@ impl DocumentStore for Documents {
         self.with_store(|store| store.page(collection, query))
     }
 
+    fn count(&self, collection: &'static Collection, query: &IndexQuery) -> Result<u64, DocumentError> {
+        self.with_store(|store| store.count(collection, query))
+    }
+
     fn scan(
         &self,
         collection: &'static Collection,

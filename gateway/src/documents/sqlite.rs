@@ -150,6 +150,14 @@ impl DocumentStore for SqliteDocuments {
         })
     }
 
+    fn count(&self, collection: &'static Collection, query: &IndexQuery) -> Result<u64, DocumentError> {
+        let (sql, values) = count_sql(collection, query);
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            statement.query_row(params_from_iter(values), |row| Ok(row.get::<_, i64>(0)?.cast_unsigned()))
+        })
+    }
+
     fn scan(
         &self,
         collection: &'static Collection,
@@ -296,6 +304,21 @@ fn page_sql(collection: &Collection, query: &IndexQuery) -> (String, Vec<rusqlit
     let mut values = vec![Value::Blob(from.0)];
     values.append(&mut bounds);
     sql += &format!(" ORDER BY {key} {order}, id {order} LIMIT ?");
+    values.push(Value::Integer(query.limit as i64));
+    (sql, values)
+}
+
+/// It stays within the index.
+fn count_sql(collection: &Collection, query: &IndexQuery) -> (String, Vec<rusqlite::types::Value>) {
+    use rusqlite::types::Value;
+    let key = format!("k{}", query.index);
+    let mut sql = format!("SELECT count(*) FROM (SELECT 1 FROM doc_{} WHERE {key} >= ?", collection.name);
+    let mut values = vec![Value::Blob(query.from.clone().unwrap_or_default().0)];
+    if let Some(to) = &query.to {
+        sql += &format!(" AND {key} < ?");
+        values.push(Value::Blob(to.0.clone()));
+    }
+    sql += " LIMIT ?)";
     values.push(Value::Integer(query.limit as i64));
     (sql, values)
 }

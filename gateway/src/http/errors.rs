@@ -61,10 +61,7 @@ pub(super) async fn queues(State(state): Shared, uri: Uri) -> Answer {
     let (scan, limit, after) = asked.await?;
     let page = errors.clone().in_turn(async move {
         let triage = errors.open().await?;
-        let known: BTreeSet<_> = KnownCommand::all().iter().map(|command| command.endpoint).collect();
-        let known_endpoints = known.into_iter().map(str::to_owned).collect();
-        let names = Names { known_endpoints, ..Names::default() };
-        let mut found = triage.find(&names).await.map_err(refused)?.queues;
+        let mut found = triage.find(&known_names()).await.map_err(refused)?.queues;
         found.retain(|queue| queue.name > after);
         let next = found.get(limit).and_then(|_| found.get(limit - 1));
         let next = next.map(|last| encode_cursor(&Key::new(), &last.name));
@@ -77,6 +74,13 @@ pub(super) async fn queues(State(state): Shared, uri: Uri) -> Answer {
         Ok(Page { items, next })
     });
     Ok(value(&page.await?))
+}
+
+/// Where the management API does not answer, the endpoints of this program's commands are looked at.
+fn known_names() -> Names {
+    let known: BTreeSet<_> = KnownCommand::all().iter().map(|command| command.endpoint).collect();
+    let known_endpoints = known.into_iter().map(str::to_owned).collect();
+    Names { known_endpoints, ..Names::default() }
 }
 
 /// The queue that the page before ended with.
@@ -265,6 +269,20 @@ async fn queue(triage: &Triage, name: &str) -> Result<FailedQueue, Refusal> {
 }
 
 impl Errors {
+    /// The queues that have messages which failed; `None` where the broker does not say.
+    pub(crate) async fn not_empty(self: Arc<Self>) -> Option<Vec<FailedQueue>> {
+        let errors = self.clone();
+        let found = self.in_turn(async move {
+            let triage = errors.open().await?;
+            let found = triage.find(&known_names()).await.map_err(refused)?;
+            triage.close().await;
+            Ok(found.queues)
+        });
+        let mut queues = found.await.ok()?;
+        queues.retain(|queue| queue.messages > 0);
+        Some(queues)
+    }
+
     /// What is to be done, and the file's name where something is written down.
     async fn action(&self, wish: &Wish) -> Result<(Action, Option<String>), Refusal> {
         let to = wish.to.clone();

@@ -24,19 +24,41 @@ pub(super) async fn live() -> Answer {
 }
 
 /// A part of what the server works with.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Part {
+pub(crate) struct Part {
     #[serde(rename = "ready")]
-    is_ready: bool,
+    pub(crate) is_ready: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 impl Part {
     fn of(is_ready: Result<(), String>) -> Self {
         Self { is_ready: is_ready.is_ok(), reason: is_ready.err() }
+    }
+}
+
+/// How every part stands.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Where a broker carries commands and events.
+    broker: Option<Part>,
+    store: Part,
+    projections: Part,
+    /// Projections that stopped at an event.
+    pub(crate) stopped: Vec<ProjectionView>,
+    events_behind: u64,
+    /// Whether a command that came now would be taken.
+    takes_commands: bool,
+}
+
+impl Parts {
+    /// Each by its name.
+    pub(crate) fn by_name(&self) -> impl Iterator<Item = (&'static str, &Part)> {
+        let broker = self.broker.iter().map(|broker| ("broker", broker));
+        broker.chain([("store", &self.store), ("projections", &self.projections)])
     }
 }
 
@@ -58,35 +80,16 @@ struct Ready {
 /// Answers 503 where no command could be taken now: the broker that carries them is away or takes none, or their own
 /// store cannot be read. Everything else is said, and no reason to be taken out of service: what is there is answered.
 pub(super) async fn ready(State(state): Shared) -> Answer {
-    let (store, views, keeper) = tokio::join!(state.store_part(), state.views(), state.keeper());
-    let stopped: Vec<_> = views.iter().flatten().filter(|view| view.stopped.is_some()).collect();
-    let cursors = views.iter().flatten().flat_map(|view| &view.cursors);
-    let behind = cursors.map(|at| at.head.saturating_sub(at.position)).max().unwrap_or(0);
-    let stopped_projections: Vec<_> = stopped.iter().map(|view| view.name.clone()).collect();
-    let projections = match &views {
-        Err(reason) => Err(reason.clone()),
-        Ok(_) if !stopped.is_empty() => Err(format!(
-            "stopped at an event that cannot be applied: {}; GET /api/projections says why",
-            stopped_projections.join(", ")
-        )),
-        Ok(_) => keeper,
-    };
-    let broker = state.bus.rabbitmq();
-    let can_send = broker.as_ref().is_some_and(|status| status.state == RabbitState::Connected);
-    let broker = broker.map(|status| Part::of(broker_part(status)));
-    let takes_by_broker = !state.sends_elsewhere || can_send;
-    let is_served = |command: &&KnownCommand| state.bus.serves(command.endpoint);
-    let takes_by_store = store.is_ok() || !KnownCommand::all().iter().any(is_served);
-    let takes_commands = takes_by_broker && takes_by_store;
-    let (store, projections) = (Part::of(store), Part::of(projections));
-    let is_whole =
-        store.is_ready && projections.is_ready && broker.as_ref().is_none_or(|broker| broker.is_ready);
-    let status = match (takes_commands, is_whole) {
+    let parts = state.parts().await;
+    let is_whole = parts.by_name().all(|(_, part)| part.is_ready);
+    let status = match (parts.takes_commands, is_whole) {
         (false, _) => "unavailable",
         (true, false) => "degraded",
         (true, true) => "ready",
     };
-    let ready = Ready { status, broker, store, projections, stopped_projections, events_behind: behind };
+    let Parts { broker, store, projections, stopped, events_behind, takes_commands } = parts;
+    let stopped_projections = stopped.into_iter().map(|view| view.name).collect();
+    let ready = Ready { status, broker, store, projections, stopped_projections, events_behind };
     let code = if takes_commands { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Ok((code, value(&ready)).into_response())
 }
@@ -104,6 +107,38 @@ fn broker_part(status: RabbitStatus) -> Result<(), String> {
 }
 
 impl GatewayState {
+    /// How every part stands; it takes a little longer than [`LONGEST_LOOK`] at most.
+    pub(crate) async fn parts(&self) -> Parts {
+        let (store, views, keeper) = tokio::join!(self.store_part(), self.views(), self.keeper());
+        let cursors = views.iter().flatten().flat_map(|view| &view.cursors);
+        let events_behind = cursors.map(|at| at.head.saturating_sub(at.position)).max().unwrap_or(0);
+        let stopped: Vec<_> = views.iter().flatten().filter(|view| view.stopped.is_some()).cloned().collect();
+        let projections = match views {
+            Err(reason) => Err(reason),
+            Ok(_) if !stopped.is_empty() => {
+                let names: Vec<_> = stopped.iter().map(|view| view.name.as_str()).collect();
+                Err(format!(
+                    "stopped at an event that cannot be applied: {}; GET /api/projections says why",
+                    names.join(", ")
+                ))
+            }
+            Ok(_) => keeper,
+        };
+        let broker = self.bus.rabbitmq();
+        let can_send = broker.as_ref().is_some_and(|status| status.state == RabbitState::Connected);
+        let takes_by_broker = !self.sends_elsewhere || can_send;
+        let is_served = |command: &&KnownCommand| self.bus.serves(command.endpoint);
+        let takes_by_store = store.is_ok() || !KnownCommand::all().iter().any(is_served);
+        Parts {
+            broker: broker.map(|status| Part::of(broker_part(status))),
+            store: Part::of(store),
+            projections: Part::of(projections),
+            stopped,
+            events_behind,
+            takes_commands: takes_by_broker && takes_by_store,
+        }
+    }
+
     /// Whether the logs of all contexts can be read.
     async fn store_part(&self) -> Result<(), String> {
         let source = self.source.clone();
@@ -137,7 +172,8 @@ impl GatewayState {
         .await
     }
 
-    async fn look<T: Send + 'static>(
+    /// Looks at documents or logs on a thread for it, and does not wait for ever.
+    pub(crate) async fn look<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&Documents) -> Result<T, String> + Send + 'static,
     ) -> Result<T, String> {

@@ -224,7 +224,7 @@ pub struct SystemState {
     pub replays: Vec<RunningReplay>,
     /// Messages on broker nodes against the budget.
     pub nodes: Vec<NodeState>,
-    /// Commands by state, of those that are remembered.
+    /// Commands by state, of those that are remembered; at most 100,000 are counted of each.
     pub commands: BTreeMap<String, u64>,
     /// What took a shard over, the newest first, at most 50.
     pub takeovers: Vec<Takeover>,
@@ -244,6 +244,22 @@ pub struct PartState {
     pub reason: Option<String>,
 }
 
+/// The phases of a feed, as [`FeedState::phase`] has them.
+pub mod feed_phase {
+    /// Its ingester publishes.
+    pub const PUBLISHING: &str = "publishing";
+    /// All is published, and some strategies have not committed to the end.
+    pub const PUBLISHED: &str = "published";
+    /// It ended.
+    pub const CLOSED: &str = "closed";
+    /// Its ingester is gone, and did not close it.
+    pub const NO_INGESTER: &str = "noIngester";
+    /// No broker has it.
+    pub const ABSENT: &str = "absent";
+    /// It was not found out yet.
+    pub const UNKNOWN: &str = "unknown";
+}
+
 /// How a feed stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
@@ -252,7 +268,7 @@ pub struct FeedState {
     pub feed: String,
     /// Its newest run.
     pub run: String,
-    /// `publishing`, `published`, `closed` or `noIngester`.
+    /// `publishing`, `published`, `closed`, `noIngester`, `absent` (on no broker), or `unknown` as yet.
     pub phase: String,
     /// Over all shards.
     pub ticks_per_second: f64,
@@ -356,7 +372,7 @@ pub struct NodeState {
     pub alarm: Option<String>,
 }
 
-/// A shard that another host has now.
+/// A shard that another host has now, or, without a strategy, a replay that another worker has.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct Takeover {

@@ -16,6 +16,9 @@ use crate::instant::{ms_of_text, text_of_ms};
 /// Replays by id; in order of acceptance, also by state.
 pub(crate) static REPLAYS: Collection = Collection { name: "replays", indexes: &["by_time", "by_state"] };
 
+/// The index of [`REPLAYS`] by state, then acceptance.
+pub(crate) const BY_STATE: usize = 1;
+
 struct Replays;
 
 crate::projection!(Replays);

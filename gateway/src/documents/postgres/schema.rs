@@ -219,3 +219,16 @@ pub(super) fn page_sql(collection: &Collection, query: &IndexQuery) -> String {
     let _ = write!(sql, " ORDER BY {key} {order}, id {order} LIMIT ${}", last + 1);
     sql
 }
+
+/// It stays within the index.
+pub(super) fn count_sql(collection: &Collection, query: &IndexQuery) -> String {
+    let key = format!("k{}", query.index);
+    let (to, limit) = match query.to {
+        Some(_) => (format!(" AND {key} < $2"), 3),
+        None => (String::new(), 2),
+    };
+    format!(
+        "SELECT count(*) FROM (SELECT 1 FROM doc_{} WHERE {key} >= $1{to} LIMIT ${limit}) AS found",
+        collection.name
+    )
+}
