@@ -50,6 +50,7 @@ mod publication;
 mod roles;
 mod state;
 mod stores;
+mod system;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -69,6 +70,7 @@ use documents::Kept;
 use key::BootstrapKey;
 use lookup::CaptureLookup;
 use state::StateFolder;
+use system::SystemView;
 
 /// Everything that decides what a server does. [`ServePlan::new`] has the usual values.
 #[derive(Clone, Debug)]
@@ -303,6 +305,7 @@ impl Serving {
             lookup,
             market: self.backend.market.clone(),
             ticks: self.tick_lookup(),
+            system: Some(Arc::new(SystemView::new(plan))),
             ..GatewayOptions::default()
         };
         let runtime = runtime::Builder::new_multi_thread().enable_all().thread_name("http").build();

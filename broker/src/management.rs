@@ -3,6 +3,8 @@
 //! It is a plugin that need not be enabled, so nothing may depend on it: whoever asks says what cannot be seen
 //! without it. Nothing is changed over it. Every answer is bounded, and comes within [`TIMEOUT`](crate::TIMEOUT).
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -14,8 +16,10 @@ mod http;
 
 use http::Address;
 
-/// Queues are asked for in pages of so many.
+/// Queues and channels are asked for in pages of so many.
 const PAGE: usize = 500;
+/// No more channels than these are counted.
+pub const MAX_CHANNELS: usize = 5_000;
 /// No more queues than these are listed.
 pub const MAX_QUEUES: usize = 20_000;
 
@@ -135,11 +139,59 @@ pub struct BindingFacts {
     pub routing_key: String,
 }
 
+/// How a node of the cluster is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct NodeFacts {
+    /// Its name, as `rabbit@host`.
+    pub name: String,
+    /// Whether it runs.
+    #[serde(default)]
+    pub running: bool,
+    /// Whether it has too little memory, so that publishers are blocked.
+    #[serde(default, rename = "mem_alarm")]
+    pub memory_alarm: bool,
+    /// Whether its disk is nearly full, so that publishers are blocked.
+    #[serde(default, rename = "disk_free_alarm")]
+    pub disk_alarm: bool,
+}
+
+/// What a cluster is given, as its statistics have it, which are some seconds old.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Published {
+    /// The node that answered.
+    pub node: String,
+    /// Messages a second that are published, over all nodes; `None` where none was ever.
+    pub per_second: Option<f64>,
+}
+
 #[derive(Deserialize)]
-struct QueuePage {
-    items: Vec<QueueFacts>,
+struct Page<T> {
+    items: Vec<T>,
     #[serde(default)]
     page_count: usize,
+}
+
+#[derive(Deserialize)]
+struct OfNode {
+    node: String,
+    #[serde(default)]
+    message_stats: Statistics,
+}
+
+impl OfNode {
+    fn per_second(&self) -> Option<f64> {
+        self.message_stats.publish_details.as_ref().map(|details| details.rate)
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Statistics {
+    publish_details: Option<Rate>,
+}
+
+#[derive(Deserialize)]
+struct Rate {
+    rate: f64,
 }
 
 impl Management {
@@ -175,13 +227,57 @@ impl Management {
                 http::encoded(&self.vhost),
                 http::encoded(pattern),
             );
-            let Some(found) = self.ask::<QueuePage>(&path).await? else { break };
+            let Some(found) = self.ask::<Page<QueueFacts>>(&path).await? else { break };
             queues.extend(found.items);
             if page >= found.page_count {
                 break;
             }
         }
         Ok(queues)
+    }
+
+    /// The nodes of the cluster.
+    ///
+    /// # Errors
+    /// See [`ManagementError`].
+    pub async fn nodes(&self) -> Result<Vec<NodeFacts>, ManagementError> {
+        let path = "/api/nodes?columns=name,running,mem_alarm,disk_free_alarm";
+        Ok(self.ask(path).await?.unwrap_or_default())
+    }
+
+    /// What the cluster is given.
+    ///
+    /// # Errors
+    /// See [`ManagementError`].
+    pub async fn published(&self) -> Result<Published, ManagementError> {
+        let path = "/api/overview?columns=node,message_stats.publish_details.rate";
+        let found: Option<OfNode> = self.ask(path).await?;
+        Ok(found.map_or_else(Published::default, |found| Published {
+            per_second: found.per_second(),
+            node: found.node,
+        }))
+    }
+
+    /// Messages a second that are published to each node of the cluster, by the channels that are open there, of which
+    /// at most [`MAX_CHANNELS`] are looked at.
+    ///
+    /// # Errors
+    /// See [`ManagementError`].
+    pub async fn published_by_node(&self) -> Result<BTreeMap<String, f64>, ManagementError> {
+        let mut nodes = BTreeMap::new();
+        for page in 1..=MAX_CHANNELS / PAGE {
+            let path = format!(
+                "/api/channels?page={page}&page_size={PAGE}&columns=node,message_stats.publish_details.rate"
+            );
+            let Some(found) = self.ask::<Page<OfNode>>(&path).await? else { break };
+            for channel in &found.items {
+                *nodes.entry(channel.node.clone()).or_default() += channel.per_second().unwrap_or(0.0);
+            }
+            if page >= found.page_count {
+                break;
+            }
+        }
+        Ok(nodes)
     }
 
     /// One queue; `None` if it is not there.
