@@ -19,7 +19,7 @@ fn sample(symbols: &[String], trades: u64, signal_every: u64) -> ReportData {
         market.open(id as u32, symbol).unwrap();
     }
     let mut marks = MarksSample::new(2);
-    let mut trades = TradesSample::default();
+    let mut round_trips = TradesSample::default();
     let mut signals = Vec::new();
     let mut prices = vec![61_800_100_000_000i64; symbols.len()];
     let mut state = 88_172_645_463_325_252u64;
@@ -58,7 +58,7 @@ fn sample(symbols: &[String], trades: u64, signal_every: u64) -> ReportData {
             account.mark(mark.ts_recv, mark.symbol, mark.price);
         }
         if let Some(trade) = account.signal(strategy, &symbols[id], &signal).unwrap() {
-            trades.add(ReportTrade { strategy, symbol: symbols[id].as_str().into(), trade });
+            round_trips.add(ReportTrade { strategy, symbol: symbols[id].as_str().into(), trade });
         }
         marks.add(strategy, &symbols[id], &signal);
     }
@@ -68,6 +68,7 @@ fn sample(symbols: &[String], trades: u64, signal_every: u64) -> ReportData {
     (1..20_000u64).for_each(|n| times.record(n * n % 700_000 + 3_000).unwrap());
     ReportData {
         title: "random walks".to_owned(),
+        run: "2b00".to_owned(),
         facts: RunFacts {
             sources: vec!["generated".to_owned()],
             first_ts_recv: START,
@@ -79,7 +80,7 @@ fn sample(symbols: &[String], trades: u64, signal_every: u64) -> ReportData {
         },
         account: account.finish(START, last),
         marks: marks.finish(),
-        trades: trades.finish(),
+        trades: round_trips.finish(),
         strategies: ["apple", "pear"].map(configured).to_vec(),
         instruments,
         time_per_tick: Latency::of(&times, 0.001),
