@@ -36,6 +36,7 @@ mod running;
 mod signals;
 mod strategy_spec;
 mod stream;
+mod trades;
 
 pub use error::{PlanError, ReplayError};
 pub use outcome::{ConfiguredStrategy, ReplayOutcome};
@@ -46,6 +47,7 @@ pub(crate) use running::outcome_of_committed;
 pub use running::{Canceller, PreparedReplay, RunningReplay, prepare, start};
 pub use signals::{SIGNAL_COLUMNS, SignalOutput, SignalSink, SignalWriter};
 pub use strategy_spec::{StrategySpecError, instance_without_groups, parse_strategies};
+pub use trades::{TRADE_COLUMNS, TradeSink, TradeWriter};
 
 /// A count over a time, as a rate a second.
 pub(crate) fn per_second(count: u64, elapsed: std::time::Duration) -> u64 {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use strategy_host::host::Instance;
 use strategy_host::ledger::NamedSignal;
+use strategy_host::paper::Trade;
 use tick_feed::atomic_file::{AtomicFile, Existing};
 use tick_ingest::feed::SourceSpec;
 use tick_ingest::generate::GenerateOptions;
@@ -19,13 +20,14 @@ use crate::ended::{Ended, UsageError};
 use crate::progress_display::{LOOK, ProgressDisplay};
 use crate::replay::{
     self, PreparedReplay, ReplayError, ReplayOutcome, ReplayPlan, SignalOutput, SignalSink, SignalWriter,
-    Total,
+    Total, TradeSink, TradeWriter,
 };
 use crate::sources::{SourceArgs, Sources, files_of, nothing_selected, on_interrupt};
 use crate::stdout::stdout;
 use crate::text::counted;
 
 mod args;
+mod figures;
 mod summary;
 
 #[cfg(feature = "rabbitmq")]
@@ -81,12 +83,14 @@ fn plan(args: &ReplayArgs) -> Result<ReplayPlan> {
         selection: args.selection.selection(&specs)?,
         groups: groups_text,
         account: args.rules(),
+        capital: args.account.capital.map(|capital| capital.0),
         pace: args.clock.pace(),
         shards: args.shards,
         frame_ticks: args.frame_ticks,
         threads: args.threads,
         ledger: args.state.clone(),
         signals: args.signals_target().map(SignalsTarget::output),
+        trades: args.trades.clone().map(TradeFile::sink),
         ..ReplayPlan::new(specs, strategies)
     })
 }
@@ -210,7 +214,36 @@ impl SignalSink for SignalFile {
     }
 }
 
-/// Says where signals could not be written.
+/// A file of round trips, which takes its name when it is whole.
+struct TradeFile {
+    path: PathBuf,
+    /// From the run's end on.
+    writer: Option<TradeWriter<BufWriter<AtomicFile>>>,
+}
+
+impl TradeFile {
+    fn sink(path: PathBuf) -> Box<dyn TradeSink> {
+        Box::new(Self { path, writer: None })
+    }
+}
+
+impl TradeSink for TradeFile {
+    fn begin(&mut self, run: RunId, strategies: &[StrategyName]) -> io::Result<()> {
+        let out = BufWriter::new(AtomicFile::create(&self.path, Existing::Replace)?);
+        self.writer.insert(TradeWriter::csv(out)).begin(run, strategies)
+    }
+
+    fn trade(&mut self, strategy: usize, symbol: &str, trade: &Trade) -> io::Result<()> {
+        self.writer.as_mut().expect("a sink is begun first").trade(strategy, symbol, trade)
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        let Some(writer) = self.writer else { return Ok(()) };
+        writer.into_inner().into_inner().map_err(io::IntoInnerError::into_error)?.commit()
+    }
+}
+
+/// Says where signals or round trips could not be written.
 fn name_target(args: &ReplayArgs, error: ReplayError) -> anyhow::Error {
     match (error, args.signals_target()) {
         (ReplayError::Signals(error), Some(SignalsTarget::File(path))) => {
@@ -218,6 +251,10 @@ fn name_target(args: &ReplayArgs, error: ReplayError) -> anyhow::Error {
         }
         (ReplayError::Signals(error), _) => {
             anyhow::Error::from(error).context("writing signals to standard output")
+        }
+        (ReplayError::Trades(error), _) => {
+            let path = args.trades.as_deref().unwrap_or(Path::new("round trips"));
+            anyhow::Error::from(error).context(format!("writing {}", path.display()))
         }
         (error, _) => error.into(),
     }
@@ -229,7 +266,9 @@ fn outputs<'a>(args: &'a ReplayArgs, signals: Option<&'a SignalsTarget>) -> Vec<
     let signals = signals.map(|path| Output { option: "--signals", path, endings: &["csv", "jsonl"] });
     let report = args.report.as_deref();
     let report = report.map(|path| Output { option: "--report", path, endings: &["html"] });
-    signals.into_iter().chain(report).collect()
+    let trades = args.trades.as_deref();
+    let trades = trades.map(|path| Output { option: "--trades", path, endings: &["csv"] });
+    signals.into_iter().chain(trades).chain(report).collect()
 }
 
 /// Refuses what could not be written at the end, hours later, in one line now.
@@ -257,14 +296,15 @@ fn check_own(args: &ReplayArgs, outputs: &[Output<'_>], run: RunId) -> Result<()
     Ok(())
 }
 
-/// Whether a file of signals or a page names this run, or holds no signal.
+/// Whether a file of signals or round trips or a page names this run, or holds none.
 fn is_of_run(path: &Path, run: RunId) -> io::Result<bool> {
     const FIRST_ROWS: u64 = 64 << 10;
     let is_page = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html"));
     let mut text = Vec::new();
     File::open(path)?.take(if is_page { u64::MAX } else { FIRST_ROWS }).read_to_end(&mut text)?;
     let text = String::from_utf8_lossy(&text);
-    Ok(text.is_empty() || text == replay::SIGNAL_COLUMNS || text.contains(&run.to_string()))
+    let is_empty = ["", replay::SIGNAL_COLUMNS, replay::TRADE_COLUMNS].contains(&&*text);
+    Ok(is_empty || text.contains(&run.to_string()))
 }
 
 fn say_beginning(args: &ReplayArgs, market: Option<&GenerateOptions>, prepared: &PreparedReplay) {
@@ -303,6 +343,7 @@ fn say_results(args: &ReplayArgs, outcome: &ReplayOutcome, peak_anonymous: u64) 
     }
     let signals = args.signals_target();
     let mut written: Vec<_> = signals.iter().filter_map(SignalsTarget::path).collect();
+    written.extend(args.trades.as_deref());
     let report = args.report.as_deref().map(|path| write_report(path, outcome, peak_anonymous));
     if let Some(Ok(())) = report {
         written.extend(args.report.as_deref());

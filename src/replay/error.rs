@@ -91,6 +91,9 @@ pub enum ReplayError {
     /// The sink does not take the signals.
     #[error("writing signals: {0}")]
     Signals(#[source] io::Error),
+    /// The sink does not take the round trips.
+    #[error("writing round trips: {0}")]
+    Trades(#[source] io::Error),
     /// The replay's own thread panicked.
     #[error("the replay panicked: {0}")]
     Panicked(String),

@@ -1,5 +1,6 @@
 //! What a replay came to: everything that summary, JSON and report show.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,6 +12,7 @@ use tick_ingest::feed::{FeedReport, SourceSpec};
 use tick_sdk::names::{RunId, StrategyName};
 
 use super::signals::SignalSink;
+use super::trades::TradeSink;
 use super::{ReplayError, ReplayPlan};
 use crate::counts;
 use crate::report::{InstrumentMarks, Latency, MarksSample, ReportData, RunFacts};
@@ -56,6 +58,20 @@ pub struct ConfiguredStrategy {
     pub strategy: String,
     /// Every parameter with its value, defaults included, in the order in which the strategy declares them.
     pub parameters: Vec<(String, String)>,
+}
+
+/// As `--strategy` takes it: `fast=apple:fast=8,slow=20`.
+impl fmt::Display for ConfiguredStrategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name != self.strategy {
+            write!(f, "{}=", self.name)?;
+        }
+        f.write_str(&self.strategy)?;
+        for (place, (name, value)) in self.parameters.iter().enumerate() {
+            write!(f, "{}{name}={value}", if place == 0 { ':' } else { ',' })?;
+        }
+        Ok(())
+    }
 }
 
 impl ConfiguredStrategy {
@@ -151,12 +167,14 @@ pub(super) struct Collecting {
     strategies: Vec<ConfiguredStrategy>,
     names: Vec<StrategyName>,
     rules: PaperRules,
+    capital: Option<i128>,
+    trades: Option<Box<dyn TradeSink>>,
     shards: u16,
 }
 
 impl Collecting {
     /// To be called before the plan's strategies are handed to a host.
-    pub(super) fn of(plan: &ReplayPlan, opened: OpenedRun, names: Vec<StrategyName>) -> Self {
+    pub(super) fn of(plan: &mut ReplayPlan, opened: OpenedRun, names: Vec<StrategyName>) -> Self {
         let name = |source: &SourceSpec| match source {
             SourceSpec::File { name, .. } => name.clone(),
             SourceSpec::Generated(options) => format!("generated market, seed {}", options.seed),
@@ -169,25 +187,32 @@ impl Collecting {
             strategies: plan.strategies.iter().map(ConfiguredStrategy::of).collect(),
             names,
             rules: plan.account,
+            capital: plan.capital,
+            trades: plan.trades.take(),
             shards: plan.shards,
         }
     }
 
-    /// Goes once through all signals of the run in order, for the account, for the charts' sample and
-    /// for `sink`.
+    /// Goes once through all signals of the run in order, for the account, for the charts' sample, for
+    /// `sink` and for whoever takes round trips.
     pub(super) fn collect(
-        self,
+        mut self,
         played: Played,
         mut sink: Option<Box<dyn SignalSink>>,
     ) -> Result<ReplayOutcome, ReplayError> {
         let Played { feed, host, elapsed } = played;
         let run = self.opened.run;
         let instruments = Market::collect(host.markets.into_iter().map(|(_, market)| market));
-        let mut account = PaperAccount::new(self.rules, self.names.iter().map(StrategyName::to_string));
+        let account = PaperAccount::new(self.rules, self.names.iter().map(StrategyName::to_string));
+        let mut account = account.with_capital(self.capital);
         let mut sample = MarksSample::new(self.names.len());
         let mut prices = Marks::new(&instruments);
         if let Some(sink) = &mut sink {
             sink.begin(run, &self.names).map_err(ReplayError::Signals)?;
+        }
+        let mut closed = self.trades.take();
+        if let Some(closed) = &mut closed {
+            closed.begin(run, &self.names).map_err(ReplayError::Trades)?;
         }
         let mut ordered = OrderedSignals::new(&*host.ledger, run, &self.names, self.shards)?;
         while let Some(named) = ordered.next_signal()? {
@@ -198,11 +223,17 @@ impl Collecting {
             while let Some(mark) = prices.next_before(signal.ts_recv) {
                 account.mark(mark.ts_recv, mark.symbol, mark.price);
             }
-            account.signal(*strategy, symbol, signal)?;
+            let trade = account.signal(*strategy, symbol, signal)?;
+            if let (Some(closed), Some(trade)) = (&mut closed, trade) {
+                closed.trade(*strategy, symbol, &trade).map_err(ReplayError::Trades)?;
+            }
             sample.add(*strategy, symbol, signal);
         }
         if let Some(sink) = sink {
             sink.finish().map_err(ReplayError::Signals)?;
+        }
+        if let Some(closed) = closed {
+            closed.finish().map_err(ReplayError::Trades)?;
         }
         for mark in prices {
             account.mark(mark.ts_recv, mark.symbol, mark.price);

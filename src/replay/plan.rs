@@ -13,6 +13,7 @@ use tick_sdk::groups::Groups;
 use tick_sdk::names::StrategyName;
 
 use super::signals::SignalOutput;
+use super::trades::TradeSink;
 use super::{PlanError, ReplayError, instance_without_groups};
 
 /// Everything that decides what a replay does. [`ReplayPlan::new`] has the usual values.
@@ -29,6 +30,9 @@ pub struct ReplayPlan {
     pub groups: String,
     /// How the paper account fills signals, and what that costs.
     pub account: PaperRules,
+    /// What percentages of the account are of, in 1e-9 of the quote unit; `None` for the notional: the first price of each
+    /// instrument traded, summed.
+    pub capital: Option<i128>,
     /// How fast.
     pub pace: Pace,
     /// How many shards instruments are split over, 1 to 1024; the signals do not depend on it.
@@ -42,6 +46,8 @@ pub struct ReplayPlan {
     pub ledger: Option<PathBuf>,
     /// Who takes every signal in its final order; `None` for nobody.
     pub signals: Option<SignalOutput>,
+    /// Who takes every round trip when the run has ended; `None` for nobody.
+    pub trades: Option<Box<dyn TradeSink>>,
 }
 
 impl ReplayPlan {
@@ -54,12 +60,14 @@ impl ReplayPlan {
             strategies,
             groups: String::new(),
             account: PaperRules::default(),
+            capital: None,
             pace: Pace::default(),
             shards: 1,
             frame_ticks: 4096,
             threads: None,
             ledger: None,
             signals: None,
+            trades: None,
         }
     }
 

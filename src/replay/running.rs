@@ -59,7 +59,7 @@ pub(crate) fn outcome_of_committed(
     plan.pace = feed::Pace::default();
     plan.read.stopped = control.stop_flag();
     let names = plan.names();
-    let collecting = Collecting::of(&plan, opened, names);
+    let collecting = Collecting::of(&mut plan, opened, names);
     plan.strategies.clear();
     let host = host_plan(&mut plan, groups.clone(), None);
     let played = play(&feed_plan(plan, opened, groups), host, ledger, control, None)?;
@@ -249,7 +249,7 @@ impl Work {
         let (observer, at_end) = take_signals(&mut plan, opened, &names, &failure)?;
         plan.read.read_bytes = bytes;
         plan.read.stopped = control.stop_flag();
-        let collecting = Collecting::of(&plan, opened, names);
+        let collecting = Collecting::of(&mut plan, opened, names);
         let host = host_plan(&mut plan, groups.clone(), observer);
         let played = play(&feed_plan(plan, opened, groups), host, ledger, &control, frames)?;
         failure.take().map_err(ReplayError::Signals)?;

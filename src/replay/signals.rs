@@ -149,7 +149,7 @@ impl<W: Write + Send> SignalSink for SignalWriter<W> {
 }
 
 /// A CSV field, quoted where it must be (RFC 4180).
-fn write_field(text: &str, out: &mut Vec<u8>) {
+pub(super) fn write_field(text: &str, out: &mut Vec<u8>) {
     if !text.contains([',', '"', '\n', '\r']) {
         return out.extend_from_slice(text.as_bytes());
     }

@@ -176,8 +176,8 @@ impl SignalPublisher {
         Ok(published)
     }
 
-    /// Publishes what is left, and each strategy's round trips, account and curves, once in a run however often this is called. Gives a
-    /// position of the log of `strategies`: whoever has passed it has all events of the run.
+    /// Publishes what is left, and each strategy's round trips, account and curves, once in a run however often this
+    /// is called. Gives a position of the log of `strategies`: whoever has passed it has all events of the run.
     ///
     /// # Errors
     /// As [`SignalPublisher::publish_new`].

@@ -3,6 +3,7 @@
 
 mod capture;
 mod equality;
+mod figures;
 mod outputs;
 #[allow(dead_code, reason = "shared with the tests of the other commands, which use all of it")]
 #[path = "../commands_files/program.rs"]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use strategy_host::paper::{BasisPoints, Fill, PaperRules};
 use tick_ingest::feed::{Pace, Speed};
+use tick_sdk::decimal::parse_price;
 use tick_sdk::quantity::{count_within, parse_count, parse_duration_ns, parse_rate};
 
 use crate::sources::{SelectionArgs, SourceArgs, with_mapping_help};
@@ -27,10 +28,13 @@ pub(crate) struct ReplayArgs {
     /// Write every signal: OUT.csv, OUT.jsonl, or - to stream CSV to standard output
     #[arg(long, value_name = "OUT", help_heading = "Results")]
     pub(super) signals: Option<String>,
+    /// Write every closed round trip: OUT.csv
+    #[arg(long, value_name = "OUT.csv", help_heading = "Results")]
+    pub(super) trades: Option<PathBuf>,
     /// Write a page with charts, accounts and timings
     #[arg(long, value_name = "OUT.html", help_heading = "Results")]
     pub(super) report: Option<PathBuf>,
-    /// Replace --signals and --report if they are already there
+    /// Replace --signals, --trades and --report if they are already there
     #[arg(long, help_heading = "Results")]
     pub(super) force: bool,
     /// The summary as one JSON object
@@ -66,7 +70,7 @@ pub(crate) struct ReplayArgs {
 const AFTER_HELP: &str = "\
 Examples:
   orchard replay capture.gz
-  orchard replay capture.gz --signals out.csv --report out.html
+  orchard replay capture.gz --signals out.csv --trades trades.csv --report out.html
   orchard replay 'BTCUSDT-trades-2024-*.zip'       every file of such a name, and so a folder
   orchard replay day1.gz day2.gz --strategy fast=apple:fast=8,slow=20 --strategy apple,pear
   orchard replay capture.gz --state run1           resumes where it was, after Ctrl-C or kill -9
@@ -75,7 +79,9 @@ Examples:
   orchard replay --ticks 10M --instruments 100        a generated market
 
 Signals have the columns run, strategy, instrument, shard, seq, ts_event (ns since 1970), side
-(buy, sell or flat: the wanted position) and price.";
+(buy, sell or flat: the wanted position) and price. Round trips have run, strategy, instrument,
+side (buy: it was long), opened_at_ns, closed_at_ns (receive times, ns since 1970), entry, exit, fees
+and profit (after slippage and fees). FIGURES.md defines every figure of the summary.";
 
 /// The replay's clock.
 #[derive(Debug, Args)]
@@ -105,7 +111,14 @@ pub(super) struct AccountArgs {
     /// The cost of each fill, in basis points of its price
     #[arg(long, value_name = "BP", default_value = "0", allow_negative_numbers = true)]
     pub(super) fee: BasisPoints,
+    /// What percentages are of, in the quote unit [default: the first price of each instrument traded, summed]
+    #[arg(long, value_name = "AMOUNT", value_parser = parse_capital)]
+    pub(super) capital: Option<Capital>,
 }
+
+/// An amount of money in 1e-9 of the quote unit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Capital(pub(super) i128);
 
 /// The generated market, which is played when there are no files.
 #[derive(Debug, Args)]
@@ -126,6 +139,11 @@ impl ClockArgs {
     pub(crate) fn pace(&self) -> Pace {
         Pace { speed: self.rate.map_or(self.speed, Speed::Rate), max_gap_ns: self.max_gap }
     }
+}
+
+fn parse_capital(text: &str) -> Result<Capital, String> {
+    let amount = parse_price(text.as_bytes()).map_err(|reason| reason.to_string())?;
+    if amount > 0 { Ok(Capital(amount.into())) } else { Err("give more than 0".to_owned()) }
 }
 
 fn parse_fill(text: &str) -> Result<Fill, String> {

@@ -1,16 +1,21 @@
 //! The results on standard output: for people, or as JSON.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use strategy_host::paper::Figures;
+use strategy_host::paper::{Figures, Performance};
 use tick_sdk::decimal::format_decimal;
 
+use super::figures;
 use crate::counts;
 use crate::duration::{format_duration, format_time};
 use crate::replay::{ReplayOutcome, per_second};
 use crate::report::Latency;
 use crate::text::{printable, summarised, table, thousands};
+
+/// So many strategies are named with their parameters.
+const STRATEGIES_SHOWN: usize = 10;
 
 /// All that is shown of a replay.
 pub(super) struct Summary<'a> {
@@ -60,6 +65,13 @@ fn table_of_facts(summary: &Summary<'_>) -> String {
     };
     line("Run", format!("{}, {state}", outcome.run));
     line("Sources", printable(&summarised(&outcome.sources).join(", ")));
+    for (place, strategy) in outcome.strategies.iter().take(STRATEGIES_SHOWN).enumerate() {
+        line(if place == 0 { "Strategies" } else { "" }, printable(&strategy.to_string()));
+    }
+    if let Some(more) = outcome.strategies.len().checked_sub(STRATEGIES_SHOWN + 1) {
+        line("", format!("and {} more", more + 1));
+    }
+    line("Capital", capital(outcome));
     let kinds = outcome.ticks_by_kind();
     let kinds: Vec<_> = kinds
         .iter()
@@ -96,15 +108,26 @@ fn table_of_facts(summary: &Summary<'_>) -> String {
 }
 
 fn table_of_accounts(outcome: &ReplayOutcome) -> String {
-    let titles =
-        ["Strategy", "signals", "trades", "hit rate", "realised", "open", "fees", "drawdown", "exposure"];
+    let titles = [
+        "Strategy",
+        "signals",
+        "trades",
+        "hit rate",
+        "net profit",
+        "of capital",
+        "drawdown",
+        "Sharpe",
+        "fees",
+        "exposure",
+    ];
     let mut rows = vec![titles.map(str::to_owned).to_vec()];
     for strategy in &outcome.account.strategies {
-        rows.push(account_row(&strategy.strategy, &strategy.total));
+        rows.push(account_row(&strategy.strategy, &strategy.total, &strategy.performance));
         // With one instrument the total says it all; with many the report lists them.
         let shown = if strategy.instruments.len() > 1 { strategy.instruments.len().min(10) } else { 0 };
         for instrument in &strategy.instruments[..shown] {
-            rows.push(account_row(&format!("  {}", instrument.symbol), &instrument.figures));
+            let name = format!("  {}", instrument.symbol);
+            rows.push(account_row(&name, &instrument.figures, &instrument.performance));
         }
         if strategy.instruments.len() > shown && shown > 0 {
             rows.push(vec![format!("  and {} more, in --report", strategy.instruments.len() - shown)]);
@@ -113,19 +136,29 @@ fn table_of_accounts(outcome: &ReplayOutcome) -> String {
     table(&rows)
 }
 
-fn account_row(name: &str, figures: &Figures) -> Vec<String> {
-    let money = |raw: i128| money(raw);
+fn account_row(name: &str, figures: &Figures, performance: &Performance) -> Vec<String> {
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let percent = performance.percent(performance.net_profit);
     vec![
         name.to_owned(),
         thousands(figures.signals),
         thousands(figures.trades),
-        figures.hit_rate().map_or_else(|| "-".to_owned(), |rate| format!("{:.1} %", rate * 100.0)),
-        money(figures.realised),
-        money(figures.open),
-        money(figures.fees),
+        or_none(figures.hit_rate().map(|rate| format!("{:.1} %", rate * 100.0))),
+        money(performance.net_profit),
+        or_none(percent.map(|percent| format!("{percent:.2} %"))),
         money(figures.max_drawdown),
+        or_none(performance.sharpe.map(|sharpe| format!("{sharpe:.2}"))),
+        money(figures.fees),
         format!("{:.1} %", figures.exposure * 100.0),
     ]
+}
+
+/// What percentages are of.
+fn capital(outcome: &ReplayOutcome) -> String {
+    match outcome.account.capital {
+        Some(amount) => money(amount),
+        None => "the notional: the first price of each instrument traded, summed".to_owned(),
+    }
 }
 
 /// Money to the cent, halves away from zero.
@@ -160,21 +193,14 @@ fn time(ns: f64) -> String {
 fn json(summary: &Summary<'_>) -> serde_json::Result<String> {
     let Summary { outcome, peak_anonymous, written } = summary;
     let feed = &outcome.feed;
-    let strategies: Vec<_> = outcome
-        .account
-        .strategies
-        .iter()
-        .map(|strategy| {
-            let instruments: Vec<_> = strategy
-                .instruments
-                .iter()
-                .map(|instrument| figures(("instrument", &instrument.symbol), &instrument.figures))
-                .collect();
-            let mut value = figures(("strategy", &strategy.strategy), &strategy.total);
-            value["instruments"] = instruments.into();
-            value
-        })
-        .collect();
+    let strategies = outcome.account.strategies.iter().zip(&outcome.strategies);
+    let strategies = strategies.map(|(result, configured)| {
+        let mut value = figures::of_strategy(result);
+        value["instance_of"] = configured.strategy.clone().into();
+        value["parameters"] = configured.parameters.iter().cloned().collect();
+        value
+    });
+    let strategies: Vec<_> = strategies.collect();
     let mut value = json!({
         "run": outcome.run.to_string(),
         "resumed": outcome.resumed,
@@ -182,7 +208,7 @@ fn json(summary: &Summary<'_>) -> serde_json::Result<String> {
         "sources": outcome.sources,
         "written": written,
         "ticks": feed.ticks,
-        "ticks_by_kind": outcome.ticks_by_kind().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        "ticks_by_kind": outcome.ticks_by_kind().into_iter().collect::<BTreeMap<_, _>>(),
         "instruments": feed.instruments,
         "first_ts_recv": feed.span.map(|span| span.0),
         "last_ts_recv": feed.span.map(|span| span.1),
@@ -199,23 +225,6 @@ fn json(summary: &Summary<'_>) -> serde_json::Result<String> {
     });
     counts::add_to_json(&mut value, &feed.counts);
     Ok(serde_json::to_string(&value)? + "\n")
-}
-
-fn figures((kind, name): (&str, &str), figures: &Figures) -> Value {
-    let money = |raw: i128| format_decimal(raw);
-    json!({
-        kind: name,
-        "signals": figures.signals,
-        "trades": figures.trades,
-        "wins": figures.wins,
-        "hit_rate": figures.hit_rate(),
-        "realised": money(figures.realised),
-        "open": money(figures.open),
-        "fees": money(figures.fees),
-        "equity": money(figures.equity()),
-        "max_drawdown": money(figures.max_drawdown),
-        "exposure": figures.exposure,
-    })
 }
 
 fn quantiles(latency: &Latency) -> Value {

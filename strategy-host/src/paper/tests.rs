@@ -157,6 +157,76 @@ fn a_share_is_rounded_to_the_nearest_and_halves_away_from_zero() {
     assert_eq!([fee("1", 15_000), fee("1", 14_999), fee("1", -15_000), fee("-1", 15_000)], [2, 1, 2, -2]);
 }
 
+#[test]
+fn drawdown_and_ratios_by_hand() {
+    const SECOND: u64 = 1_000_000_000;
+    let account = PaperAccount::new(PaperRules::default(), ["apple"]);
+    let mut account = account.with_capital(Some(1000 * ONE_WIDE));
+    account.signal(0, "X", &signal(SECOND, TargetPosition::Long, 100 * ONE)).unwrap();
+    for (second, price) in [(2, 110), (3, 102), (4, 106), (5, 110), (6, 108)] {
+        account.mark(second * SECOND, "X", price * ONE);
+    }
+    let closed =
+        account.signal(0, "X", &signal(7 * SECOND, TargetPosition::Flat, 108 * ONE)).unwrap().unwrap();
+    assert_eq!((closed.opened_at, closed.closed_at, closed.profit), (SECOND, 7 * SECOND, 8 * ONE_WIDE));
+    let results = account.finish(SECOND, 8 * SECOND);
+    let Performance { drawdown, returns, sharpe, sortino, under_water_ns, .. } =
+        results.strategies[0].performance;
+    let expected = DrawdownFigures {
+        depth: 8 * ONE_WIDE,
+        begin: 2 * SECOND,
+        bottom: 3 * SECOND,
+        recovered: Some(5 * SECOND),
+        duration_ns: 3 * SECOND,
+        recovery_ns: Some(2 * SECOND),
+    };
+    // Below the highest from the third second to the fifth, and from the sixth to the end.
+    assert_eq!((drawdown, under_water_ns), (Some(expected), 4 * SECOND));
+    // Each second is a stretch: 0, +10, -8, +4, +4, -2, 0 and 0; their mean is 1, their squares' sum 200.
+    assert_eq!(returns, ReturnBasis { stretch_ns: SECOND, stretches: 8 });
+    let a_year = (365.0 * 86400.0f64).sqrt();
+    let is_near = |found: Option<f64>, expected: f64| (found.unwrap() / expected - 1.0).abs() < 1e-12;
+    assert!(is_near(sharpe, 1.0 / (192.0f64 / 7.0).sqrt() * a_year), "{sharpe:?}");
+    assert!(is_near(sortino, 1.0 / (68.0f64 / 8.0).sqrt() * a_year), "{sortino:?}");
+    assert_eq!(results.strategies[0].performance.percent(8 * ONE_WIDE), Some(0.8));
+}
+
+#[test]
+fn a_run_of_years_is_bounded_and_its_parts_are_the_whole() {
+    const DAY: u64 = 86_400_000_000_000;
+    let mut account = PaperAccount::new(rules(Fill::Signal, "1", "2"), ["apple"]);
+    for day in 0..1500 {
+        let side = [TargetPosition::Long, TargetPosition::Short, TargetPosition::Flat][day as usize % 3];
+        let price = (100 + day as i64 * 7919 % 97) * ONE;
+        account.signal(0, "X", &signal(day * DAY + day * 1_000_000, side, price)).unwrap();
+    }
+    let apple = account.finish(0, 1501 * DAY).strategies.remove(0);
+    let traded = &apple.performance.traded;
+    assert!(
+        apple.days.len() <= MAX_DAYS && apple.days.iter().all(|day| day.days == 4),
+        "{}",
+        apple.days.len()
+    );
+    assert!(apple.exposure.len() <= 256 && apple.performance.returns.stretches <= 256);
+    assert!(apple.distribution.bins.len() <= MAX_BINS);
+    for periods in [
+        apple.days.iter().map(|day| &day.figures).collect::<Vec<_>>(),
+        apple.hours.iter().map(|hour| &hour.figures).collect(),
+    ] {
+        let mut all = PeriodFigures::default();
+        periods.iter().for_each(|period| {
+            all.profit += period.profit;
+            all.traded.add(&period.traded);
+            all.held_ns += period.held_ns;
+        });
+        assert_eq!((all.profit, &all.traded), (apple.performance.net_profit, traded));
+        assert_eq!(all.held_ns, apple.exposure.iter().map(|point| point.held_ns).sum());
+    }
+    let binned: u64 = apple.distribution.bins.iter().map(|bin| bin.trades).sum();
+    assert_eq!((binned, traded.trades), (apple.total.trades, apple.total.trades));
+    assert_eq!((traded.fees, traded.wins), (apple.total.fees, apple.total.wins));
+}
+
 #[derive(Clone, Debug)]
 enum Event {
     Signal(u64, TargetPosition, i64, i64, i64),
