@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 
 import { svelte } from "@sveltejs/vite-plugin-svelte";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
 // Where `npm run dev` finds a gateway.
 const gateway = process.env.ORCHARD_GATEWAY ?? "http://127.0.0.1:8090";
@@ -10,10 +11,29 @@ const gateway = process.env.ORCHARD_GATEWAY ?? "http://127.0.0.1:8090";
 const cssHash = ({ css }: { css: string }): string =>
   `s-${createHash("sha256").update(css).digest("hex").slice(0, 6)}`;
 
+/** The licences of what is bundled, which ask to go with it. */
+function licences(): Plugin {
+  return {
+    name: "licences",
+    apply: "build",
+    generateBundle(_, bundle) {
+      const ids = Object.values(bundle).flatMap((file) => (file.type === "chunk" ? Object.keys(file.modules) : []));
+      const folders = new Set(ids.map((id) => /^.*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(id.replace(/^\0/, ""))?.[0]).filter((folder) => folder !== undefined));
+      const texts = [...folders].map((folder) => {
+        const { name, version, license } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Record<string, string>;
+        const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice)/i.test(file)).sort();
+        const texts = files.map((file) => readFileSync(`${folder}/${file}`, "utf8").replaceAll("\r\n", "\n").trim());
+        return [`${name} ${version} (${license})`, ...texts].join("\n\n");
+      });
+      this.emitFile({ type: "asset", fileName: "assets/licences.txt", source: `${texts.sort().join("\n\n---\n\n")}\n` });
+    },
+  };
+}
+
 export default defineConfig({
   // Paths are relative, as the gateway serves the files below a folder that is named by their content.
   base: "./",
-  plugins: [svelte({ compilerOptions: { cssHash } })],
+  plugins: [svelte({ compilerOptions: { cssHash } }), licences()],
   build: {
     target: "es2022",
     cssTarget: "es2022",

@@ -9,6 +9,16 @@ export type Time = string;
 /** 32 hexadecimal digits with dashes. */
 export type Guid = string;
 
+/** What percentages are of, as `PerformanceFigures.capitalBasis` has it. */
+export const CapitalBasis = {
+  /** A capital that was stated. */
+  Stated: "stated",
+  /** The first price of each instrument traded, summed. */
+  Notional: "notional",
+} as const;
+/** One of `CapitalBasis`, or a text of a later version. */
+export type CapitalBasis = (typeof CapitalBasis)[keyof typeof CapitalBasis] | (string & {});
+
 /** The states of a command, as `CommandView.state` has them. */
 export const CommandState = {
   /** On disk, and not yet begun; also between two attempts. */
@@ -118,6 +128,18 @@ export const StrategyScope = {
 } as const;
 /** One of `StrategyScope`, or a text of a later version. */
 export type StrategyScope = (typeof StrategyScope)[keyof typeof StrategyScope] | (string & {});
+
+/** What a tick is, as `TickView.kind` has it. */
+export const TickKind = {
+  /** A trade. */
+  Trade: "trade",
+  /** The best bid. */
+  Bid: "bid",
+  /** The best ask. */
+  Ask: "ask",
+} as const;
+/** One of `TickKind`, or a text of a later version. */
+export type TickKind = (typeof TickKind)[keyof typeof TickKind] | (string & {});
 
 /**
  * Creates a user; refused where another has the e-mail address. Its id is the command's id.
@@ -350,6 +372,46 @@ export interface CommandsForgotten {
 export interface EventsForgotten {
   /** Where they stood. */
   positions: Int64[];
+}
+
+/**
+ * Positions that a strategy opened and closed on paper in a run, in the order in which they were closed.
+ * Event, version 1; of the context `strategies`.
+ */
+export interface TradesClosed {
+  /** The run. */
+  run: string;
+  /** The instance's name. */
+  strategy: string;
+  /** The place of the first among all of the strategy in the run, from 0. */
+  first: Int64;
+  /** The trades, in their order. */
+  trades: ClosedTrade[];
+}
+
+/**
+ * What a strategy's account in a run looks like over time. Every list is bounded.
+ * Event, version 1; of the context `strategies`.
+ */
+export interface CurvesDrawn {
+  /** The run. */
+  run: string;
+  /** The instance's name. */
+  strategy: string;
+  /** Realised and open profit less fees, with every extreme of what the points stand for. */
+  equity: CurvePoint[];
+  /** How far the equity was below its highest before, likewise. */
+  drawdown: CurvePoint[];
+  /** How much was held in each stretch of time. */
+  exposure: ExposureOfStretch[];
+  /** What was earned by day (UTC). */
+  days: ProfitOfDay[];
+  /** What was earned by hour of the day (UTC). */
+  hours: ProfitOfHour[];
+  /** The width of each bin of the results, absent where no position was closed. */
+  resultWidth?: Decimal | null;
+  /** How the results of closed positions are distributed: the bins that have any. */
+  results: ResultBin[];
 }
 
 /**
@@ -660,6 +722,126 @@ export interface ReadableAt {
   position: Int64;
 }
 
+/** A position of one unit that was opened and closed; money is decimal text in the quote unit. */
+export interface ClosedTrade {
+  /** The instrument's symbol. */
+  symbol: string;
+  /** What was done to open it: `buy` was long, `sell` was short. */
+  side: Side;
+  /** Receive time of the tick at which it was opened, in ns since the UNIX epoch. */
+  openedAtNs: Int64;
+  /** Receive time of the tick at which it was closed, in ns since the UNIX epoch. */
+  closedAtNs: Int64;
+  /** What it was opened for. */
+  entry: Decimal;
+  /** What it was closed for. */
+  exit: Decimal;
+  /** Of both fills. */
+  fees: Decimal;
+  /** After fees. */
+  profit: Decimal;
+}
+
+/** A value at a time. */
+export interface CurvePoint {
+  /** Receive time in ns since the UNIX epoch. */
+  tsRecv: Int64;
+  /** Money. */
+  value: Decimal;
+}
+
+/** How much was held in a stretch of time. */
+export interface ExposureOfStretch {
+  /** Where it begins, in ns since the UNIX epoch. */
+  tsRecv: Int64;
+  /** For how long positions were held; two at once count twice. */
+  heldNs: Int64;
+  /** The same by the stretch's time and the number of instruments, 0 to 1. */
+  share: number;
+}
+
+/** What was earned in a day, or in several of a long run. */
+export interface ProfitOfDay {
+  /** Its midnight (UTC), in ns since the UNIX epoch. */
+  startNs: Int64;
+  /** How many days these are. */
+  days: Int64;
+  /** What the equity changed by. */
+  netProfit: Decimal;
+  /** The same in percent of the capital. */
+  netProfitPercent: number | null;
+  /** Positions closed in it. */
+  trades: Int64;
+  /** Of those, with profit. */
+  wins: Int64;
+  /** Of those, with a loss. */
+  losses: Int64;
+  /** `wins / trades`, where there are trades. */
+  hitRate: number | null;
+  /** Gross profit by gross loss. */
+  profitFactor: number | null;
+  /** The mean profit of a closed position, after fees. */
+  expectancy: Decimal | null;
+  /** The mean profit of those with one. */
+  averageWin: Decimal | null;
+  /** The mean loss of those with one, as a positive number. */
+  averageLoss: Decimal | null;
+  /** The greatest profit of a closed position. */
+  largestWin: Decimal | null;
+  /** The greatest loss of one, as a positive number. */
+  largestLoss: Decimal | null;
+  /** The prices of all fills, summed. */
+  turnover: Decimal;
+  /** Paid. */
+  fees: Decimal;
+  /** For how long positions were held; two at once count twice. */
+  heldNs: Int64;
+}
+
+/** What was earned in an hour of all days. */
+export interface ProfitOfHour {
+  /** 0 to 23, in UTC. */
+  hour: number;
+  /** What the equity changed by. */
+  netProfit: Decimal;
+  /** The same in percent of the capital. */
+  netProfitPercent: number | null;
+  /** Positions closed in it. */
+  trades: Int64;
+  /** Of those, with profit. */
+  wins: Int64;
+  /** Of those, with a loss. */
+  losses: Int64;
+  /** `wins / trades`, where there are trades. */
+  hitRate: number | null;
+  /** Gross profit by gross loss. */
+  profitFactor: number | null;
+  /** The mean profit of a closed position, after fees. */
+  expectancy: Decimal | null;
+  /** The mean profit of those with one. */
+  averageWin: Decimal | null;
+  /** The mean loss of those with one, as a positive number. */
+  averageLoss: Decimal | null;
+  /** The greatest profit of a closed position. */
+  largestWin: Decimal | null;
+  /** The greatest loss of one, as a positive number. */
+  largestLoss: Decimal | null;
+  /** The prices of all fills, summed. */
+  turnover: Decimal;
+  /** Paid. */
+  fees: Decimal;
+  /** For how long positions were held; two at once count twice. */
+  heldNs: Int64;
+}
+
+/** Closed positions with about the same result. */
+export interface ResultBin {
+  /** The least profit of the bin. */
+  from: Decimal;
+  /** How many there are. */
+  trades: Int64;
+}
+
 /** A strategy with its parameters, under a name. */
 export interface StrategySpec {
   /** The name that its signals carry; the strategy's own where absent. */
@@ -714,6 +896,60 @@ export interface InstrumentFigures {
   maxDrawdown: Decimal;
   /** The share of the time with a position, 0 to 1. */
   exposure: number;
+  /** What percentages are of. */
+  capital: Decimal | null;
+  /** Whether that was stated. */
+  capitalBasis: CapitalBasis | null;
+  /** Realised and open profit, less fees. */
+  netProfit: Decimal | null;
+  /** The same in percent of the capital. */
+  netProfitPercent: number | null;
+  /** The mean of the returns by their standard deviation, a year. */
+  sharpe: number | null;
+  /** The mean of the returns by the root of the mean square of the negative ones, a year. */
+  sortino: number | null;
+  /** The length of the stretches of time whose returns these are made of, in ns. */
+  returnStretchNs: Int64;
+  /** How many such stretches there are. */
+  returnStretches: Int64;
+  /** The maximum drawdown in percent of the capital. */
+  maxDrawdownPercent: number | null;
+  /** When the equity was last at its highest before that, in ns since the UNIX epoch. */
+  drawdownBegin: Int64 | null;
+  /** When it was lowest, in ns since the UNIX epoch. */
+  drawdownBottom: Int64 | null;
+  /** When it was at its highest again, in ns since the UNIX epoch. */
+  drawdownRecovered: Int64 | null;
+  /** From the begin to the recovery or the run's end. */
+  drawdownDurationNs: Int64 | null;
+  /** From the bottom to the recovery. */
+  drawdownRecoveryNs: Int64 | null;
+  /** How long the equity was below its highest before. */
+  underWaterNs: Int64;
+  /** The same as a share of the run's time, 0 to 1. */
+  underWater: number;
+  /** Positions closed with a loss. */
+  losses: Int64;
+  /** The profits of all that were closed with one, after fees. */
+  grossProfit: Decimal | null;
+  /** The losses of all that were closed with one, as a positive number. */
+  grossLoss: Decimal | null;
+  /** Gross profit by gross loss. */
+  profitFactor: number | null;
+  /** The mean profit of a closed position, after fees. */
+  expectancy: Decimal | null;
+  /** The mean profit of those with one. */
+  averageWin: Decimal | null;
+  /** The mean loss of those with one, as a positive number. */
+  averageLoss: Decimal | null;
+  /** The greatest profit of a closed position. */
+  largestWin: Decimal | null;
+  /** The greatest loss of one, as a positive number. */
+  largestLoss: Decimal | null;
+  /** The prices of all fills, summed. */
+  turnover: Decimal | null;
+  /** The same by the capital. */
+  turnoverRatio: number | null;
 }
 
 /** Figures of a paper account; money is decimal text in the quote unit, for a position of one. */
@@ -738,6 +974,60 @@ export interface AccountFigures {
   maxDrawdown: Decimal;
   /** The share of the time with a position, 0 to 1. */
   exposure: number;
+  /** What percentages are of. */
+  capital: Decimal | null;
+  /** Whether that was stated. */
+  capitalBasis: CapitalBasis | null;
+  /** Realised and open profit, less fees. */
+  netProfit: Decimal | null;
+  /** The same in percent of the capital. */
+  netProfitPercent: number | null;
+  /** The mean of the returns by their standard deviation, a year. */
+  sharpe: number | null;
+  /** The mean of the returns by the root of the mean square of the negative ones, a year. */
+  sortino: number | null;
+  /** The length of the stretches of time whose returns these are made of, in ns. */
+  returnStretchNs: Int64;
+  /** How many such stretches there are. */
+  returnStretches: Int64;
+  /** The maximum drawdown in percent of the capital. */
+  maxDrawdownPercent: number | null;
+  /** When the equity was last at its highest before that, in ns since the UNIX epoch. */
+  drawdownBegin: Int64 | null;
+  /** When it was lowest, in ns since the UNIX epoch. */
+  drawdownBottom: Int64 | null;
+  /** When it was at its highest again, in ns since the UNIX epoch. */
+  drawdownRecovered: Int64 | null;
+  /** From the begin to the recovery or the run's end. */
+  drawdownDurationNs: Int64 | null;
+  /** From the bottom to the recovery. */
+  drawdownRecoveryNs: Int64 | null;
+  /** How long the equity was below its highest before. */
+  underWaterNs: Int64;
+  /** The same as a share of the run's time, 0 to 1. */
+  underWater: number;
+  /** Positions closed with a loss. */
+  losses: Int64;
+  /** The profits of all that were closed with one, after fees. */
+  grossProfit: Decimal | null;
+  /** The losses of all that were closed with one, as a positive number. */
+  grossLoss: Decimal | null;
+  /** Gross profit by gross loss. */
+  profitFactor: number | null;
+  /** The mean profit of a closed position, after fees. */
+  expectancy: Decimal | null;
+  /** The mean profit of those with one. */
+  averageWin: Decimal | null;
+  /** The mean loss of those with one, as a positive number. */
+  averageLoss: Decimal | null;
+  /** The greatest profit of a closed position. */
+  largestWin: Decimal | null;
+  /** The greatest loss of one, as a positive number. */
+  largestLoss: Decimal | null;
+  /** The prices of all fills, summed. */
+  turnover: Decimal | null;
+  /** The same by the capital. */
+  turnoverRatio: number | null;
 }
 
 /** What a replay did, in the words and figures of `orchard replay --json`. */
@@ -1290,6 +1580,58 @@ export interface FileView {
   modifiedAt: Time | null;
 }
 
+/** A position of one unit that a strategy opened and closed on paper in a run. */
+export interface TradeView {
+  /** The run. */
+  run: string;
+  /** The instance's name. */
+  strategy: string;
+  /** Its place among all of the strategy in the run, from 0. */
+  number: Int64;
+  /** The instrument's symbol. */
+  symbol: string;
+  /** What was done to open it: `buy` was long, `sell` was short. */
+  side: Side;
+  /** Receive time of the tick at which it was opened, in ns since the UNIX epoch. */
+  openedAtNs: Int64;
+  /** The same as text, cut to seven digits. */
+  openedAt: Time;
+  /** Receive time of the tick at which it was closed, in ns since the UNIX epoch. */
+  closedAtNs: Int64;
+  /** The same as text, cut to seven digits. */
+  closedAt: Time;
+  /** What it was opened for, after slippage. */
+  entry: Decimal;
+  /** What it was closed for, after slippage. */
+  exit: Decimal;
+  /** Of both fills. */
+  fees: Decimal;
+  /** After slippage and fees. */
+  profit: Decimal;
+}
+
+/** What a strategy's account in a run looks like over time. Every list is bounded. */
+export interface CurvesView {
+  /** The run. */
+  run: string;
+  /** The instance's name. */
+  strategy: string;
+  /** Realised and open profit less fees, with every extreme of what the points stand for. */
+  equity: CurvePoint[];
+  /** How far the equity was below its highest before, likewise. */
+  drawdown: CurvePoint[];
+  /** How much was held in each stretch of time. */
+  exposure: ExposureOfStretch[];
+  /** What was earned by day (UTC). */
+  days: ProfitOfDay[];
+  /** What was earned by hour of the day (UTC). */
+  hours: ProfitOfHour[];
+  /** The width of each bin of the results, absent where no position was closed. */
+  resultWidth: Decimal | null;
+  /** How the results of closed positions are distributed: the bins that have any. */
+  results: ResultBin[];
+}
+
 /** A strategy that the program has. */
 export interface StrategyView {
   /** Its name. */
@@ -1362,6 +1704,77 @@ export interface ChangeParametersBody {
   parameters: Record<string, string>;
 }
 
+/** A tick of a capture. */
+export interface TickView {
+  /** The venue's own time, in ns since the UNIX epoch. */
+  tsEvent: Int64;
+  /** When the capture received it, in ns since the UNIX epoch. */
+  tsRecv: Int64;
+  /** The receive time as text, cut to seven digits. */
+  at: Time;
+  /** What it is. */
+  kind: TickKind;
+  /** Who was the aggressor of a trade, `buy` or `sell`; empty where that is not known, and for quotes. */
+  side: string;
+  /** In decimal; null where that side of the book is empty. */
+  price: Decimal | null;
+  /** In decimal. */
+  size: Decimal;
+  /** Whether it is the last of its event. */
+  isLast: boolean;
+}
+
+/** The ticks of an instrument around a time, of a replay's captures. */
+export interface TicksView {
+  /** The run. */
+  run: string;
+  /** The instrument. */
+  symbol: string;
+  /** The receive time that was asked for, in ns since the UNIX epoch. */
+  around: Int64;
+  /** How many of the ticks are later than that. */
+  later: Int64;
+  /** The ticks, in order of receipt. */
+  ticks: TickView[];
+}
+
+/**
+ * The trades of one stretch of time; of an instrument without trades the middles of its book, with volume 0.
+ */
+export interface CandleView {
+  /** Receive time at which it begins, in ms since the UNIX epoch. */
+  startMs: Int64;
+  /** Of the first trade, in decimal. */
+  open: Decimal;
+  /** The highest. */
+  high: Decimal;
+  /** The lowest. */
+  low: Decimal;
+  /** Of the last trade. */
+  close: Decimal;
+  /** What was traded. */
+  volume: Decimal;
+  /** How many trades. */
+  trades: Int64;
+}
+
+/** The last candles of an instrument in a replay's captures, or the last before a time. */
+export interface CandlesView {
+  /** The run. */
+  run: string;
+  /** The instrument. */
+  symbol: string;
+  /** How long each is, in seconds. */
+  interval: number;
+  /** The candles, the oldest first. */
+  candles: CandleView[];
+  /**
+   * Whether the captures were read as far as was asked for; if not, later candles are missing, as it takes
+   * too long.
+   */
+  isComplete: boolean;
+}
+
 /** A user. */
 export interface UserView {
   /** The user, which is the id of the command that created it. */
@@ -1400,6 +1813,8 @@ export interface Events {
   CommandRequeued: CommandRequeued;
   CommandsForgotten: CommandsForgotten;
   EventsForgotten: EventsForgotten;
+  TradesClosed: TradesClosed;
+  CurvesDrawn: CurvesDrawn;
   StrategyDeployed: StrategyDeployed;
   ParametersChanged: ParametersChanged;
   StrategyStopped: StrategyStopped;
@@ -1469,6 +1884,14 @@ export const routes = {
   signals: { method: "GET", path: () => "/api/signals" },
   /** Positions and profit. */
   positions: { method: "GET", path: () => "/api/positions" },
+  /** Positions that were closed, in order of run, strategy and closing. */
+  trades: { method: "GET", path: () => "/api/trades" },
+  /** Equity, drawdown, exposure and profit of a run over time. */
+  curves: { method: "GET", path: (run: string) => `/api/runs/${encodeURIComponent(run)}/curves` },
+  /** Ticks of a replay's captures around a time. */
+  runTicks: { method: "GET", path: (run: string) => `/api/runs/${encodeURIComponent(run)}/ticks` },
+  /** Candles of a replay's captures. */
+  runCandles: { method: "GET", path: (run: string) => `/api/runs/${encodeURIComponent(run)}/candles` },
   /** Instruments with last prices. */
   instruments: { method: "GET", path: () => "/api/instruments" },
   /** Events in order of time. */
@@ -1526,6 +1949,10 @@ export interface Routes {
   requeueCommand: { headers: { "Idempotency-Key"?: string; "X-Correlation-Id"?: Guid }; answer: Accepted };
   signals: { query: { run?: string; strategy?: string[]; symbol?: string[]; side?: Side; from?: Time; to?: Time; minPrice?: Decimal; limit?: number; cursor?: string; after?: Guid }; answer: Page<SignalView> };
   positions: { query: { run?: string; strategy?: string; limit?: number; cursor?: string; after?: Guid }; answer: Page<PositionView> };
+  trades: { query: { run?: string; strategy?: string[]; symbol?: string[]; side?: Side; from?: Time; to?: Time; limit?: number; cursor?: string; after?: Guid }; answer: Page<TradeView> };
+  curves: { query: { strategy?: string; limit?: number; cursor?: string; after?: Guid }; answer: Page<CurvesView> };
+  runTicks: { query: { symbol?: string; around?: Int64; count?: number; after?: Guid }; answer: TicksView };
+  runCandles: { query: { symbol?: string; interval?: number; to?: Time; count?: number; after?: Guid }; answer: CandlesView };
   instruments: { query: { limit?: number; cursor?: string; after?: Guid }; answer: Page<InstrumentView> };
   events: { query: { context?: string; name?: string; command?: Guid; position?: Int64; latest?: boolean; limit?: number; cursor?: string; after?: Guid }; answer: Page<EventView> };
   projections: { query: { limit?: number; cursor?: string; after?: Guid }; answer: Page<ProjectionView> };

@@ -91,7 +91,8 @@ async function request(method: string, url: string, body: unknown, headers: Reco
     throw new ApiError({ type: "about:blank", title: "No answer", status: 0, detail } as Problem);
   }
   if (answer.ok) return answer;
-  if (answer.status === 401) session.refused(key);
+  // Where this machine's own rule does not take the page, a key does.
+  if (answer.status === 401 || (answer.status === 403 && key === "")) session.refused(key);
   throw new ApiError(await problemOf(answer));
 }
 

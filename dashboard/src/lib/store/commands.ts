@@ -25,9 +25,8 @@ class Commands extends Changes {
   follow(): () => void {
     this.#watchers += 1;
     if (this.#watchers === 1) {
-      this.#end = hubs.commands.follow<CommandsUpdate>(
-        "Follow",
-        () => (this.#cursor ? { after: this.#cursor } : { latest: 500 }),
+      this.#end = hubs.commands.follow(
+        (client) => client.follow({ after: this.#cursor ?? null, ids: [], latest: 500 }),
         (update) => this.#take(update),
       );
     }
@@ -43,7 +42,7 @@ class Commands extends Changes {
   #take(update: CommandsUpdate): void {
     this.#cursor = update.cursor;
     this.isLatest = update.isLatest;
-    for (const command of update.commands as CommandView[]) this.byId.set(command.commandId, command);
+    for (const command of update.commands as unknown as CommandView[]) this.byId.set(command.commandId, command);
     if (this.byId.size > MOST) {
       for (const { commandId } of this.newest().slice(MOST)) this.byId.delete(commandId);
     }

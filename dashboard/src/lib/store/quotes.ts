@@ -4,6 +4,9 @@ import { hubs } from "../hubs";
 import { Changes } from "../live";
 import type { MarketSnapshot, MarketWatch, QuoteState, SourceState } from "../payloads";
 
+/** Which instruments, and how often; all of them where nothing is given. */
+export type QuoteFilter = Partial<MarketWatch>;
+
 /** Values older than this are stale while their source runs. */
 export const STALE_AFTER_MS = 3_000;
 
@@ -50,20 +53,20 @@ export class Quotes extends Changes {
 }
 
 /** Watches instruments until what is returned is called; after a reconnect the watch is begun anew. */
-export function watchQuotes(watch: MarketWatch, into: Quotes): () => void {
+export function watchQuotes(watch: QuoteFilter, into: Quotes): () => void {
   let group: string | undefined;
   let early: [string, QuoteState[]][] = [];
-  const off = hubs.market.on("Quotes", (of: string, quotes: QuoteState[]) => {
+  const off = hubs.market.client.on("Quotes", (of, quotes) => {
     if (of === group) into.take(quotes);
     else if (group === undefined) early.push([of, quotes]);
   });
-  const offSources = hubs.market.on("Sources", (of: string, sources: SourceState[]) => {
+  const offSources = hubs.market.client.on("Sources", (of, sources) => {
     if (of === group) into.takeSources(sources);
   });
-  const end = hubs.market.use(async (connection, signal) => {
+  const end = hubs.market.use(async (client, signal) => {
     group = undefined;
     early = [];
-    const snapshot = await connection.invoke<MarketSnapshot>("Watch", watch);
+    const snapshot = await client.watch({ source: null, symbols: [], perSecond: null, ...watch });
     if (signal.aborted) return;
     into.begin(snapshot);
     group = snapshot.group;
@@ -83,5 +86,5 @@ export function watchQuotes(watch: MarketWatch, into: Quotes): () => void {
 
 /** Watches of the same instruments at the same rate share a group. */
 function release(group: string): void {
-  void hubs.market.connection.invoke("Unwatch", group).catch(() => {});
+  void hubs.market.client.unwatch(group).catch(() => {});
 }

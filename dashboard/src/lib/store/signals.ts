@@ -4,12 +4,14 @@
 import { hubs } from "../hubs";
 import type { SignalsUpdate, SignalWatch } from "../payloads";
 
+/** Which signals; all of them where nothing is given. */
+export type SignalFilter = Partial<Omit<SignalWatch, "after">>;
+
 /** Follows until what is returned is called. `take` gets every update once and in order. */
-export function followSignals(watch: Omit<SignalWatch, "after">, take: (update: SignalsUpdate) => void): () => void {
+export function followSignals(watch: SignalFilter, take: (update: SignalsUpdate) => void): () => void {
   let after: number | undefined;
-  return hubs.signals.follow<SignalsUpdate>(
-    "Follow",
-    () => (after === undefined ? watch : { ...watch, after }),
+  return hubs.signals.follow(
+    (client) => client.follow({ runs: [], strategies: [], latest: null, ...watch, after: after ?? null }),
     (update) => {
       // A stream that was cut may have given this one before.
       if (after !== undefined && update.position < after) return;

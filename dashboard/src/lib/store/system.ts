@@ -13,8 +13,8 @@ function take(state: SystemState): void {
 
 /** Watches until what is returned is called. */
 export function watchSystem(): () => void {
-  const off = hubs.system.on("System", take);
-  const end = hubs.system.use(async (connection) => take(await connection.invoke<SystemState>("Watch")));
+  const off = hubs.system.client.on("System", take);
+  const end = hubs.system.use(async (client) => take(await client.watch()));
   return () => {
     off();
     end();
