@@ -150,6 +150,7 @@ fn carried_by(
         metrics: BrokerMetrics::default(),
         ledger: "memory".to_owned(),
         folder: folder.path(),
+        onlooker: None,
         stop,
     };
     let mut live = Live::lines(!args.quiet);

@@ -22,6 +22,7 @@ use crate::limits;
 use crate::peers::{self, PeersArgs};
 use crate::session::Session;
 use crate::vary::{Knob, Vary};
+use crate::viewers::{self, ViewersArgs};
 
 /// Options of `perf`.
 #[derive(Debug, Args)]
@@ -69,6 +70,8 @@ enum Workload {
     Beside(BesideArgs),
     /// A hub's updates to all of its clients, beside the limit of one core in the same run
     Hubs(HubsArgs),
+    /// A feed at one rate while nobody looks on, with viewers of its prices and signals, and with some that never read
+    Viewers(ViewersArgs),
     /// Set two results of --json side by side
     Compare(CompareArgs),
 }
@@ -155,6 +158,7 @@ pub fn run(args: &PerfArgs, stop: &AtomicBool) -> Result<(), PerfError> {
         Workload::Peers(args) => Ok(peers::run(args)?),
         Workload::Commands(args) => Ok(commands::run(args)?),
         Workload::Beside(args) => beside::run(args, stop),
+        Workload::Viewers(args) => viewers::run(args, stop),
         Workload::Hubs(args) => Ok(hubs::run(args)?),
         Workload::Compare(args) => Ok(compare::run(args)?),
         Workload::Memory(output) => {
@@ -197,7 +201,8 @@ fn feeds(name: &str, part: Part, load: &FeedLoad, stop: &AtomicBool) -> Result<(
         set(value, &mut ticks, Some(&mut options))?;
         let (brokers, metrics, ledger) = (brokers.clone(), metrics.clone(), ledger.clone());
         let (load, options, folder) = (&ticks, &options, folder.path());
-        Ok(Feeds { part, load, options, brokers, metrics, ledger, folder, stop }.step(plan, live)?)
+        Ok(Feeds { part, load, options, brokers, metrics, ledger, folder, onlooker: None, stop }
+            .step(plan, live)?)
     })
 }
 

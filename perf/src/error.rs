@@ -14,6 +14,7 @@ use crate::feeds::FeedsError;
 use crate::hubs::HubsError;
 use crate::live::LiveError;
 use crate::peers::PeersError;
+use crate::viewers::ViewersError;
 
 /// A measurement that came to nothing.
 #[derive(Debug, Error)]
@@ -48,6 +49,9 @@ pub enum PerfError {
     /// A hub that cannot be measured.
     #[error(transparent)]
     Hubs(#[from] HubsError),
+    /// Viewers that came to nothing.
+    #[error(transparent)]
+    Viewers(#[from] ViewersError),
     /// Results that cannot be compared.
     #[error(transparent)]
     Compare(#[from] CompareError),

@@ -20,7 +20,7 @@ use crate::outcome::Step;
 use crate::probe::{Point, Probe};
 use crate::sampler::{Messages, Sampler};
 use crate::step::{StepPlan, StepRun};
-use crate::trace::WatchedSender;
+use crate::trace::{Onlooker, WatchedSender};
 
 mod host;
 mod producer;
@@ -57,6 +57,8 @@ pub(crate) struct Feeds<'a> {
     pub(crate) ledger: String,
     /// Where markets are written.
     pub(crate) folder: &'a Path,
+    /// Who looks on.
+    pub(crate) onlooker: Option<Arc<dyn Onlooker>>,
     /// Set at Ctrl-C.
     pub(crate) stop: &'a AtomicBool,
 }

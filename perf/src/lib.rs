@@ -36,6 +36,7 @@ mod table;
 mod trace;
 mod units;
 mod vary;
+mod viewers;
 
 pub use budget::BudgetError;
 pub use capacity::CapacityError;
@@ -48,6 +49,7 @@ pub use hubs::HubsError;
 pub use live::LiveError;
 pub use market::MarketError;
 pub use peers::PeersError;
+pub use viewers::ViewersError;
 
 use std::time::Duration;
 

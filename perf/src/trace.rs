@@ -2,19 +2,19 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use strategy_host::host::{CommitObserver, LaneProgress};
 use strategy_host::ledger::Commit;
 use tick_feed::rabbitmq::publisher::PublishObserver;
-use tick_feed::transport::{FrameSender, TransportError};
+use tick_feed::transport::{FrameObserver, FrameSender, TransportError};
 use tick_feed::{Frame, shard_of};
 use tick_ingest::feed::FeedControl;
 use tick_sdk::Tick;
 use tick_sdk::groups::Groups;
 use tick_sdk::host::{Configured, Lane, LaneError, LanePosition, Registration};
-use tick_sdk::names::StrategyName;
+use tick_sdk::names::{FeedName, RunId, StrategyName};
 use tick_sdk::signal::Signal;
 
 use crate::probe::{Point, Probe, Sample, lock, take_until};
@@ -57,6 +57,16 @@ pub(crate) struct FeedTrace {
     is_brokered: bool,
     shards: Vec<ShardTrace>,
     strategies: Vec<StrategyName>,
+    onlooker: OnceLock<Arc<dyn Onlooker>>,
+}
+
+/// Looks on while a feed is measured.
+pub(crate) trait Onlooker: FrameObserver {
+    /// A feed begins.
+    fn begins(&self, feed: &FeedName, run: RunId);
+
+    /// This was just committed.
+    fn committed(&self, commits: &[Commit]);
 }
 
 #[derive(Debug, Default)]
@@ -89,7 +99,14 @@ impl FeedTrace {
         let queues = || strategies.iter().map(|_| Mutex::default()).collect();
         let shard = |_| ShardTrace { to_run: queues(), to_commit: queues(), ..ShardTrace::default() };
         let shards = (0..shards).map(shard).collect();
-        Arc::new(Self { probe, schedule, is_brokered, shards, strategies: strategies.to_vec() })
+        let (strategies, onlooker) = (strategies.to_vec(), OnceLock::new());
+        Arc::new(Self { probe, schedule, is_brokered, shards, strategies, onlooker })
+    }
+
+    /// Has somebody look on, from the begin on.
+    pub(crate) fn look_on(&self, onlooker: Arc<dyn Onlooker>) {
+        // Nobody does yet.
+        let _ = self.onlooker.set(onlooker);
     }
 
     fn enter(&self, frame: &Frame) -> Option<Sample> {
@@ -151,6 +168,9 @@ pub(crate) struct WatchedSender<S> {
 impl<S: FrameSender> FrameSender for WatchedSender<S> {
     fn send(&self, frame: Arc<Frame>) -> Result<(), TransportError> {
         let (ticks, sample) = (frame.ticks().len(), self.trace.enter(&frame));
+        if let Some(onlooker) = self.trace.onlooker.get() {
+            onlooker.on_frame(&frame);
+        }
         self.inner.send(frame)?;
         if !self.trace.is_brokered {
             self.trace.probe.count(Point::Sent, ticks as u64);
@@ -259,6 +279,9 @@ impl CommitObserver for WatchedCommits {
     fn committed(&mut self, commits: &[Commit], _: &[LaneProgress]) {
         let Self(trace) = self;
         let now_ns = Instant::now().duration_since(trace.probe.origin()).as_nanos() as u64;
+        if let Some(onlooker) = trace.onlooker.get() {
+            onlooker.committed(commits);
+        }
         for commit in commits {
             let Some(place) = trace.strategies.iter().position(|name| commit.lane.strategy == *name) else {
                 continue;

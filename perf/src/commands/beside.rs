@@ -82,6 +82,7 @@ pub(crate) fn run(args: &BesideArgs, stop: &AtomicBool) -> Result<(), PerfError>
         metrics,
         ledger,
         folder: folder.path(),
+        onlooker: None,
         stop,
     };
     let plan = StepPlan::new(&args.load, Some(rate));

@@ -48,6 +48,10 @@ impl Producer {
         let cut = (load.frame_ticks(), gather);
         let feed_plan = market.feed_plan(load, rate, is_repeated, &control, cut);
         let run = feed_plan.run;
+        if let Some(onlooker) = &feeds.onlooker {
+            onlooker.begins(&feed, run);
+            trace.look_on(onlooker.clone());
+        }
         let publisher = Publisher::start(publisher_plan(feeds, &feed, run, &names, market, &trace))?;
         Ok(Self { feed, run, publisher, trace, control, feed_plan })
     }
