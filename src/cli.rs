@@ -8,7 +8,7 @@ use tick_sdk::host::Registration;
 
 #[cfg(feature = "rabbitmq")]
 use crate::commands::errors;
-use crate::commands::replay;
+use crate::commands::{replay, report};
 #[cfg(all(feature = "rabbitmq", feature = "services"))]
 use crate::commands::topology;
 #[cfg(feature = "services")]
@@ -44,6 +44,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted after a clean shutd
 enum Command {
     /// Play files through strategies and report what they did
     Replay(Box<replay::ReplayArgs>),
+    /// Make the page of a replay that kept its ledger
+    Report(report::ReportArgs),
     #[cfg(feature = "rabbitmq")]
     /// Publish files as a feed on RabbitMQ, for any number of `orchard run`
     Ingest(Box<ingest::IngestArgs>),
@@ -112,6 +114,7 @@ pub fn main() -> ExitCode {
 fn run_command(command: Command) -> anyhow::Result<Ended> {
     match command {
         Command::Replay(args) => replay::run(&args),
+        Command::Report(args) => report::run(&args),
         #[cfg(feature = "rabbitmq")]
         Command::Ingest(args) => ingest::run(&args),
         #[cfg(feature = "rabbitmq")]

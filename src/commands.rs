@@ -9,6 +9,7 @@ pub(crate) mod ctl;
 #[cfg(feature = "rabbitmq")]
 pub(crate) mod errors;
 pub(crate) mod replay;
+pub(crate) mod report;
 #[cfg(feature = "services")]
 pub(crate) mod serve;
 #[cfg(all(feature = "rabbitmq", feature = "services"))]

@@ -44,6 +44,7 @@ pub use plan::ReplayPlan;
 pub use progress::{ReplayProgress, Total};
 #[cfg(all(feature = "rabbitmq", feature = "services"))]
 pub(crate) use running::outcome_of_committed;
+pub(crate) use running::outcome_of_kept;
 pub use running::{Canceller, PreparedReplay, RunningReplay, prepare, start};
 pub use signals::{SIGNAL_COLUMNS, SignalOutput, SignalSink, SignalWriter};
 pub use strategy_spec::{StrategySpecError, instance_without_groups, parse_strategies};

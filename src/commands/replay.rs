@@ -45,6 +45,9 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     let market = market(&plan.sources);
     let prepared = replay::prepare(plan).map_err(usage_or_failure)?;
     check_own(args, &outputs, prepared.run())?;
+    if let Some(state) = &args.state {
+        super::report::keep_command(state, prepared.run())?;
+    }
     say_beginning(args, market.as_ref(), &prepared);
 
     let running = prepared.start()?;
@@ -73,7 +76,8 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Ended> {
     }
 }
 
-fn plan(args: &ReplayArgs) -> Result<ReplayPlan> {
+/// What the options ask for.
+pub(super) fn plan(args: &ReplayArgs) -> Result<ReplayPlan> {
     let strategies = strategies(&args.strategy)?;
     let (groups, groups_text) = read_groups(args.groups.as_deref())?;
     expect_groups(&strategies, &groups)?;

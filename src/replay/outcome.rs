@@ -15,7 +15,9 @@ use super::signals::SignalSink;
 use super::trades::TradeSink;
 use super::{ReplayError, ReplayPlan};
 use crate::counts;
-use crate::report::{InstrumentMarks, Latency, MarksSample, ReportData, RunFacts};
+use crate::report::{
+    InstrumentMarks, Latency, MarksSample, ReportData, ReportTrade, ReportTrades, RunFacts, TradesSample,
+};
 use crate::text::summarised;
 
 /// A replay's results.
@@ -41,6 +43,8 @@ pub struct ReplayOutcome {
     pub account: PaperResults,
     /// A sample of the signals, for charts.
     pub marks: Vec<InstrumentMarks>,
+    /// The round trips that a report lists.
+    pub trades: ReportTrades,
     /// How long ticks and frames took.
     pub timing: Timing,
     /// How many transactions were committed.
@@ -119,10 +123,13 @@ impl ReplayOutcome {
 
     /// All that [`report::render`](crate::report::render) shows.
     pub fn report_data(&self) -> ReportData {
-        let names: Vec<_> = self.account.strategies.iter().map(|s| s.strategy.as_str()).collect();
+        let names: Vec<_> = self.account.strategies.iter().map(|s| s.strategy.clone()).collect();
+        let files: Vec<_> = self.sources.iter().map(|source| file_name(source).to_owned()).collect();
+        let title = format!("{}: {}", summarised(&files).join(", "), summarised(&names).join(", "));
         let (first_ts_recv, last_ts_recv) = self.feed.span.unwrap_or_default();
         ReportData {
-            title: format!("{}: {}", summarised(&self.sources).join(", "), names.join(", ")),
+            title,
+            run: self.run.to_string(),
             facts: RunFacts {
                 sources: summarised(&self.sources),
                 first_ts_recv,
@@ -135,9 +142,11 @@ impl ReplayOutcome {
                 peak_memory_bytes: None,
                 more: self.more_facts(),
             },
+            strategies: self.strategies.clone(),
             instruments: self.instruments.clone(),
             account: self.account.clone(),
             marks: self.marks.clone(),
+            trades: self.trades.clone(),
             time_per_tick: self.time_per_tick(),
             time_per_frame: self.time_per_frame(),
         }
@@ -150,6 +159,11 @@ impl ReplayOutcome {
         let run = ("Run", self.run.to_string());
         std::iter::once(run).chain(counts).map(|(name, value)| (name.to_owned(), value)).collect()
     }
+}
+
+/// A source without its folders.
+fn file_name(source: &str) -> &str {
+    source.rsplit('/').find(|part| !part.is_empty()).unwrap_or(source)
 }
 
 /// What feed and host did, and how long that took.
@@ -206,6 +220,7 @@ impl Collecting {
         let account = PaperAccount::new(self.rules, self.names.iter().map(StrategyName::to_string));
         let mut account = account.with_capital(self.capital);
         let mut sample = MarksSample::new(self.names.len());
+        let mut trades = TradesSample::default();
         let mut prices = Marks::new(&instruments);
         if let Some(sink) = &mut sink {
             sink.begin(run, &self.names).map_err(ReplayError::Signals)?;
@@ -223,9 +238,11 @@ impl Collecting {
             while let Some(mark) = prices.next_before(signal.ts_recv) {
                 account.mark(mark.ts_recv, mark.symbol, mark.price);
             }
-            let trade = account.signal(*strategy, symbol, signal)?;
-            if let (Some(closed), Some(trade)) = (&mut closed, trade) {
-                closed.trade(*strategy, symbol, &trade).map_err(ReplayError::Trades)?;
+            if let Some(trade) = account.signal(*strategy, symbol, signal)? {
+                if let Some(closed) = &mut closed {
+                    closed.trade(*strategy, symbol, &trade).map_err(ReplayError::Trades)?;
+                }
+                trades.add(ReportTrade { strategy: *strategy, symbol: symbol.clone(), trade });
             }
             sample.add(*strategy, symbol, signal);
         }
@@ -249,6 +266,7 @@ impl Collecting {
             lanes: host.lanes,
             account: account.finish(first, last),
             marks: sample.finish(),
+            trades: trades.finish(),
             timing: host.timing,
             commits: host.commits,
             elapsed,

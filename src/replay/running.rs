@@ -48,7 +48,6 @@ pub fn prepare(plan: ReplayPlan) -> Result<PreparedReplay, ReplayError> {
 ///
 /// # Errors
 /// A source cannot be read, or the ledger failed.
-#[cfg(all(feature = "rabbitmq", feature = "services"))]
 pub(crate) fn outcome_of_committed(
     mut plan: ReplayPlan,
     ledger: Box<dyn Ledger>,
@@ -64,6 +63,27 @@ pub(crate) fn outcome_of_committed(
     let host = host_plan(&mut plan, groups.clone(), None);
     let played = play(&feed_plan(plan, opened, groups), host, ledger, control, None)?;
     collecting.collect(played, None)
+}
+
+/// What the run came to that the plan's ledger keeps, and whether it was played to its end: as [`outcome_of_committed`],
+/// after the sources were compared with those that were played.
+///
+/// # Errors
+/// As [`prepare`]; there is no ledger, it is being written, or a source cannot be read.
+pub(crate) fn outcome_of_kept(
+    plan: ReplayPlan,
+    control: &FeedControl,
+) -> Result<(ReplayOutcome, bool), ReplayError> {
+    plan.check()?;
+    let manifest = plan.manifest()?;
+    let folder = plan.ledger.clone().unwrap_or_default();
+    drop(SqliteLedger::open_to_read(&folder)?);
+    let mut ledger = SqliteLedger::open(&folder)?;
+    let opened = ledger.open_run(&manifest)?;
+    let lanes = ledger.lanes(opened.run)?;
+    let expected = plan.names().len() * usize::from(plan.shards);
+    let is_whole = lanes.len() == expected && lanes.iter().all(|lane| lane.ended);
+    Ok((outcome_of_committed(plan, Box::new(ledger), opened, control)?, is_whole))
 }
 
 /// A replay that is recorded in its ledger and has not begun to play.

@@ -11,6 +11,7 @@ mod program;
 #[cfg(unix)]
 mod recovery;
 mod replaying;
+mod reports;
 mod resuming;
 mod selection;
 mod usage;
