@@ -77,7 +77,7 @@ export function columns(ages: Ages, lines: Lines): Column<QuoteRow>[] {
     { key: "symbol", title: "Symbol", width: "minmax(80px, 1.2fr)", draw: drawSymbol, order: (a, b) => byText(a.state.symbol, b.state.symbol) },
     { ...number, key: "last", title: "Last", text: (row) => row.text(row.state.last), tone: (row) => tone(row.direction), order: byNumber((row) => row.price) },
     { ...number, key: "change", title: "Change", width: "72px", text: (row) => row.changeText(), tone: (row) => tone(row.change), order: byNumber((row) => row.change) },
-    { key: "trend", title: "Trend", width: "72px", from: 440, draw: (cell, row) => lines.draw(cell, row) },
+    { key: "trend", title: "Trend", width: "72px", from: 464, draw: (cell, row) => lines.draw(cell, row) },
     { ...number, key: "bid", title: "Bid", from: 620, text: (row) => row.text(row.state.bid), order: byNumber((row) => Number(row.state.bid ?? NaN)) },
     { ...number, key: "ask", title: "Ask", from: 620, text: (row) => row.text(row.state.ask), order: byNumber((row) => Number(row.state.ask ?? NaN)) },
     { ...number, key: "ticks", title: "Ticks", width: "60px", from: 700, text: (row) => short(row.state.ticks), order: byNumber((row) => row.state.ticks) },
