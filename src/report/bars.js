@@ -9,7 +9,7 @@ function bars(host, list, { text, labels, height = 150 }) {
     high = Math.max(high, one.value);
   }
   const whole = high - low, plot = html(host, "div", { class: "plot", style: `height:${height}px` });
-  const ends = html(host, "div", { class: "ends", "aria-hidden": "true" });
+  const ends = html(host, "div", { class: "ends", style: `height:${height}px`, "aria-hidden": "true" });
   html(ends, "span", {}, text(high));
   if (low < 0) html(ends, "span", {}, text(low));
   const tip = html(null, "div", { class: "tip", hidden: "" });

@@ -66,6 +66,9 @@ pub(super) fn share(value: f64) -> String {
 /// A length of time in its two largest units: `1 h 5 min`, `344 s`, `12.5 ms`.
 pub(super) fn duration(ns: u64) -> String {
     let seconds = ns as f64 / 1e9;
+    if ns == 0 {
+        return "0 s".to_owned();
+    }
     if ns < 1_000 {
         return format!("{ns} ns");
     }
@@ -126,6 +129,7 @@ mod tests {
     fn durations_have_their_two_largest_units() {
         let second = 1_000_000_000;
         for (ns, text) in [
+            (0, "0 s"),
             (12_500_000, "12.5 ms"),
             (second * 59, "59.0 s"),
             (second * 344, "5 min 44 s"),
