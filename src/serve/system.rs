@@ -34,10 +34,12 @@ const IDLE: Duration = Duration::from_secs(5);
 const EVERY: Duration = Duration::from_secs(1);
 /// A look at a feed that takes longer has failed.
 const LONGEST_LOOK: Duration = Duration::from_secs(10);
-/// A feed that no broker has is looked for again after this time, …
-const ABSENT: Duration = Duration::from_secs(10);
-/// … and that of a replay, which most replays do not have, after this one.
-const ABSENT_REPLAY: Duration = Duration::from_secs(60);
+/// A feed that no broker has is looked for again after this time, then after twice as long, and so on, …
+const ABSENT: Duration = Duration::from_secs(1);
+/// … up to this time, …
+const LONGEST_ABSENT: Duration = Duration::from_secs(8);
+/// … and that of a replay, which most replays do not have, up to this one.
+const LONGEST_ABSENT_REPLAY: Duration = Duration::from_secs(64);
 /// So many feeds are looked at, and so many of replays.
 const MOST_FEEDS: usize = 16;
 const MOST_REPLAYS: usize = 4;
@@ -68,8 +70,8 @@ struct Seen {
     is_looking: bool,
     wanted: BTreeMap<String, FeedName>,
     feeds: BTreeMap<String, FeedState>,
-    /// When those that no broker has were looked for.
-    absent: BTreeMap<String, Instant>,
+    /// When those that no broker has were last looked for, and after how long they are again.
+    absent: BTreeMap<String, (Instant, Duration)>,
     nodes: Vec<NodeState>,
     memory: Memory,
 }
@@ -154,20 +156,20 @@ impl Seen {
 
     /// The feeds that are to be looked at now.
     fn due(&self, now: Instant) -> Vec<(String, FeedName)> {
-        let is_due = |name: &str| {
-            let rest = if is_replay(name) { ABSENT_REPLAY } else { ABSENT };
-            self.absent.get(name).is_none_or(|at| now.duration_since(*at) >= rest)
-        };
+        let is_due =
+            |name: &str| self.absent.get(name).is_none_or(|(at, rest)| now.duration_since(*at) >= *rest);
         let due = self.wanted.iter().filter(|(name, _)| is_due(name));
         due.map(|(name, feed)| (name.clone(), feed.clone())).collect()
     }
 
     fn note(&mut self, name: String, looked: Result<FeedStatus, Unseen>, at_ms: u64) {
-        self.absent.remove(&name);
+        let absent = self.absent.remove(&name);
         let state = match looked {
             Ok(status) => self.memory.note(&name, &status, at_ms),
             Err(Unseen::Absent) => {
-                self.absent.insert(name.clone(), Instant::now());
+                let longest = if is_replay(&name) { LONGEST_ABSENT_REPLAY } else { LONGEST_ABSENT };
+                let rest = absent.map_or(ABSENT, |(_, rest)| longest.min(2 * rest));
+                self.absent.insert(name.clone(), (Instant::now(), rest));
                 let phase = feed_phase::ABSENT.to_owned();
                 FeedState { feed: name.clone(), phase, ..FeedState::default() }
             }
