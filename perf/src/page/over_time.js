@@ -3,11 +3,15 @@
 const COLOURS = { sent: 0, confirmed: 1, delivered: 6, signal: 2, consumed: 2, committed: 3 };
 const colourOf = (name, i) => `var(--s${COLOURS[name] ?? (i + 4) % 8})`;
 
+// Fewer points are no course: a line through them would show nothing.
+const SHORTEST = 3;
+
 function overTime(parent, step) {
   parent.replaceChildren();
   const series = step.series, repaints = [], group = [];
-  if (!series.length) {
-    make(parent, "p", { class: "empty" }, "No series was recorded.");
+  if (series.length < SHORTEST) {
+    const text = series.length ? `The step was too short for a course over time: ${short(step.seconds)} s. Its totals are below.` : "No series was recorded.";
+    make(parent, "p", { class: "empty" }, text);
     return repaints;
   }
   const end = series[series.length - 1].at;
@@ -52,7 +56,7 @@ function overTime(parent, step) {
   const add = (heading, lines, options, keys) => repaints.push(
     plot(parent, { title: heading, lines, keys, paint: (host, shown) => paint(host, shown, options) }));
   const line = (name, colour, of, dash) => ({ name, colour, of, dash });
-  const any = of => series.some(one => of(one) > 0);
+  const any = of => series.filter(one => of(one) > 0).length > 1;
 
   const rates = [["sent", "sent"], ["confirmed", "confirmed", "5 4"], ["consumed", "consumed, all strategies"], ["committed", "committed, all strategies", "5 4"]]
     .filter(([field]) => any(one => one[field]))
@@ -68,7 +72,7 @@ function overTime(parent, step) {
   } else if (any(one => one.messages)) {
     add("Messages", [line(messages[0], "var(--s6)", one => one.messages)], { title: "messages/s", height: 150, text: axisRate, exact: rate }, rates.length ? [] : shades);
   }
-  if (series.some(one => one.p99 !== null)) {
+  if (series.filter(one => one.p99 !== null).length >= SHORTEST) {
     const lines = [line("p50", "var(--s0)", one => one.p50), line("p99", "var(--s1)", one => one.p99)];
     add("Latency of each second", lines, { title: "from due to signal (log scale)", height: 190, text: axisTime, exact: time, log: true });
   }

@@ -56,6 +56,7 @@ function show(i, jump) {
   cards(step);
   ofStep = [...overTime(part("over-time"), step), ...percentilePlot(part("percentiles"), step)];
   part("over-time-note").textContent = seriesNote(step);
+  part("h-percentiles").parentNode.hidden = !step.stages.some(stage => stage.count > 0);
   stageTable(part("stages"), part("stages-note"), step);
   totalsTable(part("totals"), step);
   driftTable(part("drift"), step.drift);
@@ -68,8 +69,10 @@ function sweep() {
   part("rates").hidden = part("chooser").hidden = false;
   steps.forEach((step, i) => make(part("step"), "option", { value: i }, stepName(step)));
   part("step").onchange = event => show(+event.target.value);
-  markRow = ratesTable(part("rates-table"), steps, show);
-  ofSweep = ratePlots([part("rates-latency"), part("rates-achieved")], steps, outcome.knee, () => chosen, show);
+  const varied = variedOption(steps);
+  if (varied) part("h-rates").textContent = `By ${varied.option}`;
+  markRow = ratesTable(part("rates-table"), steps, show, varied);
+  ofSweep = ratePlots([part("rates-latency"), part("rates-achieved")], steps, outcome.knee, () => chosen, show, varied);
   const knee = outcome.knee;
   part("rates-note").textContent = !knee ? "" : `The knee is the highest offered rate that was carried within the limit: ${rate(knee.carried)} ticks/s.` +
     (knee.refused ? ` From ${rate(knee.refused)} on (shaded) it was not.` : " No rate was too much.");

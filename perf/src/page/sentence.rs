@@ -16,6 +16,9 @@ pub(super) fn of(outcome: &Outcome) -> String {
         let (carried, p99) = (in_words(knee.carried), units::time(knee.p99));
         return format!("{carried} ticks/s are carried with p99 {p99} from due to signal{refused}");
     }
+    if let Some(text) = of_varied(outcome) {
+        return text;
+    }
     let rate = |step: &&Step| (step.totals.ticks_per_s, step.totals.messages_per_s);
     let best = outcome
         .steps
@@ -28,6 +31,35 @@ pub(super) fn of(outcome: &Outcome) -> String {
         None => String::new(),
     };
     format!("{at_most}{}{late}", throughput(step))
+}
+
+/// Where an option was varied: what it was from and to, and the least and the most that was achieved.
+fn of_varied(outcome: &Outcome) -> Option<String> {
+    let named = outcome.steps.iter().map(|step| step.name.rsplit_once(' '));
+    let named: Vec<(&str, u64)> = named
+        .map(|name| name.and_then(|(option, value)| Some((option, value.parse().ok()?))))
+        .collect::<Option<_>>()?;
+    let (option, _) = *named.first().filter(|_| named.len() > 1)?;
+    if named.iter().any(|(other, _)| *other != option) {
+        return None;
+    }
+    let values = || named.iter().map(|(_, value)| *value);
+    let by_rate = |step: &&Step| (step.totals.ticks_per_s, step.totals.messages_per_s);
+    let order =
+        |a: &&Step, b: &&Step| by_rate(a).partial_cmp(&by_rate(b)).unwrap_or(std::cmp::Ordering::Equal);
+    let least = outcome.steps.iter().min_by(order)?;
+    let most = outcome.steps.iter().max_by(order)?;
+    Some(format!(
+        "{option} from {} to {}: from {} to {}",
+        values().min()?,
+        values().max()?,
+        in_words(if least.totals.ticks_per_s > 0.0 {
+            least.totals.ticks_per_s
+        } else {
+            least.totals.messages_per_s
+        }),
+        throughput(most)
+    ))
 }
 
 fn throughput(step: &Step) -> String {
@@ -87,6 +119,20 @@ mod tests {
         let outcome = one(messages, &[("sent", 2_000), ("confirmed", 3_000)]);
         assert_eq!(of(&outcome), "2.5 thousand messages/s, 1.00 MB/s, p99 3.00 µs from due to confirmed");
         assert_eq!(of(&Outcome::default()), "Nothing was measured");
+    }
+
+    #[test]
+    fn what_was_varied_is_named() {
+        let step = |name: &str, ticks_per_s| {
+            let totals = Totals { ticks_per_s, consumed: 1, ..Totals::default() };
+            Step { name: name.to_owned(), totals, ..Step::default() }
+        };
+        let steps = vec![step("instruments 1", 28.4e6), step("instruments 10000", 21e6)];
+        let mut outcome = Outcome { steps, ..Outcome::default() };
+        let text = "instruments from 1 to 10000: from 21 million to 28.4 million ticks/s into each strategy";
+        assert_eq!(of(&outcome), text);
+        outcome.steps[1].name = "shards 4".to_owned();
+        assert!(of(&outcome).starts_with("At most 28.4 million"), "{}", of(&outcome));
     }
 
     #[test]

@@ -63,15 +63,15 @@ function driftTable(host, drift) {
   table(host, ["", "first", "last", "change"], rows);
 }
 
-function ratesTable(host, steps, choose) {
-  const rows = steps.map(step => {
+function ratesTable(host, steps, choose, varied) {
+  const rows = steps.map((step, i) => {
     const stage = counting(step), share = step.offered > 0 && step.totals.ticks_per_s > 0 ? step.totals.ticks_per_s / step.offered : null;
     return [
-      step.name ? step.name : step.offered === null ? "full speed" : rate(step.offered), rate(step.totals.ticks_per_s), { text: percent(share), class: share !== null && share < 0.98 ? "bad" : undefined },
+      varied ? varied.text(varied.values[i]) : step.name ? step.name : step.offered === null ? "full speed" : rate(step.offered), rate(step.totals.ticks_per_s), { text: percent(share), class: share !== null && share < 0.98 ? "bad" : undefined },
       rate(step.totals.messages_per_s), bytes(step.totals.bytes_per_s), ...["p50", "p99", "p999", "max"].map(field => stage ? time(stage[field]) : MISSING),
     ];
   });
-  const drawn = table(host, ["offered ticks/s", "achieved", "of offered", "messages/s", "bytes/s", "p50", "p99", "p99.9", "max"], rows);
+  const drawn = table(host, [varied ? varied.option : "offered ticks/s", "achieved", "of offered", "messages/s", "bytes/s", "p50", "p99", "p99.9", "max"], rows);
   drawn.forEach((row, i) => {
     const cell = make(null, "td"), button = make(cell, "button", { type: "button", title: "Show this step below" }, row.firstChild.textContent);
     button.onclick = () => choose(i, true);

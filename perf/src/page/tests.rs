@@ -54,6 +54,29 @@ fn a_sweep_has_its_result_every_step_and_every_stage() {
 }
 
 #[test]
+fn a_page_of_a_varied_option_names_it() {
+    let page = render(&varied());
+    let (_, heading) = page.split_once("<h1>").unwrap();
+    assert!(heading.starts_with("instruments from 1 to 10000: from "), "{}", &heading[..80]);
+    let names: Vec<_> = embedded(&page).steps.into_iter().map(|step| step.name).collect();
+    assert_eq!(names, ["instruments 1", "instruments 100", "instruments 10000"]);
+}
+
+/// One step for each number of instruments, each at full speed.
+fn varied() -> Outcome {
+    let mut outcome = sample::single();
+    let step = outcome.steps[0].clone();
+    let steps = [(1u64, 1.0), (100, 0.9), (10_000, 0.7)].into_iter().map(|(instruments, share)| {
+        let mut step = Step { name: format!("instruments {instruments}"), offered: None, ..step.clone() };
+        step.totals.ticks_per_s *= share;
+        step
+    });
+    outcome.steps = steps.collect();
+    outcome.settings.insert("instruments".to_owned(), "1,100,10000".to_owned());
+    outcome
+}
+
+#[test]
 fn a_soak_of_a_day_is_a_page_of_bounded_size() {
     assert!(render(&soak()).len() < 1_000_000);
 }
@@ -84,7 +107,11 @@ fn pages_to_look_at() {
         steps: vec![Step { stages: vec![Stage::default()], ..Step::default() }],
         ..Outcome::default()
     };
+    let mut short = sample::single();
+    short.steps[0].series.truncate(2);
     let pages = [
+        ("varied", varied()),
+        ("short", short),
         ("sweep", sample::sweep()),
         ("single", sample::single()),
         ("soak", soak()),
