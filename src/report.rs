@@ -6,6 +6,7 @@
 
 use strategy_host::{market::Instrument, paper::PaperResults};
 
+mod cards;
 mod embed;
 mod figures;
 mod latency;
@@ -83,7 +84,7 @@ pub fn render(data: &ReportData) -> String {
             ("title", &escape_html(&data.title)),
             ("style", include_str!("report/page.css")),
             ("subtitle", &sections::subtitle(data)),
-            ("cards", &sections::cards(data)),
+            ("cards", &cards::cards(data)),
             ("strategies", &sections::strategies(data)),
             ("rules", &sections::rules(data)),
             ("facts", &sections::facts(data)),

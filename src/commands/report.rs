@@ -94,8 +94,12 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Ended> {
         return Err(UsageError(format!("{} keeps run {}", args.state.display(), kept.run)).into());
     }
     let command = Kept::try_parse_from(std::iter::once("orchard".to_owned()).chain(kept.arguments));
-    let KeptSubcommand::Replay(replayed) = command.context("the replay's command, of another version")?.command;
-    std::env::set_current_dir(&kept.folder).with_context(|| kept.folder.display().to_string())?;
+    let KeptSubcommand::Replay(replayed) =
+        command.context("the replay's command, of another version")?.command;
+    // A folder that is gone leaves the paths that do not begin there.
+    if kept.folder.is_dir() {
+        std::env::set_current_dir(&kept.folder).with_context(|| kept.folder.display().to_string())?;
+    }
     let mut plan = replay::plan(&replayed)?;
     plan.ledger = Some(state);
     plan.signals = None;

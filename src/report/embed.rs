@@ -130,7 +130,8 @@ fn rows(data: &ReportData) -> (Vec<Row<'_>>, i64) {
             first = rows.len() as i64;
         }
         let symbol = instrument.symbol.as_str();
-        let (z, a) = accounts.remove(symbol).unwrap_or_else(|| (None, vec![None; data.account.strategies.len()]));
+        let (z, a) =
+            accounts.remove(symbol).unwrap_or_else(|| (None, vec![None; data.account.strategies.len()]));
         let c = charted.contains(&i).then(|| {
             chart(instrument, marks.get(symbol).map_or(&[][..], Vec::as_slice), data.facts.first_ts_recv)
         });

@@ -90,7 +90,13 @@ pub(super) fn compact(value: f64) -> String {
     for (size, unit) in [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")] {
         if value >= size {
             let scaled = value / size;
-            let decimals = if scaled >= 100.0 { 0 } else if scaled >= 10.0 { 1 } else { 2 };
+            let decimals = if scaled >= 100.0 {
+                0
+            } else if scaled >= 10.0 {
+                1
+            } else {
+                2
+            };
             return format!("{}{unit}", decimal(scaled, decimals));
         }
     }
@@ -115,7 +121,10 @@ mod tests {
             assert_eq!(money(raw), text);
         }
         assert_eq!((signed(5_000_000_000), signed(0)), ("+5.00".to_owned(), "0.00".to_owned()));
-        assert_eq!((price(61_800_100_000_000), price(-2)), ("61,800.1".to_owned(), "−0.000000002".to_owned()));
+        assert_eq!(
+            (price(61_800_100_000_000), price(-2)),
+            ("61,800.1".to_owned(), "−0.000000002".to_owned())
+        );
     }
 
     #[test]

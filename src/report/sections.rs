@@ -1,11 +1,11 @@
-//! The parts of the page that need no script: key figures, the strategies' figures, and the run's facts.
+//! The parts of the page that need no script: the strategies' figures, and the run's facts.
 
 use std::fmt::Write;
 
 use strategy_host::paper::{Fill, StrategyResult};
 
 use super::figures::{Cell, Figure, GROUPS, Group, MAIN, Tone};
-use super::numbers::{compact, decimal, duration, money, percent, signed, signed_percent};
+use super::numbers::{compact, decimal, duration};
 use super::{ReportData, escape_html};
 use crate::duration::format_time;
 use crate::text::{counted, thousands};
@@ -15,9 +15,6 @@ const BESIDE: usize = 6;
 
 /// With at most so many, each group of figures is a table of its own, beside the others.
 const NARROW: usize = 2;
-
-/// The most strategies that a card names.
-const IN_CARD: usize = 5;
 
 /// When the run was, and what its money is of.
 pub(super) fn subtitle(data: &ReportData) -> String {
@@ -31,145 +28,8 @@ pub(super) fn subtitle(data: &ReportData) -> String {
     )
 }
 
-/// The key figures: what was earned, at which risk, how evenly.
-pub(super) fn cards(data: &ReportData) -> String {
-    let mut order: Vec<usize> = (0..data.account.strategies.len()).collect();
-    order.sort_by_key(|&i| (std::cmp::Reverse(data.account.strategies[i].performance.net_profit), i));
-    order.truncate(IN_CARD);
-    order.sort_unstable();
-    let mut out = String::new();
-    for card in &CARDS {
-        let _ = write!(out, "<div class=\"card\" title=\"{}\"><h3>{}</h3>", card.meaning, card.name);
-        match order[..] {
-            [] => out.push_str("<p class=\"big\">–</p>"),
-            [_] if data.account.strategies.len() == 1 => {
-                let (cell, beside) = (card.of)(&data.account.strategies[0]);
-                let _ = write!(out, "<p class=\"big{}\">{}</p>", tone(&cell), cell.text);
-                let _ = write!(out, "<p class=\"note\">{beside}</p>");
-            }
-            _ => {
-                out.push_str("<dl>");
-                for &i in &order {
-                    let strategy = &data.account.strategies[i];
-                    let (cell, beside) = (card.of)(strategy);
-                    let beside = if card.is_of_money { format!("<small>{beside}</small>") } else { String::new() };
-                    let name = escape_html(&strategy.strategy);
-                    let key = key(i);
-                    let class = tone(&cell);
-                    let _ = write!(
-                        out,
-                        "<div><dt>{key}{name}</dt><dd class=\"{class}\">{}{beside}</dd></div>",
-                        cell.text
-                    );
-                }
-                out.push_str("</dl>");
-                if let Some(note) = card.note {
-                    let _ = write!(out, "<p class=\"note\">{}</p>", note(&data.account.strategies[order[0]]));
-                }
-            }
-        }
-        out.push_str("</div>");
-    }
-    let more = data.account.strategies.len().saturating_sub(order.len());
-    if more > 0 {
-        let _ = write!(
-            out,
-            "<p class=\"note wide\">The {IN_CARD} strategies with the greatest net profit; {} more below.</p>",
-            thousands(more as u64)
-        );
-    }
-    out
-}
-
-struct Card {
-    name: &'static str,
-    meaning: &'static str,
-    /// The figure, and what stands beside it.
-    of: fn(&StrategyResult) -> (Cell, String),
-    /// What stands beside it is of the same kind, and is shown of several strategies too.
-    is_of_money: bool,
-    /// What holds for all strategies alike.
-    note: Option<fn(&StrategyResult) -> String>,
-}
-
-const CARDS: [Card; 5] = [
-    Card {
-        name: "Net profit",
-        meaning: "Realised and open profit less fees, of one unit of each instrument",
-        of: |one| {
-            let net = one.performance.net_profit;
-            let beside = one.performance.percent(net).map(signed_percent).unwrap_or_default();
-            (Cell { text: signed(net), tone: tone_of(net) }, beside)
-        },
-        is_of_money: true,
-        note: None,
-    },
-    Card {
-        name: "Max drawdown",
-        meaning: "Deepest fall of equity below its highest value before",
-        of: |one| {
-            let fall = one.total.max_drawdown;
-            let beside = one.performance.percent(fall).map(percent).unwrap_or_default();
-            (plain(money(fall)), beside)
-        },
-        is_of_money: true,
-        note: None,
-    },
-    Card {
-        name: "Sharpe",
-        meaning: "Of the returns of fixed stretches of receive time, annualised by 365 days of 24 h",
-        of: |one| {
-            let text = one.performance.sharpe.map_or_else(|| "–".to_owned(), |value| decimal(value, 2));
-            (plain(text), return_basis(one))
-        },
-        is_of_money: false,
-        note: Some(return_basis),
-    },
-    Card {
-        name: "Profit factor",
-        meaning: "Gross profit by gross loss",
-        of: |one| {
-            let traded = &one.performance.traded;
-            let text = traded.profit_factor().map_or_else(|| "–".to_owned(), |value| decimal(value, 2));
-            let beside = traded.expectancy().map(|value| format!("{} a round trip", signed(value)));
-            (plain(text), beside.unwrap_or_default())
-        },
-        is_of_money: false,
-        note: None,
-    },
-    Card {
-        name: "Hit rate",
-        meaning: "Share of round trips with a profit after their fees",
-        of: |one| {
-            let rate = one.performance.traded.hit_rate();
-            let text = rate.map_or_else(|| "–".to_owned(), |rate| format!("{} %", decimal(rate * 100.0, 1)));
-            (plain(text), counted(one.total.trades, "round trip"))
-        },
-        is_of_money: false,
-        note: None,
-    },
-];
-
-/// What Sharpe and Sortino are made of, which is the same for all strategies of a run.
-fn return_basis(one: &StrategyResult) -> String {
-    let basis = one.performance.returns;
-    let stretch = duration(basis.stretch_ns).replace(".0 ", " ");
-    format!("{} of {stretch}, annualised", counted(basis.stretches, "return"))
-}
-
-fn plain(text: String) -> Cell {
-    Cell { text, tone: Tone::Plain }
-}
-
-fn tone_of(amount: i128) -> Tone {
-    match amount.signum() {
-        1 => Tone::Profit,
-        -1 => Tone::Loss,
-        _ => Tone::Plain,
-    }
-}
-
-fn tone(cell: &Cell) -> &'static str {
+/// The class of a value's colour.
+pub(super) fn tone(cell: &Cell) -> &'static str {
     match cell.tone {
         Tone::Plain => "",
         Tone::Profit => " up",
@@ -178,7 +38,7 @@ fn tone(cell: &Cell) -> &'static str {
 }
 
 /// The strategy's shape and colour, which the script fills in.
-fn key(strategy: usize) -> String {
+pub(super) fn key(strategy: usize) -> String {
     format!("<span class=\"key k{}\" data-key=\"{strategy}\"></span>", strategy % 8)
 }
 
@@ -228,13 +88,18 @@ fn beside(data: &ReportData, first: usize) -> String {
             format!("<table class=\"figures\">{heads}<tbody>{rows}</tbody></table>")
         };
         let class = if strategies.len() > 1 { "groups two" } else { "groups" };
-        return format!("{named}<div class=\"{class}\">{}</div>", GROUPS.iter().map(table).collect::<String>());
+        return format!(
+            "{named}<div class=\"{class}\">{}</div>",
+            GROUPS.iter().map(table).collect::<String>()
+        );
     }
     // With more strategies a phone shows a figure's values below each other, with their strategies' names.
     let body = |group: &Group| {
         let columns = strategies.len() + 1;
         let (name, rows) = (group.name, rows(group));
-        format!("<tbody><tr class=\"group\"><th colspan=\"{columns}\" scope=\"colgroup\">{name}</th></tr>{rows}</tbody>")
+        format!(
+            "<tbody><tr class=\"group\"><th colspan=\"{columns}\" scope=\"colgroup\">{name}</th></tr>{rows}</tbody>"
+        )
     };
     let body: String = GROUPS.iter().map(body).collect();
     format!("{named}<div class=\"scroll\"><table class=\"figures stack\">{}{body}</table></div>", heads(""))
@@ -253,7 +118,8 @@ fn parameters_of(data: &ReportData, strategies: &[(usize, &StrategyResult)]) -> 
 
 /// A row for each strategy, with its main figures.
 fn overview(data: &ReportData) -> String {
-    let mut out = "<div class=\"scroll\"><table class=\"stack cards\"><thead><tr><th>Strategy</th>".to_owned();
+    let mut out =
+        "<div class=\"scroll\"><table class=\"stack cards\"><thead><tr><th>Strategy</th>".to_owned();
     for figure in MAIN {
         let _ = write!(out, "<th scope=\"col\" title=\"{}\">{}</th>", figure.meaning, figure.name);
     }
@@ -319,7 +185,8 @@ pub(super) fn rules(data: &ReportData) -> String {
 /// What is known of the run itself; how fast it was comes last.
 pub(super) fn facts(data: &ReportData) -> String {
     let facts = &data.facts;
-    let sum = |of: fn(&strategy_host::market::Instrument) -> u64| data.instruments.iter().map(of).sum::<u64>();
+    let sum =
+        |of: fn(&strategy_host::market::Instrument) -> u64| data.instruments.iter().map(of).sum::<u64>();
     let ticks = sum(|one| one.ticks());
     let others = sum(|one| one.others);
     let mut kinds = format!(
@@ -333,8 +200,7 @@ pub(super) fn facts(data: &ReportData) -> String {
         let _ = write!(kinds, ", {} others", thousands(others));
     }
     kinds.push(')');
-    let skipped: Vec<_> =
-        facts.skipped.iter().map(|(name, n)| format!("{} {name}", thousands(*n))).collect();
+    let skipped: Vec<_> = facts.skipped.iter().map(|(name, n)| format!("{} {name}", thousands(*n))).collect();
     let mut rows = vec![
         ("Sources".to_owned(), facts.sources.join("\n")),
         ("Received".to_owned(), subtitle(data)),

@@ -47,7 +47,12 @@ pub(super) fn equity(data: &ReportData) -> String {
         let y = to_y(value);
         let _ = write!(out, "<path class=\"grid\" d=\"M{LEFT},{y:.1}H{RIGHT}\"/>");
         let text = money(value as i128);
-        let _ = write!(out, "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>", LEFT - 6.0, y + 4.0);
+        let _ = write!(
+            out,
+            "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
+            LEFT - 6.0,
+            y + 4.0
+        );
     }
     let y = HEIGHT - 8.0;
     let _ = write!(out, "<text x=\"{LEFT}\" y=\"{y}\">{}</text>", &format_time(from));
@@ -85,8 +90,18 @@ fn thinned(strategy: &StrategyResult, from: u64, to: u64) -> Vec<(u64, i128)> {
 /// Tables of the first round trips.
 pub(super) fn trades(data: &ReportData) -> String {
     let listed = &data.trades.listed[..data.trades.listed.len().min(ROWS)];
-    let heads =
-        ["Strategy", "Instrument", "Side", "Opened (UTC)", "Held", "Entry", "Exit", "Fees", "Profit", "In percent"];
+    let heads = [
+        "Strategy",
+        "Instrument",
+        "Side",
+        "Opened (UTC)",
+        "Held",
+        "Entry",
+        "Exit",
+        "Fees",
+        "Profit",
+        "In percent",
+    ];
     let rows = listed.iter().map(|one| {
         let trade = &one.trade;
         let strategy = data.account.strategies.get(one.strategy).map_or("", |named| named.strategy.as_str());
@@ -141,13 +156,15 @@ pub(super) fn results(data: &ReportData) -> String {
     for strategy in data.account.strategies.iter().take(STRATEGIES) {
         let name = escape_html(&strategy.strategy);
         let _ = write!(out, "<h3>{name}</h3><div class=\"columns\">");
-        let days = strategy.days.iter().filter(|day| day.figures.traded.trades > 0 || day.figures.profit != 0);
+        let days =
+            strategy.days.iter().filter(|day| day.figures.traded.trades > 0 || day.figures.profit != 0);
         let days = days.take(ROWS).map(|day| {
             let traded = thousands(day.figures.traded.trades);
             vec![format_time(day.start)[..10].to_owned(), traded, signed(day.figures.profit)]
         });
         out.push_str(&table("", &["Day", "Round trips", "Profit"], days));
-        let hours = strategy.hours.iter().filter(|hour| hour.figures.traded.trades > 0 || hour.figures.profit != 0);
+        let hours =
+            strategy.hours.iter().filter(|hour| hour.figures.traded.trades > 0 || hour.figures.profit != 0);
         let hours = hours.map(|hour| {
             let traded = thousands(hour.figures.traded.trades);
             vec![format!("{:02}:00", hour.hour), traded, signed(hour.figures.profit)]
@@ -155,8 +172,9 @@ pub(super) fn results(data: &ReportData) -> String {
         out.push_str(&table("", &["Hour (UTC)", "Round trips", "Profit"], hours));
         let width = strategy.distribution.width;
         let bins = strategy.distribution.bins.iter();
-        let bins =
-            bins.map(|bin| vec![format!("{} to {}", signed(bin.from), signed(bin.from + width)), thousands(bin.trades)]);
+        let bins = bins.map(|bin| {
+            vec![format!("{} to {}", signed(bin.from), signed(bin.from + width)), thousands(bin.trades)]
+        });
         out.push_str(&table("", &["Result", "Round trips"], bins));
         out.push_str("</div>");
     }

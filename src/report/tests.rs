@@ -178,9 +178,19 @@ fn what_counts_comes_first_and_needs_no_script() {
     let page = render(&data);
     let (still, _) = page.split_once("<script").unwrap();
     let at = |text: &str| still.find(text).unwrap_or_else(|| panic!("{text} is not in the page"));
-    let order = ["Net profit", "Max drawdown", "Sharpe", "<svg class=\"still\"", "fast=12, slow=26", "Time under water"];
+    let order = [
+        "Net profit",
+        "Max drawdown",
+        "Sharpe",
+        "<svg class=\"still\"",
+        "fast=12, slow=26",
+        "Time under water",
+    ];
     assert!(order.map(at).is_sorted(), "{:?}", order.map(at));
-    assert!(still.trim_end().rfind("ticks/s").is_some_and(|place| place > at("Peak memory")), "speed comes last");
+    assert!(
+        still.trim_end().rfind("ticks/s").is_some_and(|place| place > at("Peak memory")),
+        "speed comes last"
+    );
     let apple = &data.account.strategies[0].performance;
     let shown = [
         numbers::signed(apple.net_profit),
@@ -210,7 +220,10 @@ fn round_trips_come_back_exactly() {
         assert_eq!((closed_at, closed_at - whole(4)), (one.trade.closed_at, one.trade.opened_at));
         assert_eq!(trades["symbols"][whole(1) as usize], *one.symbol);
         let trade = &one.trade;
-        assert_eq!([amount(5), amount(6), amount(7), amount(8)], [trade.entry, trade.exit, trade.fees, trade.profit]);
+        assert_eq!(
+            [amount(5), amount(6), amount(7), amount(8)],
+            [trade.entry, trade.exit, trade.fees, trade.profit]
+        );
     }
 }
 

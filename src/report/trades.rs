@@ -94,6 +94,9 @@ mod tests {
         assert_eq!(times(&sample(700)), (0..700).collect::<Vec<_>>());
         let many = sample(10_000);
         assert_eq!((many.count, many.listed.len()), (10_000, MAX_TRADES));
-        assert_eq!(times(&many)[..], [&(0..500).collect::<Vec<_>>()[..], &(9_500..10_000).collect::<Vec<_>>()].concat());
+        assert_eq!(
+            times(&many)[..],
+            [&(0..500).collect::<Vec<_>>()[..], &(9_500..10_000).collect::<Vec<_>>()].concat()
+        );
     }
 }

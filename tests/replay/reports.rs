@@ -25,7 +25,8 @@ fn data_of(folder: &Folder, name: &str) -> Value {
     data
 }
 
-const RUN: &[&str] = &["replay", "trades.csv", "--quiet", "--state", "state", "--fee", "1.5", "--capital", "1000"];
+const RUN: &[&str] =
+    &["replay", "trades.csv", "--quiet", "--state", "state", "--fee", "1.5", "--capital", "1000"];
 
 #[test]
 fn a_report_made_later_is_the_replays_own() {
@@ -34,7 +35,11 @@ fn a_report_made_later_is_the_replays_own() {
     folder.done(&[RUN, &["--report", "first.html"]].concat());
     folder.done(&["report", "--state", "state", "--out", "later.html", "--quiet"]);
     let first = data_of(&folder, "first.html");
-    assert!(first["trades"]["count"].as_u64().is_some_and(|count| count > 10), "{}", first["trades"]["count"]);
+    assert!(
+        first["trades"]["count"].as_u64().is_some_and(|count| count > 10),
+        "{}",
+        first["trades"]["count"]
+    );
     assert_eq!(data_of(&folder, "later.html"), first);
 
     let run = first["run"].as_str().expect("an id");
@@ -51,7 +56,8 @@ fn sources_may_move_and_may_not_change() {
     folder.write("trades.csv", trades(300));
     folder.done(RUN);
     std::fs::create_dir(folder.path().join("archive")).expect("a folder");
-    std::fs::rename(folder.path().join("trades.csv"), folder.path().join("archive/trades.csv")).expect("moved");
+    std::fs::rename(folder.path().join("trades.csv"), folder.path().join("archive/trades.csv"))
+        .expect("moved");
     let report = &["report", "--state", "state", "--out", "out.html", "--quiet"];
     folder.fails(1, report, &["trades.csv"]);
     folder.done(&[report, &["--files", "archive"][..]].concat());
@@ -63,5 +69,9 @@ fn sources_may_move_and_may_not_change() {
 #[test]
 fn a_folder_that_keeps_no_replay_is_named() {
     let folder = Folder::new();
-    folder.fails(1, &["report", "--state", "nothing", "--out", "out.html"], &["nothing keeps no replay's command"]);
+    folder.fails(
+        1,
+        &["report", "--state", "nothing", "--out", "out.html"],
+        &["nothing keeps no replay's command"],
+    );
 }
