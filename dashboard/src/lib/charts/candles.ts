@@ -235,11 +235,11 @@ export class CandleChart {
   }
 
   private candleLook() {
-    const { up, down, surface } = this.theme;
+    const { up, down, surface, text } = this.theme;
     // Rising candles are hollow: the direction shows without the colour, too.
     return {
       upColor: surface, downColor: down, borderUpColor: up, borderDownColor: down, wickUpColor: up, wickDownColor: down,
-      borderVisible: true,
+      borderVisible: true, priceLineColor: text,
     };
   }
 }
