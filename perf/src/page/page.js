@@ -56,6 +56,8 @@ function show(i, jump) {
   cards(step);
   ofStep = [...overTime(part("over-time"), step), ...percentilePlot(part("percentiles"), step)];
   part("over-time-note").textContent = seriesNote(step);
+  part("h-time").parentNode.hidden = !step.series.length;
+  part("drift").parentNode.hidden = !step.drift;
   part("h-percentiles").parentNode.hidden = !step.stages.some(stage => stage.count > 0);
   stageTable(part("stages"), part("stages-note"), step);
   totalsTable(part("totals"), step);
