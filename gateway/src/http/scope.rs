@@ -234,7 +234,8 @@ fn token(uri: &Uri) -> Option<String> {
     let query = uri.query().filter(|_| is_of_hub(uri.path()))?;
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let found = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("access_token")).map(|(_, value)| value);
-    let mut texts = found.map(|value| percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned());
+    let mut texts =
+        found.map(|value| percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned());
     texts.find(|token| !token.is_empty())
 }
 

@@ -66,9 +66,8 @@ fn caller(context: &Context) -> Result<Option<String>, HubError> {
 }
 
 fn ids(texts: &[String]) -> Result<BTreeSet<CommandId>, HubError> {
-    let id = |text: &String| {
-        text.parse().map_err(|_| HubError::deliberate(format!("'{text}' in ids is no GUID")))
-    };
+    let id =
+        |text: &String| text.parse().map_err(|_| HubError::deliberate(format!("'{text}' in ids is no GUID")));
     texts.iter().map(id).collect()
 }
 
@@ -149,5 +148,25 @@ impl Follower {
         }
         self.sent = Some((events, changes.is_latest));
         Some(CommandsUpdate { cursor: changes.cursor.clone(), is_latest: changes.is_latest, commands })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_may_not_see_all_sees_its_own_and_of_these_what_it_asked_for() {
+        let id = CommandId::new();
+        let of = |id: CommandId, caller: &str| {
+            Shown::of(id, &format!("{{\"caller\":\"{caller}\",\"state\":\"accepted\"}}")).unwrap()
+        };
+        let own = Filter { caller: Some("ann".to_owned()), ..Filter::default() };
+        assert!(own.takes(&of(id, "ann")) && !own.takes(&of(id, "bob")));
+        let one = Filter { ids: BTreeSet::from([id]), ..own };
+        assert!(one.takes(&of(id, "ann")) && !one.takes(&of(CommandId::new(), "ann")));
+        assert!(!one.takes(&of(id, "bob")));
+        assert!(Filter::default().takes(&of(id, "bob")));
+        assert!(Shown::of(id, "{}").is_none());
     }
 }

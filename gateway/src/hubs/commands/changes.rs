@@ -194,6 +194,5 @@ pub(super) fn is_held(event: &StoredEvent) -> bool {
         readable_at: Vec<IgnoredAny>,
     }
     let is_end = event.name == CommandCompleted::NAME || event.name == CommandCancelled::NAME;
-    is_end
-        && serde_json::from_str::<Ended>(&event.body).is_ok_and(|ended| !ended.readable_at.is_empty())
+    is_end && serde_json::from_str::<Ended>(&event.body).is_ok_and(|ended| !ended.readable_at.is_empty())
 }

@@ -58,7 +58,8 @@ impl Groups {
             return Ok(group.name.clone());
         }
         if state.groups.len() >= MOST_GROUPS {
-            let text = "more different watches than this gateway takes: try again later, or watch what others do";
+            let text =
+                "more different watches than this gateway takes: try again later, or watch what others do";
             return Err(HubError::deliberate(text));
         }
         state.made += 1;

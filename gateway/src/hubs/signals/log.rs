@@ -9,9 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use signalr::HubError;
 use tick_sdk::contracts::Contract;
-use tick_sdk::contracts::strategies::{
-    AccountMarked, CommittedSignal, STRATEGIES, SignalsCommitted,
-};
+use tick_sdk::contracts::strategies::{AccountMarked, CommittedSignal, STRATEGIES, SignalsCommitted};
 use tokio::sync::{broadcast, watch};
 
 use crate::documents::{Cursor, DocumentStore};
@@ -95,9 +93,7 @@ impl Entry {
         match &self.content {
             Content::Signals(signals) => update.signals.extend_from_slice(signals),
             Content::Equity(equity) => {
-                update
-                    .marked
-                    .retain(|marked| marked.run != self.run || marked.strategy != self.strategy);
+                update.marked.retain(|marked| marked.run != self.run || marked.strategy != self.strategy);
                 update.marked.push(MarkedAccount {
                     run: self.run.clone(),
                     strategy: self.strategy.clone(),
