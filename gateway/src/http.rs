@@ -34,7 +34,9 @@ mod scope;
 mod send;
 mod signals;
 mod strategies;
+mod streamed;
 mod ticks;
+mod trades;
 mod users;
 
 pub(crate) use errors::Errors;
@@ -123,6 +125,8 @@ pub(crate) fn service(state: Arc<GatewayState>, hubs: Router) -> Scoped {
         .route("/api/commands/{id}/requeue", post(commands::requeue))
         .route("/api/signals", get(signals::list))
         .route("/api/positions", get(reads::positions))
+        .route("/api/trades", get(trades::list))
+        .route("/api/runs/{run}/curves", get(reads::curves))
         .route("/api/runs/{run}/ticks", get(ticks::ticks))
         .route("/api/runs/{run}/candles", get(ticks::candles))
         .route("/api/instruments", get(reads::instruments))

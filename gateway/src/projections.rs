@@ -39,6 +39,7 @@ use thiserror::Error;
 use crate::documents::{Batch, Collection, DocumentError};
 
 pub(crate) mod commands;
+pub(crate) mod curves;
 pub(crate) mod deployments;
 pub(crate) mod instruments;
 pub(crate) mod positions;
@@ -46,6 +47,7 @@ mod projector;
 mod rebuild;
 pub(crate) mod replays;
 pub(crate) mod signals;
+pub(crate) mod trades;
 pub(crate) mod users;
 
 pub use projector::{Projector, ProjectorError, SkipError};

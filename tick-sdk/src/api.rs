@@ -11,6 +11,7 @@ mod errors;
 mod problem;
 mod reads;
 mod replays;
+mod results;
 pub mod routes;
 mod strategies;
 mod ticks;
@@ -28,6 +29,7 @@ pub use reads::{
     projection_state,
 };
 pub use replays::{FileView, ReplayProgress, ReplayView, replay_state};
+pub use results::{CurvesView, TradeView};
 pub use strategies::{
     ChangeParametersBody, DeploymentView, LaneFailure, ParameterView, StrategyView, deployment_state,
     strategy_scope,

@@ -9,6 +9,7 @@ use super::refusal::Refusal;
 use super::scope::Asked;
 use super::{Answer, Named, Shared, name_of};
 use crate::documents::Key;
+use crate::projections::curves::CURVES;
 use crate::projections::instruments::INSTRUMENTS;
 use crate::projections::positions::POSITIONS;
 use crate::projections::{ProjectorError, SkipError};
@@ -27,6 +28,15 @@ pub(super) async fn positions(State(state): Shared, uri: Uri) -> Answer {
         of_prefix(0, prefix, query)
     });
     state.page(&POSITIONS, page.await?).await
+}
+
+pub(super) async fn curves(State(state): Shared, named: Named, uri: Uri) -> Answer {
+    let run = Key::new().text(&name_of(named)?.to_ascii_lowercase());
+    let page = state.query(&uri, &["strategy", "limit", "cursor"], |query| {
+        let prefix = query.text("strategy").map_or(run.clone(), |strategy| run.clone().text(&strategy));
+        of_prefix(0, prefix, query)
+    });
+    state.page(&CURVES, page.await?).await
 }
 
 pub(super) async fn instruments(State(state): Shared, uri: Uri) -> Answer {

@@ -17,7 +17,7 @@ mod reader;
 mod rows;
 mod series;
 
-pub(crate) use csv::write_row;
+pub(crate) use csv::{write_field, write_row};
 pub(crate) use place::Place;
 pub(crate) use reader::{Looked, OrderedSignals, ReadSignal, SignalFilter};
 

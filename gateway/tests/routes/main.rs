@@ -13,3 +13,4 @@ mod service;
 mod shared;
 mod signals;
 mod ticks;
+mod trades;

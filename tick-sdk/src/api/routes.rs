@@ -6,10 +6,11 @@ use crate::contracts::ticks::StartReplay;
 use crate::shape::{Form, Shape, Shaped, Type};
 
 use super::{
-    CandlesView, ChangeParametersBody, CommandTree, CommandView, DeploymentView, DiscardErrorsBody,
-    ErrorDetailView, ErrorQueueView, ErrorView, ErrorsDone, EventView, FileView, InstrumentView,
-    MOST_ERRORS_LISTED, MoveErrorsBody, PositionView, ProjectionView, RenameUserBody, ReplayView,
-    RequeueErrorsBody, SignalView, StrategyView, TicksView, UserView, command_state, replay_state,
+    CandlesView, ChangeParametersBody, CommandTree, CommandView, CurvesView, DeploymentView,
+    DiscardErrorsBody, ErrorDetailView, ErrorQueueView, ErrorView, ErrorsDone, EventView, FileView,
+    InstrumentView, MOST_ERRORS_LISTED, MoveErrorsBody, PositionView, ProjectionView, RenameUserBody,
+    ReplayView, RequeueErrorsBody, SignalView, StrategyView, TicksView, TradeView, UserView, command_state,
+    replay_state,
 };
 
 /// One method of a path.
@@ -261,6 +262,20 @@ pub const ROUTES: &[Route] = &[
     .query_of(&[Query::text("run"), STRATEGIES, SYMBOLS, SIDE, FROM, TO, MIN_PRICE, LIMIT, CURSOR]),
     Route::read("positions", "/api/positions", "Positions and profit", Answer::Page(PositionView::shape))
         .query_of(&[Query::text("run"), Query::text("strategy"), LIMIT, CURSOR]),
+    Route::read(
+        "trades",
+        "/api/trades",
+        "Positions that were closed, in order of run, strategy and closing",
+        Answer::Streamed(TradeView::shape),
+    )
+    .query_of(&[Query::text("run"), STRATEGIES, SYMBOLS, SIDE, FROM, TO, LIMIT, CURSOR]),
+    Route::read(
+        "curves",
+        "/api/runs/{run}/curves",
+        "Equity, drawdown, exposure and profit of a run over time",
+        Answer::Page(CurvesView::shape),
+    )
+    .query_of(&[Query::text("strategy"), LIMIT, CURSOR]),
     Route::read(
         "runTicks",
         "/api/runs/{run}/ticks",

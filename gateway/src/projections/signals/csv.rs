@@ -20,7 +20,7 @@ pub(crate) fn write_row(signal: &ReadSignal, out: &mut Vec<u8>) {
 }
 
 /// A CSV field, quoted where it must be (RFC 4180).
-fn write_field(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn write_field(text: &str, out: &mut Vec<u8>) {
     if !text.contains([',', '"', '\n', '\r']) {
         return out.extend_from_slice(text.as_bytes());
     }
