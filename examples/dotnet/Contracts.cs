@@ -30,6 +30,15 @@ public static class Endpoints
     public const string Ticks = "ticks";
 }
 
+/// <summary>What percentages are of, as <c>PerformanceFigures.capitalBasis</c> has it.</summary>
+public static class CapitalBasis
+{
+    /// <summary>A capital that was stated.</summary>
+    public const string Stated = "stated";
+    /// <summary>The first price of each instrument traded, summed.</summary>
+    public const string Notional = "notional";
+}
+
 /// <summary>The states of a command, as <c>CommandView.state</c> has them.</summary>
 public static class CommandState
 {
@@ -133,6 +142,17 @@ public static class StrategyScope
     public const string Instrument = "instrument";
     /// <summary>A group of instruments.</summary>
     public const string Group = "group";
+}
+
+/// <summary>What a tick is, as <c>TickView.kind</c> has it.</summary>
+public static class TickKind
+{
+    /// <summary>A trade.</summary>
+    public const string Trade = "trade";
+    /// <summary>The best bid.</summary>
+    public const string Bid = "bid";
+    /// <summary>The best ask.</summary>
+    public const string Ask = "ask";
 }
 
 /// <summary>
@@ -393,6 +413,55 @@ public sealed record EventsForgotten : IEvent
     [JsonPropertyName("correlationId")] public Guid CorrelationId { get; init; }
     /// <summary>Where they stood.</summary>
     [JsonPropertyName("positions")] public IReadOnlyList<long> Positions { get; init; } = [];
+}
+
+/// <summary>
+/// Positions that a strategy opened and closed on paper in a run, in the order in which they were closed.
+/// </summary>
+/// <remarks>Event, version 1; of the context <c>strategies</c>.</remarks>
+public sealed record TradesClosed : IEvent
+{
+    /// <summary>The command that caused it.</summary>
+    [JsonPropertyName("correlationId")] public Guid CorrelationId { get; init; }
+    /// <summary>The run.</summary>
+    [JsonPropertyName("run")] public string Run { get; init; } = "";
+    /// <summary>The instance's name.</summary>
+    [JsonPropertyName("strategy")] public string Strategy { get; init; } = "";
+    /// <summary>The place of the first among all of the strategy in the run, from 0.</summary>
+    [JsonPropertyName("first")] public long First { get; init; }
+    /// <summary>The trades, in their order.</summary>
+    [JsonPropertyName("trades")] public IReadOnlyList<ClosedTrade> Trades { get; init; } = [];
+}
+
+/// <summary>What a strategy's account in a run looks like over time. Every list is bounded.</summary>
+/// <remarks>Event, version 1; of the context <c>strategies</c>.</remarks>
+public sealed record CurvesDrawn : IEvent
+{
+    /// <summary>The command that caused it.</summary>
+    [JsonPropertyName("correlationId")] public Guid CorrelationId { get; init; }
+    /// <summary>The run.</summary>
+    [JsonPropertyName("run")] public string Run { get; init; } = "";
+    /// <summary>The instance's name.</summary>
+    [JsonPropertyName("strategy")] public string Strategy { get; init; } = "";
+    /// <summary>
+    /// Realised and open profit less fees, with every extreme of what the points stand for.
+    /// </summary>
+    [JsonPropertyName("equity")] public IReadOnlyList<CurvePoint> Equity { get; init; } = [];
+    /// <summary>How far the equity was below its highest before, likewise.</summary>
+    [JsonPropertyName("drawdown")] public IReadOnlyList<CurvePoint> Drawdown { get; init; } = [];
+    /// <summary>How much was held in each stretch of time.</summary>
+    [JsonPropertyName("exposure")] public IReadOnlyList<ExposureOfStretch> Exposure { get; init; } = [];
+    /// <summary>What was earned by day (UTC).</summary>
+    [JsonPropertyName("days")] public IReadOnlyList<ProfitOfDay> Days { get; init; } = [];
+    /// <summary>What was earned by hour of the day (UTC).</summary>
+    [JsonPropertyName("hours")] public IReadOnlyList<ProfitOfHour> Hours { get; init; } = [];
+    /// <summary>
+    /// The width of each bin of the results, absent where no position was closed. Decimal text, with every
+    /// digit.
+    /// </summary>
+    [JsonPropertyName("resultWidth")] public string? ResultWidth { get; init; }
+    /// <summary>How the results of closed positions are distributed: the bins that have any.</summary>
+    [JsonPropertyName("results")] public IReadOnlyList<ResultBin> Results { get; init; } = [];
 }
 
 /// <summary>From now on this strategy takes part: in replays that name no strategies, or in a feed.</summary>
@@ -740,6 +809,140 @@ public sealed record ReadableAt
     [JsonPropertyName("position")] public required long Position { get; init; }
 }
 
+/// <summary>
+/// A position of one unit that was opened and closed; money is decimal text in the quote unit.
+/// </summary>
+public sealed record ClosedTrade
+{
+    /// <summary>The instrument's symbol.</summary>
+    [JsonPropertyName("symbol")] public required string Symbol { get; init; }
+    /// <summary>
+    /// What was done to open it: <c>buy</c> was long, <c>sell</c> was short. One of <c>Side</c>.
+    /// </summary>
+    [JsonPropertyName("side")] public required string Side { get; init; }
+    /// <summary>Receive time of the tick at which it was opened, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("openedAtNs")] public required long OpenedAtNs { get; init; }
+    /// <summary>Receive time of the tick at which it was closed, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("closedAtNs")] public required long ClosedAtNs { get; init; }
+    /// <summary>What it was opened for. Decimal text, with every digit.</summary>
+    [JsonPropertyName("entry")] public required string Entry { get; init; }
+    /// <summary>What it was closed for. Decimal text, with every digit.</summary>
+    [JsonPropertyName("exit")] public required string Exit { get; init; }
+    /// <summary>Of both fills. Decimal text, with every digit.</summary>
+    [JsonPropertyName("fees")] public required string Fees { get; init; }
+    /// <summary>After fees. Decimal text, with every digit.</summary>
+    [JsonPropertyName("profit")] public required string Profit { get; init; }
+}
+
+/// <summary>A value at a time.</summary>
+public sealed record CurvePoint
+{
+    /// <summary>Receive time in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("tsRecv")] public required long TsRecv { get; init; }
+    /// <summary>Money. Decimal text, with every digit.</summary>
+    [JsonPropertyName("value")] public required string Value { get; init; }
+}
+
+/// <summary>How much was held in a stretch of time.</summary>
+public sealed record ExposureOfStretch
+{
+    /// <summary>Where it begins, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("tsRecv")] public required long TsRecv { get; init; }
+    /// <summary>For how long positions were held; two at once count twice.</summary>
+    [JsonPropertyName("heldNs")] public required long HeldNs { get; init; }
+    /// <summary>The same by the stretch's time and the number of instruments, 0 to 1.</summary>
+    [JsonPropertyName("share")] public required double Share { get; init; }
+}
+
+/// <summary>What was earned in a day, or in several of a long run.</summary>
+public sealed record ProfitOfDay
+{
+    /// <summary>Its midnight (UTC), in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("startNs")] public required long StartNs { get; init; }
+    /// <summary>How many days these are.</summary>
+    [JsonPropertyName("days")] public required long Days { get; init; }
+    /// <summary>What the equity changed by. Decimal text, with every digit.</summary>
+    [JsonPropertyName("netProfit")] public required string NetProfit { get; init; }
+    /// <summary>The same in percent of the capital.</summary>
+    [JsonPropertyName("netProfitPercent")] public double? NetProfitPercent { get; init; }
+    /// <summary>Positions closed in it.</summary>
+    [JsonPropertyName("trades")] public required long Trades { get; init; }
+    /// <summary>Of those, with profit.</summary>
+    [JsonPropertyName("wins")] public required long Wins { get; init; }
+    /// <summary>Of those, with a loss.</summary>
+    [JsonPropertyName("losses")] public required long Losses { get; init; }
+    /// <summary><c>wins / trades</c>, where there are trades.</summary>
+    [JsonPropertyName("hitRate")] public double? HitRate { get; init; }
+    /// <summary>Gross profit by gross loss.</summary>
+    [JsonPropertyName("profitFactor")] public double? ProfitFactor { get; init; }
+    /// <summary>The mean profit of a closed position, after fees. Decimal text, with every digit.</summary>
+    [JsonPropertyName("expectancy")] public string? Expectancy { get; init; }
+    /// <summary>The mean profit of those with one. Decimal text, with every digit.</summary>
+    [JsonPropertyName("averageWin")] public string? AverageWin { get; init; }
+    /// <summary>
+    /// The mean loss of those with one, as a positive number. Decimal text, with every digit.
+    /// </summary>
+    [JsonPropertyName("averageLoss")] public string? AverageLoss { get; init; }
+    /// <summary>The greatest profit of a closed position. Decimal text, with every digit.</summary>
+    [JsonPropertyName("largestWin")] public string? LargestWin { get; init; }
+    /// <summary>The greatest loss of one, as a positive number. Decimal text, with every digit.</summary>
+    [JsonPropertyName("largestLoss")] public string? LargestLoss { get; init; }
+    /// <summary>The prices of all fills, summed. Decimal text, with every digit.</summary>
+    [JsonPropertyName("turnover")] public required string Turnover { get; init; }
+    /// <summary>Paid. Decimal text, with every digit.</summary>
+    [JsonPropertyName("fees")] public required string Fees { get; init; }
+    /// <summary>For how long positions were held; two at once count twice.</summary>
+    [JsonPropertyName("heldNs")] public required long HeldNs { get; init; }
+}
+
+/// <summary>What was earned in an hour of all days.</summary>
+public sealed record ProfitOfHour
+{
+    /// <summary>0 to 23, in UTC.</summary>
+    [JsonPropertyName("hour")] public required int Hour { get; init; }
+    /// <summary>What the equity changed by. Decimal text, with every digit.</summary>
+    [JsonPropertyName("netProfit")] public required string NetProfit { get; init; }
+    /// <summary>The same in percent of the capital.</summary>
+    [JsonPropertyName("netProfitPercent")] public double? NetProfitPercent { get; init; }
+    /// <summary>Positions closed in it.</summary>
+    [JsonPropertyName("trades")] public required long Trades { get; init; }
+    /// <summary>Of those, with profit.</summary>
+    [JsonPropertyName("wins")] public required long Wins { get; init; }
+    /// <summary>Of those, with a loss.</summary>
+    [JsonPropertyName("losses")] public required long Losses { get; init; }
+    /// <summary><c>wins / trades</c>, where there are trades.</summary>
+    [JsonPropertyName("hitRate")] public double? HitRate { get; init; }
+    /// <summary>Gross profit by gross loss.</summary>
+    [JsonPropertyName("profitFactor")] public double? ProfitFactor { get; init; }
+    /// <summary>The mean profit of a closed position, after fees. Decimal text, with every digit.</summary>
+    [JsonPropertyName("expectancy")] public string? Expectancy { get; init; }
+    /// <summary>The mean profit of those with one. Decimal text, with every digit.</summary>
+    [JsonPropertyName("averageWin")] public string? AverageWin { get; init; }
+    /// <summary>
+    /// The mean loss of those with one, as a positive number. Decimal text, with every digit.
+    /// </summary>
+    [JsonPropertyName("averageLoss")] public string? AverageLoss { get; init; }
+    /// <summary>The greatest profit of a closed position. Decimal text, with every digit.</summary>
+    [JsonPropertyName("largestWin")] public string? LargestWin { get; init; }
+    /// <summary>The greatest loss of one, as a positive number. Decimal text, with every digit.</summary>
+    [JsonPropertyName("largestLoss")] public string? LargestLoss { get; init; }
+    /// <summary>The prices of all fills, summed. Decimal text, with every digit.</summary>
+    [JsonPropertyName("turnover")] public required string Turnover { get; init; }
+    /// <summary>Paid. Decimal text, with every digit.</summary>
+    [JsonPropertyName("fees")] public required string Fees { get; init; }
+    /// <summary>For how long positions were held; two at once count twice.</summary>
+    [JsonPropertyName("heldNs")] public required long HeldNs { get; init; }
+}
+
+/// <summary>Closed positions with about the same result.</summary>
+public sealed record ResultBin
+{
+    /// <summary>The least profit of the bin. Decimal text, with every digit.</summary>
+    [JsonPropertyName("from")] public required string From { get; init; }
+    /// <summary>How many there are.</summary>
+    [JsonPropertyName("trades")] public required long Trades { get; init; }
+}
+
 /// <summary>A strategy with its parameters, under a name.</summary>
 public sealed record StrategySpec
 {
@@ -797,6 +1000,68 @@ public sealed record InstrumentFigures
     [JsonPropertyName("maxDrawdown")] public required string MaxDrawdown { get; init; }
     /// <summary>The share of the time with a position, 0 to 1.</summary>
     [JsonPropertyName("exposure")] public required double Exposure { get; init; }
+    /// <summary>What percentages are of. Decimal text, with every digit.</summary>
+    [JsonPropertyName("capital")] public string? Capital { get; init; }
+    /// <summary>Whether that was stated. One of <c>CapitalBasis</c>.</summary>
+    [JsonPropertyName("capitalBasis")] public string? CapitalBasis { get; init; }
+    /// <summary>Realised and open profit, less fees. Decimal text, with every digit.</summary>
+    [JsonPropertyName("netProfit")] public string? NetProfit { get; init; }
+    /// <summary>The same in percent of the capital.</summary>
+    [JsonPropertyName("netProfitPercent")] public double? NetProfitPercent { get; init; }
+    /// <summary>The mean of the returns by their standard deviation, a year.</summary>
+    [JsonPropertyName("sharpe")] public double? Sharpe { get; init; }
+    /// <summary>
+    /// The mean of the returns by the root of the mean square of the negative ones, a year.
+    /// </summary>
+    [JsonPropertyName("sortino")] public double? Sortino { get; init; }
+    /// <summary>The length of the stretches of time whose returns these are made of, in ns.</summary>
+    [JsonPropertyName("returnStretchNs")] public long? ReturnStretchNs { get; init; }
+    /// <summary>How many such stretches there are.</summary>
+    [JsonPropertyName("returnStretches")] public long? ReturnStretches { get; init; }
+    /// <summary>The maximum drawdown in percent of the capital.</summary>
+    [JsonPropertyName("maxDrawdownPercent")] public double? MaxDrawdownPercent { get; init; }
+    /// <summary>When the equity was last at its highest before that, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("drawdownBegin")] public long? DrawdownBegin { get; init; }
+    /// <summary>When it was lowest, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("drawdownBottom")] public long? DrawdownBottom { get; init; }
+    /// <summary>When it was at its highest again, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("drawdownRecovered")] public long? DrawdownRecovered { get; init; }
+    /// <summary>From the begin to the recovery or the run's end.</summary>
+    [JsonPropertyName("drawdownDurationNs")] public long? DrawdownDurationNs { get; init; }
+    /// <summary>From the bottom to the recovery.</summary>
+    [JsonPropertyName("drawdownRecoveryNs")] public long? DrawdownRecoveryNs { get; init; }
+    /// <summary>How long the equity was below its highest before.</summary>
+    [JsonPropertyName("underWaterNs")] public long? UnderWaterNs { get; init; }
+    /// <summary>The same as a share of the run's time, 0 to 1.</summary>
+    [JsonPropertyName("underWater")] public double? UnderWater { get; init; }
+    /// <summary>Positions closed with a loss.</summary>
+    [JsonPropertyName("losses")] public long? Losses { get; init; }
+    /// <summary>
+    /// The profits of all that were closed with one, after fees. Decimal text, with every digit.
+    /// </summary>
+    [JsonPropertyName("grossProfit")] public string? GrossProfit { get; init; }
+    /// <summary>
+    /// The losses of all that were closed with one, as a positive number. Decimal text, with every digit.
+    /// </summary>
+    [JsonPropertyName("grossLoss")] public string? GrossLoss { get; init; }
+    /// <summary>Gross profit by gross loss.</summary>
+    [JsonPropertyName("profitFactor")] public double? ProfitFactor { get; init; }
+    /// <summary>The mean profit of a closed position, after fees. Decimal text, with every digit.</summary>
+    [JsonPropertyName("expectancy")] public string? Expectancy { get; init; }
+    /// <summary>The mean profit of those with one. Decimal text, with every digit.</summary>
+    [JsonPropertyName("averageWin")] public string? AverageWin { get; init; }
+    /// <summary>
+    /// The mean loss of those with one, as a positive number. Decimal text, with every digit.
+    /// </summary>
+    [JsonPropertyName("averageLoss")] public string? AverageLoss { get; init; }
+    /// <summary>The greatest profit of a closed position. Decimal text, with every digit.</summary>
+    [JsonPropertyName("largestWin")] public string? LargestWin { get; init; }
+    /// <summary>The greatest loss of one, as a positive number. Decimal text, with every digit.</summary>
+    [JsonPropertyName("largestLoss")] public string? LargestLoss { get; init; }
+    /// <summary>The prices of all fills, summed. Decimal text, with every digit.</summary>
+    [JsonPropertyName("turnover")] public string? Turnover { get; init; }
+    /// <summary>The same by the capital.</summary>
+    [JsonPropertyName("turnoverRatio")] public double? TurnoverRatio { get; init; }
 }
 
 /// <summary>
@@ -824,6 +1089,68 @@ public sealed record AccountFigures
     [JsonPropertyName("maxDrawdown")] public required string MaxDrawdown { get; init; }
     /// <summary>The share of the time with a position, 0 to 1.</summary>
     [JsonPropertyName("exposure")] public required double Exposure { get; init; }
+    /// <summary>What percentages are of. Decimal text, with every digit.</summary>
+    [JsonPropertyName("capital")] public string? Capital { get; init; }
+    /// <summary>Whether that was stated. One of <c>CapitalBasis</c>.</summary>
+    [JsonPropertyName("capitalBasis")] public string? CapitalBasis { get; init; }
+    /// <summary>Realised and open profit, less fees. Decimal text, with every digit.</summary>
+    [JsonPropertyName("netProfit")] public string? NetProfit { get; init; }
+    /// <summary>The same in percent of the capital.</summary>
+    [JsonPropertyName("netProfitPercent")] public double? NetProfitPercent { get; init; }
+    /// <summary>The mean of the returns by their standard deviation, a year.</summary>
+    [JsonPropertyName("sharpe")] public double? Sharpe { get; init; }
+    /// <summary>
+    /// The mean of the returns by the root of the mean square of the negative ones, a year.
+    /// </summary>
+    [JsonPropertyName("sortino")] public double? Sortino { get; init; }
+    /// <summary>The length of the stretches of time whose returns these are made of, in ns.</summary>
+    [JsonPropertyName("returnStretchNs")] public long? ReturnStretchNs { get; init; }
+    /// <summary>How many such stretches there are.</summary>
+    [JsonPropertyName("returnStretches")] public long? ReturnStretches { get; init; }
+    /// <summary>The maximum drawdown in percent of the capital.</summary>
+    [JsonPropertyName("maxDrawdownPercent")] public double? MaxDrawdownPercent { get; init; }
+    /// <summary>When the equity was last at its highest before that, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("drawdownBegin")] public long? DrawdownBegin { get; init; }
+    /// <summary>When it was lowest, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("drawdownBottom")] public long? DrawdownBottom { get; init; }
+    /// <summary>When it was at its highest again, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("drawdownRecovered")] public long? DrawdownRecovered { get; init; }
+    /// <summary>From the begin to the recovery or the run's end.</summary>
+    [JsonPropertyName("drawdownDurationNs")] public long? DrawdownDurationNs { get; init; }
+    /// <summary>From the bottom to the recovery.</summary>
+    [JsonPropertyName("drawdownRecoveryNs")] public long? DrawdownRecoveryNs { get; init; }
+    /// <summary>How long the equity was below its highest before.</summary>
+    [JsonPropertyName("underWaterNs")] public long? UnderWaterNs { get; init; }
+    /// <summary>The same as a share of the run's time, 0 to 1.</summary>
+    [JsonPropertyName("underWater")] public double? UnderWater { get; init; }
+    /// <summary>Positions closed with a loss.</summary>
+    [JsonPropertyName("losses")] public long? Losses { get; init; }
+    /// <summary>
+    /// The profits of all that were closed with one, after fees. Decimal text, with every digit.
+    /// </summary>
+    [JsonPropertyName("grossProfit")] public string? GrossProfit { get; init; }
+    /// <summary>
+    /// The losses of all that were closed with one, as a positive number. Decimal text, with every digit.
+    /// </summary>
+    [JsonPropertyName("grossLoss")] public string? GrossLoss { get; init; }
+    /// <summary>Gross profit by gross loss.</summary>
+    [JsonPropertyName("profitFactor")] public double? ProfitFactor { get; init; }
+    /// <summary>The mean profit of a closed position, after fees. Decimal text, with every digit.</summary>
+    [JsonPropertyName("expectancy")] public string? Expectancy { get; init; }
+    /// <summary>The mean profit of those with one. Decimal text, with every digit.</summary>
+    [JsonPropertyName("averageWin")] public string? AverageWin { get; init; }
+    /// <summary>
+    /// The mean loss of those with one, as a positive number. Decimal text, with every digit.
+    /// </summary>
+    [JsonPropertyName("averageLoss")] public string? AverageLoss { get; init; }
+    /// <summary>The greatest profit of a closed position. Decimal text, with every digit.</summary>
+    [JsonPropertyName("largestWin")] public string? LargestWin { get; init; }
+    /// <summary>The greatest loss of one, as a positive number. Decimal text, with every digit.</summary>
+    [JsonPropertyName("largestLoss")] public string? LargestLoss { get; init; }
+    /// <summary>The prices of all fills, summed. Decimal text, with every digit.</summary>
+    [JsonPropertyName("turnover")] public string? Turnover { get; init; }
+    /// <summary>The same by the capital.</summary>
+    [JsonPropertyName("turnoverRatio")] public double? TurnoverRatio { get; init; }
 }
 
 /// <summary>

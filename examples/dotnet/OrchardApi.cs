@@ -170,6 +170,83 @@ public interface IOrchardApi
     /// <remarks><c>run</c>: only of this one. <c>strategy</c>: only of this one.</remarks>
     [Get("/api/positions"), Paged(Items = "Items", Next = "Next")] PagedEnumerable<Page<PositionView>, PositionView> AllPositions([AliasAs("run")] string? run = null, [AliasAs("strategy")] string? strategy = null, [AliasAs("limit")] int? limit = null, [AliasAs("after")] Guid? after = null, [AliasAs("cursor"), PageToken] string? cursor = null);
 
+    /// <summary>Positions that were closed, in order of run, strategy and closing. A page.</summary>
+    /// <remarks>
+    /// <c>run</c>: only of this one. <c>strategy</c>: can be repeated. <c>symbol</c>: can be repeated.
+    /// <c>side</c>: in any case. One of <c>Side</c>. <c>from</c>: receive time, with its zone. <c>to</c>:
+    /// receive time, with its zone.
+    /// </remarks>
+    [Get("/api/trades")] Task<Page<TradeView>> Trades([AliasAs("run")] string? run = null, [AliasAs("strategy"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? strategy = null, [AliasAs("symbol"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? symbol = null, [AliasAs("side")] string? side = null, [AliasAs("from"), Query(Format = "O")] DateTimeOffset? from = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("limit")] int? limit = null, [AliasAs("cursor")] string? cursor = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
+    /// <summary>
+    /// Positions that were closed, in order of run, strategy and closing. Page after page, as they are read.
+    /// </summary>
+    /// <remarks>
+    /// <c>run</c>: only of this one. <c>strategy</c>: can be repeated. <c>symbol</c>: can be repeated.
+    /// <c>side</c>: in any case. One of <c>Side</c>. <c>from</c>: receive time, with its zone. <c>to</c>:
+    /// receive time, with its zone.
+    /// </remarks>
+    [Get("/api/trades"), Paged(Items = "Items", Next = "Next")] PagedEnumerable<Page<TradeView>, TradeView> AllTrades([AliasAs("run")] string? run = null, [AliasAs("strategy"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? strategy = null, [AliasAs("symbol"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? symbol = null, [AliasAs("side")] string? side = null, [AliasAs("from"), Query(Format = "O")] DateTimeOffset? from = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("limit")] int? limit = null, [AliasAs("after")] Guid? after = null, [AliasAs("cursor"), PageToken] string? cursor = null);
+    /// <summary>
+    /// Positions that were closed, in order of run, strategy and closing. All of them, as they are read.
+    /// </summary>
+    /// <remarks>
+    /// <c>run</c>: only of this one. <c>strategy</c>: can be repeated. <c>symbol</c>: can be repeated.
+    /// <c>side</c>: in any case. One of <c>Side</c>. <c>from</c>: receive time, with its zone. <c>to</c>:
+    /// receive time, with its zone.
+    /// </remarks>
+    [Get("/api/trades"), Headers("Accept: application/x-ndjson")] IAsyncEnumerable<TradeView> StreamTrades([AliasAs("run")] string? run = null, [AliasAs("strategy"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? strategy = null, [AliasAs("symbol"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? symbol = null, [AliasAs("side")] string? side = null, [AliasAs("from"), Query(Format = "O")] DateTimeOffset? from = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
+    /// <summary>
+    /// Positions that were closed, in order of run, strategy and closing. All of them as CSV.
+    /// </summary>
+    /// <remarks>
+    /// <c>run</c>: only of this one. <c>strategy</c>: can be repeated. <c>symbol</c>: can be repeated.
+    /// <c>side</c>: in any case. One of <c>Side</c>. <c>from</c>: receive time, with its zone. <c>to</c>:
+    /// receive time, with its zone.
+    /// </remarks>
+    [Get("/api/trades"), Headers("Accept: text/csv")] Task<Stream> TradesCsv([AliasAs("run")] string? run = null, [AliasAs("strategy"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? strategy = null, [AliasAs("symbol"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? symbol = null, [AliasAs("side")] string? side = null, [AliasAs("from"), Query(Format = "O")] DateTimeOffset? from = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Equity, drawdown, exposure and profit of a run over time. A page.</summary>
+    /// <remarks><c>strategy</c>: only of this one.</remarks>
+    [Get("/api/runs/{run}/curves")] Task<Page<CurvesView>> Curves([AliasAs("run")] string run, [AliasAs("strategy")] string? strategy = null, [AliasAs("limit")] int? limit = null, [AliasAs("cursor")] string? cursor = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
+    /// <summary>
+    /// Equity, drawdown, exposure and profit of a run over time. Page after page, as they are read.
+    /// </summary>
+    /// <remarks><c>strategy</c>: only of this one.</remarks>
+    [Get("/api/runs/{run}/curves"), Paged(Items = "Items", Next = "Next")] PagedEnumerable<Page<CurvesView>, CurvesView> AllCurves([AliasAs("run")] string run, [AliasAs("strategy")] string? strategy = null, [AliasAs("limit")] int? limit = null, [AliasAs("after")] Guid? after = null, [AliasAs("cursor"), PageToken] string? cursor = null);
+
+    /// <summary>Ticks of a replay's captures around a time.</summary>
+    /// <remarks>
+    /// <c>symbol</c>: the instrument, which has to be given. <c>around</c>: receive time, in ns since the
+    /// UNIX epoch. <c>count</c>: how many, a half up to that time and a half later; 50 unless given.
+    /// </remarks>
+    [Get("/api/runs/{run}/ticks")] Task<TicksView> RunTicks([AliasAs("run")] string run, [AliasAs("symbol")] string? symbol = null, [AliasAs("around")] long? around = null, [AliasAs("count")] int? count = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
+    /// <summary>
+    /// Ticks of a replay's captures around a time. Status 304 without content where <c>etag</c> is still
+    /// right.
+    /// </summary>
+    /// <remarks>
+    /// <c>symbol</c>: the instrument, which has to be given. <c>around</c>: receive time, in ns since the
+    /// UNIX epoch. <c>count</c>: how many, a half up to that time and a half later; 50 unless given.
+    /// </remarks>
+    [Get("/api/runs/{run}/ticks")] Task<IApiResponse<TicksView>> RunTicksIfChanged([AliasAs("run")] string run, [AliasAs("symbol")] string? symbol = null, [AliasAs("around")] long? around = null, [AliasAs("count")] int? count = null, [AliasAs("after")] Guid? after = null, [Header("If-None-Match")] string? etag = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Candles of a replay's captures.</summary>
+    /// <remarks>
+    /// <c>symbol</c>: the instrument, which has to be given. <c>interval</c>: how many seconds a candle has:
+    /// 1, 10, 60, 300 or 3600; 60 unless given. <c>to</c>: receive time, with its zone. <c>count</c>: how
+    /// many at most, the last.
+    /// </remarks>
+    [Get("/api/runs/{run}/candles")] Task<CandlesView> RunCandles([AliasAs("run")] string run, [AliasAs("symbol")] string? symbol = null, [AliasAs("interval")] long? interval = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("count")] int? count = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
+    /// <summary>
+    /// Candles of a replay's captures. Status 304 without content where <c>etag</c> is still right.
+    /// </summary>
+    /// <remarks>
+    /// <c>symbol</c>: the instrument, which has to be given. <c>interval</c>: how many seconds a candle has:
+    /// 1, 10, 60, 300 or 3600; 60 unless given. <c>to</c>: receive time, with its zone. <c>count</c>: how
+    /// many at most, the last.
+    /// </remarks>
+    [Get("/api/runs/{run}/candles")] Task<IApiResponse<CandlesView>> RunCandlesIfChanged([AliasAs("run")] string run, [AliasAs("symbol")] string? symbol = null, [AliasAs("interval")] long? interval = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("count")] int? count = null, [AliasAs("after")] Guid? after = null, [Header("If-None-Match")] string? etag = null, CancellationToken cancellationToken = default);
+
     /// <summary>Instruments with last prices. A page.</summary>
     [Get("/api/instruments")] Task<Page<InstrumentView>> Instruments([AliasAs("limit")] int? limit = null, [AliasAs("cursor")] string? cursor = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
     /// <summary>Instruments with last prices. Page after page, as they are read.</summary>
@@ -834,6 +911,67 @@ public sealed record FileView
     [JsonPropertyName("modifiedAt")] public DateTimeOffset? ModifiedAt { get; init; }
 }
 
+/// <summary>A position of one unit that a strategy opened and closed on paper in a run.</summary>
+public sealed record TradeView
+{
+    /// <summary>The run.</summary>
+    [JsonPropertyName("run")] public required string Run { get; init; }
+    /// <summary>The instance's name.</summary>
+    [JsonPropertyName("strategy")] public required string Strategy { get; init; }
+    /// <summary>Its place among all of the strategy in the run, from 0.</summary>
+    [JsonPropertyName("number")] public required long Number { get; init; }
+    /// <summary>The instrument's symbol.</summary>
+    [JsonPropertyName("symbol")] public required string Symbol { get; init; }
+    /// <summary>
+    /// What was done to open it: <c>buy</c> was long, <c>sell</c> was short. One of <c>Side</c>.
+    /// </summary>
+    [JsonPropertyName("side")] public required string Side { get; init; }
+    /// <summary>Receive time of the tick at which it was opened, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("openedAtNs")] public required long OpenedAtNs { get; init; }
+    /// <summary>The same as text, cut to seven digits.</summary>
+    [JsonPropertyName("openedAt")] public required DateTimeOffset OpenedAt { get; init; }
+    /// <summary>Receive time of the tick at which it was closed, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("closedAtNs")] public required long ClosedAtNs { get; init; }
+    /// <summary>The same as text, cut to seven digits.</summary>
+    [JsonPropertyName("closedAt")] public required DateTimeOffset ClosedAt { get; init; }
+    /// <summary>What it was opened for, after slippage. Decimal text, with every digit.</summary>
+    [JsonPropertyName("entry")] public required string Entry { get; init; }
+    /// <summary>What it was closed for, after slippage. Decimal text, with every digit.</summary>
+    [JsonPropertyName("exit")] public required string Exit { get; init; }
+    /// <summary>Of both fills. Decimal text, with every digit.</summary>
+    [JsonPropertyName("fees")] public required string Fees { get; init; }
+    /// <summary>After slippage and fees. Decimal text, with every digit.</summary>
+    [JsonPropertyName("profit")] public required string Profit { get; init; }
+}
+
+/// <summary>What a strategy's account in a run looks like over time. Every list is bounded.</summary>
+public sealed record CurvesView
+{
+    /// <summary>The run.</summary>
+    [JsonPropertyName("run")] public required string Run { get; init; }
+    /// <summary>The instance's name.</summary>
+    [JsonPropertyName("strategy")] public required string Strategy { get; init; }
+    /// <summary>
+    /// Realised and open profit less fees, with every extreme of what the points stand for.
+    /// </summary>
+    [JsonPropertyName("equity")] public required IReadOnlyList<CurvePoint> Equity { get; init; }
+    /// <summary>How far the equity was below its highest before, likewise.</summary>
+    [JsonPropertyName("drawdown")] public required IReadOnlyList<CurvePoint> Drawdown { get; init; }
+    /// <summary>How much was held in each stretch of time.</summary>
+    [JsonPropertyName("exposure")] public required IReadOnlyList<ExposureOfStretch> Exposure { get; init; }
+    /// <summary>What was earned by day (UTC).</summary>
+    [JsonPropertyName("days")] public required IReadOnlyList<ProfitOfDay> Days { get; init; }
+    /// <summary>What was earned by hour of the day (UTC).</summary>
+    [JsonPropertyName("hours")] public required IReadOnlyList<ProfitOfHour> Hours { get; init; }
+    /// <summary>
+    /// The width of each bin of the results, absent where no position was closed. Decimal text, with every
+    /// digit.
+    /// </summary>
+    [JsonPropertyName("resultWidth")] public string? ResultWidth { get; init; }
+    /// <summary>How the results of closed positions are distributed: the bins that have any.</summary>
+    [JsonPropertyName("results")] public required IReadOnlyList<ResultBin> Results { get; init; }
+}
+
 /// <summary>A strategy that the program has.</summary>
 public sealed record StrategyView
 {
@@ -909,6 +1047,86 @@ public sealed record ChangeParametersBody
 {
     /// <summary>Values as text; those not named keep what they are.</summary>
     [JsonPropertyName("parameters")] public required IReadOnlyDictionary<string, string> Parameters { get; init; }
+}
+
+/// <summary>A tick of a capture.</summary>
+public sealed record TickView
+{
+    /// <summary>The venue's own time, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("tsEvent")] public required long TsEvent { get; init; }
+    /// <summary>When the capture received it, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("tsRecv")] public required long TsRecv { get; init; }
+    /// <summary>The receive time as text, cut to seven digits.</summary>
+    [JsonPropertyName("at")] public required DateTimeOffset At { get; init; }
+    /// <summary>What it is. One of <c>TickKind</c>.</summary>
+    [JsonPropertyName("kind")] public required string Kind { get; init; }
+    /// <summary>
+    /// Who was the aggressor of a trade, <c>buy</c> or <c>sell</c>; empty where that is not known, and for
+    /// quotes.
+    /// </summary>
+    [JsonPropertyName("side")] public required string Side { get; init; }
+    /// <summary>
+    /// In decimal; null where that side of the book is empty. Decimal text, with every digit.
+    /// </summary>
+    [JsonPropertyName("price")] public string? Price { get; init; }
+    /// <summary>In decimal. Decimal text, with every digit.</summary>
+    [JsonPropertyName("size")] public required string Size { get; init; }
+    /// <summary>Whether it is the last of its event.</summary>
+    [JsonPropertyName("isLast")] public required bool IsLast { get; init; }
+}
+
+/// <summary>The ticks of an instrument around a time, of a replay's captures.</summary>
+public sealed record TicksView
+{
+    /// <summary>The run.</summary>
+    [JsonPropertyName("run")] public required string Run { get; init; }
+    /// <summary>The instrument.</summary>
+    [JsonPropertyName("symbol")] public required string Symbol { get; init; }
+    /// <summary>The receive time that was asked for, in ns since the UNIX epoch.</summary>
+    [JsonPropertyName("around")] public required long Around { get; init; }
+    /// <summary>How many of the ticks are later than that.</summary>
+    [JsonPropertyName("later")] public required long Later { get; init; }
+    /// <summary>The ticks, in order of receipt.</summary>
+    [JsonPropertyName("ticks")] public required IReadOnlyList<TickView> Ticks { get; init; }
+}
+
+/// <summary>
+/// The trades of one stretch of time; of an instrument without trades the middles of its book, with volume 0.
+/// </summary>
+public sealed record CandleView
+{
+    /// <summary>Receive time at which it begins, in ms since the UNIX epoch.</summary>
+    [JsonPropertyName("startMs")] public required long StartMs { get; init; }
+    /// <summary>Of the first trade, in decimal. Decimal text, with every digit.</summary>
+    [JsonPropertyName("open")] public required string Open { get; init; }
+    /// <summary>The highest. Decimal text, with every digit.</summary>
+    [JsonPropertyName("high")] public required string High { get; init; }
+    /// <summary>The lowest. Decimal text, with every digit.</summary>
+    [JsonPropertyName("low")] public required string Low { get; init; }
+    /// <summary>Of the last trade. Decimal text, with every digit.</summary>
+    [JsonPropertyName("close")] public required string Close { get; init; }
+    /// <summary>What was traded. Decimal text, with every digit.</summary>
+    [JsonPropertyName("volume")] public required string Volume { get; init; }
+    /// <summary>How many trades.</summary>
+    [JsonPropertyName("trades")] public required long Trades { get; init; }
+}
+
+/// <summary>The last candles of an instrument in a replay's captures, or the last before a time.</summary>
+public sealed record CandlesView
+{
+    /// <summary>The run.</summary>
+    [JsonPropertyName("run")] public required string Run { get; init; }
+    /// <summary>The instrument.</summary>
+    [JsonPropertyName("symbol")] public required string Symbol { get; init; }
+    /// <summary>How long each is, in seconds.</summary>
+    [JsonPropertyName("interval")] public required long Interval { get; init; }
+    /// <summary>The candles, the oldest first.</summary>
+    [JsonPropertyName("candles")] public required IReadOnlyList<CandleView> Candles { get; init; }
+    /// <summary>
+    /// Whether the captures were read as far as was asked for; if not, later candles are missing, as it takes
+    /// too long.
+    /// </summary>
+    [JsonPropertyName("isComplete")] public required bool IsComplete { get; init; }
 }
 
 /// <summary>A user.</summary>

@@ -88,6 +88,22 @@ const FIGURES: [(&str, &str); 10] = [
     ("exposure", "exposure"),
 ];
 
+/// Ratios are read and written on their way: the last of their digits may be another.
+fn is_same(found: &Value, expected: &Value) -> bool {
+    match (found.as_f64(), expected.as_f64()) {
+        (Some(found), Some(expected)) => (found - expected).abs() <= 1e-14 * expected.abs(),
+        _ => found == expected,
+    }
+}
+
+/// A name of the gateway as `orchard replay --json` has it.
+fn snake_case(name: &str) -> String {
+    name.chars().fold(String::new(), |name, letter| match letter {
+        'A'..='Z' => name + "_" + &letter.to_lowercase().to_string(),
+        _ => name + &letter.to_string(),
+    })
+}
+
 /// Positions are the report's, figure for figure: each strategy's total, and its instruments in their order.
 fn assert_same_account(server: &Server, run: &str, summary: &Value) {
     let positions = server.get(&format!("/api/positions?run={run}")).json();
@@ -104,6 +120,17 @@ fn assert_same_account(server: &Server, run: &str, summary: &Value) {
             for (name, ours) in FIGURES {
                 assert!(!expected[name].is_null());
                 assert_eq!(theirs[ours], expected[name], "{name} of {}", found["strategy"]);
+            }
+            let all = theirs.as_object().unwrap().iter();
+            let figures: Vec<_> =
+                all.filter(|(name, _)| !["symbol", "position"].contains(&name.as_str())).collect();
+            assert!(figures.len() > 30, "{theirs}");
+            for (name, value) in figures {
+                assert!(
+                    is_same(value, &expected[snake_case(name)]),
+                    "{name} of {}: {value}",
+                    found["strategy"]
+                );
             }
         }
     }

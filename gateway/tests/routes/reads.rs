@@ -224,7 +224,17 @@ async fn what_the_program_has_is_listed() {
     let projections = service.read("/api/projections").await;
     assert_eq!(
         ids(&projections, "name"),
-        ["commands", "deployments", "instruments", "positions", "replays", "signals", "users"]
+        [
+            "commands",
+            "curves",
+            "deployments",
+            "instruments",
+            "positions",
+            "replays",
+            "signals",
+            "trades",
+            "users"
+        ]
     );
     let (status, _) = service.send("POST", "/api/projections/users/skip", json!({})).await;
     assert_eq!(status, 409);
