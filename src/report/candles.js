@@ -104,9 +104,10 @@ function priceChart() {
       for (const way in ways) if (ways[way]) svg(plot, "path", { class: way, d: ways[way] });
       for (const mark of marks) {
         const y = toY(mark.price) + (mark.side === "buy" ? 12 : mark.side === "sell" ? -12 : 0);
+        const size = (mark.side === "flat" ? 0.7 : 1) * (mark.marks.length > 1 ? 1.3 : 1);
         svg(plot, "path", {
           class: `mark ${mark.side}`, d: SHAPES[mark.strategy % 8], style: `--strategy:${colour(mark.strategy)}`,
-          transform: `translate(${toX(mark.time).toFixed(1)},${y.toFixed(1)})${mark.marks.length > 1 ? "scale(1.3)" : ""}`,
+          transform: `translate(${toX(mark.time).toFixed(1)},${y.toFixed(1)})scale(${size.toFixed(2)})`,
         });
       }
     },

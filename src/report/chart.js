@@ -128,8 +128,8 @@ function frame(host, { label, height, y, left, view, times }) {
     svg(root, "text", { x: Math.max(half, Math.min(toX(value), width - half)), y: box.bottom + 16, "text-anchor": "middle" }, text);
   }
   svg(root, "text", { x: 2, y: 12, class: "unit" }, y.label);
-  const id = `clip-${host.id}`, clip = svg(svg(root, "defs", {}), "clipPath", { id });
-  svg(clip, "rect", { x: box.left, y: box.top - 8, width: box.right - box.left, height: box.bottom - box.top + 16 });
-  const plot = svg(root, "g", { "clip-path": `url(#${id})` });
+  // A drawing within the drawing, in the same coordinates, which cuts off what is outside of it.
+  const [x, top, across, down] = [box.left, box.top - 8, box.right - box.left, box.bottom - box.top + 16];
+  const plot = svg(root, "svg", { x, y: top, width: across, height: down, viewBox: `${x} ${top} ${across} ${down}` });
   return { root, plot, box, toX, toY, width };
 }

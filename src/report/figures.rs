@@ -121,7 +121,8 @@ const RISK: &[Figure] = &[
         meaning: "How long equity was below its highest value before, and the share of the run's time",
         of: |one| {
             let Performance { under_water_ns, under_water, .. } = one.performance;
-            plain(format!("{} ({})", duration(under_water_ns), share(under_water)))
+            let share = share(under_water).replace(' ', "\u{a0}");
+            plain(format!("{} ({share})", duration(under_water_ns)))
         },
     },
     Figure {
