@@ -121,7 +121,9 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Ended> {
     data.time_per_tick = Latency::default();
     data.time_per_frame = Latency::default();
     if !is_whole {
-        let state = "interrupted; signals and round trips are those that were committed by then";
+        let state = "interrupted: signals and round trips are those that were committed by then, and what was held then \
+                     is valued to the end of the files";
+        data.title.push_str(" (interrupted)");
         data.facts.more.push(("State".to_owned(), state.to_owned()));
     }
     tick_feed::atomic_file::write(&out, render(&data).as_bytes())
@@ -129,7 +131,8 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Ended> {
     if !args.quiet {
         let signals = counted(outcome.signals(), "signal");
         let out = printable(&args.out.display().to_string());
-        eprintln!("Wrote {out}: run {}, {signals}.", outcome.run);
+        let state = if is_whole { "" } else { ", interrupted: the same replay goes on where it was" };
+        eprintln!("Wrote {out}: run {}, {signals}{state}.", outcome.run);
     }
     Ok(Ended::Done)
 }
