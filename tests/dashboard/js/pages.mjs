@@ -1,0 +1,88 @@
+// Every page: no serious finding of axe-core in light and dark, nothing off-screen on a phone, the first paint within a second,
+// nothing asked for elsewhere; and pictures, where ORCHARD_TEST_SCREENSHOTS names a folder.
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { base, check, given, require, run } from "./browser.mjs";
+
+const { replays, failed, signal } = given;
+const source = encodeURIComponent(`replay/${replays[0]}`);
+const PAGES = {
+  overview: "#/",
+  market: `#/market/${source}/BTCUSDT`,
+  strategies: "#/strategies",
+  deploy: "#/strategies?deploy=apple",
+  strategy: "#/strategies/trend",
+  replays: "#/replays",
+  "new-replay": `#/replays?new=1&like=${replays[0]}`,
+  replay: `#/replays/${replays[0]}`,
+  compare: `#/replays?compare=${replays.join(",")}`,
+  signals: "#/signals",
+  signal: `#/signals/${signal.run}/${signal.strategy}/${signal.shard}/${signal.seq}/${signal.n}`,
+  commands: "#/commands",
+  command: `#/commands/${failed}`,
+  errors: "#/errors",
+  system: "#/system",
+};
+const SIZES = { phone: { width: 390, height: 844 }, tablet: { width: 1024, height: 768 }, desktop: { width: 1600, height: 1000 } };
+const pictures = process.env.ORCHARD_TEST_SCREENSHOTS;
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const found = [];
+
+// The page's own policy lets no script in that is not the gateway's; axe-core is let in for the test.
+await run(async ({ page }) => {
+  const foreign = [];
+  page.on("request", (request) => {
+    if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(base)) foreign.push(request.url());
+  });
+  await page.goto(base);
+  await firstPaint(page);
+  // One of each size and both colours are looked at; pictures are taken of all.
+  const looks = [["desktop", "light"], ["phone", "dark"]];
+  const all = Object.keys(SIZES).flatMap((size) => ["light", "dark"].map((colours) => [size, colours]));
+  for (const [size, colours] of pictures ? all : looks) {
+    await page.emulateMedia({ colorScheme: colours });
+    await page.setViewportSize(SIZES[size]);
+    const isLookedAt = looks.some(([one, other]) => one === size && other === colours);
+    for (const [name, hash] of Object.entries(PAGES)) await look(page, name, hash, size, colours, isLookedAt);
+  }
+  check(foreign.length === 0, `asked for elsewhere: ${foreign}`);
+  check(found.length === 0, found.join("\n"));
+}, { bypassCSP: true });
+
+async function look(page, name, hash, size, colours, isLookedAt) {
+  // Another hash alone is no load: what was shown before would be looked at.
+  await page.goto("about:blank");
+  await page.goto(`${base}/${hash}`);
+  await settled(page);
+  if (isLookedAt) {
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+    for (const { id, impact, help, nodes } of violations) {
+      if (impact !== "serious" && impact !== "critical") continue;
+      found.push(`${name} (${size}, ${colours}): ${id}: ${help}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+    }
+    const wide = await page.evaluate(() => [document.documentElement, document.querySelector("main")].map((one) => one.scrollWidth - one.clientWidth));
+    if (Math.max(...wide) > 0) found.push(`${name} (${size}): ${Math.max(...wide)} px are off-screen`);
+  }
+  if (pictures) {
+    mkdirSync(pictures, { recursive: true });
+    await page.screenshot({ path: join(pictures, `${name}-${size}-${colours}.png`) });
+  }
+}
+
+/** Nothing is being loaded any more; charts have had their frame. */
+async function settled(page) {
+  await page.locator("main h1").first().waitFor();
+  await page.waitForFunction(() => !document.querySelector("main .loading"), undefined, { timeout: 10_000 }).catch(() => {});
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  if (pictures) await page.waitForTimeout(700);
+}
+
+async function firstPaint(page) {
+  // The first start of a browser is not the page's doing: what counts is the second load.
+  await page.reload();
+  await page.locator("main h1").waitFor();
+  const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+  console.log(`first contentful paint ${Math.round(paint)} ms`);
+  check(paint < 1000, `the first paint comes after ${paint} ms`);
+}
