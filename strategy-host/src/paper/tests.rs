@@ -220,7 +220,7 @@ fn a_run_of_years_is_bounded_and_its_parts_are_the_whole() {
             all.held_ns += period.held_ns;
         });
         assert_eq!((all.profit, &all.traded), (apple.performance.net_profit, traded));
-        assert_eq!(all.held_ns, apple.exposure.iter().map(|point| point.held_ns).sum());
+        assert_eq!(all.held_ns, apple.exposure.iter().map(|point| point.held_ns).sum::<u64>());
     }
     let binned: u64 = apple.distribution.bins.iter().map(|bin| bin.trades).sum();
     assert_eq!((binned, traded.trades), (apple.total.trades, apple.total.trades));
