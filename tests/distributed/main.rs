@@ -34,6 +34,7 @@ mod server;
 mod servers;
 mod shared;
 mod stopped;
+mod takeovers;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_orchard");
 /// Starts and stops servers.
