@@ -151,9 +151,9 @@ fn two_hundred_instruments_at_twenty_updates_a_second() {
     std::fs::create_dir(&captures).unwrap();
     let seconds: u64 =
         std::env::var("ORCHARD_TEST_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(600);
-    // 40 events a second of each instrument, which the gateway makes 20 updates of.
-    let ticks = ((seconds + 60) * 200 * 40).to_string();
-    let market = "generate --quiet --instruments 200 --skew 0 --mean-gap 125us --ticks";
+    // 25 events a second of each instrument, of which the gateway makes 20 updates; a quote is two ticks.
+    let ticks = ((seconds + 60) * 200 * 25 * 19 / 10).to_string();
+    let market = "generate --quiet --instruments 200 --skew 0 --mean-gap 200us --ticks";
     let output = Command::new(PROGRAM)
         .args(market.split(' '))
         .arg(ticks)
