@@ -8,11 +8,11 @@ use tick_sdk::host::Registration;
 
 #[cfg(feature = "rabbitmq")]
 use crate::commands::errors;
-use crate::commands::{replay, report};
 #[cfg(all(feature = "rabbitmq", feature = "services"))]
 use crate::commands::topology;
 #[cfg(feature = "services")]
 use crate::commands::{completions, contracts, ctl, serve};
+use crate::commands::{replay, report};
 use crate::ended::{Ended, UsageError};
 use crate::logging::LogArgs;
 #[cfg(not(all(feature = "rabbitmq", feature = "services")))]

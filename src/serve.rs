@@ -306,7 +306,6 @@ impl Serving {
             market: self.backend.market.clone(),
             ticks: self.tick_lookup(),
             system: Some(Arc::new(SystemView::new(plan))),
-            ..GatewayOptions::default()
         };
         let runtime = runtime::Builder::new_multi_thread().enable_all().thread_name("http").build();
         let runtime = runtime.map_err(ServeError::Thread)?;

@@ -12,7 +12,7 @@ use strategy_host::publishing::{PublishError, SignalPublisher};
 use tick_sdk::names::RunId;
 
 /// How often signals are published while a replay plays.
-const PERIOD: Duration = Duration::from_millis(100);
+const PERIOD: Duration = Duration::from_millis(40);
 /// A replay that plays as fast as it can has the processor: publishing takes so few signals of each strategy at a
 /// time, and then pauses for so many times as long as that took. The rest is published when it has ended.
 const SIGNALS_BESIDE: u64 = 500;

@@ -22,7 +22,7 @@ fn replayed(folder: &Folder, source: &str, [fill, slippage, fee]: Rules<'_>, mor
 }
 
 fn check(folder: &Folder, summary: &Value, rules: Rules<'_>) -> Output {
-    folder.write("summary.json", &summary.to_string());
+    folder.write("summary.json", summary.to_string());
     let files = ["ticks.csv", "signals.csv", "trades.csv", "summary.json"];
     let mut python = Command::new("python3");
     python.arg(CHECK).args(files).args(rules).current_dir(folder.path());
@@ -64,7 +64,7 @@ fn figures_of_a_capture_are_those_of_an_independent_computation() {
     let trades = String::from_utf8(folder.read("trades.csv")).expect("text");
     let (rest, last) = trades.trim_end().rsplit_once('\n').expect("rows");
     folder
-        .write("trades.csv", &format!("{rest}\n{}\n", last.replace(",sell,", ",buy,").replace(",0,", ",1,")));
+        .write("trades.csv", format!("{rest}\n{}\n", last.replace(",sell,", ",buy,").replace(",0,", ",1,")));
     assert!(!check(&folder, &summary, rules).status.success(), "{last}");
 }
 

@@ -129,7 +129,7 @@ async fn what_is_no_route_is_a_problem_too() {
     let service = Service::start().await;
     for (method, path, expected) in [
         ("GET", "/api/none", 404),
-        ("GET", "/", 404),
+        ("GET", "/none", 404),
         ("PUT", "/api/users", 405),
         ("GET", "/api/users/", 404),
     ] {

@@ -88,7 +88,8 @@ async fn ticks_and_candles_of_a_run_are_those_of_its_replays_captures() {
             },
         ])
     );
-    let found = service.read("/api/runs/r1/candles?symbol=B&interval=300&to=1970-01-01T01:00:00Z&count=7").await;
+    let found =
+        service.read("/api/runs/r1/candles?symbol=B&interval=300&to=1970-01-01T01:00:00Z&count=7").await;
     assert_eq!((&found["interval"], &found["isComplete"]), (&json!(300), &json!(false)));
     assert_eq!(
         found["candles"],

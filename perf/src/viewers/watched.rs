@@ -22,12 +22,15 @@ const MOST_COMMITS: usize = 100_000;
 /// What begins when the feed does.
 type OnFeed = Box<dyn FnOnce(FeedName) + Send>;
 
+/// When each lane, of a strategy and a shard, had committed up to which tick.
+type Commits = BTreeMap<(String, u16), Vec<(u64, Instant)>>;
+
 /// Shows the feed's prices, and notes when signals were committed.
 pub(super) struct Watched {
     market: LiveMarket,
     recorder: Mutex<Option<Recorder>>,
     on_feed: Mutex<Option<OnFeed>>,
-    commits: Mutex<BTreeMap<(String, u16), Vec<(u64, Instant)>>>,
+    commits: Mutex<Commits>,
     signals: AtomicU64,
 }
 

@@ -15,10 +15,12 @@ use crate::ledger::{self, Ledger, LedgerError};
 use crate::publishing::{PublishError, SignalPublisher};
 use crate::run::Cancellation;
 
-/// Whoever publishes renews its lease with each round; one that died is followed after so long.
+/// One that publishes and died is followed after so long.
 const LEASE: Duration = Duration::from_secs(10);
-/// Between two rounds.
-const PERIOD: Duration = Duration::from_millis(200);
+/// Whoever publishes renews its lease so often.
+const RENEW: Duration = Duration::from_secs(1);
+/// Between two rounds: whoever watches signals sees them within 100 ms of their commit.
+const PERIOD: Duration = Duration::from_millis(40);
 /// Between looks of whoever has no lease, and after an error.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Between looks for new runs.
@@ -94,6 +96,7 @@ struct Publishing<'a> {
     /// Those of the last ones that are published to their ends.
     ended: BTreeSet<RunId>,
     looked_for_runs: Option<Instant>,
+    leased: Option<Instant>,
 }
 
 impl<'a> Publishing<'a> {
@@ -105,13 +108,13 @@ impl<'a> Publishing<'a> {
             runs: BTreeMap::new(),
             ended: BTreeSet::new(),
             looked_for_runs: None,
+            leased: None,
         }
     }
 
     /// Publishes some of what is new, if it may; whether it may.
     fn round(&mut self) -> Result<bool, FeedSignalsError> {
-        let FeedSignals { bus, .. } = self.plan;
-        if bus.lease(STRATEGIES, &self.lease(), self.holder.0, LEASE)?.is_none() {
+        if !self.renew()? {
             self.runs.clear();
             self.looked_for_runs = None;
             return Ok(false);
@@ -127,6 +130,17 @@ impl<'a> Publishing<'a> {
         }
         self.runs.retain(|run, _| !self.ended.contains(run));
         Ok(true)
+    }
+
+    /// Whether no other process publishes.
+    fn renew(&mut self) -> Result<bool, FeedSignalsError> {
+        if self.leased.is_some_and(|at| at.elapsed() < RENEW) {
+            return Ok(true);
+        }
+        self.leased = None;
+        let lease = self.plan.bus.lease(STRATEGIES, &self.lease(), self.holder.0, LEASE)?;
+        self.leased = lease.map(|_| Instant::now());
+        Ok(self.leased.is_some())
     }
 
     fn find_runs(&mut self) -> Result<(), FeedSignalsError> {

@@ -32,8 +32,8 @@ fn curves(result: &StrategyResult) -> Curves {
         figures: period(performance, &day.figures),
     });
     let hours = result.hours.iter();
-    let hours =
-        hours.map(|hour| ProfitOfHour { hour: hour.hour.into(), figures: period(performance, &hour.figures) });
+    let hours = hours
+        .map(|hour| ProfitOfHour { hour: hour.hour.into(), figures: period(performance, &hour.figures) });
     let results = distribution.bins.iter();
     let results = results.map(|bin| ResultBin { from: format_decimal(bin.from), trades: bin.trades });
     Curves {
