@@ -12,6 +12,7 @@ use broker::BrokerUrl;
 use tick_sdk::host::Configured;
 use tick_sdk::names::{FeedName, RunId, StrategyName};
 
+mod delays;
 mod error;
 mod event;
 mod from_time;

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use gateway::hubs::payloads::{FeedState, LaneState, ShardState, StrategyState, Takeover, feed_phase};
+use gateway::hubs::payloads::{
+    FeedState, LaneState, LatencyState, ShardState, StrategyState, Takeover, feed_phase,
+};
 use strategy_host::status::{FeedStatus, LaneStatus, Phase, ShardStatus, StrategyStatus};
 
 /// Lags are remembered for so long, …
@@ -135,7 +137,11 @@ fn state_of(strategy: &StrategyStatus, known: &OfStrategy) -> StrategyState {
         lag_ticks: strategy.lag,
         lag_seconds: strategy.lag_seconds,
         trend: known.lags.iter().map(|(_, seconds)| *seconds).collect(),
-        latency_ms: None,
+        latency_ms: strategy.delay.map(|delay| LatencyState {
+            p50: delay.p50_us as f64 / 1e3,
+            p99: delay.p99_us as f64 / 1e3,
+            max: delay.max_us as f64 / 1e3,
+        }),
         lanes: strategy.lanes.iter().map(lane).collect(),
     }
 }

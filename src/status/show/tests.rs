@@ -45,6 +45,7 @@ fn strategy(name: &str, is_required: bool, lanes: Vec<LaneStatus>) -> StrategySt
         instances: Vec::new(),
         lag: lanes.iter().filter_map(|lane| lane.lag).max(),
         lag_seconds: lanes.iter().filter_map(|lane| lane.lag_seconds).reduce(f64::max),
+        delay: None,
         ended_shards: 0,
         needs_instance: is_required,
         lanes,

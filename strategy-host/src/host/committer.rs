@@ -12,6 +12,11 @@ use crate::ledger::{Claim, Commit, LaneId, Ledger, LedgerError};
 pub trait CommitObserver: Send {
     /// What was just committed, and how far lanes are.
     fn committed(&mut self, commits: &[Commit], progress: &[LaneProgress]);
+
+    /// So long after a worker had taken the oldest tick of a commit, that is durable.
+    fn delayed(&mut self, delay: Duration) {
+        let _ = delay;
+    }
 }
 
 /// How far a lane is.
@@ -73,6 +78,8 @@ enum Request {
 struct CommitRequest {
     commits: Vec<Commit>,
     progress: Vec<LaneProgress>,
+    /// When the oldest of their ticks was taken.
+    taken: Option<Instant>,
     reply_to: Sender<Reply>,
 }
 
@@ -164,7 +171,9 @@ fn commit_group(
     let mut commits = Vec::new();
     let mut progress = Vec::new();
     let mut replies = Vec::new();
+    let mut taken = Vec::new();
     for mut request in group {
+        taken.extend(request.taken);
         let start = commits.len();
         commits.append(&mut request.commits);
         progress.append(&mut request.progress);
@@ -172,7 +181,8 @@ fn commit_group(
     }
     let started = Instant::now();
     let fenced = ledger.commit(&commits)?;
-    let took = started.elapsed();
+    let durable = Instant::now();
+    let took = durable - started;
     for (part, reply_to) in replies {
         let lanes =
             fenced.iter().filter(|place| part.contains(place)).map(|&place| commits[place].lane.clone());
@@ -184,6 +194,7 @@ fn commit_group(
         let mut place = 0..;
         commits.retain(|_| place.next().is_some_and(|place| !fenced.contains(&place)));
         observer.committed(&commits, &progress);
+        taken.into_iter().for_each(|taken| observer.delayed(durable - taken));
     }
     Ok(())
 }
@@ -229,12 +240,13 @@ impl CommitHandle {
         Ok(())
     }
 
-    /// Hands over commits and how far lanes are; the last request must be done, and what it came to
-    /// taken away.
+    /// Hands over commits, how far lanes are, and when the oldest tick was taken; the last request must be done, and
+    /// what it came to taken away.
     pub(super) fn request(
         &mut self,
         commits: Vec<Commit>,
         progress: Vec<LaneProgress>,
+        taken: Option<Instant>,
     ) -> Result<(), HostError> {
         let (reply_to, replies) = bounded(1);
         let stored = commits.iter().filter_map(|commit| {
@@ -242,7 +254,7 @@ impl CommitHandle {
             (commit.ended || commit.states.is_some()).then_some(Stored { shard: commit.lane.shard, before })
         });
         let stored = stored.collect();
-        self.send(Request::Commit(CommitRequest { commits, progress, reply_to }))?;
+        self.send(Request::Commit(CommitRequest { commits, progress, taken, reply_to }))?;
         self.under_way = Some(UnderWay { replies, stored });
         Ok(())
     }

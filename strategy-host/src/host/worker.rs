@@ -27,6 +27,8 @@ pub(super) struct Worker {
     released: BTreeMap<LaneId, LaneCounts>,
     timing: Timing,
     checkpoints: CheckpointBudget,
+    /// When the first frame since the last commit was taken.
+    taken: Option<Instant>,
 }
 
 pub(super) struct WorkerReport {
@@ -208,6 +210,7 @@ impl Worker {
         commits: &mut CommitHandle,
     ) -> Result<Instant, HostError> {
         let started = Instant::now();
+        self.taken.get_or_insert(started);
         let shard = frame.header.shard;
         if self.source.is_some() && !self.lanes.iter().any(|lane| lane.id.shard == shard) {
             self.claim(shard, frames, commits)?;
@@ -268,7 +271,11 @@ impl Worker {
         if with_state {
             self.checkpoints.spent(started.elapsed());
         }
-        if ready.is_empty() && progress.is_empty() { Ok(()) } else { commits.request(ready, progress) }
+        if ready.is_empty() && progress.is_empty() {
+            return Ok(());
+        }
+        let taken = self.taken.take().filter(|_| !ready.is_empty());
+        commits.request(ready, progress, taken)
     }
 
     pub(super) fn report(&mut self) -> WorkerReport {

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use tick_feed::rabbitmq::control::ShardCursor;
+use tick_feed::rabbitmq::control::{CommitDelay, ShardCursor};
 use tick_feed::rabbitmq::{ConnectionState, Control, FeedState, SubscriberHandle};
 use tick_sdk::names::{RunId, StrategyName};
 
+use super::delays::Delays;
 use super::session::{Session, check_ledger, check_taken_in};
 use super::watch::{LostBroker, Sighting, Watch};
 use super::{Cancellation, POLL, PartEnd, RunError, RunEvent, RunPlan, RunProgress, RunReport};
@@ -38,11 +39,17 @@ struct Known {
     /// The last beat, and the feed's state by then: compared with a later one, ticks that are committed
     /// by now would seem to be behind. None while there is no lease.
     beat: Mutex<Option<(Beat, Arc<FeedState>)>>,
+    /// Of commits since the last beat.
+    delays: Mutex<Delays>,
 }
 
 impl Known {
     fn beat(&self) -> MutexGuard<'_, Option<(Beat, Arc<FeedState>)>> {
         self.beat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn delays(&self) -> MutexGuard<'_, Delays> {
+        self.delays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -276,7 +283,8 @@ impl OnMembership {
         let lanes: Vec<LaneRow> =
             beat.lanes.iter().filter(|row| beat.shards.contains(&row.lane.shard)).cloned().collect();
         let Member { run, strategy, name, .. } = &self.member;
-        self.handle.send(cursors(*run, strategy, name, &self.ledger, &lanes));
+        let delay = self.known.delays().take();
+        self.handle.send(cursors(*run, strategy, name, &self.ledger, &lanes, delay));
         if beat.ended {
             self.known.has_ended.store(true, Ordering::Release);
         }
@@ -304,6 +312,7 @@ pub(super) fn cursors(
     member: &str,
     ledger: &str,
     lanes: &[LaneRow],
+    delay: Option<CommitDelay>,
 ) -> Control {
     let cursor = |row: &LaneRow| ShardCursor {
         shard: row.lane.shard,
@@ -317,6 +326,7 @@ pub(super) fn cursors(
         member: member.to_owned(),
         ledger: ledger.to_owned(),
         cursors: lanes.iter().map(cursor).collect(),
+        delay,
     }
 }
 
@@ -333,5 +343,9 @@ impl CommitObserver for Observer {
         if commits.iter().any(|commit| commit.ended) {
             self.waker.wake();
         }
+    }
+
+    fn delayed(&mut self, delay: Duration) {
+        self.known.delays().add(delay);
     }
 }

@@ -101,7 +101,14 @@ impl<'a> Session<'a> {
         if self.state.closed {
             return;
         }
-        self.handle.send(hosting::cursors(self.run(), &self.plan.name, self.member, self.ledger.id(), lanes));
+        self.handle.send(hosting::cursors(
+            self.run(),
+            &self.plan.name,
+            self.member,
+            self.ledger.id(),
+            lanes,
+            None,
+        ));
         hosting::wait_for_acknowledged_end(&self.handle, &self.state, &self.plan.name);
     }
 

@@ -1,10 +1,10 @@
 //! How a feed stands: what was announced, seen and committed, put together. Pure: no I/O, no clock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use tick_feed::rabbitmq::Durability;
-use tick_feed::rabbitmq::control::{FeedState, ShardCursor, StrategyState};
+use tick_feed::rabbitmq::control::{CommitDelay, FeedState, ShardCursor, StrategyState};
 use tick_feed::rabbitmq::observe::Observation;
 use tick_sdk::names::{FeedName, RunId, StrategyName};
 
@@ -91,6 +91,8 @@ pub struct StrategyStatus {
     pub lag: Option<u64>,
     /// How long publishing so many ticks takes at the present rate.
     pub lag_seconds: Option<f64>,
+    /// How long commits took lately, of the slowest of its instances; `None` where none has reported one.
+    pub delay: Option<CommitDelay>,
     /// In how many shards the run's end is committed.
     pub ended_shards: usize,
     /// Whether it has not ended, and no instance runs that could bring it there.
@@ -231,6 +233,7 @@ impl StrategyStatus {
                 .collect::<Option<Vec<_>>>()
                 .and_then(|lags| lags.into_iter().max()),
             lag_seconds: behind.collect::<Option<Vec<_>>>().map(|all| all.into_iter().fold(0.0, f64::max)),
+            delay: delay_of(seen, &state.name),
             ended_shards,
             needs_instance: state.active
                 && !state.ended
@@ -279,6 +282,18 @@ impl LaneStatus {
             instance: reported.map(|(member, _)| member.to_owned()),
         }
     }
+}
+
+/// The slowest of what the hosts of a strategy reported last.
+fn delay_of(seen: &Observation, strategy: &StrategyName) -> Option<CommitDelay> {
+    let hosts = seen.hosts.iter().filter(|host| host.strategy == *strategy);
+    let last: BTreeMap<&str, CommitDelay> =
+        hosts.filter_map(|host| Some((host.member.as_str(), host.delay?))).collect();
+    last.into_values().reduce(|one, other| CommitDelay {
+        p50_us: one.p50_us.max(other.p50_us),
+        p99_us: one.p99_us.max(other.p99_us),
+        max_us: one.max_us.max(other.max_us),
+    })
 }
 
 /// The host that reported last how far a shard is, and what it reported.

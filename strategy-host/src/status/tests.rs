@@ -1,5 +1,7 @@
 use tick_feed::rabbitmq::Durability;
-use tick_feed::rabbitmq::control::{FeedState, ShardCursor, ShardState, StateVersion, StrategyState};
+use tick_feed::rabbitmq::control::{
+    CommitDelay, FeedState, ShardCursor, ShardState, StateVersion, StrategyState,
+};
 use tick_feed::rabbitmq::observe::{HostReported, Observation, QueueSeen};
 
 use super::*;
@@ -40,6 +42,7 @@ fn seen() -> Observation {
         member: member.to_owned(),
         ledger: "ledger-1".to_owned(),
         cursors: vec![ShardCursor { shard, cursor, stored: 1, ended: false }],
+        delay: Some(CommitDelay { p50_us: cursor, p99_us: 5_000 - cursor, max_us: 200 }),
     };
     let queue =
         |shard, waiting| QueueSeen { strategy: "apple".parse().unwrap(), shard, waiting, consumers: 1 };
@@ -77,6 +80,8 @@ fn lag_is_in_ticks_and_in_time_at_the_present_speed() {
     assert_eq!((apple.lag, apple.lag_seconds), (Some(500), Some(0.5)));
     assert_eq!(apple.instances, ["one", "two"]);
     assert_eq!(apple.lanes[0].instance.as_deref(), Some("one"));
+    // Of each host what it reported last, and of them the slowest.
+    assert_eq!(apple.delay, Some(CommitDelay { p50_us: 3_000, p99_us: 2_500, max_us: 200 }));
     // Nobody runs pear, and without a ledger nobody knows how far it is.
     let pear = &status.strategies[1];
     assert_eq!((pear.lag, pear.lanes[1].cursor, pear.instances.len()), (None, None, 0));

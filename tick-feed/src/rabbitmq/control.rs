@@ -63,6 +63,9 @@ pub enum Control {
         ledger: String,
         /// The shards it has.
         cursors: Vec<ShardCursor>,
+        /// How long its commits took since the report before; `None` without one.
+        #[serde(default)]
+        delay: Option<CommitDelay>,
     },
     /// From the ingester: its source can no longer give these ticks.
     Gone {
@@ -109,6 +112,17 @@ pub struct ShardCursor {
     pub stored: u64,
     /// The run's end is committed, too.
     pub ended: bool,
+}
+
+/// From when a host took the oldest tick of a commit until that was durable, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitDelay {
+    /// Half of the commits were faster.
+    pub p50_us: u64,
+    /// 99 of 100 were faster.
+    pub p99_us: u64,
+    /// The slowest.
+    pub max_us: u64,
 }
 
 /// The order of a feed's states: a later ingester's come after an earlier one's, and those of one

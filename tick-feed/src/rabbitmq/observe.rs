@@ -7,7 +7,7 @@ use futures_util::stream::{select_all, unfold};
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::control::{Control, FeedState, ShardCursor};
+use super::control::{CommitDelay, Control, FeedState, ShardCursor};
 use super::topology;
 use broker::{
     Acknowledgement, BrokerError, BrokerUrl, Channel, Connection, Consumer, QueueOptions, QueueStatus,
@@ -49,6 +49,8 @@ pub struct HostReported {
     pub ledger: String,
     /// The shards it has.
     pub cursors: Vec<ShardCursor>,
+    /// How long its commits took lately.
+    pub delay: Option<CommitDelay>,
 }
 
 /// A queue as its broker sees it.
@@ -181,8 +183,8 @@ async fn announcements(
                     break;
                 }
             }
-            Ok(Control::Cursors { run, strategy, member, ledger, cursors }) => {
-                hosts.push((run, HostReported { strategy, member, ledger, cursors }));
+            Ok(Control::Cursors { run, strategy, member, ledger, cursors, delay }) => {
+                hosts.push((run, HostReported { strategy, member, ledger, cursors, delay }));
             }
             _ => {}
         }

@@ -1,4 +1,5 @@
 use tick_feed::rabbitmq::Durability;
+use tick_feed::rabbitmq::control::CommitDelay;
 
 use super::*;
 
@@ -28,6 +29,7 @@ fn strategy(lag_seconds: Option<f64>, lanes: Vec<LaneStatus>) -> StrategyStatus 
         instances: Vec::new(),
         lag: Some(7),
         lag_seconds,
+        delay: Some(CommitDelay { p50_us: 1_500, p99_us: 20_000, max_us: 30_000 }),
         ended_shards: 0,
         needs_instance: false,
         lanes,
@@ -103,7 +105,9 @@ fn a_trend_has_two_minutes_and_leaves_out_what_is_not_known() {
     note(0, Some(9.0));
     note(60_000, Some(3.0));
     note(61_000, None);
-    assert_eq!(note(120_000, Some(1.0)).strategies[0].trend, [9.0, 3.0, 1.0]);
+    let state = note(120_000, Some(1.0));
+    assert_eq!(state.strategies[0].trend, [9.0, 3.0, 1.0]);
+    assert_eq!(state.strategies[0].latency_ms, Some(LatencyState { p50: 1.5, p99: 20.0, max: 30.0 }));
     assert_eq!(note(121_000, Some(0.5)).strategies[0].trend, [3.0, 1.0, 0.5]);
     // Another strategy, or another feed, begins anew.
     memory.retain(|name| name != "btc");

@@ -159,6 +159,7 @@ fn what_is_announced_meanwhile_is_seen_and_only_of_the_newest_run() {
         member: "one".to_owned(),
         ledger: "ledger".to_owned(),
         cursors: vec![ShardCursor { shard: 0, cursor, stored: 0, ended: false }],
+        delay: None,
     };
     let seen = std::thread::scope(|scope| {
         let observing = scope.spawn(|| observe(&feed.url, &feed.name).unwrap());

@@ -203,6 +203,7 @@ fn an_optional_strategy_is_abandoned_and_comes_back() {
             member: "m".to_owned(),
             ledger: "l".to_owned(),
             cursors: (0..SHARDS).map(cursor).collect(),
+            delay: None,
         });
         std::thread::scope(|scope| {
             let mut frames = None;
