@@ -47,6 +47,7 @@ mod plan;
 mod player;
 mod playing;
 mod publication;
+mod reports;
 mod roles;
 mod state;
 mod stores;
@@ -69,6 +70,7 @@ use backend::Backend;
 use documents::Kept;
 use key::BootstrapKey;
 use lookup::CaptureLookup;
+use reports::Reports;
 use state::StateFolder;
 use system::SystemView;
 
@@ -305,6 +307,7 @@ impl Serving {
             lookup,
             market: self.backend.market.clone(),
             ticks: self.tick_lookup(),
+            reports: Some(Arc::new(Reports::new(self.state.reports()))),
             system: Some(Arc::new(SystemView::new(plan))),
         };
         let runtime = runtime::Builder::new_multi_thread().enable_all().thread_name("http").build();

@@ -57,6 +57,9 @@ public interface IOrchardApi
     /// <summary>A replay. Status 304 without content where <c>etag</c> is still right.</summary>
     [Get("/api/replays/{id}")] Task<IApiResponse<ReplayView>> ReplayIfChanged([AliasAs("id")] Guid replayId, [AliasAs("after")] Guid? after = null, [Header("If-None-Match")] string? etag = null, CancellationToken cancellationToken = default);
 
+    /// <summary>The page of a replay that has ended.</summary>
+    [Get("/api/replays/{id}/report")] Task<string> ReplayReport([AliasAs("id")] Guid replayId, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
+
     /// <summary>End a replay. The same <c>idempotencyKey</c> and body are the same command.</summary>
     [Delete("/api/replays/{id}")] Task<ApiResponse<Accepted>> DeleteReplay([AliasAs("id")] Guid replayId, [Header("Idempotency-Key")] string? idempotencyKey = null, [Header("X-Correlation-Id")] Guid? correlationId = null, CancellationToken cancellationToken = default);
 

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use crate::captures::Captures;
 use crate::documents::Documents;
 use crate::projections::Projector;
+use crate::reports::ReportLookup;
 use crate::ticks::TickLookup;
 
 mod commands;
@@ -30,6 +31,7 @@ mod read;
 mod reads;
 mod refusal;
 mod replays;
+mod reports;
 mod scope;
 mod send;
 mod signals;
@@ -87,6 +89,7 @@ pub struct GatewayState {
     pub(crate) projector: Arc<Projector>,
     pub(crate) captures: Option<Captures>,
     pub(crate) ticks: Option<Arc<dyn TickLookup>>,
+    pub(crate) reports: Option<Arc<dyn ReportLookup>>,
     pub(crate) errors: Option<Arc<Errors>>,
     pub(crate) guard: Guard,
     pub(crate) rate: RateLimiter,
@@ -109,6 +112,7 @@ pub(crate) fn service(state: Arc<GatewayState>, hubs: Router) -> Scoped {
         .route("/api/users/{id}", get(users::one).patch(users::rename).delete(users::disable))
         .route("/api/replays", post(replays::start).get(replays::list))
         .route("/api/replays/{id}", get(replays::one).delete(replays::cancel))
+        .route("/api/replays/{id}/report", get(reports::one))
         .route("/api/replays/{id}/cancel", post(replays::cancel))
         .route("/api/replays/{id}/forget", post(replays::forget))
         .route("/api/files", get(files::list))

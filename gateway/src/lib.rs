@@ -24,6 +24,7 @@ mod instant;
 mod keeper;
 mod lookup;
 pub mod projections;
+mod reports;
 mod serve;
 mod ticks;
 
@@ -32,6 +33,7 @@ pub use http::{ApiKey, FailedMessages, GatewayState, InvalidKeyHash, Limits, Rat
 pub use keeper::DocumentKeeper;
 pub use lookup::CommandLookup;
 pub use projections::{RebuildReport, rebuild};
+pub use reports::ReportLookup;
 pub use serve::{DocumentPlace, Gateway, GatewayError, GatewayOptions};
 pub use ticks::{CandlesAsked, FoundCandles, LookupError, TickLookup, TicksAsked};
 

@@ -25,6 +25,7 @@ use crate::http::{
 use crate::hubs::{Hubs, SystemSource};
 use crate::lookup::CommandLookup;
 use crate::projections::{Projector, ProjectorError, RebuildError, RebuildReport};
+use crate::reports::ReportLookup;
 use crate::ticks::TickLookup;
 
 /// What a gateway is to serve, and where.
@@ -55,6 +56,8 @@ pub struct GatewayOptions {
     pub system: Option<Arc<dyn SystemSource>>,
     /// Reads the captures of past runs again; without it there are no ticks and candles of them.
     pub ticks: Option<Arc<dyn TickLookup>>,
+    /// Has the reports of replays; without it there are none.
+    pub reports: Option<Arc<dyn ReportLookup>>,
 }
 
 impl Default for GatewayOptions {
@@ -72,6 +75,7 @@ impl Default for GatewayOptions {
             market: LiveMarket::default(),
             system: None,
             ticks: None,
+            reports: None,
         }
     }
 }
@@ -160,7 +164,8 @@ impl Gateway {
         let GatewayOptions { documents: place, captures, errors, key, is_key_needed_locally, .. } = options;
         let (listen, names) = (options.listen, options.names);
         let (limits, lookup) = (options.limits, options.lookup);
-        let (market, system, ticks) = (options.market, options.system, options.ticks);
+        let (market, system) = (options.market, options.system);
+        let (ticks, reports) = (options.ticks, options.reports);
         let listeners = bind(&listen, key).await?;
         let addresses: Vec<_> = listeners.iter().map(|(_, address)| *address).collect();
         let captures = captures.map(|folder| {
@@ -189,6 +194,7 @@ impl Gateway {
             projector: projector.clone(),
             captures,
             ticks,
+            reports,
             errors: errors.map(|errors| Arc::new(Errors::new(errors))),
             guard: Guard::new(key, is_key_needed_locally, &addresses, &names),
             rate: RateLimiter::new(&[(LOCAL, limits.local), (KEY_HOLDER, limits.key)], limits.address),

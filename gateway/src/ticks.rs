@@ -69,6 +69,6 @@ pub enum LookupError {
     #[error("{0}")]
     Unreadable(String),
     /// Others are looking.
-    #[error("others look at captures now: ask again")]
+    #[error("as many look at past runs now as can at once: ask again")]
     Busy,
 }

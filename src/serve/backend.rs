@@ -17,6 +17,7 @@ use super::feed_player::FeedPlayer;
 use super::ledgers::Ledgers;
 use super::plan::check_account;
 use super::player::Player;
+use super::reports::Reports;
 use super::state::StateFolder;
 use super::stores::{CONTEXTS, Stores};
 use super::worker::{Workers, Workplace};
@@ -193,6 +194,7 @@ fn start_workers(
         queue,
         captures,
         player,
+        reports: Reports::new(state.reports()),
         market: market.clone(),
         stopping: Arc::new(AtomicBool::new(false)),
         given_back: Arc::new(AtomicU32::new(0)),

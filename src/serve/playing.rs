@@ -14,9 +14,10 @@ use tick_sdk::names::RunId;
 use super::outcome::{nothing_played, outcome_event};
 use super::player::{PlayEnd, PlayError, Prepared, RunningPlay};
 use super::publication::Publication;
+use super::reports::report_data;
 use super::task::{Task, Waited};
 use super::worker::Workplace;
-use crate::replay::ReplayProgress;
+use crate::replay::{ReplayOutcome, ReplayProgress};
 
 /// How often a worker looks whether its replay is to end.
 const LOOK: Duration = Duration::from_millis(100);
@@ -179,13 +180,32 @@ impl Playing<'_> {
         Ok(Ending::Ended(match outcome {
             Some(outcome) if !is_stopped => match nothing_played(&self.claimed.plan, selection, &outcome) {
                 Some(reason) => ReplayEnd::Failed { run: Some(run), reason },
-                None => ReplayEnd::Completed { run, outcome: outcome_event(&outcome), readable_at },
+                None => {
+                    self.keep_report(&outcome, false)?;
+                    ReplayEnd::Completed { run, outcome: outcome_event(&outcome), readable_at }
+                }
             },
             outcome => {
+                if let Some(outcome) = &outcome {
+                    self.keep_report(outcome, true)?;
+                }
                 let outcome = outcome.map(|outcome| outcome_event(&outcome));
                 ReplayEnd::Cancelled { run: Some(run), outcome, readable_at }
             }
         }))
+    }
+
+    /// Keeps its page, while its outcome is here: ledger and captures may go. A replay whose page cannot be kept ends without.
+    fn keep_report(&self, outcome: &ReplayOutcome, is_cancelled: bool) -> Result<(), QueueError> {
+        let data = report_data(outcome, &self.place.captures, is_cancelled);
+        let (reports, replay) = (self.place.reports.clone(), self.claimed.replay_id);
+        let error = match self.wait_through("report", move || reports.keep(replay, &data))? {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) | Err(Unfinished::Failed(error)) => error,
+            Err(Unfinished::Wish(_)) => io::Error::other("the process stops"),
+        };
+        tracing::warn!(%replay, %error, "the report of a replay could not be kept");
+        Ok(())
     }
 
     fn failed(&self, run: Option<RunId>, error: &(dyn Error + 'static)) -> Ending {

@@ -21,6 +21,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_orchard");
 /// The capture that is in the repository.
 const CAPTURE: &str = "usdm_btcusdt_20240808.zst";
 
+/// Where [`replayed`] leaves its page, in the folder that it was given.
+const REPORT: &str = "report.html";
+
 /// What `orchard replay` says of the capture: its summary, and its signals as CSV.
 fn replayed(folder: &Path) -> (Value, String) {
     replayed_file(folder, &format!("tests/data/{CAPTURE}"))
@@ -31,6 +34,7 @@ fn replayed_file(folder: &Path, file: &str) -> (Value, String) {
     let signals = folder.join("signals.csv");
     let output = Command::new(PROGRAM)
         .args(["replay", "--json", "--quiet", "--signals", signals.to_str().unwrap()])
+        .args(["--report", folder.join(REPORT).to_str().unwrap()])
         .arg(file)
         .output()
         .unwrap();
@@ -136,6 +140,35 @@ fn assert_same_account(server: &Server, run: &str, summary: &Value) {
     }
 }
 
+/// What a page shows first, and its data but for the run's id and how long ticks took.
+fn shown(page: &str) -> (String, Value) {
+    let part = |begin: &str, end: &str| {
+        let (_, rest) = page.split_once(begin).unwrap_or_else(|| panic!("{begin} is not in {page}"));
+        rest.split_once(end).unwrap().0.to_owned()
+    };
+    let data = part(r#"<script type="application/json" id="data">"#, "</script>");
+    let mut data: Value = serde_json::from_str(&data).unwrap();
+    data["run"].take();
+    data["latency"].take();
+    (part(r#"<section class="cards""#, "</section>"), data)
+}
+
+/// The report is that of `orchard replay --report`, and does not say where the server has its files.
+fn assert_same_report(server: &Server, replay: &str, run: &str, folder: &Path) {
+    let report = server.get(&format!("/api/replays/{replay}/report"));
+    assert_eq!(report.status, 200, "{}", report.text());
+    assert_eq!(report.header("content-type"), Some("text/html; charset=utf-8"));
+    let page = report.text();
+    let expected = std::fs::read_to_string(folder.join(REPORT)).unwrap();
+    let ((cards, data), (expected_cards, expected_data)) = (shown(&page), shown(&expected));
+    assert!(cards.contains("Net profit") && cards.contains("apple"), "{cards}");
+    assert_eq!(cards, expected_cards);
+    assert!(data == expected_data, "the data of the pages differ");
+    let captures = Path::new("tests/data").canonicalize().unwrap();
+    assert!(page.contains(run) && page.contains(CAPTURE), "{cards}");
+    assert!(!page.contains(captures.to_str().unwrap()), "{page}");
+}
+
 #[test]
 fn a_replay_over_http_gives_the_signals_and_the_account_of_orchard_replay() {
     let folder = tempfile::tempdir().unwrap();
@@ -156,6 +189,7 @@ fn a_replay_over_http_gives_the_signals_and_the_account_of_orchard_replay() {
     {
         assert_eq!(replay["outcome"][ours], summary[theirs], "{replay}");
     }
+    assert_same_report(&server, &id, &run, folder.path());
     let stopped = server.stop();
     assert!(stopped.contains("Stopped after"), "{stopped}");
 }

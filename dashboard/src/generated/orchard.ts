@@ -1850,6 +1850,8 @@ export const routes = {
   replays: { method: "GET", path: () => "/api/replays" },
   /** A replay. */
   replay: { method: "GET", path: (replayId: Guid) => `/api/replays/${encodeURIComponent(replayId)}` },
+  /** The page of a replay that has ended. */
+  replayReport: { method: "GET", path: (replayId: Guid) => `/api/replays/${encodeURIComponent(replayId)}/report` },
   /** End a replay. */
   deleteReplay: { method: "DELETE", path: (replayId: Guid) => `/api/replays/${encodeURIComponent(replayId)}` },
   /** End a replay. */
@@ -1932,6 +1934,7 @@ export interface Routes {
   startReplay: { body: StartReplay; headers: { "Idempotency-Key"?: string; "X-Correlation-Id"?: Guid }; answer: Accepted };
   replays: { query: { state?: ReplayState; limit?: number; cursor?: string; after?: Guid }; answer: Page<ReplayView> };
   replay: { query: { after?: Guid }; answer: ReplayView };
+  replayReport: { query: { after?: Guid }; answer: string };
   deleteReplay: { headers: { "Idempotency-Key"?: string; "X-Correlation-Id"?: Guid }; answer: Accepted };
   cancelReplay: { headers: { "Idempotency-Key"?: string; "X-Correlation-Id"?: Guid }; answer: Accepted };
   forgetReplay: { headers: { "Idempotency-Key"?: string; "X-Correlation-Id"?: Guid }; answer: Accepted };

@@ -122,7 +122,8 @@ fn plan_of(documents: &Documents, run: &str) -> Result<Option<StartReplay>, Docu
     Ok(None)
 }
 
-async fn blocking<T: Send + 'static>(
+/// What is looked up on a thread that may block.
+pub(super) async fn blocking<T: Send + 'static>(
     look: impl FnOnce() -> Result<T, LookupError> + Send + 'static,
 ) -> Result<T, Refusal> {
     match tokio::task::spawn_blocking(look).await {

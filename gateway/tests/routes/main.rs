@@ -8,6 +8,7 @@ mod hostile;
 mod messages;
 mod reads;
 mod rebuild;
+mod reports;
 mod security;
 mod service;
 mod shared;

@@ -149,10 +149,23 @@ impl ReplayQueue {
     /// # Errors
     /// The store failed.
     pub fn is_done_with(&self, replay_id: Uuid) -> Result<bool, QueueError> {
+        let state = self.state(replay_id)?;
+        Ok(matches!(state, Some(State::Completed | State::Cancelled | State::Forgotten)))
+    }
+
+    /// Whether a replay is forgotten. One that is not known is not.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn is_forgotten(&self, replay_id: Uuid) -> Result<bool, QueueError> {
+        Ok(self.state(replay_id)? == Some(State::Forgotten))
+    }
+
+    fn state(&self, replay_id: Uuid) -> Result<Option<State>, QueueError> {
         let sql = "SELECT state FROM replay WHERE replay_id = $1";
         let found = self.store.query(sql, &values![replay_id])?;
         let state = found.first().map(|row| row.get(0)).transpose()?;
-        Ok(matches!(state.and_then(State::of), Some(State::Completed | State::Cancelled | State::Forgotten)))
+        Ok(state.and_then(State::of))
     }
 
     /// Leases the replay that waits longest, or one whose worker has died; `None` where there is none.

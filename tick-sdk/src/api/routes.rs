@@ -204,6 +204,12 @@ pub const ROUTES: &[Route] = &[
     Route::read("replays", "/api/replays", "Replays, the newest first", Answer::Page(ReplayView::shape))
         .query_of(&[STATE_OF_REPLAY, LIMIT, CURSOR]),
     Route::read("replay", "/api/replays/{id}", "A replay", Answer::One(ReplayView::shape)),
+    Route::read(
+        "replayReport",
+        "/api/replays/{id}/report",
+        "The page of a replay that has ended",
+        Answer::Other("text/html"),
+    ),
     Route::wish("deleteReplay", "delete", "/api/replays/{id}", "End a replay"),
     Route::wish("cancelReplay", "post", "/api/replays/{id}/cancel", "End a replay"),
     Route::wish(
