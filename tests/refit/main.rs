@@ -83,6 +83,7 @@ fn a_refit_client_calls_every_route() {
     commands::failures(peer);
     let replay = reads::replay(peer);
     reads::signals(peer, &replay);
+    reads::results(peer, &replay);
     reads::lists(peer);
     reads::errors(peer);
     let described = reads::server(peer);

@@ -102,6 +102,28 @@ fn price(signal: &Value) -> f64 {
     text(signal, "price").parse().unwrap()
 }
 
+/// Round trips and curves of a run, the ticks and candles of its captures, and the page of all of it.
+pub(crate) fn results(peer: &mut Peer, Replay { run, command }: &Replay) {
+    let positions = peer.items("Positions", json!({ "run": run }));
+    let closed: u64 = positions.iter().map(|one| one["total"]["trades"].as_u64().unwrap()).sum();
+    let trades = peer.items("Trades", json!({ "run": run, "limit": 1000, "after": command }));
+    assert_eq!(trades.len() as u64, closed);
+    let csv = peer.call("TradesCsv", json!({ "run": run }));
+    assert_eq!(csv.as_str().unwrap().lines().count(), trades.len() + 1);
+    let curves = peer.items("Curves", json!({ "run": run }));
+    assert_eq!(curves.len(), positions.len());
+
+    let closed_at = trades[0]["closedAtNs"].as_i64().unwrap();
+    let around = json!({ "run": run, "symbol": "BTCUSDT", "around": closed_at, "count": 10 });
+    let found = peer.call("RunTicks", around);
+    let is_it = |tick: &Value| tick["tsRecv"].as_i64() == Some(closed_at);
+    assert!(found["ticks"].as_array().unwrap().iter().any(is_it), "{found}");
+    let candles = peer.call("RunCandles", json!({ "run": run, "symbol": "BTCUSDT", "interval": 60 }));
+    assert!(candles["candles"].as_array().unwrap().len() > 5, "{candles}");
+    let page = peer.call("ReplayReport", json!({ "replayId": command }));
+    assert!(page.as_str().unwrap().starts_with("<!DOCTYPE html>"), "{page:.100}");
+}
+
 /// Lists, by their cursors to the end.
 pub(crate) fn lists(peer: &mut Peer) {
     peer.accepted("CreateUser", json!({ "body": { "email": "bob@example.org", "name": "Bob" } }));
