@@ -202,6 +202,8 @@ fn a_replay_is_cancelled_within_a_second() {
     slow["speed"] = json!(0.01);
     let (id, path) = accepted(&server.post("/api/replays", &slow));
     server.wait_running(&id);
+    let report = format!("/api/replays/{id}/report");
+    assert_eq!(server.get(&report).status, 409);
     let asked = Instant::now();
     let (_, cancel) = accepted(&server.post(&format!("/api/replays/{id}/cancel"), &Value::Null));
     assert_eq!(wait_for(&server, &cancel, &["completed", "failed"])["state"], "completed");
@@ -209,6 +211,8 @@ fn a_replay_is_cancelled_within_a_second() {
     assert_eq!(command["state"], "cancelled");
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
     assert_eq!(server.get(&format!("/api/replays/{id}")).json()["state"], "cancelled");
+    let page = server.get(&report);
+    assert!(page.status == 200 && page.text().contains("(cancelled)</title>"), "{}", page.text());
 }
 
 #[test]
