@@ -23,7 +23,9 @@ impl Io {
     /// A TCP socket sends what it is given at once from now on: it does not wait for the client's answer to what it sent before.
     pub(super) fn of(upgraded: Upgraded) -> Self {
         match tcp(upgraded) {
-            Ok((early, stream)) => {
+            Ok((read, stream)) => {
+                // A copy, as what was read is a part of the server's buffer of many KiB, nearly always an empty one.
+                let early = Bytes::copy_from_slice(&read);
                 // Where the system cannot, messages leave a little later.
                 let _ = stream.set_nodelay(true);
                 Self::Tcp { early, stream }
