@@ -42,7 +42,7 @@ pub(crate) struct LoadArgs {
     /// Shards to split instruments over
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Load")]
     pub(crate) shards: u16,
-    /// Strategies, each of which gets every tick; or how many, Apple and Pear in turn
+    /// Strategies, each of which gets every tick, with parameters as apple:fast=500:slow=5000; or how many, Apple and Pear in turn
     #[arg(
         long,
         value_name = "NAME,…|N",
@@ -170,8 +170,11 @@ impl LoadArgs {
             names => names.to_vec(),
         };
         let name = |place: usize| {
-            let before = kinds[..place].iter().filter(|kind| **kind == kinds[place]).count();
-            if before == 0 { kinds[place].clone() } else { format!("{}-{}", kinds[place], before + 1) }
+            // Parameters are no part of a name.
+            let strategy = |kind: &str| kind.split(':').next().unwrap_or_default().to_owned();
+            let name = strategy(&kinds[place]);
+            let before = kinds[..place].iter().filter(|kind| strategy(kind) == name).count();
+            if before == 0 { name } else { format!("{name}-{}", before + 1) }
         };
         (0..kinds.len()).map(|place| (name(place), kinds[place].clone())).collect()
     }
@@ -329,6 +332,7 @@ mod tests {
         assert_eq!(names(""), ["apple"]);
         assert_eq!(names("--strategies 5"), ["apple", "pear", "apple-2", "pear-2", "apple-3"]);
         assert_eq!(names("--strategies pear,pear"), ["pear", "pear-2"]);
+        assert_eq!(names("--strategies apple:fast=500:slow=5000,apple"), ["apple", "apple-2"]);
     }
 
     #[test]

@@ -35,10 +35,15 @@ pub(crate) fn open_ledger(name: &str) -> Result<Box<dyn Ledger>, FeedsError> {
     }
 }
 
-/// A strategy by the name under which it is registered.
+/// A strategy by the name under which it is registered, and its parameters: `apple:fast=500:slow=5000`.
 pub(crate) fn find_strategy(kind: &str) -> Result<Box<dyn tick_sdk::host::Configured>, FeedsError> {
     let unknown = || FeedsError::Strategy { name: kind.to_owned() };
-    Registration::find(kind).map_err(|_| unknown())?.configure(&[]).map_err(|_| unknown())
+    let mut parts = kind.split(':');
+    let strategy = parts.next().unwrap_or_default();
+    let params =
+        parts.map(|part| part.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let params = params.collect::<Option<Vec<_>>>().ok_or_else(unknown)?;
+    Registration::find(strategy).map_err(|_| unknown())?.configure(&params).map_err(|_| unknown())
 }
 
 impl Host {
