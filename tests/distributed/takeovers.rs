@@ -32,13 +32,15 @@ fn the_shards_of_a_host_that_is_killed_are_seen_to_be_taken_over() {
     });
     let replay = command_id(&gateway.post("/api/replays", &wish));
     let mut watching = Watching::begin(&gateway);
-    let shared = watching.until("both hosts have a shard", |state| {
-        let owners = owners(state, &replay);
-        (owners.len() == 2).then_some(owners)
-    });
-    place.say("both hosts have a shard");
+    // The capture has one instrument, and so ticks in one shard.
+    let owner = watching.until("a host has the shard", |state| owners(state, &replay).pop_first());
+    place.say("a host has the shard");
     let killed_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
-    hosts[0].take().unwrap().kill();
+    let is_owner = |host: &Option<Server>| {
+        host.as_ref().is_some_and(|host| owner.contains(&format!("-{}-", host.pid())))
+    };
+    let killed = hosts.iter().position(is_owner).unwrap_or_else(|| panic!("{owner} is no host"));
+    hosts[killed].take().unwrap().kill();
     let (taken, left) = watching.until("the shard is taken over", |state| {
         let taken = state["takeovers"].as_array().unwrap().iter();
         let taken = taken
@@ -48,13 +50,15 @@ fn the_shards_of_a_host_that_is_killed_are_seen_to_be_taken_over() {
     });
     place.say("the shard is taken over");
     let (from, to) = (taken["from"].as_str().unwrap(), taken["to"].as_str().unwrap());
-    assert!(shared.contains(from) && shared.contains(to) && from != to, "{taken} of {shared:?}");
+    assert!(from == owner && to != owner, "{taken} of {owner}");
     assert_eq!(left, BTreeSet::from([to.to_owned()]), "{taken}");
     let state = watching.next();
     assert!(state["parts"].as_array().unwrap().iter().all(|part| part["isReady"] == true), "{state}");
     assert_eq!(state["replays"][0]["replayId"], replay, "{state}");
     let node = &state["nodes"][0];
-    assert!(node["messagesPerSecond"].is_number() && node["budget"].as_u64() > Some(0), "{state}");
+    // Its messages only the management API knows, which these processes are not given.
+    assert!(node["messagesPerSecond"].is_null() && node["budget"].as_u64() > Some(0), "{state}");
+    assert!(state["feeds"][0]["strategies"][0]["latencyMs"]["p99"].is_number(), "{state}");
     drop(watching);
     drop((hosts, ingester, services, gateway, turn));
 }
