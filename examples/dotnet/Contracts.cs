@@ -676,6 +676,11 @@ public sealed record StartReplay : ICommand
     [JsonPropertyName("slippage")] public string? Slippage { get; init; }
     /// <summary>Its fee in basis points, as decimal text. Decimal text, with every digit.</summary>
     [JsonPropertyName("fee")] public string? Fee { get; init; }
+    /// <summary>
+    /// What its percentages are of, in the quote unit, as decimal text above 0; the first price of each
+    /// instrument traded, summed, where absent. Decimal text, with every digit.
+    /// </summary>
+    [JsonPropertyName("capital")] public string? Capital { get; init; }
 }
 
 /// <summary>Ends a replay within a second; what it has committed stays.</summary>
@@ -1194,6 +1199,11 @@ public sealed record StartReplayBody
     [JsonPropertyName("slippage")] public string? Slippage { get; init; }
     /// <summary>Its fee in basis points, as decimal text. Decimal text, with every digit.</summary>
     [JsonPropertyName("fee")] public string? Fee { get; init; }
+    /// <summary>
+    /// What its percentages are of, in the quote unit, as decimal text above 0; the first price of each
+    /// instrument traded, summed, where absent. Decimal text, with every digit.
+    /// </summary>
+    [JsonPropertyName("capital")] public string? Capital { get; init; }
 }
 
 /// <summary>What a replay did, in the words and figures of <c>orchard replay --json</c>.</summary>

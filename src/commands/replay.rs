@@ -87,7 +87,7 @@ pub(super) fn plan(args: &ReplayArgs) -> Result<ReplayPlan> {
         selection: args.selection.selection(&specs)?,
         groups: groups_text,
         account: args.rules(),
-        capital: args.account.capital.map(|capital| capital.0),
+        capital: args.account.capital.map(|capital| capital.amount),
         pace: args.clock.pace(),
         shards: args.shards,
         frame_ticks: args.frame_ticks,

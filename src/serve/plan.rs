@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use strategy_host::host::Instance;
-use strategy_host::paper::{BasisPoints, Fill, PaperRules};
+use strategy_host::paper::{BasisPoints, Capital, Fill, PaperRules};
 use tick_ingest::replays::{Captures, InvalidReplay, ReplaySources, named_strategy};
 use tick_sdk::contracts::strategies::StrategySpec;
 use tick_sdk::contracts::ticks::StartReplay;
@@ -26,6 +26,7 @@ pub(super) fn replay_plan(
         selection: sources.selection,
         groups: sources.groups_text,
         account: paper_rules(plan).map_err(InvalidReplay::Account)?,
+        capital: capital(plan).map_err(InvalidReplay::Account)?.map(|capital| capital.amount),
         pace: sources.pace,
         ledger: Some(ledger),
         ..ReplayPlan::new(sources.sources, strategies)
@@ -37,9 +38,10 @@ fn instance(spec: &StrategySpec) -> Result<Instance, InvalidReplay> {
     Ok(Instance { name, configured })
 }
 
-/// Checks fill, slippage and fee of a plan, for whoever accepts it.
+/// Checks fill, slippage, fee and capital of a plan, for whoever accepts it.
 pub(super) fn check_account(plan: &StartReplay) -> Result<(), String> {
-    paper_rules(plan).map(drop)
+    paper_rules(plan)?;
+    capital(plan).map(drop)
 }
 
 fn paper_rules(plan: &StartReplay) -> Result<PaperRules, String> {
@@ -59,6 +61,10 @@ fn basis_points(field: &str, text: Option<&str>) -> Result<BasisPoints, String> 
     text.map_or(Ok(BasisPoints::default()), |text| text.parse().map_err(|error| format!("{field} {error}")))
 }
 
+fn capital(plan: &StartReplay) -> Result<Option<Capital>, String> {
+    plan.capital.as_deref().map(str::parse).transpose().map_err(|error| format!("capital {error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +80,7 @@ mod tests {
             (StartReplay { fill: text("best"), ..plan.clone() }, "fill \"best\": write signal or cross"),
             (StartReplay { fee: text("x"), ..plan.clone() }, "fee \"x\""),
             (StartReplay { slippage: text("10001"), ..plan.clone() }, "slippage \"10001\" is more"),
+            (StartReplay { capital: text("0"), ..plan.clone() }, "capital \"0\" is not above 0"),
         ] {
             let error = check_account(&wrong).unwrap_err();
             assert!(error.contains(reason), "{error}");

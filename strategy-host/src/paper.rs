@@ -32,7 +32,7 @@ pub use drawdown::DrawdownFigures;
 pub use figures::Figures;
 pub use histogram::{Bin, Distribution, MAX_BINS};
 use performance::Span;
-pub use performance::{Capital, Performance, ReturnBasis, TradeFigures};
+pub use performance::{Capital, CapitalError, Performance, ReturnBasis, TradeFigures};
 pub use periods::{DayFigures, ExposurePoint, HourFigures, MAX_DAYS, PeriodFigures};
 use position::Position;
 pub use rules::{BasisPoints, BasisPointsError, Fill, PaperRules};

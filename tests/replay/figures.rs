@@ -105,6 +105,6 @@ fn without_a_trade_there_are_no_ratios() {
     assert_eq!((apple["net_profit"].as_str(), apple["under_water"].as_f64()), (Some("0"), Some(0.0)));
     let header = "run,strategy,instrument,side,opened_at_ns,closed_at_ns,entry,exit,fees,profit\n";
     assert_eq!(folder.read("trades.csv"), header.as_bytes());
-    folder.fails(2, &["replay", "flat.csv", "--capital", "0"], &["give more than 0"]);
+    folder.fails(2, &["replay", "flat.csv", "--capital", "0"], &["is not above 0"]);
     folder.fails(2, &["replay", "flat.csv", "--trades", "trades.txt"], &["let its name end in .csv"]);
 }

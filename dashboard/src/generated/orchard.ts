@@ -603,6 +603,11 @@ export interface StartReplay {
   slippage?: Decimal | null;
   /** Its fee in basis points, as decimal text. */
   fee?: Decimal | null;
+  /**
+   * What its percentages are of, in the quote unit, as decimal text above 0; the first price of each
+   * instrument traded, summed, where absent.
+   */
+  capital?: Decimal | null;
 }
 
 /**

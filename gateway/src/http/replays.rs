@@ -24,7 +24,7 @@ const MOST_FILES: usize = 1000;
 /// A replay can be repeated so often.
 const MOST_REPEATS: u32 = 1_000_000;
 /// What a replay's body may have.
-const MEMBERS: [&str; 15] = [
+const MEMBERS: [&str; 16] = [
     "files",
     "symbols",
     "from",
@@ -40,6 +40,7 @@ const MEMBERS: [&str; 15] = [
     "fill",
     "slippage",
     "fee",
+    "capital",
 ];
 
 pub(super) async fn start(State(state): Shared, asked: Asked, headers: HeaderMap, body: Body) -> Answer {
@@ -73,6 +74,7 @@ fn start_replay(body: &Value, captures: Option<&Captures>) -> Result<StartReplay
         fill: fields.text("fill"),
         slippage: fields.decimal("slippage"),
         fee: fields.decimal("fee"),
+        capital: fields.decimal("capital"),
     };
     wrong.check()?;
     Ok(command)

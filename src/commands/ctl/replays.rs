@@ -83,6 +83,9 @@ pub(super) struct StartArgs {
     /// The cost of each fill in basis points
     #[arg(long, value_name = "BP", allow_negative_numbers = true)]
     fee: Option<String>,
+    /// What percentages are of, in the quote unit
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
+    capital: Option<String>,
     #[command(flatten)]
     send: SendArgs,
 }
@@ -171,6 +174,7 @@ impl StartArgs {
             fill: self.fill.clone(),
             slippage: self.slippage.clone(),
             fee: self.fee.clone(),
+            capital: self.capital.clone(),
         })
     }
 }

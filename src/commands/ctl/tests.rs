@@ -85,7 +85,7 @@ fn what_does_not_fit_is_wrong_usage() {
 fn a_replay_is_asked_for_in_the_words_of_orchard_replay() {
     let line = "replays start a.zst 'b/*.csv' --strategy apple,pear --strategy fast=apple:fast=8 --symbols X,Y \
                 --from 2024-08-08 --to 1723075201000000001 --speed 10x --loop 3 --tz -05:00 --reorder 1s --on-bad-line skip \
-                --fill cross --slippage 0.5 --fee -1";
+                --fill cross --slippage 0.5 --fee -1 --capital 100000";
     let What::Replays(replays::Action::Start(args)) = parse(line).unwrap().what else { panic!("another") };
     let plan = args.plan().unwrap();
     assert_eq!(plan.files, ["a.zst", "'b/*.csv'"]);
@@ -99,6 +99,7 @@ fn a_replay_is_asked_for_in_the_words_of_orchard_replay() {
     assert_eq!(plan.time_zone.as_deref(), Some("-05:00"));
     assert_eq!(plan.on_bad_line.as_deref(), Some("skip"));
     assert_eq!((plan.slippage.as_deref(), plan.fee.as_deref()), (Some("0.5"), Some("-1")));
+    assert_eq!(plan.capital.as_deref(), Some("100000"));
 }
 
 #[test]

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use strategy_host::paper::{BasisPoints, Fill, PaperRules};
+use strategy_host::paper::{BasisPoints, Capital, Fill, PaperRules};
 use tick_ingest::feed::{Pace, Speed};
-use tick_sdk::decimal::parse_price;
 use tick_sdk::quantity::{count_within, parse_count, parse_duration_ns, parse_rate};
 
 use crate::sources::{SelectionArgs, SourceArgs, with_mapping_help};
@@ -112,13 +111,9 @@ pub(super) struct AccountArgs {
     #[arg(long, value_name = "BP", default_value = "0", allow_negative_numbers = true)]
     pub(super) fee: BasisPoints,
     /// What percentages are of, in the quote unit [default: the first price of each instrument traded, summed]
-    #[arg(long, value_name = "AMOUNT", value_parser = parse_capital)]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub(super) capital: Option<Capital>,
 }
-
-/// An amount of money in 1e-9 of the quote unit.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Capital(pub(super) i128);
 
 /// The generated market, which is played when there are no files.
 #[derive(Debug, Args)]
@@ -139,11 +134,6 @@ impl ClockArgs {
     pub(crate) fn pace(&self) -> Pace {
         Pace { speed: self.rate.map_or(self.speed, Speed::Rate), max_gap_ns: self.max_gap }
     }
-}
-
-fn parse_capital(text: &str) -> Result<Capital, String> {
-    let amount = parse_price(text.as_bytes()).map_err(|reason| reason.to_string())?;
-    if amount > 0 { Ok(Capital(amount.into())) } else { Err("give more than 0".to_owned()) }
 }
 
 fn parse_fill(text: &str) -> Result<Fill, String> {

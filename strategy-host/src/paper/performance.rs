@@ -1,6 +1,10 @@
 //! How well an account did: what traders compare strategies by. `FIGURES.md` has each figure with its formula.
 
+use std::str::FromStr;
+
 use serde::Serialize;
+use thiserror::Error;
+use tick_sdk::decimal;
 
 use super::drawdown::{DrawdownFigures, Fallen};
 use super::returns::Ratios;
@@ -36,6 +40,28 @@ pub struct Capital {
     pub amount: i128,
     /// Whether it was stated; else it is the notional: the first price of each instrument traded, summed.
     pub is_stated: bool,
+}
+
+/// A text that states no [`Capital`].
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{text:?} {reason}: give an amount in the quote unit above 0, such as 100000")]
+pub struct CapitalError {
+    text: String,
+    reason: String,
+}
+
+/// One that is stated.
+impl FromStr for Capital {
+    type Err = CapitalError;
+
+    fn from_str(text: &str) -> Result<Self, CapitalError> {
+        let error = |reason: String| CapitalError { text: text.to_owned(), reason };
+        let amount = decimal::parse_price(text.as_bytes()).map_err(|reason| error(reason.to_string()))?;
+        if amount <= 0 {
+            return Err(error("is not above 0".to_owned()));
+        }
+        Ok(Self { amount: amount.into(), is_stated: true })
+    }
 }
 
 impl Capital {

@@ -68,6 +68,9 @@ shape! {
         pub slippage: Option<String> as Form::Decimal,
         /// Its fee in basis points, as decimal text.
         pub fee: Option<String> as Form::Decimal,
+        /// What its percentages are of, in the quote unit, as decimal text above 0; the first price of each instrument
+        /// traded, summed, where absent.
+        pub capital: Option<String> as Form::Decimal,
     }
 }
 command!(StartReplay, version 1, endpoint TICKS);

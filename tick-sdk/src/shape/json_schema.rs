@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn an_answer_says_what_is_always_there() {
         let schema = start_replay(ReadBy::Client);
-        assert_eq!(schema["required"].as_array().map(Vec::len), Some(15));
+        assert_eq!(schema["required"].as_array().map(Vec::len), Some(16));
         assert_eq!(schema["properties"]["fee"]["type"], json!(["string", "null"]));
         assert!(schema.get("additionalProperties").is_none());
     }
