@@ -307,7 +307,7 @@ impl Serving {
             lookup,
             market: self.backend.market.clone(),
             ticks: self.tick_lookup(),
-            reports: Some(Arc::new(Reports::new(self.state.reports()))),
+            reports: Some(Arc::new(Reports::new(self.backend.ticks.clone()))),
             system: Some(Arc::new(SystemView::new(plan))),
         };
         let runtime = runtime::Builder::new_multi_thread().enable_all().thread_name("http").build();

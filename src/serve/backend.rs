@@ -17,7 +17,6 @@ use super::feed_player::FeedPlayer;
 use super::ledgers::Ledgers;
 use super::plan::check_account;
 use super::player::Player;
-use super::reports::Reports;
 use super::state::StateFolder;
 use super::stores::{CONTEXTS, Stores};
 use super::worker::{Workers, Workplace};
@@ -35,6 +34,8 @@ pub(super) struct Backend {
     pub(super) bus: Arc<Bus>,
     /// What this process plays, and what others play.
     pub(super) market: LiveMarket,
+    /// The store of the context `ticks`, to read.
+    pub(super) ticks: Arc<dyn Store>,
     link: Option<LiveLink>,
     workers: Option<Workers>,
 }
@@ -60,16 +61,18 @@ impl Backend {
         }
         let (mut logs, mut ticks) = (Logs::default(), None);
         for context in CONTEXTS {
-            if !plan.roles.serve(context) {
-                logs = logs.with(context, stores.open_to_read(context)?);
-                continue;
-            }
-            let store = stores.open(context)?;
+            let is_served = plan.roles.serve(context);
+            let store = if is_served { stores.open(context) } else { stores.open_to_read(context) }?;
             if context == TICKS {
                 ticks = Some(store.clone());
             }
-            builder = builder.shared_context(context, store);
+            if is_served {
+                builder = builder.shared_context(context, store);
+            } else {
+                logs = logs.with(context, store);
+            }
         }
+        let ticks = ticks.expect("it is one of the contexts");
         // Whoever only makes documents reads logs.
         let Roles { gateway, projections, services, ingester, hosts } = plan.roles;
         if projections && !gateway && plan.broker.is_some() {
@@ -86,13 +89,13 @@ impl Backend {
         let bus = Arc::new(builder.logs(logs).start()?);
         let market = LiveMarket::default();
         let link = share(plan, &market)?;
-        let workers = match (plan.roles.ingester, ticks, captures) {
-            (true, Some(ticks), Some(captures)) => {
-                Some(start_workers(plan, &bus, &market, state, (ticks, captures.clone()))?)
+        let workers = match captures.filter(|_| ingester) {
+            Some(captures) => {
+                Some(start_workers(plan, &bus, &market, state, (ticks.clone(), captures.clone()))?)
             }
-            _ => None,
+            None => None,
         };
-        Ok(Self { bus, market, link, workers })
+        Ok(Self { bus, market, ticks, link, workers })
     }
 
     /// Waits until the broker has been reached and every queue of this process is consumed, but not for long: whoever
@@ -194,7 +197,6 @@ fn start_workers(
         queue,
         captures,
         player,
-        reports: Reports::new(state.reports()),
         market: market.clone(),
         stopping: Arc::new(AtomicBool::new(false)),
         given_back: Arc::new(AtomicU32::new(0)),

@@ -14,7 +14,7 @@ use tick_sdk::names::RunId;
 use super::outcome::{nothing_played, outcome_event};
 use super::player::{PlayEnd, PlayError, Prepared, RunningPlay};
 use super::publication::Publication;
-use super::reports::report_data;
+use super::reports::{page, report_data};
 use super::task::{Task, Waited};
 use super::worker::Workplace;
 use crate::replay::{ReplayOutcome, ReplayProgress};
@@ -95,7 +95,7 @@ impl Playing<'_> {
                 let _ = self.publication(run, ledger).publish();
             }
         }
-        Ending::Ended(ReplayEnd::Cancelled { run, outcome: None, readable_at: Vec::new() })
+        Ending::Ended(ReplayEnd::Cancelled { run, outcome: None, report: None, readable_at: Vec::new() })
     }
 
     fn publication(&self, run: RunId, ledger: String) -> Publication {
@@ -181,31 +181,30 @@ impl Playing<'_> {
             Some(outcome) if !is_stopped => match nothing_played(&self.claimed.plan, selection, &outcome) {
                 Some(reason) => ReplayEnd::Failed { run: Some(run), reason },
                 None => {
-                    self.keep_report(&outcome, false)?;
-                    ReplayEnd::Completed { run, outcome: outcome_event(&outcome), readable_at }
+                    let report = self.report(&outcome, false)?;
+                    ReplayEnd::Completed { run, outcome: outcome_event(&outcome), report, readable_at }
                 }
             },
             outcome => {
-                if let Some(outcome) = &outcome {
-                    self.keep_report(outcome, true)?;
-                }
+                let report =
+                    outcome.as_ref().map(|outcome| self.report(outcome, true)).transpose()?.flatten();
                 let outcome = outcome.map(|outcome| outcome_event(&outcome));
-                ReplayEnd::Cancelled { run: Some(run), outcome, readable_at }
+                ReplayEnd::Cancelled { run: Some(run), outcome, report, readable_at }
             }
         }))
     }
 
-    /// Keeps its page, while its outcome is here: ledger and captures may go. A replay whose page cannot be kept ends without.
-    fn keep_report(&self, outcome: &ReplayOutcome, is_cancelled: bool) -> Result<(), QueueError> {
+    /// Its page, made while its outcome is here: ledger and captures may go. A replay whose page cannot be made ends without.
+    fn report(&self, outcome: &ReplayOutcome, is_cancelled: bool) -> Result<Option<Vec<u8>>, QueueError> {
         let data = report_data(outcome, &self.place.captures, is_cancelled);
-        let (reports, replay) = (self.place.reports.clone(), self.claimed.replay_id);
-        let error = match self.wait_through("report", move || reports.keep(replay, &data))? {
-            Ok(Ok(())) => return Ok(()),
+        let error = match self.wait_through("report", move || page(&data))? {
+            Ok(Ok(page)) => return Ok(Some(page)),
             Ok(Err(error)) | Err(Unfinished::Failed(error)) => error,
             Err(Unfinished::Wish(_)) => io::Error::other("the process stops"),
         };
-        tracing::warn!(%replay, %error, "the report of a replay could not be kept");
-        Ok(())
+        let replay = self.claimed.replay_id;
+        tracing::warn!(%replay, %error, "the report of a replay could not be made");
+        Ok(None)
     }
 
     fn failed(&self, run: Option<RunId>, error: &(dyn Error + 'static)) -> Ending {

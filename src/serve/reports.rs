@@ -1,104 +1,74 @@
-//! Reports of replays: a page each, made when a replay ends and kept compressed in `reports/` in the state folder.
+//! Reports of replays: a page each, made when a replay ends, and kept compressed with the replays where every gateway reads it.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
+use bus::Store;
 use gateway::{LookupError, ReportLookup};
-use tick_ingest::replays::Captures;
+use tick_ingest::replays::{Captures, MOST_PAGE_BYTES, stored_page};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::replay::ReplayOutcome;
 use crate::report::{ReportData, render};
 
-/// So many are kept, the latest.
-const MOST_KEPT: usize = 1_000;
 /// So many are read at once.
 const AT_ONCE: usize = 2;
 /// A page is smaller: it has bounds of its own.
 const MOST_BYTES: u64 = 64 << 20;
-/// What a file's name has behind the replay's id.
-const ENDING: &str = ".html.zst";
 
-/// The folder of the pages.
-#[derive(Clone, Debug)]
+/// The pages that are stored in the context `ticks`.
+#[derive(Clone)]
 pub(super) struct Reports {
-    folder: PathBuf,
+    ticks: Arc<dyn Store>,
     reading: Arc<Semaphore>,
-    most_kept: usize,
 }
 
 impl Reports {
-    pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, reading: Arc::new(Semaphore::new(AT_ONCE)), most_kept: MOST_KEPT }
+    pub(super) fn new(ticks: Arc<dyn Store>) -> Self {
+        Self { ticks, reading: Arc::new(Semaphore::new(AT_ONCE)) }
     }
+}
 
-    /// Makes a replay's page; it takes the place of an earlier one.
-    ///
-    /// # Errors
-    /// The folder takes no file.
-    pub(super) fn keep(&self, replay_id: Uuid, data: &ReportData) -> io::Result<()> {
-        std::fs::create_dir_all(&self.folder)?;
-        let page = zstd::encode_all(render(data).as_bytes(), 0)?;
-        tick_feed::atomic_file::write(&self.place(replay_id), &page)
-    }
-
-    /// Removes the pages of replays that are forgotten, and the oldest where there are too many.
-    ///
-    /// # Errors
-    /// It is not known whether one is forgotten.
-    pub(super) fn sweep<E>(&self, is_forgotten: impl Fn(Uuid) -> Result<bool, E>) -> Result<(), E> {
-        let mut kept = self.kept();
-        kept.sort_by_key(|(_, written)| std::cmp::Reverse(*written));
-        for (place, (replay_id, _)) in kept.into_iter().enumerate() {
-            if place >= self.most_kept || is_forgotten(replay_id)? {
-                // Another worker may have been first; what stays is tried again.
-                let _ = std::fs::remove_file(self.place(replay_id));
-            }
-        }
-        Ok(())
-    }
-
-    /// The replays that have one, and when it was written.
-    fn kept(&self) -> Vec<(Uuid, SystemTime)> {
-        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let of = |entry: std::fs::DirEntry| {
-            let replay_id = entry.file_name().to_str()?.strip_suffix(ENDING)?.parse().ok()?;
-            Some((replay_id, entry.metadata().ok()?.modified().ok()?))
-        };
-        entries.filter_map(of).collect()
-    }
-
-    fn place(&self, replay_id: Uuid) -> PathBuf {
-        self.folder.join(format!("{replay_id}{ENDING}"))
+impl std::fmt::Debug for Reports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reports").finish_non_exhaustive()
     }
 }
 
 impl ReportLookup for Reports {
     fn report(&self, replay_id: Uuid) -> Result<String, LookupError> {
         let _reading = self.reading.try_acquire().map_err(|_| LookupError::Busy)?;
-        let read = || {
-            let mut page = String::new();
-            zstd::Decoder::new(File::open(self.place(replay_id))?)?
-                .take(MOST_BYTES)
-                .read_to_string(&mut page)?;
-            Ok(page)
+        let unreadable = |error: &dyn std::error::Error| {
+            tracing::error!(%replay_id, %error, "a report cannot be read");
+            let detail =
+                "the report cannot be read, and the log says why; start the replay again to have one";
+            LookupError::Unreadable(detail.to_owned())
         };
-        read().map_err(|error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => LookupError::NotThere(format!(
-                "the report of replay {replay_id} is not here: the latest {MOST_KEPT} are kept, where they were \
-                 played; start the replay again to have one"
-            )),
-            _ => {
-                tracing::error!(%replay_id, %error, "a report cannot be read");
-                let detail = "the report cannot be read, and the log says why; start the replay again to have one";
-                LookupError::Unreadable(detail.to_owned())
-            }
-        })
+        let page = stored_page(&*self.ticks, replay_id).map_err(|error| unreadable(&error))?;
+        let page = page.ok_or_else(|| {
+            let most = MOST_PAGE_BYTES >> 20;
+            LookupError::NotThere(format!(
+                "replay {replay_id} has no report any more: the latest are kept, {most} MiB in all; start the replay again \
+                 to have one"
+            ))
+        })?;
+        unpacked(&page).map_err(|error| unreadable(&error))
     }
+}
+
+/// The page of a replay as it is stored.
+///
+/// # Errors
+/// There is not enough memory.
+pub(super) fn page(data: &ReportData) -> io::Result<Vec<u8>> {
+    zstd::encode_all(render(data).as_bytes(), 0)
+}
+
+fn unpacked(page: &[u8]) -> io::Result<String> {
+    let mut text = String::new();
+    zstd::Decoder::new(page)?.take(MOST_BYTES).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// What the page of a replay shows, with its files as they were asked for.
@@ -120,46 +90,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_read_as_it_was_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let reports = Reports::new(folder.path().join("reports"));
-        let [first, second] = [Uuid::now_v7(), Uuid::now_v7()];
-        let missing = reports.report(first).unwrap_err();
-        assert!(
-            matches!(&missing, LookupError::NotThere(reason) if reason.contains("start the replay again"))
-        );
-
-        let mut data = ReportData { title: "first".to_owned(), ..ReportData::default() };
-        reports.keep(first, &data).unwrap();
-        assert_eq!(reports.report(first).unwrap(), render(&data));
-        data.title = "second".to_owned();
-        reports.keep(first, &data).unwrap();
-        reports.keep(second, &data).unwrap();
-        assert_eq!(reports.report(first).unwrap(), render(&data));
-        std::fs::write(reports.place(second), "no page").unwrap();
-        assert!(matches!(reports.report(second), Err(LookupError::Unreadable(_))));
-        let _reading = reports.reading.try_acquire_many(AT_ONCE as u32).unwrap();
-        assert_eq!(reports.report(first), Err(LookupError::Busy));
-    }
-    #[test]
-    fn pages_of_forgotten_replays_and_the_oldest_are_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        let reports = Reports { most_kept: 2, ..Reports::new(folder.path().join("reports")) };
-        let sweep = |forgotten: Uuid| {
-            reports.sweep(|replay| Ok::<_, std::convert::Infallible>(replay == forgotten)).unwrap();
-        };
-        sweep(Uuid::nil());
-        let replays = [1, 2, 3].map(Uuid::from_u128);
-        for (age, replay) in replays.into_iter().rev().enumerate() {
-            reports.keep(replay, &ReportData::default()).unwrap();
-            let written = SystemTime::now() - std::time::Duration::from_secs(age as u64 * 60);
-            let file = File::options().write(true).open(reports.place(replay)).unwrap();
-            file.set_modified(written).unwrap();
-        }
-        let are_there = || replays.map(|replay| reports.report(replay).is_ok());
-        sweep(Uuid::nil());
-        assert_eq!(are_there(), [false, true, true]);
-        sweep(replays[2]);
-        assert_eq!(are_there(), [false, true, false]);
+    fn a_page_is_read_as_it_was_made() {
+        let data = ReportData { title: "first".to_owned(), ..ReportData::default() };
+        assert_eq!(unpacked(&page(&data).unwrap()).unwrap(), render(&data));
+        assert!(unpacked(b"no page").is_err());
     }
 }

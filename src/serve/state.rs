@@ -42,11 +42,6 @@ impl StateFolder {
         self.root.join("discarded.jsonl")
     }
 
-    /// The pages of replays that have ended.
-    pub(super) fn reports(&self) -> PathBuf {
-        self.root.join("reports")
-    }
-
     /// The ledgers of replays, a folder each.
     pub(super) fn ledgers(&self) -> PathBuf {
         self.root.join("replays")

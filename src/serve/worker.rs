@@ -14,7 +14,6 @@ use tick_sdk::contracts::ticks::TICKS;
 
 use super::player::Player;
 use super::playing::{Ending, Playing};
-use super::reports::Reports;
 
 /// A worker without work looks at least so often whether it is to stop.
 const IDLE: Duration = Duration::from_millis(250);
@@ -32,8 +31,6 @@ pub(super) struct Workplace {
     pub(super) captures: Captures,
     /// How replays are played.
     pub(super) player: Player,
-    /// Where their pages are kept.
-    pub(super) reports: Reports,
     /// Where their ticks are shown.
     pub(super) market: LiveMarket,
     pub(super) stopping: Arc<AtomicBool>,
@@ -97,17 +94,13 @@ impl Workplace {
             let mut taken = self.take_one();
             if taken.is_ok() && swept.is_none_or(|at| at.elapsed() >= SWEEP) {
                 swept = Some(Instant::now());
-                taken = self.player.sweep(&self.queue).and_then(|()| self.sweep_reports());
+                taken = self.player.sweep(&self.queue);
             }
             if let Err(error) = taken {
                 tracing::error!(%error, "a worker could not go on; trying again");
                 std::thread::park_timeout(AFTER_ERROR);
             }
         }
-    }
-
-    fn sweep_reports(&self) -> Result<(), QueueError> {
-        self.reports.sweep(|replay| self.queue.is_forgotten(replay))
     }
 
     fn take_one(&self) -> Result<(), QueueError> {

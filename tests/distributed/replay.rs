@@ -34,11 +34,14 @@ fn a_replay_is_played_by_an_ingester_and_read_at_every_gateway() {
     let read = |gateway: &Server| {
         wait_at_head(gateway);
         let positions = gateway.get(&format!("/api/positions?run={run}")).text();
-        (gateway.get_csv(&format!("/api/signals?run={run}")), positions)
+        let report = gateway.get(&format!("/api/replays/{id}/report"));
+        assert_eq!(report.status, 200, "{}", report.text());
+        (gateway.get_csv(&format!("/api/signals?run={run}")), positions, report.text())
     };
     let [one, other] = [read(&gateways[0]), read(&gateways[1])];
     assert!(one.0.lines().count() > 10, "{}", one.0);
     assert_eq!(one, other);
+    assert!(one.2.contains(&run), "{}", one.2);
     drop((others, gateways, turn));
 }
 

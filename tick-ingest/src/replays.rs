@@ -16,19 +16,21 @@ mod check;
 mod deployed;
 mod forget;
 mod log;
+mod pages;
 mod plan;
 mod queue;
 mod start;
 
 pub use captures::{CaptureError, Captures, CapturesError};
 pub use check::{InvalidStrategy, MAX_STRATEGIES, named_strategy};
+pub use pages::{MOST_PAGE_BYTES, stored_page};
 pub use plan::{InvalidReplay, ReplaySources, parse_time};
 pub use queue::{ClaimedReplay, QueueError, ReplayEnd, ReplayQueue, Standing};
 
 /// The most files of one replay.
 pub const MAX_FILES: usize = 1_000;
 
-/// Checks what a plan says of its account, fill, slippage and fee, in the words of whoever keeps accounts: the
+/// Checks what a plan says of its account, fill, slippage, fee and capital, in the words of whoever keeps accounts: the
 /// ticks' side knows none. The error says which of them is wrong, and why.
 #[derive(Clone, Copy, Debug)]
 pub struct AccountCheck(pub fn(&StartReplay) -> Result<(), String>);
@@ -59,7 +61,7 @@ impl State {
 /// epoch, plans and parameters JSON; where something was deployed, changed and stopped are positions in the log of
 /// `strategies`. `taken_over` counts the workers in a row that vanished without getting beyond `furthest_ppm`, the
 /// share that is played in millionths, which was reached at `furthest_at_ms`. `replay_event` has the positions of a replay's own events, `forgotten_replay_event` those of
-/// events that say that one is forgotten.
+/// events that say that one is forgotten, `replay_page` their reports.
 pub const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS replay (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -89,6 +91,12 @@ CREATE TABLE IF NOT EXISTS forgotten_replay_event (
     position INTEGER PRIMARY KEY,
     replay_id BLOB NOT NULL,
     at_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS replay_page (
+    replay_id BLOB PRIMARY KEY,
+    stored_at_ms INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    page BLOB NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS deployed (
     name TEXT PRIMARY KEY,

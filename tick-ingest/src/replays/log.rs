@@ -9,7 +9,7 @@ use tick_sdk::contracts::ticks::{ReplayForgotten, ReplayProgressed};
 use tick_sdk::contracts::{Contract as _, Event};
 use uuid::Uuid;
 
-use super::{QueueError, State};
+use super::{QueueError, State, pages};
 
 /// Whoever reads the log has long known what was forgotten before this time, in ms.
 const KNOWN_AFTER_MS: u64 = 30 * 24 * 3600 * 1000;
@@ -28,9 +28,10 @@ pub(super) fn publish<E: Event>(work: &mut Work<'_>, replay_id: Uuid, event: &E)
     Ok(())
 }
 
-/// Removes all that was said of a replay, and says that it is forgotten.
+/// Removes all that was said of a replay and its report, and says that it is forgotten.
 pub(super) fn forget(work: &mut Work<'_>, replay_id: Uuid, run: Option<String>) -> Result<(), QueueError> {
     remove(work, replay_id, "SELECT position FROM replay_event WHERE replay_id = $1")?;
+    pages::remove(work, replay_id)?;
     work.publish(&ReplayForgotten { replay_id, run });
     let (position, now_ms) = (work.position()?, work.now_ms());
     let sql = "INSERT INTO forgotten_replay_event (position, replay_id, at_ms) VALUES ($1, $2, $3)";

@@ -21,7 +21,7 @@ use tick_sdk::contracts::{CommandId, ConversationId};
 use tick_sdk::names::FeedName;
 use uuid::Uuid;
 
-use super::{State, log};
+use super::{State, log, pages};
 
 /// After so many workers in a row that vanished and got no further than those before, a replay fails, …
 const MAX_TAKE_OVERS: u32 = 10;
@@ -96,6 +96,8 @@ pub enum ReplayEnd {
         run: String,
         /// What came of it.
         outcome: ReplayOutcome,
+        /// Its page, where it could be made.
+        report: Option<Vec<u8>>,
         /// Its command is shown as completed once these can be read.
         readable_at: Vec<ReadableAt>,
     },
@@ -105,6 +107,8 @@ pub enum ReplayEnd {
         run: Option<String>,
         /// What came of it until then.
         outcome: Option<ReplayOutcome>,
+        /// As above.
+        report: Option<Vec<u8>>,
         /// As above.
         readable_at: Vec<ReadableAt>,
     },
@@ -317,25 +321,28 @@ impl ReplayQueue {
     pub fn end(&self, claimed: &ClaimedReplay, end: ReplayEnd) -> Result<(), QueueError> {
         let replay_id = claimed.replay_id;
         self.change(claimed, |work| {
-            let (state, end) = match end {
-                ReplayEnd::Completed { run, outcome, readable_at } => {
+            let (state, report, end) = match end {
+                ReplayEnd::Completed { run, outcome, report, readable_at } => {
                     let result = serde_json::json!({ "replayId": replay_id, "run": run });
                     log::publish(work, replay_id, &ReplayCompleted { replay_id, run, outcome })?;
-                    (State::Completed, CommandEnd::Completed { result, readable_at })
+                    (State::Completed, report, CommandEnd::Completed { result, readable_at })
                 }
-                ReplayEnd::Cancelled { run, outcome, readable_at } => {
+                ReplayEnd::Cancelled { run, outcome, report, readable_at } => {
                     let result = serde_json::json!({ "replayId": replay_id, "run": run });
                     log::publish(work, replay_id, &ReplayCancelled { replay_id, run, outcome })?;
-                    (State::Cancelled, CommandEnd::Cancelled { result, readable_at })
+                    (State::Cancelled, report, CommandEnd::Cancelled { result, readable_at })
                 }
                 ReplayEnd::Failed { run, reason } => {
                     let failed = ReplayFailed { replay_id, run, reason: reason.clone() };
                     log::publish(work, replay_id, &failed)?;
-                    (State::Failed, CommandEnd::Failed { reason })
+                    (State::Failed, None, CommandEnd::Failed { reason })
                 }
             };
             let sql = "UPDATE replay SET state = $1 WHERE replay_id = $2";
             work.tables()?.execute(sql, &values![state as i64, replay_id])?;
+            if let Some(report) = report {
+                pages::store(work, replay_id, report)?;
+            }
             work.end(&claimed.command, end)?;
             Ok(())
         })

@@ -8,11 +8,13 @@ use tick_sdk::contracts::bus::{CommandCancelled, CommandCompleted, CommandFailed
 use tick_sdk::contracts::ticks::{ReplayCompleted, ReplayFailed, ReplayOutcome, ReplayProgressed};
 use tick_sdk::contracts::{CommandId, Contract};
 
+use super::super::pages::{store_within, stored_page};
 use super::super::{ClaimedReplay, QueueError, ReplayEnd, ReplayQueue, Standing, open};
 use super::*;
 
 struct Running {
     bus: Arc<Bus>,
+    store: Arc<dyn Store>,
     queue: ReplayQueue,
     runtime: tokio::runtime::Runtime,
     _folders: [TempDir; 2],
@@ -22,13 +24,13 @@ struct Running {
 fn running(lease: Duration) -> Running {
     let state = tempfile::tempdir().unwrap();
     let folder = captures();
-    let store = Arc::new(open(&state.path().join("ticks.sqlite")).unwrap());
+    let store: Arc<dyn Store> = Arc::new(open(&state.path().join("ticks.sqlite")).unwrap());
     let captures = Captures::open(folder.path()).unwrap();
-    let builder = Bus::builder().shared_context(TICKS, store.clone() as Arc<dyn Store>);
+    let builder = Bus::builder().shared_context(TICKS, store.clone());
     let bus = Arc::new(builder.resource(captures).resource(ACCOUNT).start().unwrap());
-    let queue = ReplayQueue::new(bus.clone(), store, lease);
+    let queue = ReplayQueue::new(bus.clone(), store.clone(), lease);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    Running { bus, queue, runtime, _folders: [state, folder] }
+    Running { bus, store, queue, runtime, _folders: [state, folder] }
 }
 
 const LONG: Duration = Duration::from_secs(600);
@@ -54,6 +56,10 @@ impl Running {
         }
     }
 
+    fn page(&self, replay: uuid::Uuid) -> Option<Vec<u8>> {
+        stored_page(&*self.store, replay).unwrap()
+    }
+
     fn count(&self, name: &str) -> usize {
         let events = self.bus.events_after(TICKS, 0, 100_000).unwrap();
         events.iter().filter(|event| event.name == name).count()
@@ -71,7 +77,8 @@ impl Running {
 
 fn completed(run: &str) -> ReplayEnd {
     let outcome = ReplayOutcome { ticks: 7, ..ReplayOutcome::default() };
-    ReplayEnd::Completed { run: run.to_owned(), outcome, readable_at: Vec::new() }
+    let report = Some(format!("the page of {run}").into_bytes());
+    ReplayEnd::Completed { run: run.to_owned(), outcome, report, readable_at: Vec::new() }
 }
 
 #[test]
@@ -98,9 +105,43 @@ fn a_worker_ends_a_replay_and_its_command_in_one_commit() {
     assert_eq!((event.run.as_str(), event.outcome.ticks), ("run1", 7));
     let again = running.queue.end(&claimed, completed("run2"));
     assert!(matches!(again, Err(QueueError::Lost { .. })), "{again:?}");
+    assert_eq!(running.page(claimed.replay_id).as_deref(), Some(b"the page of run1".as_slice()));
     assert_eq!(running.count(ReplayCompleted::NAME), 1);
     assert_eq!(running.count(CommandCompleted::NAME), 1);
     assert_eq!(running.count(ReplayProgressed::NAME), 0, "it is where it ended");
+}
+
+#[test]
+fn pages_go_with_their_replays_and_the_oldest_where_all_are_too_large() {
+    let running = running(LONG);
+    let claimed = running.claimed();
+    running.queue.end(&claimed, completed("run1")).unwrap();
+    let store = |replay: u128, bytes: usize| {
+        let stored = running.bus.transaction(TICKS, |work| {
+            // Those of one millisecond would be in the order of their ids.
+            work.tables()?.execute("UPDATE replay_page SET stored_at_ms = stored_at_ms - 1", &[])?;
+            store_within(work, uuid::Uuid::from_u128(replay), vec![0; bytes], 1_000)?;
+            Ok::<_, QueueError>(())
+        });
+        stored.unwrap();
+    };
+    let kept = || [1, 2, 3].map(|replay| running.page(uuid::Uuid::from_u128(replay)).map(|page| page.len()));
+    store(3, 400);
+    store(2, 400);
+    assert!(running.page(claimed.replay_id).is_some());
+    store(1, 200);
+    assert_eq!(kept(), [Some(200), Some(400), Some(400)]);
+    assert_eq!(running.page(claimed.replay_id), None);
+    store(2, 700);
+    assert_eq!(kept(), [Some(200), Some(700), None], "it takes the place of the one before");
+    store(1, 1_001);
+    assert_eq!(kept(), [None, None, None]);
+
+    let claimed = running.claimed();
+    running.queue.end(&claimed, completed("run2")).unwrap();
+    let forget = running.send(&ForgetReplay { replay_id: claimed.replay_id });
+    running.event::<CommandCompleted>(forget, CommandCompleted::NAME);
+    assert_eq!(running.page(claimed.replay_id), None);
 }
 
 #[test]
@@ -183,7 +224,7 @@ fn a_worker_sees_that_its_replay_is_cancelled() {
     let cancel = running.send(&CancelReplay { replay_id: claimed.replay_id });
     running.event::<CommandCompleted>(cancel, CommandCompleted::NAME);
     assert_eq!(running.queue.standing(&claimed).unwrap(), Standing::CancelWanted);
-    let end = ReplayEnd::Cancelled { run: None, outcome: None, readable_at: Vec::new() };
+    let end = ReplayEnd::Cancelled { run: None, outcome: None, report: None, readable_at: Vec::new() };
     running.queue.end(&claimed, end).unwrap();
     running.event::<CommandCancelled>(claimed.command.command_id, CommandCancelled::NAME);
     running.event::<ReplayCancelled>(claimed.command.command_id, ReplayCancelled::NAME);
