@@ -1,8 +1,8 @@
 //! Chromium, and the packages of npm that scripts control it with.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 
 use serde_json::Value;
@@ -40,14 +40,55 @@ impl Browser {
     /// Runs a script of this folder against a server.
     #[track_caller]
     pub(crate) fn run(&self, script: &str, host: &str, arguments: &Value) {
+        self.start(script, host, arguments).finish();
+    }
+
+    /// Begins to.
+    pub(crate) fn start(&self, script: &str, host: &str, arguments: &Value) -> Script {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dashboard/js").join(script);
         let mut program = Command::new("node");
         program.arg(script).arg(&self.packages).arg(&self.chromium).arg(format!("http://{host}"));
-        let output = program.arg(arguments.to_string()).output().expect("npm comes with node");
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        program.arg(arguments.to_string()).stdout(Stdio::piped());
+        let mut child = program.spawn().expect("npm comes with node");
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Script { child, lines, said: String::new() }
+    }
+}
+
+/// A script that runs. Every wait in it has a timeout, so that it ends.
+pub(crate) struct Script {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    said: String,
+}
+
+impl Script {
+    /// Waits until it says a line that begins so; gives the rest of that.
+    #[track_caller]
+    pub(crate) fn wait_said(&mut self, begin: &str) -> String {
+        while let Some(line) = self.next() {
+            if let Some(rest) = line.strip_prefix(begin) {
+                return rest.to_owned();
+            }
+        }
+        panic!("the script ended before it said {begin:?}: {}", self.said);
+    }
+
+    /// Waits for its end; it must have found what it looked for.
+    #[track_caller]
+    pub(crate) fn finish(mut self) {
+        while self.next().is_some() {}
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{}", self.said);
         // The harness hides what is printed; what a script measures is shown.
-        std::io::stdout().write_all(said.as_bytes()).unwrap();
+        std::io::stdout().write_all(self.said.as_bytes()).unwrap();
+    }
+
+    fn next(&mut self) -> Option<String> {
+        let line = self.lines.next()?.expect("it speaks UTF-8");
+        self.said.push_str(&line);
+        self.said.push('\n');
+        Some(line)
     }
 }
 

@@ -9,6 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[allow(dead_code, reason = "others wait for what a script says")]
 mod browser;
 #[allow(dead_code, reason = "each test has use for some of it")]
 #[path = "../shared/http.rs"]

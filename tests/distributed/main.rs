@@ -8,6 +8,8 @@
 
 mod away;
 mod blocked;
+#[path = "../dashboard/browser.rs"]
+mod browser;
 mod budget;
 mod cluster;
 mod count;
@@ -22,6 +24,7 @@ mod http;
 mod keys;
 mod kills;
 mod load;
+mod operator;
 #[path = "../shared/peer.rs"]
 mod peer;
 mod place;

@@ -1,5 +1,5 @@
 // What every script begins with: a browser, a page whose errors count, and how to wait.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,8 @@ export const given = JSON.parse(text);
 export const require = createRequire(`${packages}/package.json`);
 const { chromium } = require("playwright-core");
 
+/** Where pictures of pages go, if anywhere. */
+export const pictures = process.env.ORCHARD_TEST_SCREENSHOTS;
 /** What is waited for comes within this time, also on a machine that is busy. */
 export const SOON = 30_000;
 
@@ -35,13 +37,19 @@ export async function run(test, options = {}) {
     code = 0;
   } catch (error) {
     console.log(error.stack ?? String(error));
-    const pictures = process.env.ORCHARD_TEST_SCREENSHOTS;
-    if (pictures) await page?.screenshot({ path: join(pictures, "failure.png") }).catch(() => {});
+    if (page) await picture(page, "failure").catch(() => {});
   } finally {
     await browser?.close().catch(() => {});
     rmSync(profile, { recursive: true, force: true });
   }
   process.exit(code);
+}
+
+/** A picture of what is seen, where pictures are wanted. */
+export async function picture(page, name) {
+  if (!pictures) return;
+  mkdirSync(pictures, { recursive: true });
+  await page.screenshot({ path: join(pictures, `${name}.png`) });
 }
 
 /** Errors of the page's own scripts, in a list that grows. */

@@ -1,8 +1,7 @@
 // Every page: no serious finding of axe-core in light and dark, nothing off-screen on a phone, the first paint within a second,
 // nothing asked for elsewhere; and pictures, where ORCHARD_TEST_SCREENSHOTS names a folder.
-import { mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { base, check, given, require, run } from "./browser.mjs";
+import { readFileSync } from "node:fs";
+import { base, check, given, picture, pictures, require, run } from "./browser.mjs";
 
 const { replays, failed, signal } = given;
 const source = encodeURIComponent(`replay/${replays[0]}`);
@@ -24,7 +23,6 @@ const PAGES = {
   system: "#/system",
 };
 const SIZES = { phone: { width: 390, height: 844 }, tablet: { width: 1024, height: 768 }, desktop: { width: 1600, height: 1000 } };
-const pictures = process.env.ORCHARD_TEST_SCREENSHOTS;
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const found = [];
 
@@ -64,10 +62,7 @@ async function look(page, name, hash, size, colours, isLookedAt) {
     const wide = await page.evaluate(() => [document.documentElement, document.querySelector("main")].map((one) => one.scrollWidth - one.clientWidth));
     if (Math.max(...wide) > 0) found.push(`${name} (${size}): ${Math.max(...wide)} px are off-screen`);
   }
-  if (pictures) {
-    mkdirSync(pictures, { recursive: true });
-    await page.screenshot({ path: join(pictures, `${name}-${size}-${colours}.png`) });
-  }
+  await picture(page, `${name}-${size}-${colours}`);
 }
 
 /** Nothing is being loaded any more; charts have had their frame. */
