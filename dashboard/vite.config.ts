@@ -6,6 +6,8 @@ import { defineConfig, type Plugin } from "vite";
 
 // Where `npm run dev` finds a gateway.
 const gateway = process.env.ORCHARD_GATEWAY ?? "http://127.0.0.1:8090";
+/** A gateway refuses pages of other origins: what is asked through `npm run dev` comes from its own. */
+const proxied = { target: gateway, ws: true, changeOrigin: true, headers: { origin: gateway } };
 
 /** Names of styles follow from what they say, so that every machine builds the same bytes. */
 const cssHash = ({ css }: { css: string }): string =>
@@ -55,13 +57,5 @@ export default defineConfig({
     reportCompressedSize: false,
     assetsInlineLimit: 0,
   },
-  server: {
-    proxy: {
-      "/api": gateway,
-      "/health": gateway,
-      "/docs": gateway,
-      "/openapi.json": gateway,
-      "/hubs": { target: gateway, ws: true },
-    },
-  },
+  server: { proxy: Object.fromEntries(["/api", "/health", "/docs", "/openapi.json", "/hubs"].map((path) => [path, proxied])) },
 });

@@ -64,10 +64,11 @@ export function seconds(value: number | null | undefined): string {
   return `${Math.floor(all / 86_400)} d${Math.floor((all % 86_400) / 3600) ? ` ${Math.floor((all % 86_400) / 3600)} h` : ""}`;
 }
 
-/** Milliseconds: `0.42 ms`, `12 ms`, `1.2 s`. */
+/** Milliseconds: `0.42 ms`, `12 ms`, `1.2 s`; what took less than the clock tells is `< 1 ms`. */
 export function milliseconds(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return NOTHING;
   if (value >= 1000) return seconds(value / 1000);
+  if (value === 0) return "< 1 ms";
   return `${fixed(value, value < 1 ? 2 : value < 10 ? 1 : 0)} ms`;
 }
 
@@ -114,6 +115,12 @@ export function shortId(id: string | null | undefined): string {
   if (!id) return NOTHING;
   // Ids of version 7 begin with the time, so that those of one minute differ at the end.
   return id.length > 12 ? `…${id.slice(-8)}` : id;
+}
+
+/** A feed as people call it; that of a replay has the replay's id. */
+export function feedName(feed: string): string {
+  const replay = /^replay\/([0-9a-f-]{36})$/.exec(feed)?.[1];
+  return replay ? `replay ${shortId(replay)}` : `feed ${feed}`;
 }
 
 /** `CreateUser` as `Create user`. */

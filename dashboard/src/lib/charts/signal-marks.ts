@@ -41,10 +41,10 @@ interface Cluster {
 
 const RADIUS = 5.5;
 /** Marks of one strategy and side that are nearer than this become one. */
-const NEAR = 13;
-/** Marks stand so far from the candle, and from those of another strategy. */
+const NEAR = 19;
+/** Marks stand so far from the candle, and from those of another strategy, whose numbers have their place between. */
 const GAP = 11;
-const ROW = 15;
+const ROW = 24;
 /** A finger is wider than a mark. */
 const REACH = 5;
 

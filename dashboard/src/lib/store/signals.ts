@@ -2,7 +2,8 @@
  *  the last that was seen. */
 
 import { hubs } from "../hubs";
-import type { SignalsUpdate, SignalWatch } from "../payloads";
+import { nextFrame } from "../live";
+import type { SignalState, SignalsUpdate, SignalWatch } from "../payloads";
 
 /** Which signals; all of them where nothing is given. */
 export type SignalFilter = Partial<Omit<SignalWatch, "after">>;
@@ -19,4 +20,23 @@ export function followSignals(watch: SignalFilter, take: (update: SignalsUpdate)
       take(update);
     },
   );
+}
+
+/** Keeps the last so many and draws them, at most once a frame, until what is returned is called. */
+export function followLatest(watch: SignalFilter, most: number, draw: (signals: readonly SignalState[]) => void): () => void {
+  let latest: readonly SignalState[] = [];
+  let isOver = false;
+  const shown = (): void => {
+    if (!isOver) draw(latest);
+  };
+  const end = followSignals(watch, ({ signals }) => {
+    if (signals.length === 0) return;
+    latest = [...latest, ...signals].slice(-most);
+    nextFrame(shown);
+  });
+  draw(latest);
+  return () => {
+    isOver = true;
+    end();
+  };
 }

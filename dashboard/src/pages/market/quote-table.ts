@@ -72,16 +72,16 @@ export class Lines {
 
 /** From the most important one on; the others where there is room for them. */
 export function columns(ages: Ages, lines: Lines): Column<QuoteRow>[] {
-  const number = { width: "minmax(76px, 1fr)", align: "end" } as const;
+  const number = { width: "minmax(68px, 1fr)", align: "end" } as const;
   return [
-    { key: "symbol", title: "Symbol", width: "minmax(80px, 1.2fr)", draw: drawSymbol, order: (a, b) => byText(a.state.symbol, b.state.symbol) },
+    { key: "symbol", title: "Symbol", width: "minmax(72px, 1.2fr)", draw: drawSymbol, order: (a, b) => byText(a.state.symbol, b.state.symbol) },
     { ...number, key: "last", title: "Last", text: (row) => row.text(row.state.last), tone: (row) => tone(row.direction), order: byNumber((row) => row.price) },
-    { ...number, key: "change", title: "Change", width: "72px", text: (row) => row.changeText(), tone: (row) => tone(row.change), order: byNumber((row) => row.change) },
+    { ...number, key: "change", title: "Change", width: "64px", text: (row) => row.changeText(), tone: (row) => tone(row.change), order: byNumber((row) => row.change) },
     { key: "trend", title: "Trend", width: "72px", from: 464, draw: (cell, row) => lines.draw(cell, row) },
     { ...number, key: "bid", title: "Bid", from: 620, text: (row) => row.text(row.state.bid), order: byNumber((row) => Number(row.state.bid ?? NaN)) },
     { ...number, key: "ask", title: "Ask", from: 620, text: (row) => row.text(row.state.ask), order: byNumber((row) => Number(row.state.ask ?? NaN)) },
     { ...number, key: "ticks", title: "Ticks", width: "60px", from: 700, text: (row) => short(row.state.ticks), order: byNumber((row) => row.state.ticks) },
-    { ...number, key: "age", title: "Updated", width: "84px", text: (row) => ages.text(row), order: byNumber((row) => row.state.seenMs) },
+    { ...number, key: "age", title: "Updated", width: "72px", text: (row) => ages.text(row), order: byNumber((row) => row.state.seenMs) },
   ];
 }
 

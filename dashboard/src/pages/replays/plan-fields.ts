@@ -20,6 +20,7 @@ export const MORE: readonly Field[] = [
   },
   { name: "fee", label: "Fee", kind: "number", placeholder: "0", docs: "In basis points of each fill." },
   { name: "slippage", label: "Slippage", kind: "number", placeholder: "0", docs: "In basis points of each fill." },
+  { name: "capital", label: "Capital", kind: "number", placeholder: "the first prices, summed", docs: "What percentages are of, in the quote unit." },
   { name: "from", label: "From", kind: "text", placeholder: "the first tick", docs: "Receive time with its zone, as 2024-08-08T08:00:00Z." },
   { name: "to", label: "To", kind: "text", placeholder: "the last tick", docs: "Receive time with its zone, which is left out." },
   { name: "loop", label: "Times", kind: "whole", placeholder: "1", docs: "How often all of it is played." },
@@ -35,8 +36,8 @@ export const MORE: readonly Field[] = [
 /** What the fields show of another replay's plan. */
 export function valuesOf(plan: StartReplay | undefined): Record<string, string> {
   if (!plan) return {};
-  const { speed, symbols, fill, fee, slippage, from, to, loop, onBadLine } = plan;
-  const known = { speed, fee, slippage, from, to, loop, onBadLine: onBadLine === "skip" ? onBadLine : "", fill: fill === "cross" ? fill : "" };
+  const { speed, symbols, fill, fee, slippage, capital, from, to, loop, onBadLine } = plan;
+  const known = { speed, fee, slippage, capital, from, to, loop, onBadLine: onBadLine === "skip" ? onBadLine : "", fill: fill === "cross" ? fill : "" };
   const texts = Object.entries(known).map(([name, value]) => [name, value == null ? "" : String(value)]);
   return { ...Object.fromEntries(texts), symbols: (symbols ?? []).join(", ") };
 }
@@ -49,6 +50,6 @@ export function planOf(values: Readonly<Record<string, string>>): Record<string,
   return {
     symbols: symbols.length > 0 ? symbols : undefined,
     speed: number("speed"), loop: number("loop"), from: text("from"), to: text("to"),
-    fill: text("fill"), fee: text("fee"), slippage: text("slippage"), onBadLine: text("onBadLine"),
+    fill: text("fill"), fee: text("fee"), slippage: text("slippage"), capital: text("capital"), onBadLine: text("onBadLine"),
   };
 }

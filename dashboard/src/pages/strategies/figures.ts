@@ -46,7 +46,7 @@ export const GROUPS: readonly FigureGroup[] = [
       { id: "profit-percent", text: "of the capital", docs: "Net profit in percent of the capital, which is stated, or else the first price of each instrument traded, summed", of: ({ netProfitPercent, capitalBasis }) => signedPercent(netProfitPercent) + (capitalBasis === "stated" ? " stated" : ""), tone: ({ netProfitPercent }) => tone(netProfitPercent) },
       { id: "sharpe", text: "Sharpe", docs: `The mean of the returns by their standard deviation, ${YEAR}`, of: ({ sharpe }) => ratio(sharpe) },
       { id: "sortino", text: "Sortino", docs: `The mean of the returns by the root of the mean square of the negative ones, ${YEAR}`, of: ({ sortino }) => ratio(sortino) },
-      { id: "basis", text: "Returns", docs: "The stretches of receive time whose returns Sharpe and Sortino are made of", of: ({ returnStretches, returnStretchNs }) => (returnStretches ? `${count(returnStretches)} of ${time(returnStretchNs)}` : "–") },
+      { id: "basis", text: "Returns", docs: "The stretches of receive time whose returns Sharpe and Sortino are made of", of: ({ returnStretches, returnStretchNs }) => (returnStretches ? `${count(returnStretches)} × ${time(returnStretchNs)}` : "–") },
     ],
   },
   {

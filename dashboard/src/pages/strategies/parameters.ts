@@ -26,6 +26,12 @@ export function refusals(reason: string | null | undefined, names: readonly stri
   return Object.fromEntries(named.map((name) => [name, `is refused: ${reason}`]));
 }
 
+/** All parameters of an instance, those that were not given with what they are then. */
+export function wholeOf(parameters: Readonly<Record<string, string>> | undefined, strategy: StrategyView | undefined): Record<string, string> {
+  const usual = (strategy?.parameters ?? []).map(({ name, default: value }) => [name, value]);
+  return { ...Object.fromEntries(usual), ...parameters };
+}
+
 /** `fast 8 · slow 26`. */
 export function summary(parameters: Readonly<Record<string, string>> | undefined): string {
   return Object.entries(parameters ?? {}).map(([name, value]) => `${name} ${value}`).join(" · ");
