@@ -138,8 +138,9 @@ public interface IOrchardApi
     /// <c>run</c>: only of this one. <c>strategy</c>: can be repeated. <c>symbol</c>: can be repeated.
     /// <c>side</c>: in any case. One of <c>Side</c>. <c>from</c>: receive time, with its zone. <c>to</c>:
     /// receive time, with its zone. <c>minPrice</c>: no price below it. Decimal text, with every digit.
+    /// <c>latest</c>: the last <c>limit</c> of the run instead of the first.
     /// </remarks>
-    [Get("/api/signals")] Task<Page<SignalView>> Signals([AliasAs("run")] string? run = null, [AliasAs("strategy"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? strategy = null, [AliasAs("symbol"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? symbol = null, [AliasAs("side")] string? side = null, [AliasAs("from"), Query(Format = "O")] DateTimeOffset? from = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("minPrice")] decimal? minPrice = null, [AliasAs("limit")] int? limit = null, [AliasAs("cursor")] string? cursor = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
+    [Get("/api/signals")] Task<Page<SignalView>> Signals([AliasAs("run")] string? run = null, [AliasAs("strategy"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? strategy = null, [AliasAs("symbol"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? symbol = null, [AliasAs("side")] string? side = null, [AliasAs("from"), Query(Format = "O")] DateTimeOffset? from = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("minPrice")] decimal? minPrice = null, [AliasAs("latest")] bool? latest = null, [AliasAs("limit")] int? limit = null, [AliasAs("cursor")] string? cursor = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
     /// <summary>
     /// Signals in order of run, receive time, instrument and strategy. Page after page, as they are read.
     /// </summary>
@@ -147,8 +148,9 @@ public interface IOrchardApi
     /// <c>run</c>: only of this one. <c>strategy</c>: can be repeated. <c>symbol</c>: can be repeated.
     /// <c>side</c>: in any case. One of <c>Side</c>. <c>from</c>: receive time, with its zone. <c>to</c>:
     /// receive time, with its zone. <c>minPrice</c>: no price below it. Decimal text, with every digit.
+    /// <c>latest</c>: the last <c>limit</c> of the run instead of the first.
     /// </remarks>
-    [Get("/api/signals"), Paged(Items = "Items", Next = "Next")] PagedEnumerable<Page<SignalView>, SignalView> AllSignals([AliasAs("run")] string? run = null, [AliasAs("strategy"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? strategy = null, [AliasAs("symbol"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? symbol = null, [AliasAs("side")] string? side = null, [AliasAs("from"), Query(Format = "O")] DateTimeOffset? from = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("minPrice")] decimal? minPrice = null, [AliasAs("limit")] int? limit = null, [AliasAs("after")] Guid? after = null, [AliasAs("cursor"), PageToken] string? cursor = null);
+    [Get("/api/signals"), Paged(Items = "Items", Next = "Next")] PagedEnumerable<Page<SignalView>, SignalView> AllSignals([AliasAs("run")] string? run = null, [AliasAs("strategy"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? strategy = null, [AliasAs("symbol"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? symbol = null, [AliasAs("side")] string? side = null, [AliasAs("from"), Query(Format = "O")] DateTimeOffset? from = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("minPrice")] decimal? minPrice = null, [AliasAs("latest")] bool? latest = null, [AliasAs("limit")] int? limit = null, [AliasAs("after")] Guid? after = null, [AliasAs("cursor"), PageToken] string? cursor = null);
     /// <summary>
     /// Signals in order of run, receive time, instrument and strategy. All of them, as they are read.
     /// </summary>
@@ -156,15 +158,17 @@ public interface IOrchardApi
     /// <c>run</c>: only of this one. <c>strategy</c>: can be repeated. <c>symbol</c>: can be repeated.
     /// <c>side</c>: in any case. One of <c>Side</c>. <c>from</c>: receive time, with its zone. <c>to</c>:
     /// receive time, with its zone. <c>minPrice</c>: no price below it. Decimal text, with every digit.
+    /// <c>latest</c>: the last <c>limit</c> of the run instead of the first.
     /// </remarks>
-    [Get("/api/signals"), Headers("Accept: application/x-ndjson")] IAsyncEnumerable<SignalView> StreamSignals([AliasAs("run")] string? run = null, [AliasAs("strategy"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? strategy = null, [AliasAs("symbol"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? symbol = null, [AliasAs("side")] string? side = null, [AliasAs("from"), Query(Format = "O")] DateTimeOffset? from = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("minPrice")] decimal? minPrice = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
+    [Get("/api/signals"), Headers("Accept: application/x-ndjson")] IAsyncEnumerable<SignalView> StreamSignals([AliasAs("run")] string? run = null, [AliasAs("strategy"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? strategy = null, [AliasAs("symbol"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? symbol = null, [AliasAs("side")] string? side = null, [AliasAs("from"), Query(Format = "O")] DateTimeOffset? from = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("minPrice")] decimal? minPrice = null, [AliasAs("latest")] bool? latest = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
     /// <summary>Signals in order of run, receive time, instrument and strategy. All of them as CSV.</summary>
     /// <remarks>
     /// <c>run</c>: only of this one. <c>strategy</c>: can be repeated. <c>symbol</c>: can be repeated.
     /// <c>side</c>: in any case. One of <c>Side</c>. <c>from</c>: receive time, with its zone. <c>to</c>:
     /// receive time, with its zone. <c>minPrice</c>: no price below it. Decimal text, with every digit.
+    /// <c>latest</c>: the last <c>limit</c> of the run instead of the first.
     /// </remarks>
-    [Get("/api/signals"), Headers("Accept: text/csv")] Task<Stream> SignalsCsv([AliasAs("run")] string? run = null, [AliasAs("strategy"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? strategy = null, [AliasAs("symbol"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? symbol = null, [AliasAs("side")] string? side = null, [AliasAs("from"), Query(Format = "O")] DateTimeOffset? from = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("minPrice")] decimal? minPrice = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
+    [Get("/api/signals"), Headers("Accept: text/csv")] Task<Stream> SignalsCsv([AliasAs("run")] string? run = null, [AliasAs("strategy"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? strategy = null, [AliasAs("symbol"), Query(CollectionFormat.Multi)] IReadOnlyList<string>? symbol = null, [AliasAs("side")] string? side = null, [AliasAs("from"), Query(Format = "O")] DateTimeOffset? from = null, [AliasAs("to"), Query(Format = "O")] DateTimeOffset? to = null, [AliasAs("minPrice")] decimal? minPrice = null, [AliasAs("latest")] bool? latest = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
 
     /// <summary>Positions and profit. A page.</summary>
     /// <remarks><c>run</c>: only of this one. <c>strategy</c>: only of this one.</remarks>

@@ -1955,7 +1955,7 @@ export interface Routes {
   command: { query: { wait?: string; after?: Guid }; answer: CommandView };
   commandTree: { query: { after?: Guid }; answer: CommandTree };
   requeueCommand: { headers: { "Idempotency-Key"?: string; "X-Correlation-Id"?: Guid }; answer: Accepted };
-  signals: { query: { run?: string; strategy?: string[]; symbol?: string[]; side?: Side; from?: Time; to?: Time; minPrice?: Decimal; limit?: number; cursor?: string; after?: Guid }; answer: Page<SignalView> };
+  signals: { query: { run?: string; strategy?: string[]; symbol?: string[]; side?: Side; from?: Time; to?: Time; minPrice?: Decimal; latest?: boolean; limit?: number; cursor?: string; after?: Guid }; answer: Page<SignalView> };
   positions: { query: { run?: string; strategy?: string; limit?: number; cursor?: string; after?: Guid }; answer: Page<PositionView> };
   trades: { query: { run?: string; strategy?: string[]; symbol?: string[]; side?: Side; from?: Time; to?: Time; limit?: number; cursor?: string; after?: Guid }; answer: Page<TradeView> };
   curves: { query: { strategy?: string; limit?: number; cursor?: string; after?: Guid }; answer: Page<CurvesView> };

@@ -83,6 +83,8 @@ export type ShardState = {
   node: number;
   /** Ticks published. */
   published: number;
+  /** Ticks published a second; absent until that was seen. */
+  ticksPerSecond: number | null;
   /** Why nothing is published. */
   stalled: string | null;
 };
@@ -97,6 +99,8 @@ export type LaneState = {
   epoch: number | null;
   /** Ticks that are published and not committed. */
   lagTicks: number | null;
+  /** The same in seconds of publishing. */
+  lagSeconds: number | null;
   /** The run's end is committed, too. */
   hasEnded: boolean;
 };

@@ -12,20 +12,27 @@ use super::streamed::{Format, Lines, accepted, stream};
 use super::{Answer, Shared};
 use crate::documents::{DocumentError, Documents};
 use crate::instant::text_of_ns;
-use crate::projections::signals::{Looked, OrderedSignals, Place, ReadSignal, SignalFilter, write_row};
+use crate::projections::signals::{
+    Looked, OrderedSignals, Place, ReadSignal, SignalFilter, latest_signals, write_row,
+};
 
 /// So many signals are looked at for a page; when fewer of them match, the page has a next one all the same.
 const MOST_LOOKED_AT: usize = 200_000;
 
+/// Of the last signals so many are given where nothing is said.
+const MOST_LATEST: usize = 1_000;
+
 struct Wanted {
     filter: SignalFilter,
     after: Option<Place>,
+    /// Only the last so many.
+    latest: Option<usize>,
     limit: Option<usize>,
 }
 
 pub(super) async fn list(State(state): Shared, headers: HeaderMap, uri: Uri) -> Answer {
     let format = accepted(&headers)?;
-    let known = ["run", "strategy", "symbol", "side", "from", "to", "minPrice", "limit", "cursor"];
+    let known = ["run", "strategy", "symbol", "side", "from", "to", "minPrice", "latest", "limit", "cursor"];
     let wanted = state.query(&uri, &known, |query| wanted(query, format)).await?;
     if format != Format::Json {
         let write = |documents: &Documents, lines: &mut Lines| write_all(documents, wanted, lines);
@@ -41,9 +48,18 @@ fn wanted(query: &Query, format: Format) -> Wanted {
     });
     let cursor = |text: &str| Place::from_cursor(text).ok_or_else(no_cursor);
     let limit = query.limit_or(if format == Format::Json { 100 } else { usize::MAX });
+    let run = query.text("run").map(|run| run.to_ascii_lowercase());
+    let after = query.parsed("cursor", cursor);
+    let is_latest = query.truth("latest").unwrap_or(false);
+    if is_latest && (run.is_none() || after.is_some()) {
+        query.add(
+            "latest",
+            "needs `run` beside it and no `cursor`: for those before, give the first one's time as `to`",
+        );
+    }
     Wanted {
         filter: SignalFilter {
-            run: query.text("run").map(|run| run.to_ascii_lowercase()),
+            run,
             strategies: query.all("strategy"),
             symbols: query.all("symbol"),
             side: query.one_of("side", &["buy", "sell", "flat"]),
@@ -51,12 +67,17 @@ fn wanted(query: &Query, format: Format) -> Wanted {
             to: query.instant("to"),
             min_price,
         },
-        after: query.parsed("cursor", cursor),
+        after,
+        latest: is_latest.then_some(if limit == usize::MAX { MOST_LATEST } else { limit }),
         limit: Some(limit).filter(|limit| *limit != usize::MAX),
     }
 }
 
 fn page(documents: &Documents, wanted: Wanted) -> Result<Page<SignalView>, DocumentError> {
+    if let Some(most) = wanted.latest {
+        let items = latest_signals(documents, &wanted.filter, most)?.iter().map(view).collect();
+        return Ok(Page { items, next: None });
+    }
     let limit = wanted.limit.unwrap_or(usize::MAX);
     let mut signals = OrderedSignals::new(documents, wanted.filter, wanted.after);
     let mut items: Vec<SignalView> = Vec::new();
@@ -80,8 +101,13 @@ fn page(documents: &Documents, wanted: Wanted) -> Result<Page<SignalView>, Docum
 }
 
 fn write_all(documents: &Documents, wanted: Wanted, lines: &mut Lines) -> Result<(), DocumentError> {
-    let mut signals = OrderedSignals::new(documents, wanted.filter, wanted.after);
     lines.head(SIGNAL_COLUMNS);
+    if let Some(most) = wanted.latest {
+        let mut latest = latest_signals(documents, &wanted.filter, most)?.into_iter();
+        latest.all(|signal| lines.item(|line| write_row(&signal, line), || view(&signal)));
+        return Ok(());
+    }
+    let mut signals = OrderedSignals::new(documents, wanted.filter, wanted.after);
     let mut looks = usize::MAX;
     let mut rest = wanted.limit.unwrap_or(usize::MAX);
     while rest > 0 {

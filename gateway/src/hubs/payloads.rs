@@ -290,6 +290,8 @@ pub struct ShardState {
     pub node: u16,
     /// Ticks published.
     pub published: u64,
+    /// Ticks published a second; absent until that was seen.
+    pub ticks_per_second: Option<f64>,
     /// Why nothing is published.
     pub stalled: Option<String>,
 }
@@ -338,6 +340,8 @@ pub struct LaneState {
     pub epoch: Option<u64>,
     /// Ticks that are published and not committed.
     pub lag_ticks: Option<u64>,
+    /// The same in seconds of publishing.
+    pub lag_seconds: Option<f64>,
     /// The run's end is committed, too.
     pub has_ended: bool,
 }

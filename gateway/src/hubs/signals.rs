@@ -42,15 +42,11 @@ impl SignalsHub {
         if latest > MOST_LATEST {
             return Err(HubError::deliberate(format!("latest is {latest}: ask for at most {MOST_LATEST}")));
         }
-        let position = self.log.begin(watch.after, latest.into()).await?;
+        let filter = Filter { runs: lower(watch.runs), strategies: watch.strategies };
+        let position = self.log.begin(watch.after, latest.into(), filter.clone()).await?;
         let reader = SignalReader::new(self.log.clone(), position);
         let stopping = self.log.stopping();
-        let follower = Follower {
-            reader,
-            filter: Filter { runs: lower(watch.runs), strategies: watch.strategies },
-            position,
-            sent: None,
-        };
+        let follower = Follower { reader, filter, position, sent: None };
         Ok(updates(follower, stopping))
     }
 }
@@ -83,6 +79,8 @@ struct Follower {
     sent: Option<(u64, bool)>,
 }
 
+/// Which runs and strategies; all where none are named.
+#[derive(Clone)]
 struct Filter {
     runs: Vec<String>,
     strategies: Vec<String>,

@@ -7,17 +7,19 @@ use tick_sdk::contracts::strategies::{CommittedSignal, RunForgotten, SignalsComm
 use tick_sdk::decimal::parse_price;
 
 use super::{ApplyError, Projection, read};
-use crate::documents::{Batch, Collection, Key};
+use crate::documents::{Batch, Collection, DocumentError, Key};
 
 #[cfg(test)]
 mod cost;
 mod csv;
+mod latest;
 mod place;
 mod reader;
 mod rows;
 mod series;
 
 pub(crate) use csv::{write_field, write_row};
+pub(crate) use latest::latest_signals;
 pub(crate) use place::Place;
 pub(crate) use reader::{Looked, OrderedSignals, ReadSignal, SignalFilter};
 
@@ -109,6 +111,11 @@ fn forget(batch: &mut Batch<'_>, forgotten: &RunForgotten) -> Result<(), ApplyEr
         batch.delete(&SERIES, &id);
     }
     Ok(())
+}
+
+/// A document that cannot be read, and why.
+fn damaged(collection: &'static Collection, id: &str, reason: String) -> DocumentError {
+    DocumentError::Damaged { collection: collection.name, id: id.to_owned(), reason }
 }
 
 /// The names of sides, by the number that stands for them in a bucket.

@@ -81,6 +81,10 @@ async fn a_client_begins_with_the_latest_or_behind_its_cursor_and_sees_what_it_a
     let (latest, position) = follow(json!({"latest": 25})).await;
     assert_eq!(latest.len(), 30, "about 25: events are whole");
     assert_eq!(latest.last().unwrap()["seq"], 399);
+    // Of those that are watched, however many others came since.
+    let (latest, _) = follow(json!({"latest": 25, "strategies": ["apple"]})).await;
+    assert_eq!(latest.len(), 30);
+    assert!(latest.iter().all(|signal| signal["run"] == "r1"), "{latest:?}");
     let (none, _) = follow(json!({"after": position})).await;
     assert_eq!(none, Vec::<Value>::new());
     let (all, _) = follow(json!({"after": 0})).await;

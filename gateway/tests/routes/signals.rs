@@ -81,6 +81,47 @@ async fn pages_and_lines_have_every_signal_once_and_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_last_signals_of_a_run_are_its_last_in_order() {
+    let service = with_signals().await;
+    let read = async |query: String| {
+        let (status, page) = answered(service.get(&format!("/api/signals?{query}"))).await;
+        assert_eq!(status, 200, "{page}");
+        assert_eq!(page["next"], Value::Null, "{query}");
+        page["items"].as_array().unwrap().clone()
+    };
+    let all = async |query: &str| {
+        let answer = service.get(&format!("/api/signals?run={RUN}{query}"));
+        let text =
+            answer.header("accept", "application/x-ndjson").send().await.unwrap().text().await.unwrap();
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
+    };
+    for query in
+        ["", "&symbol=BTC&strategy=pear", "&side=buy&minPrice=100", "&symbol=ETH&symbol=BTC", "&symbol=none"]
+    {
+        let all = all(query).await;
+        for limit in [1, 7, 600, 1000] {
+            let latest = read(format!("run={RUN}&latest=true&limit={limit}{query}")).await;
+            assert_eq!(latest, all[all.len().saturating_sub(limit)..], "{query} {limit}");
+            // Those before the first of them, as one goes back.
+            let Some(first) = latest.first().filter(|_| limit > 1) else { continue };
+            let ns = first["tsRecv"].as_i64().unwrap();
+            let to = jiff::Timestamp::from_nanosecond(ns.into()).unwrap();
+            let before: Vec<_> =
+                all.iter().filter(|one| one["tsRecv"].as_i64() < Some(ns)).cloned().collect();
+            let earlier = read(format!("run={RUN}&latest=true&limit={limit}&to={to}{query}")).await;
+            assert_eq!(earlier, before[before.len().saturating_sub(limit)..], "{query} {limit} to {to}");
+        }
+    }
+    let (_, first) = answered(service.get(&format!("/api/signals?run={RUN}&limit=1"))).await;
+    let next = first["next"].as_str().unwrap();
+    for wrong in ["latest=true", &format!("run={RUN}&latest=true&cursor={next}")] {
+        let (status, problem) = answered(service.get(&format!("/api/signals?{wrong}"))).await;
+        assert_eq!(status, 400, "{wrong}: {problem}");
+        assert!(problem["errors"]["latest"].to_string().contains("needs `run`"), "{wrong}: {problem}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn filters_leave_out_what_does_not_match() {
     let service = with_signals().await;
     let count = async |filter: &str| {

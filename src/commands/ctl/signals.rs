@@ -36,6 +36,9 @@ pub(super) struct SignalsArgs {
     /// Only at this price or above
     #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
     min_price: Option<String>,
+    /// The last N of the run instead of the first, the newest at the end
+    #[arg(long, value_name = "N", requires = "run", conflicts_with_all = ["limit", "all"], value_parser = clap::value_parser!(u32).range(1..=1000))]
+    latest: Option<u32>,
     /// All of them as CSV, in the columns of `orchard replay --signals`
     #[arg(long, conflicts_with_all = ["json", "limit", "all"])]
     csv: bool,
@@ -71,6 +74,7 @@ impl SignalsArgs {
             from: self.from.clone(),
             to: self.to.clone(),
             min_price: self.min_price.clone(),
+            latest: self.latest,
         }
     }
 }
@@ -84,6 +88,9 @@ pub(super) async fn list(args: &SignalsArgs, session: &Session) -> Result<()> {
             out.write_all(&part).context("writing to standard output")?;
         }
         return out.flush().context("writing to standard output");
+    }
+    if args.latest.is_some() {
+        return session.out.list(client.signals(&filter), &ListArgs::all(), &COLUMNS).await;
     }
     // One answer for all of them; a page where only some are wanted.
     let signals =

@@ -126,6 +126,7 @@ fn shard(shard: &ShardStatus) -> ShardState {
         shard: shard.shard,
         node: shard.node,
         published: shard.published,
+        ticks_per_second: shard.ticks_per_second,
         stalled: shard.stalled.clone(),
     }
 }
@@ -152,6 +153,7 @@ fn lane(lane: &LaneStatus) -> LaneState {
         instance: lane.instance.clone(),
         epoch: lane.epoch,
         lag_ticks: lane.lag,
+        lag_seconds: lane.lag_seconds,
         has_ended: lane.ended,
     }
 }

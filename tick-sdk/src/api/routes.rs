@@ -94,6 +94,8 @@ const TO: Query = Query::new("to", "receive time, with its zone", Type::Text, Fo
 const SIDE: Query = Query::new("side", "in any case", Type::Text, Form::OneOf(&side::TEXTS));
 const MIN_PRICE: Query = Query::new("minPrice", "no price below it", Type::Text, Form::Decimal);
 const LATEST: Query = Query::new("latest", "begin with the last events", Type::Truth, Form::Any);
+const LATEST_OF_RUN: Query =
+    Query::new("latest", "the last `limit` of the run instead of the first", Type::Truth, Form::Any);
 const POSITION: Query =
     Query::new("position", "begin behind this place of the context's log", u64::TYPE, Form::Any);
 const COMMAND: Query = Query::new("command", "only of this command", Type::Guid, Form::Any);
@@ -265,7 +267,18 @@ pub const ROUTES: &[Route] = &[
         "Signals in order of run, receive time, instrument and strategy",
         Answer::Streamed(SignalView::shape),
     )
-    .query_of(&[Query::text("run"), STRATEGIES, SYMBOLS, SIDE, FROM, TO, MIN_PRICE, LIMIT, CURSOR]),
+    .query_of(&[
+        Query::text("run"),
+        STRATEGIES,
+        SYMBOLS,
+        SIDE,
+        FROM,
+        TO,
+        MIN_PRICE,
+        LATEST_OF_RUN,
+        LIMIT,
+        CURSOR,
+    ]),
     Route::read("positions", "/api/positions", "Positions and profit", Answer::Page(PositionView::shape))
         .query_of(&[Query::text("run"), Query::text("strategy"), LIMIT, CURSOR]),
     Route::read(

@@ -11,7 +11,7 @@ use crate::api::Page;
 pub type Items<T> = BoxStream<'static, Result<T, ClientError>>;
 
 /// How many items a page has: the fewer requests the better.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 /// And one of items that may be large.
 pub(super) const PAGE_OF_LARGE: u32 = 50;
 

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Answer;
 use super::call::Call;
+use super::items::PAGE;
 use super::{Client, ClientError, Items};
 use crate::api::SignalView;
 
@@ -28,6 +29,8 @@ pub struct SignalFilter {
     pub to: Option<String>,
     /// Only at this price or above, in decimal.
     pub min_price: Option<String>,
+    /// Instead of all of the run's the last so many, at most 1,000: for those before, give the first one's time as `to`.
+    pub latest: Option<u32>,
 }
 
 impl SignalFilter {
@@ -37,7 +40,8 @@ impl SignalFilter {
             .query("side", self.side.as_deref())
             .query("from", self.from.as_deref())
             .query("to", self.to.as_deref())
-            .query("minPrice", self.min_price.as_deref());
+            .query("minPrice", self.min_price.as_deref())
+            .query("latest", self.latest.map(|_| "true"));
         let call = self.strategies.iter().fold(call, |call, name| call.query("strategy", Some(name)));
         self.symbols.iter().fold(call, |call, symbol| call.query("symbol", Some(symbol)))
     }
@@ -51,7 +55,7 @@ impl Client {
     /// Signals, fetched page by page: what is fetched stays fetched when a later page fails, and a slow reader
     /// holds nothing open.
     pub fn signals(&self, filter: &SignalFilter) -> Items<SignalView> {
-        self.items(self.signal_call(filter))
+        self.items_by(filter.latest.unwrap_or(PAGE), self.signal_call(filter))
     }
 
     /// Signals as one answer that the server writes as it is read: the quickest for many.
@@ -59,7 +63,7 @@ impl Client {
     /// # Errors
     /// At the end of the stream, where the connection broke: then it was not all.
     pub async fn signal_stream(&self, filter: &SignalFilter) -> Result<Items<SignalView>, ClientError> {
-        let call = self.signal_call(filter)?.accept("application/x-ndjson");
+        let call = self.signal_call(filter)?.query("limit", filter.latest).accept("application/x-ndjson");
         let answer = self.send(&call, async |answer| Ok(answer)).await?;
         Ok(lines(answer))
     }
@@ -72,7 +76,7 @@ impl Client {
         &self,
         filter: &SignalFilter,
     ) -> Result<BoxStream<'static, Result<Vec<u8>, ClientError>>, ClientError> {
-        let call = self.signal_call(filter)?.accept("text/csv");
+        let call = self.signal_call(filter)?.query("limit", filter.latest).accept("text/csv");
         let answer = self.send(&call, async |answer| Ok(answer)).await?;
         let parts = stream::try_unfold(answer, async |mut answer| {
             Ok(answer.next_part().await?.map(|part| (part, answer)))

@@ -1,6 +1,8 @@
 /** Signals in the order in which they were published: every one once, also over reconnects, as the hub is asked for what comes behind
  *  the last that was seen. */
 
+import type { SignalView } from "../../generated/orchard";
+import { list } from "../api";
 import { hubs } from "../hubs";
 import { nextFrame } from "../live";
 import type { SignalState, SignalsUpdate, SignalWatch } from "../payloads";
@@ -39,4 +41,20 @@ export function followLatest(watch: SignalFilter, most: number, draw: (signals: 
     isOver = true;
     end();
   };
+}
+
+/** The last signals of an instrument in a run that can be read, about so many; `take` gets them page by page, the last first. */
+export async function readLatest(run: string, symbol: string, most: number, signal: AbortSignal, take: (signals: readonly SignalView[]) => void): Promise<void> {
+  const limit = 1_000;
+  let to: string | undefined;
+  for (let read = 0; read < most; read += limit) {
+    const { items } = await list<SignalView>("/api/signals", { query: { run, symbol, latest: "true", limit, to }, signal });
+    take(items);
+    const first = items[0];
+    if (!first || items.length < limit) return;
+    // As a number a time has lost its last digits: those of its whole millisecond come once more.
+    const before = new Date(Math.floor(Number(first.tsRecv) / 1e6) + 1).toISOString();
+    if (before === to) return;
+    to = before;
+  }
 }

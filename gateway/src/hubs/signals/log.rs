@@ -12,6 +12,7 @@ use tick_sdk::contracts::Contract;
 use tick_sdk::contracts::strategies::{AccountMarked, CommittedSignal, STRATEGIES, SignalsCommitted};
 use tokio::sync::{broadcast, watch};
 
+use super::Filter;
 use crate::documents::{Cursor, DocumentStore};
 use crate::http::GatewayState;
 use crate::hubs::payloads::{MarkedAccount, SignalState, SignalsUpdate};
@@ -140,10 +141,15 @@ impl SignalLog {
     }
 
     /// Where a client begins. A cursor that is ahead of the log is of a log that was lost: it is as good as none.
-    pub(super) async fn begin(&self, after: Option<u64>, latest: u64) -> Result<u64, HubError> {
+    pub(super) async fn begin(
+        &self,
+        after: Option<u64>,
+        latest: u64,
+        filter: Filter,
+    ) -> Result<u64, HubError> {
         let begin = move |source: &dyn EventSource| match after {
             Some(after) if after <= source.head(STRATEGIES)? => Ok(after),
-            _ => position_of_latest(source, latest),
+            _ => position_of_latest(source, latest, &filter),
         };
         self.read(begin).await
     }
@@ -272,15 +278,15 @@ fn pages(source: &dyn EventSource, position: u64) -> Result<Vec<Page>, StoreErro
     Ok(pages)
 }
 
-/// The position behind which there are about so many signals.
-fn position_of_latest(source: &dyn EventSource, latest: u64) -> Result<u64, StoreError> {
+/// The position behind which there are about so many signals that the filter takes, where they are not too far back.
+fn position_of_latest(source: &dyn EventSource, latest: u64, filter: &Filter) -> Result<u64, StoreError> {
     let head = source.head(STRATEGIES)?;
     let mut begin = head;
     let mut missing = latest;
     while missing > 0 && begin > 0 && head - begin < MOST_LOOKED_AT {
         let end = begin;
         begin = end.saturating_sub(READ as u64);
-        let mut counted = counts(source, begin, end)?;
+        let mut counted = counts(source, begin, end, filter)?;
         while let Some((position, signals)) = counted.pop() {
             missing = missing.saturating_sub(signals);
             if missing == 0 {
@@ -291,12 +297,24 @@ fn position_of_latest(source: &dyn EventSource, latest: u64) -> Result<u64, Stor
     Ok(begin)
 }
 
-/// How many signals the events of a stretch have, in order.
-fn counts(source: &dyn EventSource, begin: u64, end: u64) -> Result<Vec<(u64, u64)>, StoreError> {
+/// How many signals that the filter takes the events of a stretch have, in order.
+fn counts(
+    source: &dyn EventSource,
+    begin: u64,
+    end: u64,
+    filter: &Filter,
+) -> Result<Vec<(u64, u64)>, StoreError> {
     #[derive(Deserialize)]
     struct Counted {
+        run: String,
+        strategy: String,
         signals: Vec<IgnoredAny>,
     }
+    let count = |event: &StoredEvent| {
+        let counted = serde_json::from_str::<Counted>(&event.body).ok();
+        let counted = counted.filter(|counted| filter.takes(&counted.run, &counted.strategy));
+        (event.position, counted.map_or(0, |counted| counted.signals.len() as u64))
+    };
     let mut counts = Vec::new();
     let mut at = begin;
     while at < end {
@@ -305,10 +323,7 @@ fn counts(source: &dyn EventSource, begin: u64, end: u64) -> Result<Vec<(u64, u6
             break;
         }
         at = read.looked_to;
-        counts.extend(read.events.iter().filter(|event| event.position <= end).map(|event| {
-            let counted = serde_json::from_str::<Counted>(&event.body);
-            (event.position, counted.map_or(0, |counted| counted.signals.len() as u64))
-        }));
+        counts.extend(read.events.iter().filter(|event| event.position <= end).map(count));
     }
     Ok(counts)
 }

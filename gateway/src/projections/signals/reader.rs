@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::series::{InSeries, SeriesReader};
-use super::{Place, Row, SERIES, SIDES, Series};
+use super::{Place, Row, SERIES, SIDES, Series, damaged};
 use crate::documents::{DocumentError, DocumentStore, IndexQuery, Key};
 
 /// So many series are read at once.
@@ -88,7 +88,7 @@ impl<'a> OrderedSignals<'a> {
         while *limit > 0 {
             let Some(signal) = self.next_of_any_side()? else { return Ok(Looked::Ended) };
             *limit -= 1;
-            if self.takes(&signal) {
+            if self.filter.takes_signal(&signal) {
                 return Ok(Looked::Found(signal));
             }
             if *limit == 0 {
@@ -96,12 +96,6 @@ impl<'a> OrderedSignals<'a> {
             }
         }
         Ok(Looked::Ended)
-    }
-
-    fn takes(&self, signal: &ReadSignal) -> bool {
-        let filter = &self.filter;
-        filter.side.is_none_or(|side| side == signal.side)
-            && filter.min_price.is_none_or(|least| signal.price.is_some_and(|price| price >= least))
     }
 
     fn next_of_any_side(&mut self) -> Result<Option<ReadSignal>, DocumentError> {
@@ -170,28 +164,13 @@ impl RunReader {
         after: Option<&Place>,
     ) -> Result<Self, DocumentError> {
         let mut reader = Self { run: run.into(), series: Vec::new(), next: BinaryHeap::new() };
-        let prefix = Key::new().text(run);
-        let mut query = IndexQuery {
-            index: 0,
-            to: prefix.after_all(),
-            from: Some(prefix),
-            is_descending: false,
-            after: None,
-            limit: SERIES_READ,
-        };
-        loop {
-            let found = store.page(&SERIES, &query)?;
-            for found in &found {
-                let series = parse_series(&found.document)?;
-                let from = filter.begin(&series, after);
-                let is_wanted = series.last >= from.0 && filter.to.is_none_or(|to| series.first < to);
-                if is_wanted && filter.takes(&series) {
-                    reader.add(&series, from);
-                }
+        each_series(store, run, filter, |series| {
+            let from = filter.begin(series, after);
+            if series.last >= from.0 {
+                reader.add(series, from);
             }
-            let Some(last) = found.last().filter(|_| found.len() == SERIES_READ) else { return Ok(reader) };
-            query.after = Some((last.key.clone(), last.document.id.clone()));
-        }
+        })?;
+        Ok(reader)
     }
 
     fn add(&mut self, series: &Series, from: InSeries) {
@@ -208,7 +187,7 @@ impl RunReader {
             let row = series.peek(store)?;
             let signal = row.filter(|_| is_there).map(|row| {
                 series.advance();
-                signal(&self.run, series, shard, row)
+                signal((&self.run, &series.strategy, &series.symbol), shard, row)
             });
             self.queue(place, store)?;
             if signal.is_some() {
@@ -234,6 +213,12 @@ impl SignalFilter {
         is_among(&self.strategies, &series.strategy) && is_among(&self.symbols, &series.symbol)
     }
 
+    /// Whether its side and price are wanted.
+    pub(super) fn takes_signal(&self, signal: &ReadSignal) -> bool {
+        self.side.is_none_or(|side| side == signal.side)
+            && self.min_price.is_none_or(|least| signal.price.is_some_and(|price| price >= least))
+    }
+
     /// The first place in a series that is wanted, behind a place of its run.
     fn begin(&self, series: &Series, after: Option<&Place>) -> InSeries {
         let least = (self.from.unwrap_or(0), 0, 0);
@@ -247,12 +232,17 @@ impl SignalFilter {
     }
 }
 
-fn signal(run: &Arc<str>, series: &SeriesReader, shard: u16, row: Row) -> ReadSignal {
+/// A row of a series, which its run, strategy and symbol name.
+pub(super) fn signal(
+    (run, strategy, symbol): (&Arc<str>, &Arc<str>, &Arc<str>),
+    shard: u16,
+    row: Row,
+) -> ReadSignal {
     let (seq, n, ts_recv, lag, side, price) = row;
     ReadSignal {
         run: run.clone(),
-        strategy: series.strategy.clone(),
-        symbol: series.symbol.clone(),
+        strategy: strategy.clone(),
+        symbol: symbol.clone(),
         shard,
         seq,
         n,
@@ -263,9 +253,37 @@ fn signal(run: &Arc<str>, series: &SeriesReader, shard: u16, row: Row) -> ReadSi
     }
 }
 
+/// Gives all series of a run that may have signals which the filter takes.
+pub(super) fn each_series(
+    store: &dyn DocumentStore,
+    run: &str,
+    filter: &SignalFilter,
+    mut each: impl FnMut(&Series),
+) -> Result<(), DocumentError> {
+    let prefix = Key::new().text(run);
+    let mut query = IndexQuery {
+        index: 0,
+        to: prefix.after_all(),
+        from: Some(prefix),
+        is_descending: false,
+        after: None,
+        limit: SERIES_READ,
+    };
+    loop {
+        let found = store.page(&SERIES, &query)?;
+        for found in &found {
+            let series = parse_series(&found.document)?;
+            let is_in_time = filter.from.is_none_or(|from| series.last >= from)
+                && filter.to.is_none_or(|to| series.first < to);
+            if is_in_time && filter.takes(&series) {
+                each(&series);
+            }
+        }
+        let Some(last) = found.last().filter(|_| found.len() == SERIES_READ) else { return Ok(()) };
+        query.after = Some((last.key.clone(), last.document.id.clone()));
+    }
+}
+
 fn parse_series(document: &crate::documents::Document) -> Result<Series, DocumentError> {
-    serde_json::from_str(&document.body).map_err(|error| {
-        let (id, reason) = (document.id.clone(), error.to_string());
-        DocumentError::Damaged { collection: SERIES.name, id, reason }
-    })
+    serde_json::from_str(&document.body).map_err(|error| damaged(&SERIES, &document.id, error.to_string()))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::rows::Rows;
-use super::{BUCKETS, Row, Series, series_key};
+use super::{BUCKETS, Row, Series, damaged, series_key};
 use crate::documents::{Document, DocumentError, DocumentStore, Found, IndexQuery, Key};
 
 /// A signal's place within its series: receive time, seq and n. Signals of a series stand in this order.
@@ -96,7 +96,7 @@ impl SeriesReader {
 
     fn damaged(&self, reason: String) -> DocumentError {
         let id = self.after.as_ref().map_or_else(String::new, |(_, id)| id.clone());
-        DocumentError::Damaged { collection: BUCKETS.name, id, reason }
+        damaged(&BUCKETS, &id, reason)
     }
 }
 
