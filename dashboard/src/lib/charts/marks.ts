@@ -17,7 +17,29 @@ export interface Mark {
 /** As many colours as tokens. */
 export const COLOURS = 6;
 
-const taken = new Map<string, Mark>();
+/** Where the slots that were given are kept, so that a strategy looks the same on every page and day of this browser. */
+const KEPT = "orchard.marks";
+/** With more names than these it begins anew. */
+const MOST_KEPT = 200;
+
+const taken = new Map<string, number>(kept());
+
+function kept(): [string, number][] {
+  try {
+    const known: unknown = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
+    return Object.entries(known as Record<string, unknown>).filter((one): one is [string, number] => Number.isInteger(one[1]) && Number(one[1]) >= 0);
+  } catch {
+    return [];
+  }
+}
+
+function keep(): void {
+  try {
+    localStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(taken)));
+  } catch {
+    // Without a place for it marks follow from names alone.
+  }
+}
 
 /** The name without the revision of its parameters: `trend` of `trend@2`. */
 export function withoutRevision(lane: string): string {
@@ -26,28 +48,26 @@ export function withoutRevision(lane: string): string {
 }
 
 /**
- * How a strategy is drawn. A name has a slot of its own that follows from the name, so that it looks the same on another
- * day; where another strategy of the page has that slot already, it gets the next free one.
+ * How a strategy is drawn. A name has a slot of its own that follows from the name; where another strategy has that slot
+ * already, it gets the next free one, and keeps it.
  */
 export function markOf(lane: string): Mark {
   const name = withoutRevision(lane);
   const known = taken.get(name);
-  if (known) return known;
+  if (known !== undefined) return drawn(known);
+  if (taken.size >= MOST_KEPT) taken.clear();
   const slots = SHAPES.length * COLOURS;
-  const used = new Set([...taken.values()].map(slotOf));
+  const used = new Set(taken.values());
   let slot = hash(name) % SHAPES.length;
   for (let tries = 0; tries < slots && used.has(slot); tries++) slot = (slot + 1) % slots;
-  // Each round over the shapes has the colours shifted by one, so that no two rounds share a pair.
-  const shape = SHAPES[slot % SHAPES.length] ?? "circle";
-  const mark = { shape, colour: (slot + Math.floor(slot / SHAPES.length)) % COLOURS };
-  taken.set(name, mark);
-  return mark;
+  taken.set(name, slot);
+  keep();
+  return drawn(slot);
 }
 
-function slotOf(mark: Mark): number {
-  const shape = SHAPES.indexOf(mark.shape);
-  const round = (((mark.colour - shape) % COLOURS) + COLOURS) % COLOURS;
-  return round * SHAPES.length + shape;
+/** Each round over the shapes has the colours shifted by one, so that no two rounds share a pair. */
+function drawn(slot: number): Mark {
+  return { shape: SHAPES[slot % SHAPES.length] ?? "circle", colour: (slot + Math.floor(slot / SHAPES.length)) % COLOURS };
 }
 
 function hash(text: string): number {
