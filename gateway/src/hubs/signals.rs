@@ -12,6 +12,7 @@ use super::payloads::{SignalWatch, SignalsUpdate};
 use super::tail::{Follow, updates};
 use crate::http::GatewayState;
 
+mod latest;
 mod log;
 
 use log::{Page, SignalLog, SignalReader};

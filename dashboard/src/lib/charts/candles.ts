@@ -6,7 +6,7 @@ import {
 } from "lightweight-charts";
 import type { CandleState } from "../payloads";
 import { decimals, toNumber } from "./decimal";
-import { keyOf, SignalMarks, type Bar, type ChartSignal } from "./signal-marks";
+import { keepLatest, keyOf, SignalMarks, type Bar, type ChartSignal } from "./signal-marks";
 import { onThemeChange, readTheme, type ChartTheme } from "./theme";
 
 /** What the chart says to the page. */
@@ -86,6 +86,7 @@ export class CandleChart {
       this.signals.set(key, signal);
       this.haveSignalsChanged = true;
     }
+    keepLatest(this.signals);
     if (this.haveSignalsChanged) this.draw();
   }
 

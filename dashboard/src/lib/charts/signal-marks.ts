@@ -53,6 +53,16 @@ export function keyOf(signal: { run: string; strategy: string; shard: number; se
   return `${signal.run}/${signal.strategy}/${signal.shard}/${signal.seq}/${signal.n}`;
 }
 
+/** A chart keeps so many signals; of more the oldest quarter goes. */
+const MOST_SIGNALS = 40_000;
+
+/** Lets go of the oldest where there are too many. */
+export function keepLatest(signals: Map<string, { readonly atMs: number }>): void {
+  if (signals.size <= MOST_SIGNALS) return;
+  const byTime = [...signals].sort(([, one], [, other]) => one.atMs - other.atMs);
+  for (const [key] of byTime.slice(0, MOST_SIGNALS / 4)) signals.delete(key);
+}
+
 export class SignalMarks implements ISeriesPrimitive<Time> {
   private chart: IChartApiBase<Time> | undefined;
   private series: ISeriesApi<"Candlestick", Time> | undefined;

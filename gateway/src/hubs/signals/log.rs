@@ -6,24 +6,22 @@ use std::time::Duration;
 
 use bus::{EventSource, StoreError, StoredEvent};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use signalr::HubError;
 use tick_sdk::contracts::Contract;
 use tick_sdk::contracts::strategies::{AccountMarked, CommittedSignal, STRATEGIES, SignalsCommitted};
 use tokio::sync::{broadcast, watch};
 
 use super::Filter;
+use super::latest::position_of_latest;
 use crate::documents::{Cursor, DocumentStore};
 use crate::http::GatewayState;
 use crate::hubs::payloads::{MarkedAccount, SignalState, SignalsUpdate};
 use crate::hubs::tail::{Followers, Tail, unreadable};
 
 /// Events are read so many at a time.
-const READ: usize = 500;
+pub(super) const READ: usize = 500;
 /// A page ends after so many signals. An event is never cut: its position is the cursor behind all of it.
 const PAGE_SIGNALS: usize = 1_000;
-/// For the latest signals so many events are looked at, at most.
-const MOST_LOOKED_AT: u64 = 50_000;
 /// Whoever waits for new events looks so often whether it is still needed.
 const LOOK: Duration = Duration::from_millis(200);
 /// After an error of the log the tail pauses so long.
@@ -276,56 +274,6 @@ fn pages(source: &dyn EventSource, position: u64) -> Result<Vec<Page>, StoreErro
     page.is_latest = is_latest;
     pages.push(page);
     Ok(pages)
-}
-
-/// The position behind which there are about so many signals that the filter takes, where they are not too far back.
-fn position_of_latest(source: &dyn EventSource, latest: u64, filter: &Filter) -> Result<u64, StoreError> {
-    let head = source.head(STRATEGIES)?;
-    let mut begin = head;
-    let mut missing = latest;
-    while missing > 0 && begin > 0 && head - begin < MOST_LOOKED_AT {
-        let end = begin;
-        begin = end.saturating_sub(READ as u64);
-        let mut counted = counts(source, begin, end, filter)?;
-        while let Some((position, signals)) = counted.pop() {
-            missing = missing.saturating_sub(signals);
-            if missing == 0 {
-                return Ok(position - 1);
-            }
-        }
-    }
-    Ok(begin)
-}
-
-/// How many signals that the filter takes the events of a stretch have, in order.
-fn counts(
-    source: &dyn EventSource,
-    begin: u64,
-    end: u64,
-    filter: &Filter,
-) -> Result<Vec<(u64, u64)>, StoreError> {
-    #[derive(Deserialize)]
-    struct Counted {
-        run: String,
-        strategy: String,
-        signals: Vec<IgnoredAny>,
-    }
-    let count = |event: &StoredEvent| {
-        let counted = serde_json::from_str::<Counted>(&event.body).ok();
-        let counted = counted.filter(|counted| filter.takes(&counted.run, &counted.strategy));
-        (event.position, counted.map_or(0, |counted| counted.signals.len() as u64))
-    };
-    let mut counts = Vec::new();
-    let mut at = begin;
-    while at < end {
-        let read = source.look(STRATEGIES, at, (end - at) as usize, Some(&[SignalsCommitted::NAME]))?;
-        if read.looked_to == at {
-            break;
-        }
-        at = read.looked_to;
-        counts.extend(read.events.iter().filter(|event| event.position <= end).map(count));
-    }
-    Ok(counts)
 }
 
 impl GatewayState {
