@@ -62,7 +62,16 @@ pub(super) enum ProjectionsAction {
 
 const POSITIONS: Columns<PositionView> = Columns {
     titles: &[
-        "run", "strategy", "position", "signals", "trades", "hit rate", "realised", "open", "fees", "equity",
+        "run",
+        "strategy",
+        "position",
+        "signals",
+        "trades",
+        "hit rate",
+        "fees",
+        "sharpe",
+        "max drawdown",
+        "net profit",
     ],
     numbers: &[3, 4, 5, 6, 7, 8, 9],
     row: |position| {
@@ -81,9 +90,9 @@ const POSITIONS: Columns<PositionView> = Columns {
             thousands(total.signals),
             thousands(total.trades),
             or_dash(hit_rate.as_ref()),
-            total.realised.clone(),
-            total.open.clone(),
             total.fees.clone(),
+            or_dash(total.performance.sharpe.map(|sharpe| format!("{sharpe:.2}")).as_ref()),
+            total.max_drawdown.clone(),
             total.equity.clone(),
         ]
     },
