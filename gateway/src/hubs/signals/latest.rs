@@ -19,7 +19,7 @@ pub(super) fn position_of_latest(
     filter: &Filter,
 ) -> Result<u64, StoreError> {
     let head = source.head(STRATEGIES)?;
-    let mut begin = head;
+    let (mut begin, mut earliest) = (head, head);
     let mut missing = latest;
     while missing > 0 && begin > 0 && head - begin < MOST_LOOKED_AT {
         let end = begin;
@@ -27,12 +27,16 @@ pub(super) fn position_of_latest(
         let mut counted = counts(source, begin, end, filter)?;
         while let Some((position, signals)) = counted.pop() {
             missing = missing.saturating_sub(signals);
+            if signals > 0 {
+                earliest = position - 1;
+            }
             if missing == 0 {
-                return Ok(position - 1);
+                return Ok(earliest);
             }
         }
     }
-    Ok(begin)
+    // What is before the first of them need not be read.
+    Ok(if begin == 0 { 0 } else { earliest })
 }
 
 /// How many signals that the filter takes the events of a stretch have, in order.
