@@ -4,10 +4,15 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+/// From this crate's folder.
+const DIST: &str = "../dashboard/dist";
+
 fn main() -> io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dashboard/dist");
+    // As it is when this runs: what was compiled in one checkout may run for another that shares its target folder.
+    let root = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default().join(DIST);
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed={}", root.display());
+    println!("cargo::rerun-if-changed={DIST}");
+    println!("cargo::rerun-if-env-changed=CARGO_MANIFEST_DIR");
     let mut files = Vec::new();
     find(&root, &mut files)?;
     files.sort();
