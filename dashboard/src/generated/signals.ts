@@ -38,7 +38,10 @@ export type SignalWatch = {
   runs: Array<string>;
   /** Only of these strategies; of all where empty. */
   strategies: Array<string>;
-  /** Without `after`: about so many signals of the past, up to 10,000; 100 where absent. */
+  /**
+   * Without `after`: about so many of these signals of the past, up to 10,000 and within the last 50,000 events of the log; 100
+   * where absent. Older ones are read: `/api/signals`.
+   */
   latest: number | null;
 };
 

@@ -51,10 +51,18 @@ fn wanted(query: &Query, format: Format) -> Wanted {
     let run = query.text("run").map(|run| run.to_ascii_lowercase());
     let after = query.parsed("cursor", cursor);
     let is_latest = query.truth("latest").unwrap_or(false);
+    let side = query.one_of("side", &["buy", "sell", "flat"]);
     if is_latest && (run.is_none() || after.is_some()) {
         query.add(
             "latest",
             "needs `run` beside it and no `cursor`: for those before, give the first one's time as `to`",
+        );
+    }
+    if is_latest && (side.is_some() || min_price.is_some()) {
+        // Where few match, all of the run would be looked at.
+        query.add(
+            "latest",
+            "goes with no `side` and no `minPrice`: leave out what you do not want of those that come",
         );
     }
     Wanted {
@@ -62,7 +70,7 @@ fn wanted(query: &Query, format: Format) -> Wanted {
             run,
             strategies: query.all("strategy"),
             symbols: query.all("symbol"),
-            side: query.one_of("side", &["buy", "sell", "flat"]),
+            side,
             from: query.instant("from"),
             to: query.instant("to"),
             min_price,

@@ -95,9 +95,13 @@ async fn the_last_signals_of_a_run_are_its_last_in_order() {
             answer.header("accept", "application/x-ndjson").send().await.unwrap().text().await.unwrap();
         text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
     };
-    for query in
-        ["", "&symbol=BTC&strategy=pear", "&side=buy&minPrice=100", "&symbol=ETH&symbol=BTC", "&symbol=none"]
-    {
+    for query in [
+        "",
+        "&symbol=BTC&strategy=pear",
+        "&from=2024-08-08T23:54:18.001Z",
+        "&symbol=ETH&symbol=BTC",
+        "&symbol=none",
+    ] {
         let all = all(query).await;
         for limit in [1, 7, 600, 1000] {
             let latest = read(format!("run={RUN}&latest=true&limit={limit}{query}")).await;
@@ -114,10 +118,17 @@ async fn the_last_signals_of_a_run_are_its_last_in_order() {
     }
     let (_, first) = answered(service.get(&format!("/api/signals?run={RUN}&limit=1"))).await;
     let next = first["next"].as_str().unwrap();
-    for wrong in ["latest=true", &format!("run={RUN}&latest=true&cursor={next}")] {
+    let after = format!("run={RUN}&latest=true&cursor={next}");
+    let [side, price] = ["side=buy", "minPrice=1"].map(|one| format!("run={RUN}&latest=true&{one}"));
+    for (wrong, reason) in [
+        ("latest=true", "needs `run`"),
+        (after.as_str(), "no `cursor`"),
+        (&side, "no `side`"),
+        (&price, "no `minPrice`"),
+    ] {
         let (status, problem) = answered(service.get(&format!("/api/signals?{wrong}"))).await;
         assert_eq!(status, 400, "{wrong}: {problem}");
-        assert!(problem["errors"]["latest"].to_string().contains("needs `run`"), "{wrong}: {problem}");
+        assert!(problem["errors"]["latest"].to_string().contains(reason), "{wrong}: {problem}");
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) struct SignalsArgs {
     #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
     min_price: Option<String>,
     /// The last N of the run instead of the first, the newest at the end
-    #[arg(long, value_name = "N", requires = "run", conflicts_with_all = ["limit", "all"], value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", requires = "run", conflicts_with_all = ["limit", "all", "side", "min_price"], value_parser = clap::value_parser!(u32).range(1..=1000))]
     latest: Option<u32>,
     /// All of them as CSV, in the columns of `orchard replay --signals`
     #[arg(long, conflicts_with_all = ["json", "limit", "all"])]

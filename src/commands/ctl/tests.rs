@@ -71,6 +71,7 @@ fn what_does_not_fit_is_wrong_usage() {
         "positions --strategy a",
         "events --position 5",
         "signals --latest 5",
+        "signals --run r --latest 5 --side buy",
         "events --latest 0",
         "events --latest 5 --all",
         "signals --csv --json",

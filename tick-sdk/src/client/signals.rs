@@ -29,7 +29,8 @@ pub struct SignalFilter {
     pub to: Option<String>,
     /// Only at this price or above, in decimal.
     pub min_price: Option<String>,
-    /// Instead of all of the run's the last so many, at most 1,000: for those before, give the first one's time as `to`.
+    /// Instead of all of the run's the last so many, at most 1,000: for those before, give the first one's time as `to`. It goes
+    /// with no side and no price.
     pub latest: Option<u32>,
 }
 

@@ -2,13 +2,15 @@
 //! reach back.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::reader::{ReadSignal, SignalFilter, each_series, signal};
 use super::rows::Rows;
 use super::{BUCKETS, Place, Series, damaged, series_key};
 use crate::documents::{DocumentError, DocumentStore, Found, IndexQuery};
 
-/// The last so many signals of the filter's run that it takes, in order.
+/// The last so many signals of the filter's run that it takes, in order. Of its side and price nothing may be said: where few
+/// match, all of the run would be read.
 pub(crate) fn latest_signals(
     store: &dyn DocumentStore,
     filter: &SignalFilter,
@@ -59,22 +61,24 @@ impl Latest<'_> {
     }
 
     /// Takes what is wanted of a bucket; gives the time of its first signal.
-    fn take(&mut self, series: &Series, body: std::sync::Arc<str>) -> Result<u64, String> {
+    fn take(&mut self, series: &Series, body: Arc<str>) -> Result<u64, String> {
         let mut rows = Rows::of(body)?;
         let (run, strategy, symbol) =
             (series.run.as_str().into(), series.strategy.as_str().into(), series.symbol.as_str().into());
         let (filter, shard) = (self.filter, rows.shard);
         let mut first = None;
         while let Some(row) = rows.next()? {
-            first.get_or_insert(row.2);
+            let ts_recv = row.2;
+            first.get_or_insert(ts_recv);
             let is_in_time =
-                filter.from.is_none_or(|from| row.2 >= from) && filter.to.is_none_or(|to| row.2 < to);
+                filter.from.is_none_or(|from| ts_recv >= from) && filter.to.is_none_or(|to| ts_recv < to);
+            if !is_in_time || self.are_all_later_than(ts_recv) {
+                continue;
+            }
             let found = signal((&run, &strategy, &symbol), shard, row);
-            if is_in_time && filter.takes_signal(&found) {
-                self.kept.insert(found.place(), found);
-                if self.kept.len() > self.most {
-                    self.kept.pop_first();
-                }
+            self.kept.insert(found.place(), found);
+            if self.kept.len() > self.most {
+                self.kept.pop_first();
             }
         }
         Ok(first.unwrap_or(0))

@@ -88,7 +88,7 @@ impl<'a> OrderedSignals<'a> {
         while *limit > 0 {
             let Some(signal) = self.next_of_any_side()? else { return Ok(Looked::Ended) };
             *limit -= 1;
-            if self.filter.takes_signal(&signal) {
+            if self.takes(&signal) {
                 return Ok(Looked::Found(signal));
             }
             if *limit == 0 {
@@ -96,6 +96,12 @@ impl<'a> OrderedSignals<'a> {
             }
         }
         Ok(Looked::Ended)
+    }
+
+    fn takes(&self, signal: &ReadSignal) -> bool {
+        let filter = &self.filter;
+        filter.side.is_none_or(|side| side == signal.side)
+            && filter.min_price.is_none_or(|least| signal.price.is_some_and(|price| price >= least))
     }
 
     fn next_of_any_side(&mut self) -> Result<Option<ReadSignal>, DocumentError> {
@@ -211,12 +217,6 @@ impl SignalFilter {
     fn takes(&self, series: &Series) -> bool {
         let is_among = |names: &[String], name: &String| names.is_empty() || names.contains(name);
         is_among(&self.strategies, &series.strategy) && is_among(&self.symbols, &series.symbol)
-    }
-
-    /// Whether its side and price are wanted.
-    pub(super) fn takes_signal(&self, signal: &ReadSignal) -> bool {
-        self.side.is_none_or(|side| side == signal.side)
-            && self.min_price.is_none_or(|least| signal.price.is_some_and(|price| price >= least))
     }
 
     /// The first place in a series that is wanted, behind a place of its run.
