@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::case::{Case, STARTS};
+use crate::case::{Case, Instance, STARTS};
 use crate::disturber::RECOVERY;
 use crate::input::{SHARDS, durabilities, is_long};
 use crate::program::Program;
@@ -109,13 +109,16 @@ fn case_13_a_run_that_ends_while_its_ingester_is_away_is_known_to_the_next() {
     let turn = Turn::wait();
     for durability in durabilities() {
         let mut case = Case::new(turn.servers(), "ended-meanwhile", durability);
-        // Everything is published before the hosts are done.
-        case.pace = Vec::new();
+        // No host is done before it is frozen.
+        case.last_for(60);
         case.start_all();
         let disturber = case.disturber();
         let lanes = case.input.strategies().len() * usize::from(SHARDS);
         wait_until("every lane is claimed", STARTS, || disturber.cursors().len() == lanes);
         case.instances.iter().for_each(|instance| instance.program.freeze());
+        case.ingester.as_mut().expect("it runs").kill();
+        case.pace = Vec::new();
+        case.start_ingester();
         wait_until("everything is published", STARTS, || {
             case.feed_state().is_some_and(|state| state.published)
         });
@@ -128,6 +131,36 @@ fn case_13_a_run_that_ends_while_its_ingester_is_away_is_known_to_the_next() {
         // The hosts wait for it, but not for ever.
         pause(Duration::from_secs(1));
         case.start_ingester();
+        case.finish(disturber);
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_13_hosts_that_have_left_with_the_run_are_not_waited_for_after_a_kill() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let mut case = Case::new(turn.servers(), "left", durability);
+        case.last_for(60);
+        case.start_all();
+        let disturber = case.disturber();
+        let lanes = case.input.strategies().len() * usize::from(SHARDS);
+        wait_until("every lane is claimed", STARTS, || disturber.cursors().len() == lanes);
+        let of = |name: &'static str| move |one: &&Instance| one.strategy == name;
+        case.instances.iter().filter(of("pear")).for_each(|instance| instance.program.freeze());
+        case.ingester.as_mut().expect("it runs").kill();
+        case.pace = Vec::new();
+        case.start_ingester();
+        wait_until("the hosts of apple are told that they have ended", RECOVERY, || {
+            let states = case.feed_state().into_iter().flat_map(|state| state.strategies);
+            states.into_iter().any(|state| state.name == "apple" && state.ended)
+        });
+        case.ingester.as_mut().expect("it runs").kill();
+        for instance in case.instances.iter_mut().filter(|instance| instance.strategy == "apple") {
+            assert_eq!(instance.program.wait(RECOVERY).code, Some(0), "{}", instance.program.said());
+        }
+        case.start_ingester();
+        case.instances.iter().filter(of("pear")).for_each(|instance| instance.program.thaw());
         case.finish(disturber);
     }
 }

@@ -270,6 +270,14 @@ impl Publisher {
         Ok(self.shared.snapshot())
     }
 
+    /// This snapshot is kept where an ingester that resumes the run finds it: hosts are told of the ends in it,
+    /// and leave. One that was told earlier would be waited for in vain after a kill.
+    pub fn keep_ends(&self, kept: &Snapshot) {
+        if self.shared.strategies().keep_ends(&kept.strategies) {
+            self.shared.notify_change();
+        }
+    }
+
     /// Waits until something changed that may end the run, but not longer than `timeout`.
     pub fn wait(&self, timeout: Duration) {
         self.shared.wait_for_change(timeout);

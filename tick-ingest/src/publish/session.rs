@@ -149,6 +149,7 @@ impl PreparedIngest {
         let has_ended = end == IngestEnd::RunEnded;
         let snapshot = publisher.snapshot()?;
         self.state.save(Some(&snapshot), has_ended)?;
+        publisher.keep_ends(&snapshot);
         publisher.stop(has_ended)?;
         tracing::info!(feed = %self.plan.feed, %run, ?end, ticks = snapshot.published(), "published");
         Ok(IngestOutcome { run, end, snapshot, counts, elapsed: started.elapsed() })

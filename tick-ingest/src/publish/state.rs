@@ -158,6 +158,16 @@ impl OpenedState {
         &self.record.manifest
     }
 
+    /// Whether a strategy has ended that has not by what is written.
+    pub(super) fn lacks_an_end(&self, now: &Snapshot) -> bool {
+        let shards = self.record.shards.len();
+        let is_written = |ended: &StrategyProgress| {
+            let mut written = self.record.strategies.iter();
+            written.any(|written| written.state.name == ended.state.name && written.has_ended(shards))
+        };
+        now.strategies.iter().any(|strategy| strategy.has_ended(shards) && !is_written(strategy))
+    }
+
     /// Writes how far everything is, and whether the run has ended.
     pub(super) fn save(&mut self, snapshot: Option<&Snapshot>, closed: bool) -> Result<(), StateError> {
         if let Some(snapshot) = snapshot {

@@ -51,9 +51,13 @@ impl Watch<'_> {
             if self.cancellation.is_cancelled() {
                 return Ok(IngestEnd::Cancelled);
             }
-            if let Some(progress) = reporting.progress(&now) {
-                on_event(IngestEvent::Progress(Box::new(progress)));
+            let progress = reporting.progress(&now);
+            if progress.is_some() || state.lacks_an_end(&now) {
                 state.save(Some(&now), false)?;
+                publisher.keep_ends(&now);
+            }
+            if let Some(progress) = progress {
+                on_event(IngestEvent::Progress(Box::new(progress)));
             }
         }
     }

@@ -23,6 +23,9 @@ struct Member {
     bindings: Vec<Binding>,
     /// Whether each shard's queue is declared, so that a host may read it.
     declared: Vec<bool>,
+    /// Whether its end is kept where an ingester that resumes the run finds it: only then hosts are told that
+    /// nobody waits for them any more.
+    end_is_kept: bool,
     /// When an instance last reported how far it is; before that, when the publisher began.
     last_seen: Duration,
 }
@@ -134,11 +137,21 @@ impl Strategies {
     }
 
     pub(super) fn states(&self) -> Vec<StrategyState> {
-        let state = |member: &Member| {
-            let ended = member.progress.has_ended(self.shards);
-            StrategyState { ended, ..member.progress.state.clone() }
-        };
+        let state =
+            |member: &Member| StrategyState { ended: member.end_is_kept, ..member.progress.state.clone() };
         self.members.iter().map(state).collect()
+    }
+
+    /// The ends in this progress are kept from now on. True if some were not before.
+    pub(super) fn keep_ends(&mut self, kept: &[StrategyProgress]) -> bool {
+        let shards = self.shards;
+        let mut is_changed = false;
+        for kept in kept.iter().filter(|kept| kept.has_ended(shards)) {
+            if let Some(member) = self.find(&kept.state.name) {
+                is_changed |= !std::mem::replace(&mut member.end_is_kept, true);
+            }
+        }
+        is_changed
     }
 
     /// The strategies that have not ended, and of which no instance has reported for some time.
@@ -326,8 +339,13 @@ pub(super) enum Reported {
 
 impl Member {
     fn new(progress: StrategyProgress, binding: Binding, shards: usize) -> Self {
-        let last_seen = Duration::ZERO;
-        Self { progress, bindings: vec![binding; shards], declared: vec![false; shards], last_seen }
+        Self {
+            bindings: vec![binding; shards],
+            declared: vec![false; shards],
+            end_is_kept: progress.has_ended(shards),
+            last_seen: Duration::ZERO,
+            progress,
+        }
     }
 
     fn is_out(&self) -> bool {

@@ -85,11 +85,25 @@ fn nothing_more_is_sent_where_the_end_is_committed() {
     assert_eq!((strategies.bound(0), strategies.bound(1)), (1, 2));
     assert!(strategies.version() > before && !state(&strategies, "apple").ended);
     strategies.on_cursors(&name("apple"), "L", &[cursor(1, 7, true)]);
-    assert!(state(&strategies, "apple").ended && strategies.progress()[0].bound);
+    assert!(strategies.progress()[0].has_ended(2) && strategies.progress()[0].bound);
     // A resumed ingester does as the one before it.
     let strategies = Strategies::new(strategies.progress(), 2);
     assert_eq!(strategies.bindings(1)[0].1, Binding::Ended);
     assert_eq!(strategies.bindings(1)[1].1, Binding::Bound);
+}
+
+#[test]
+fn hosts_are_told_of_an_end_when_a_resumed_ingester_knows_of_it() {
+    let mut strategies = strategies();
+    let before = strategies.progress();
+    strategies.on_cursors(&name("apple"), "L", &[cursor(0, 5, true), cursor(1, 7, true)]);
+    assert!(!state(&strategies, "apple").ended, "a kill now would lose it");
+    assert!(!strategies.keep_ends(&before) && !state(&strategies, "apple").ended);
+    assert!(strategies.keep_ends(&strategies.progress()), "this is news");
+    assert!(state(&strategies, "apple").ended && !state(&strategies, "pear").ended);
+    assert!(!strategies.keep_ends(&strategies.progress()));
+    let resumed = Strategies::new(strategies.progress(), 2);
+    assert!(state(&resumed, "apple").ended && !state(&resumed, "pear").ended);
 }
 
 #[test]
