@@ -32,6 +32,7 @@ fn run(broker: &str, load: Load) -> Counted {
     let run = RunId::random();
     let feed = format!("allocations-{run}");
     let publisher = Publisher::start(publisher_plan(broker, &feed, run)).expect("the publisher begins");
+    publisher.keep(&publisher.snapshot().expect("it has begun"));
     let (mut subscriber, handle) = Subscriber::connect(Subscription {
         brokers: vec![broker.parse().expect("a broker's URL")],
         feed: feed.parse().expect("a feed's name"),
@@ -89,6 +90,7 @@ fn publisher_plan(broker: &str, feed: &str, run: RunId) -> PublisherPlan {
         abandon_after: Duration::from_secs(60),
         shards: vec![ShardStart::default()],
         strategies: vec![StrategyProgress::from_start("apple".parse().expect("a name"), true, 1)],
+        ended: None,
         replace: false,
         unconfirmed_bytes: UNCONFIRMED_BYTES,
         observer: None,

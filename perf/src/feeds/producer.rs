@@ -53,6 +53,7 @@ impl Producer {
             trace.look_on(onlooker.clone());
         }
         let publisher = Publisher::start(publisher_plan(feeds, &feed, run, &names, market, &trace))?;
+        publisher.keep(&publisher.snapshot()?);
         Ok(Self { feed, run, publisher, trace, control, feed_plan })
     }
 
@@ -102,6 +103,7 @@ fn publisher_plan(
         abandon_after: Duration::from_secs(60),
         shards: vec![ShardStart::default(); usize::from(load.shards)],
         strategies: names.iter().map(strategy).collect(),
+        ended: None,
         replace: false,
         unconfirmed_bytes: options.confirm_window as usize,
         observer: (feeds.part != Part::Consume).then_some(observer),

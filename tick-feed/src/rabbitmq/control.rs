@@ -195,8 +195,8 @@ pub struct StrategyState {
     pub begins_at: Vec<u64>,
     /// The ledger its first host named; another one is refused.
     pub ledger: Option<String>,
-    /// Its hosts have reported that the run's end is committed in every shard, and the ingester keeps that
-    /// over a kill: nothing more is sent to it, and nobody need wait for its hosts.
+    /// Its hosts have reported that the run's end is committed in every shard: nothing more is sent to it,
+    /// and nobody need wait for its hosts.
     #[serde(default)]
     pub ended: bool,
 }

@@ -66,6 +66,8 @@ pub struct PublisherPlan {
     pub shards: Vec<ShardStart>,
     /// The feed's strategies, those of an earlier part of the run included.
     pub strategies: Vec<StrategyProgress>,
+    /// A run that has ended, also where the ingester that ended it could not tell the broker any more.
+    pub ended: Option<RunId>,
     /// Begin even where the broker knows of another run that has not ended: that one is abandoned.
     pub replace: bool,
     /// At most so many bytes are on the way to a node without its confirm; see [`UNCONFIRMED_BYTES`].
@@ -270,10 +272,11 @@ impl Publisher {
         Ok(self.shared.snapshot())
     }
 
-    /// This snapshot is kept where an ingester that resumes the run finds it: hosts are told of the ends in it,
-    /// and leave. One that was told earlier would be waited for in vain after a kill.
-    pub fn keep_ends(&self, kept: &Snapshot) {
-        if self.shared.strategies().keep_ends(&kept.strategies) {
+    /// This snapshot is written where an ingester that resumes the run reads it. Only what such an ingester knows
+    /// are hosts told: that there is the run, which strategies take part, from where on, and which have ended.
+    /// Until the first call nothing is announced.
+    pub fn keep(&self, written: &Snapshot) {
+        if self.shared.strategies().keep(&written.strategies) {
             self.shared.notify_change();
         }
     }

@@ -118,15 +118,15 @@ impl PreparedIngest {
     ) -> Result<IngestOutcome, IngestError> {
         cancellation.attach(&self.control);
         let publisher = Publisher::start(self.publisher_plan()?)?;
+        // Before it is written, nobody is told of the run: one that is killed here has begun none.
         let log = match self.begin() {
             Ok(log) => log,
             Err(error) => {
-                // Nothing was published of a run that begins: the broker must not keep it as one that has
-                // not ended.
-                publisher.stop(!self.is_resumed())?;
+                publisher.stop(false)?;
                 return Err(error);
             }
         };
+        publisher.keep(&publisher.snapshot()?);
         let (run, started) = (self.run_id(), Instant::now());
         tracing::info!(feed = %self.plan.feed, %run, resumed = self.is_resumed(), "publishing a run");
         on_event(IngestEvent::RunBegins { run });
@@ -149,7 +149,7 @@ impl PreparedIngest {
         let has_ended = end == IngestEnd::RunEnded;
         let snapshot = publisher.snapshot()?;
         self.state.save(Some(&snapshot), has_ended)?;
-        publisher.keep_ends(&snapshot);
+        publisher.keep(&snapshot);
         publisher.stop(has_ended)?;
         tracing::info!(feed = %self.plan.feed, %run, ?end, ticks = snapshot.published(), "published");
         Ok(IngestOutcome { run, end, snapshot, counts, elapsed: started.elapsed() })
@@ -182,6 +182,7 @@ impl PreparedIngest {
             abandon_after: plan.abandon_after,
             shards: state.record.shards.clone(),
             strategies: state.record.strategies.clone(),
+            ended: state.ended,
             replace: plan.begin == Begin::Replace,
             unconfirmed_bytes: UNCONFIRMED_BYTES,
             observer: None,

@@ -39,6 +39,8 @@ pub(super) struct RunRecord {
 pub(super) struct OpenedState {
     pub(super) folder: PathBuf,
     pub(super) record: RunRecord,
+    /// The run that the folder had before, and that has ended.
+    pub(super) ended: Option<RunId>,
 }
 
 /// The run whose position a folder keeps.
@@ -70,7 +72,9 @@ pub fn recorded(folder: &Path) -> Result<Option<RecordedRun>, StateError> {
 /// Reads which run the folder has, and checks it against the plan.
 pub(super) fn open(plan: &IngestPlan, manifest: &Manifest) -> Result<OpenedState, StateError> {
     let folder = plan.state.clone();
-    let record = match (plan.begin, read(&folder)?) {
+    let known = read(&folder)?;
+    let ended = known.as_ref().filter(|known| known.closed).map(|known| known.run);
+    let record = match (plan.begin, known) {
         (Begin::Resume(run), Some(known)) if known.run == run => resume(plan, known, manifest)?,
         (Begin::Resume(run), Some(known)) => {
             return Err(StateError::OtherRun { folder, found: known.run, run });
@@ -81,7 +85,7 @@ pub(super) fn open(plan: &IngestPlan, manifest: &Manifest) -> Result<OpenedState
         }
         (Begin::New | Begin::Replace, _) => begin(plan, manifest),
     };
-    Ok(OpenedState { folder, record })
+    Ok(OpenedState { folder, record, ended })
 }
 
 fn begin(plan: &IngestPlan, manifest: &Manifest) -> RunRecord {
@@ -158,14 +162,10 @@ impl OpenedState {
         &self.record.manifest
     }
 
-    /// Whether a strategy has ended that has not by what is written.
-    pub(super) fn lacks_an_end(&self, now: &Snapshot) -> bool {
-        let shards = self.record.shards.len();
-        let is_written = |ended: &StrategyProgress| {
-            let mut written = self.record.strategies.iter();
-            written.any(|written| written.state.name == ended.state.name && written.has_ended(shards))
-        };
-        now.strategies.iter().any(|strategy| strategy.has_ended(shards) && !is_written(strategy))
+    /// Whether hosts are to be told of strategies what is not written yet.
+    pub(super) fn lacks(&self, now: &Snapshot) -> bool {
+        let written = self.record.strategies.iter().map(|strategy| &strategy.state);
+        now.strategies.iter().map(|strategy| &strategy.state).ne(written)
     }
 
     /// Writes how far everything is, and whether the run has ended.

@@ -52,9 +52,9 @@ impl Watch<'_> {
                 return Ok(IngestEnd::Cancelled);
             }
             let progress = reporting.progress(&now);
-            if progress.is_some() || state.lacks_an_end(&now) {
+            if progress.is_some() || state.lacks(&now) {
                 state.save(Some(&now), false)?;
-                publisher.keep_ends(&now);
+                publisher.keep(&now);
             }
             if let Some(progress) = progress {
                 on_event(IngestEvent::Progress(Box::new(progress)));
@@ -125,7 +125,9 @@ impl OptionalStrategies {
         let shards = now.shards.len();
         // One that no instance has ever run is not waited for.
         let is_behind = |strategy: &StrategyProgress| {
-            strategy.state.active && !strategy.cursors.is_empty() && !strategy.has_ended(shards)
+            // One that was caught up by an ingester that was killed is active when its hosts have reported.
+            let may_come = strategy.state.active || !now.without_instance.contains(&strategy.state.name);
+            may_come && !strategy.has_left && !strategy.cursors.is_empty() && !strategy.has_ended(shards)
         };
         let cursors = now.strategies.iter().flat_map(|strategy| &strategy.cursors);
         let committed = cursors.map(|cursor| cursor.cursor).sum();
@@ -134,5 +136,57 @@ impl OptionalStrategies {
             self.since = Instant::now();
         }
         now.strategies.iter().any(is_behind) && self.since.elapsed() < self.longest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tick_feed::rabbitmq::control::ShardCursor;
+    use tick_feed::rabbitmq::publisher::ShardSnapshot;
+
+    use super::*;
+
+    /// All is published of one shard, where an optional strategy has committed half.
+    fn half_committed() -> Snapshot {
+        let shard = ShardSnapshot {
+            node: 0,
+            attempt: 0,
+            position: 100,
+            published: 100,
+            confirmed: 100,
+            ts_recv: 0,
+            stalled: None,
+            is_finished: true,
+        };
+        let mut pear = StrategyProgress::from_start("pear".parse().expect("a name"), false, 1);
+        pear.cursors = vec![ShardCursor { shard: 0, cursor: 50, stored: 50, ended: false }];
+        Snapshot {
+            nodes: Vec::new(),
+            shards: vec![shard],
+            strategies: vec![pear],
+            is_published: true,
+            without_instance: Vec::new(),
+        }
+    }
+
+    fn is_waited_for(now: &Snapshot) -> bool {
+        OptionalStrategies::new(Duration::from_secs(60)).are_getting_on(now)
+    }
+
+    #[test]
+    fn an_optional_strategy_is_waited_for_until_no_instance_of_it_is_left() {
+        let mut now = half_committed();
+        assert!(is_waited_for(&now));
+        // The ingester that caught it up was killed, and its hosts have yet to report to this one.
+        now.strategies[0].state.active = false;
+        assert!(is_waited_for(&now));
+        now.without_instance = vec!["pear".parse().expect("a name")];
+        assert!(!is_waited_for(&now));
+        now.strategies[0].state.active = true;
+        assert!(is_waited_for(&now));
+        now.strategies[0].cursors[0].ended = true;
+        assert!(!is_waited_for(&now));
+        now.strategies[0].cursors.clear();
+        assert!(!is_waited_for(&now), "no instance has ever run it");
     }
 }

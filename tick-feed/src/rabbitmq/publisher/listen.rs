@@ -2,7 +2,7 @@
 
 use crate::rabbitmq::topology;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -28,8 +28,11 @@ const BROADCAST_AT_MOST_EVERY: Duration = Duration::from_millis(50);
 const PREDECESSOR: Duration = Duration::from_secs(15);
 /// Who had the feed waits longer for its own connection that was lost: a busy broker takes its time.
 const OWN_PREDECESSOR: Duration = Duration::from_secs(60);
-/// So often the kept state is looked for where the feed was before.
-const STATE_ATTEMPTS: u32 = 20;
+/// For so long the kept state is looked for, as a host may have it in hand.
+const KEPT_STATE: Duration = Duration::from_secs(1);
+/// For so long that of the ingester before this one is: a host that has it may be stopped just then, and its
+/// connection is gone after that. Without it this ingester's states would seem to be older ones.
+const PREDECESSORS_STATE: Duration = Duration::from_secs(15);
 /// Between these looks.
 const STATE_RETRY: Duration = Duration::from_millis(50);
 /// How long a clean end may take.
@@ -105,7 +108,9 @@ impl<'a> Session<'a> {
             if index == 0 { own(shared, url, &connection).await? } else { connection.open_channel().await? };
         let is_new = !has_kept_state(&connection, feed).await?;
         declare::feed(&channel, feed).await?;
-        let kept = if is_new { None } else { kept_state(&channel, feed).await? };
+        // It does not lose what it knows itself.
+        let timeout = if index == 0 && !*shared.owned.borrow() { PREDECESSORS_STATE } else { KEPT_STATE };
+        let kept = if is_new { None } else { kept_state(&channel, feed, timeout).await? };
         take_over(shared, index, kept.as_deref())?;
         let queue = channel.declare_queue("", &QueueOptions::exclusive()).await?.name;
         channel.bind_queue(&queue, &topology::control_exchange(feed), "").await?;
@@ -236,7 +241,8 @@ impl<'a> Session<'a> {
         if self.connection.is_blocked() {
             return Ok(());
         }
-        let state = Control::State(Box::new(self.shared.feed_state())).encode();
+        let Some(state) = self.shared.feed_state() else { return Ok(()) };
+        let state = Control::State(Box::new(state)).encode();
         let feed = &self.shared.plan.feed;
         let (exchange, queue) = (topology::control_exchange(feed), topology::run_queue(feed));
         let waiting =
@@ -297,16 +303,19 @@ async fn has_kept_state(connection: &Connection, feed: &FeedName) -> Result<bool
 
 /// The last state that the node keeps, encoded. A host that reads it may have it in hand, so that it is
 /// looked for again for some time.
-async fn kept_state(channel: &Channel, feed: &FeedName) -> Result<Option<Vec<u8>>, BrokerError> {
+async fn kept_state(
+    channel: &Channel,
+    feed: &FeedName,
+    timeout: Duration,
+) -> Result<Option<Vec<u8>>, BrokerError> {
     let queue = topology::run_queue(feed);
-    let mut left = STATE_ATTEMPTS;
+    let deadline = Instant::now() + timeout;
     loop {
         if let Some(kept) = channel.get(&queue).await? {
             channel.requeue(kept.tag).await?;
             return Ok(Some(kept.body));
         }
-        left -= 1;
-        if left == 0 {
+        if Instant::now() > deadline {
             return Ok(None);
         }
         sleep(STATE_RETRY).await;
@@ -340,5 +349,6 @@ fn take_over(shared: &Shared, index: usize, kept: Option<&[u8]>) -> Result<(), P
 }
 
 fn stands_in_the_way(state: &FeedState, shared: &Shared) -> bool {
-    state.run != shared.plan.run && !state.closed && !shared.plan.replace
+    let has_ended = state.closed || shared.plan.ended == Some(state.run);
+    state.run != shared.plan.run && !has_ended && !shared.plan.replace
 }

@@ -134,8 +134,9 @@ impl Shared {
         }
     }
 
-    /// What is broadcast to hosts.
-    pub(super) fn feed_state(&self) -> FeedState {
+    /// What is broadcast to hosts, if they may be told of the run.
+    pub(super) fn feed_state(&self) -> Option<FeedState> {
+        let strategies = self.strategies().told()?;
         let snapshot = self.snapshot();
         let plan = &self.plan;
         let shard = |shard: ShardSnapshot| ShardState {
@@ -146,7 +147,7 @@ impl Shared {
             ts_recv: shard.ts_recv,
             stalled: shard.stalled,
         };
-        FeedState {
+        Some(FeedState {
             version: self.next_version(),
             feed: plan.feed.clone(),
             run: plan.run,
@@ -156,10 +157,10 @@ impl Shared {
             max_frame_bytes: plan.max_frame_bytes,
             published: snapshot.is_published,
             shards: snapshot.shards.into_iter().map(shard).collect(),
-            strategies: self.strategies().states(),
+            strategies,
             closed: self.is_closed(),
             at: unix_ns(),
-        }
+        })
     }
 }
 

@@ -13,6 +13,8 @@ use crate::rabbitmq::control::{JoinFrom, ShardCursor, StrategyState};
 pub(super) struct Strategies {
     members: Vec<Member>,
     shards: usize,
+    /// What hosts are told: what an ingester that resumes the run knows, too. None before that knows of the run.
+    kept: Option<Vec<StrategyState>>,
     /// Counts changes of what is to be bound.
     version: u64,
 }
@@ -23,9 +25,6 @@ struct Member {
     bindings: Vec<Binding>,
     /// Whether each shard's queue is declared, so that a host may read it.
     declared: Vec<bool>,
-    /// Whether its end is kept where an ingester that resumes the run finds it: only then hosts are told that
-    /// nobody waits for them any more.
-    end_is_kept: bool,
     /// When an instance last reported how far it is; before that, when the publisher began.
     last_seen: Duration,
 }
@@ -101,7 +100,7 @@ impl Strategies {
             member.unbind_what_ended();
             member
         };
-        Self { members: members.into_iter().map(member).collect(), shards, version: 1 }
+        Self { members: members.into_iter().map(member).collect(), shards, kept: None, version: 1 }
     }
 
     /// Changes whenever bindings do; never 0.
@@ -128,30 +127,23 @@ impl Strategies {
     }
 
     pub(super) fn progress(&self) -> Vec<StrategyProgress> {
-        let progress = |member: &Member| {
-            let bound =
-                member.bindings.iter().all(|binding| matches!(binding, Binding::Bound | Binding::Ended));
-            StrategyProgress { bound, has_left: member.has_left(), ..member.progress.clone() }
-        };
-        self.members.iter().map(progress).collect()
+        self.members.iter().map(|member| member.progress(self.shards)).collect()
     }
 
-    pub(super) fn states(&self) -> Vec<StrategyState> {
-        let state =
-            |member: &Member| StrategyState { ended: member.end_is_kept, ..member.progress.state.clone() };
-        self.members.iter().map(state).collect()
+    /// What hosts are told of the strategies; nothing before the first [`keep`](Self::keep).
+    pub(super) fn told(&self) -> Option<Vec<StrategyState>> {
+        self.kept.clone()
     }
 
-    /// The ends in this progress are kept from now on. True if some were not before.
-    pub(super) fn keep_ends(&mut self, kept: &[StrategyProgress]) -> bool {
-        let shards = self.shards;
-        let mut is_changed = false;
-        for kept in kept.iter().filter(|kept| kept.has_ended(shards)) {
-            if let Some(member) = self.find(&kept.state.name) {
-                is_changed |= !std::mem::replace(&mut member.end_is_kept, true);
-            }
-        }
-        is_changed
+    /// From now on an ingester that resumes the run knows this: hosts may act on it. True if it is news.
+    ///
+    /// Hosts that were told before would leave, or begin, and a successor of an ingester that is killed would
+    /// wait for them, or send them nothing.
+    pub(super) fn keep(&mut self, kept: &[StrategyProgress]) -> bool {
+        let states: Vec<_> = kept.iter().map(|strategy| strategy.state.clone()).collect();
+        let is_news = self.kept.as_ref() != Some(&states);
+        self.kept = Some(states);
+        is_news
     }
 
     /// The strategies that have not ended, and of which no instance has reported for some time.
@@ -339,13 +331,15 @@ pub(super) enum Reported {
 
 impl Member {
     fn new(progress: StrategyProgress, binding: Binding, shards: usize) -> Self {
-        Self {
-            bindings: vec![binding; shards],
-            declared: vec![false; shards],
-            end_is_kept: progress.has_ended(shards),
-            last_seen: Duration::ZERO,
-            progress,
-        }
+        let last_seen = Duration::ZERO;
+        Self { progress, bindings: vec![binding; shards], declared: vec![false; shards], last_seen }
+    }
+
+    fn progress(&self, shards: usize) -> StrategyProgress {
+        let bound = self.bindings.iter().all(|binding| matches!(binding, Binding::Bound | Binding::Ended));
+        let mut progress = StrategyProgress { bound, has_left: self.has_left(), ..self.progress.clone() };
+        progress.state.ended = progress.has_ended(shards);
+        progress
     }
 
     fn is_out(&self) -> bool {

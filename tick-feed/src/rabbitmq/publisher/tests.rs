@@ -37,6 +37,7 @@ fn plan(broker: &Broker, strategies: &[&str]) -> PublisherPlan {
         abandon_after: Duration::from_secs(2),
         shards: vec![ShardStart::default(); usize::from(SHARDS)],
         strategies: strategies.iter().map(strategy).collect(),
+        ended: None,
         replace: false,
         unconfirmed_bytes: UNCONFIRMED_BYTES,
         observer: None,
@@ -94,10 +95,17 @@ fn feed_always(run: RunId, publisher: &Publisher, passes: &AtomicU64) {
     }
 }
 
+/// A publisher whose run is written down, and announced.
+fn start(plan: PublisherPlan) -> Result<Publisher, PublishError> {
+    let publisher = Publisher::start(plan)?;
+    publisher.keep(&publisher.snapshot()?);
+    Ok(publisher)
+}
+
 /// Runs `test` beside a feed, and stops.
 fn fed(plan: PublisherPlan, test: impl FnOnce(&Publisher)) {
     let run = plan.run;
-    let publisher = Publisher::start(plan).expect("the broker takes the feed");
+    let publisher = start(plan).expect("the broker takes the feed");
     let passes = AtomicU64::new(0);
     std::thread::scope(|scope| {
         scope.spawn(|| feed_always(run, &publisher, &passes));
@@ -233,6 +241,14 @@ fn who_joins_now_gets_names_first_and_who_leaves_gives_its_queues_up() {
         let plum = || strategy(publisher, "plum");
         assert!(wait_for(SOON, || plum().is_some_and(|plum| plum.state.active)));
         assert_eq!(plum().expect("it is there").state.begins_at, [TICKS, TICKS]);
+        // Hosts are told when a successor would know it.
+        let is_told = || {
+            let told = broker.kept_state().map_or(Vec::new(), |state| state.strategies);
+            told.iter().any(|strategy| strategy.name == "plum" && strategy.active)
+        };
+        assert!(!is_told());
+        publisher.keep(&publisher.snapshot().expect("it goes on"));
+        assert!(wait_for(SOON, is_told));
         let names = broker.take_frame("plum", 0);
         assert_eq!(names.header.flags, FrameFlags::DICTIONARY);
         assert_eq!(names.new_instruments[0].symbol, "X");
@@ -251,7 +267,7 @@ fn a_slow_declaration_holds_no_frames_up() {
     let proxy = slow::Declarations::new();
     let plan = PublisherPlan { brokers: vec![proxy.url.clone()], ..plan(&broker, &["apple"]) };
     let run = plan.run;
-    let publisher = Publisher::start(plan).expect("the broker takes the feed");
+    let publisher = start(plan).expect("the broker takes the feed");
     proxy.hold(true);
     broker.send(&Control::Join { run, strategy: "plum".to_owned(), from: JoinFrom::Now });
     assert!(wait_for(SOON, || strategy(&publisher, "plum").is_some()));
@@ -300,12 +316,15 @@ fn another_run_and_other_arguments_are_refused() {
     let broker = Broker::new();
     let first = plan(&broker, &["apple"]);
     let run = first.run;
-    let publisher = Publisher::start(first).expect("the feed is free");
+    let publisher = start(first).expect("the feed is free");
     publisher.stop(false).expect("it could go on");
-    let error = Publisher::start(plan(&broker, &["apple"])).expect_err("a run has not ended").to_string();
+    let error = start(plan(&broker, &["apple"])).expect_err("a run has not ended").to_string();
     assert!(error.contains(&run.to_string()) && error.contains("--new"), "{error}");
+    // The ingester that ended it could not say so any more.
+    let next = PublisherPlan { ended: Some(run), ..plan(&broker, &["apple"]) };
+    start(next).expect("that run has ended").stop(true).expect("it could go on");
     let other = PublisherPlan { queue_bytes: 1 << 20, replace: true, ..plan(&broker, &["apple"]) };
-    let error = Publisher::start(other).expect_err("the queues are others").to_string();
+    let error = start(other).expect_err("the queues are others").to_string();
     assert!(error.contains("max-length-bytes") && error.contains("other arguments"), "{error}");
 }
 
@@ -314,11 +333,11 @@ fn another_run_and_other_arguments_are_refused() {
 fn a_feed_has_one_ingester() {
     let broker = Broker::new();
     let first = plan(&broker, &["apple"]);
-    let publisher = Publisher::start(first.clone()).expect("the feed is free");
-    let error = Publisher::start(first.clone()).expect_err("it has one").to_string();
+    let publisher = start(first.clone()).expect("the feed is free");
+    let error = start(first.clone()).expect_err("it has one").to_string();
     assert!(error.contains("has an ingester already"), "{error}");
     drop(publisher);
-    Publisher::start(first).expect("the first has gone").stop(true).expect("it could go on");
+    start(first).expect("the first has gone").stop(true).expect("it could go on");
 }
 
 #[test]
@@ -328,7 +347,7 @@ fn a_broker_that_is_not_there_is_an_error_in_time() {
     let nowhere = "amqp://guest:guest@127.0.0.1:1".parse().expect("a URL");
     let plan = PublisherPlan { brokers: vec![nowhere], ..plan(&broker, &["apple"]) };
     let begun = Instant::now();
-    let error = Publisher::start(plan).expect_err("nobody is there").to_string();
+    let error = start(plan).expect_err("nobody is there").to_string();
     assert!(error.contains("cannot be reached"), "{error}");
     assert!(begun.elapsed() < 3 * FIRST_CONNECTION);
 }
@@ -352,7 +371,7 @@ fn each_ingester_of_a_feed_comes_after_the_one_before_it() {
     let first = plan(&broker, &["apple"]);
     let second = PublisherPlan { replace: true, ..plan(&broker, &["apple"]) };
     let version = |plan: PublisherPlan| {
-        Publisher::start(plan).expect("the feed is free").stop(false).expect("it could go on");
+        start(plan).expect("the feed is free").stop(false).expect("it could go on");
         broker.kept_state().expect("it is kept").version
     };
     let (first, second) = (version(first), version(second));
@@ -366,7 +385,7 @@ fn what_cannot_be_had_again_is_said_and_the_end_follows() {
     let broker = Broker::new();
     let plan = plan(&broker, &["apple"]);
     let run = plan.run;
-    let publisher = Publisher::start(plan).expect("the broker takes the feed");
+    let publisher = start(plan).expect("the broker takes the feed");
     assert!(!publisher.abandon("nothing was sent"), "nothing is missing");
     pass(run, &publisher.restart(), &publisher.frames()).expect("it is taken");
     assert!(wait_for(SOON, || is_published(&publisher)));

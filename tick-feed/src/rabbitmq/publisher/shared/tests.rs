@@ -18,6 +18,7 @@ fn shared() -> Shared {
         abandon_after: Duration::from_secs(1),
         shards: vec![ShardStart::default()],
         strategies: Vec::new(),
+        ended: None,
         replace: false,
         unconfirmed_bytes: super::super::UNCONFIRMED_BYTES,
         observer: None,
@@ -72,13 +73,20 @@ fn what_is_abandoned_no_longer_counts_as_unconfirmed() {
     assert_eq!(unconfirmed(), 0, "or the node would send nothing more");
 }
 
+/// Of the next state that hosts are told.
+fn version(shared: &Shared) -> StateVersion {
+    let progress = shared.strategies().progress();
+    shared.strategies().keep(&progress);
+    shared.feed_state().expect("they are told").version
+}
+
 #[test]
 fn states_are_ordered_by_epoch_and_counter() {
     let (before, after) = (shared(), shared());
     before.follow_epoch(0);
-    after.follow_epoch(before.feed_state().version.ingester_epoch);
-    let (first, second) = (before.feed_state().version, before.feed_state().version);
-    assert!(first < second && second < after.feed_state().version);
+    after.follow_epoch(version(&before).ingester_epoch);
+    let (first, second) = (version(&before), version(&before));
+    assert!(first < second && second < version(&after));
     after.follow_epoch(0);
     assert_eq!(after.ingester_epoch(), 2, "an epoch never shrinks");
 }

@@ -17,7 +17,8 @@ fn cursor(shard: u16, cursor: u64, ended: bool) -> ShardCursor {
 }
 
 fn state(strategies: &Strategies, name: &str) -> StrategyState {
-    strategies.states().into_iter().find(|state| state.name == name).expect("it takes part")
+    let progress = strategies.progress().into_iter().find(|progress| progress.state.name == name);
+    progress.expect("it takes part").state
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn nothing_more_is_sent_where_the_end_is_committed() {
     assert_eq!((strategies.bound(0), strategies.bound(1)), (1, 2));
     assert!(strategies.version() > before && !state(&strategies, "apple").ended);
     strategies.on_cursors(&name("apple"), "L", &[cursor(1, 7, true)]);
-    assert!(strategies.progress()[0].has_ended(2) && strategies.progress()[0].bound);
+    assert!(state(&strategies, "apple").ended && strategies.progress()[0].bound);
     // A resumed ingester does as the one before it.
     let strategies = Strategies::new(strategies.progress(), 2);
     assert_eq!(strategies.bindings(1)[0].1, Binding::Ended);
@@ -93,17 +94,31 @@ fn nothing_more_is_sent_where_the_end_is_committed() {
 }
 
 #[test]
-fn hosts_are_told_of_an_end_when_a_resumed_ingester_knows_of_it() {
+fn hosts_are_told_what_a_resumed_ingester_knows() {
     let mut strategies = strategies();
-    let before = strategies.progress();
+    assert_eq!(strategies.told(), None, "nobody knows of the run");
+    assert!(strategies.keep(&strategies.progress()));
+    let told = |strategies: &Strategies, name: &str| {
+        let states = strategies.told().expect("the run is known").into_iter();
+        states.filter(|state| state.name == name).map(|state| (state.active, state.ended)).next()
+    };
     strategies.on_cursors(&name("apple"), "L", &[cursor(0, 5, true), cursor(1, 7, true)]);
-    assert!(!state(&strategies, "apple").ended, "a kill now would lose it");
-    assert!(!strategies.keep_ends(&before) && !state(&strategies, "apple").ended);
-    assert!(strategies.keep_ends(&strategies.progress()), "this is news");
-    assert!(state(&strategies, "apple").ended && !state(&strategies, "pear").ended);
-    assert!(!strategies.keep_ends(&strategies.progress()));
-    let resumed = Strategies::new(strategies.progress(), 2);
-    assert!(state(&resumed, "apple").ended && !state(&resumed, "pear").ended);
+    strategies.join(&name("plum"), &JoinFrom::Now).expect("there is room");
+    (0..2).for_each(|shard| strategies.declared(&name("plum"), shard, 70));
+    assert!(strategies.leave(&name("pear")));
+    assert_eq!(told(&strategies, "apple"), Some((true, false)), "a kill now would lose its end");
+    assert_eq!(told(&strategies, "plum"), None, "and that it has joined");
+    assert_eq!(told(&strategies, "pear"), Some((true, false)), "and that this one has left");
+
+    let written = strategies.progress();
+    assert!(strategies.keep(&written) && !strategies.keep(&written), "it is news once");
+    let mut resumed = Strategies::new(written.clone(), 2);
+    resumed.keep(&resumed.progress());
+    for strategies in [strategies, resumed] {
+        assert_eq!(told(&strategies, "apple"), Some((true, true)));
+        assert_eq!(told(&strategies, "plum"), Some((true, false)));
+        assert_eq!(told(&strategies, "pear"), Some((false, false)));
+    }
 }
 
 #[test]
@@ -128,7 +143,7 @@ fn a_join_that_cannot_be_is_refused_with_the_reason() {
     let positions = refused(&mut strategies, "plum", JoinFrom::At(vec![1, 2, 3]));
     assert!(positions.contains("of 3 shards, and the feed has 2"), "{positions}");
     assert_eq!(strategies.version(), before, "nothing has changed");
-    for number in strategies.states().len()..MAX_STRATEGIES {
+    for number in strategies.progress().len()..MAX_STRATEGIES {
         strategies.join(&name(&format!("s{number}")), &JoinFrom::Now).expect("there is room");
     }
     assert!(refused(&mut strategies, "plum", JoinFrom::Now).contains("has 256 strategies already"));
@@ -142,15 +157,15 @@ fn who_leaves_is_forgotten_with_its_last_queue() {
     strategies.leave(&name("pear"));
     assert_eq!(strategies.bindings(0)[1].1, Binding::Deleted);
     strategies.deleted(&name("pear"), 0);
-    assert_eq!(strategies.states().len(), 2);
+    assert_eq!(strategies.progress().len(), 2);
     strategies.deleted(&name("pear"), 1);
-    assert_eq!(strategies.states().len(), 1);
+    assert_eq!(strategies.progress().len(), 1);
 }
 
 #[test]
 fn who_has_left_takes_no_part_however_long_its_queues_are_there() {
     let mut strategies = strategies();
-    for number in strategies.states().len()..MAX_STRATEGIES {
+    for number in strategies.progress().len()..MAX_STRATEGIES {
         strategies.join(&name(&format!("s{number}")), &JoinFrom::Now).expect("there is room");
     }
     assert_eq!(strategies.join(&name("plum"), &JoinFrom::Now), Err(JoinError::TooMany));
