@@ -12,6 +12,7 @@ use broker::BrokerUrl;
 use tick_sdk::host::Configured;
 use tick_sdk::names::{FeedName, RunId, StrategyName};
 
+mod closing;
 mod delays;
 mod error;
 mod event;
@@ -77,7 +78,8 @@ pub enum AtEnd {
     /// The feed's next run is waited for, without a limit. A run that had ended before is passed over.
     #[default]
     WaitForNext,
-    /// [`run`] returns, at once where the feed's run had ended before.
+    /// [`run`] returns; where the feed's run had ended before, as soon as its ingester knows that, or 20 s later
+    /// if there is none.
     Stop,
 }
 

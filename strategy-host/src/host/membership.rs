@@ -152,8 +152,9 @@ impl Membership {
         let beats = spawn("beats", move || {
             let result = span.in_scope(|| keep_beating(&mut roll, &left, &wakeups.0, &beaten));
             drop(beaten);
+            let result = result.and_then(|()| span.in_scope(|| leave(&mut roll)));
             // Nobody waits for it where leaving took too long.
-            let _ = ended.send(result.and_then(|()| roll.leave()));
+            let _ = ended.send(result);
         });
         Self { beats, outcome, leaving, waker }
     }
@@ -167,7 +168,7 @@ impl Membership {
     /// a few seconds it is left alone: the others find this member dead.
     ///
     /// # Errors
-    /// The ledger failed.
+    /// The ledger failed for good.
     pub fn leave(self) -> Result<(), LedgerError> {
         self.leaving.store(true, Ordering::Release);
         self.waker.wake();
@@ -220,6 +221,18 @@ fn keep_beating(
         let _ = wakeups.recv_timeout(BEAT.saturating_sub(began.elapsed()));
     }
     Ok(())
+}
+
+/// Takes the member out. A ledger that is away or busy makes no failure of a part that went well: the others
+/// find this member dead.
+fn leave(roll: &mut impl Roll) -> Result<(), LedgerError> {
+    match roll.leave() {
+        Err(error) if error.is_temporary() => {
+            warn!(%error, "the ledger cannot be reached: the others will find this member dead");
+            Ok(())
+        }
+        left => left,
+    }
 }
 
 /// Hands on beats by which shards may move, and the end of the lease when it comes.

@@ -4,6 +4,7 @@ use broker::BrokerError;
 use thiserror::Error;
 use tick_sdk::names::{FeedName, RunId, StrategyName};
 
+use super::RunPlan;
 use crate::host::HostError;
 use crate::ledger::LedgerError;
 
@@ -85,6 +86,21 @@ pub enum RunError {
         /// The run.
         run: RunId,
     },
+    /// The run's ingester has not waited for the strategy.
+    #[error(
+        "run {run} of feed {feed} is closed, strategy {strategy} has not come to its end, and nothing more comes: \
+         the ingester does not wait for an optional strategy that gets no further for --abandon-after\n  \
+         give the next `orchard ingest` the strategy in --strategies, without a question mark, or a longer \
+         --abandon-after"
+    )]
+    ClosedEarly {
+        /// The run.
+        run: RunId,
+        /// The feed.
+        feed: FeedName,
+        /// The strategy's instance name.
+        strategy: StrategyName,
+    },
     /// Only the ingester can take a strategy out.
     #[error(
         "the ingester of feed {feed} does not answer, and only it can take strategy {strategy} out\n  \
@@ -101,6 +117,10 @@ pub enum RunError {
 }
 
 impl RunError {
+    pub(super) fn closed_early(plan: &RunPlan, run: RunId) -> Self {
+        Self::ClosedEarly { run, feed: plan.feed.clone(), strategy: plan.name.clone() }
+    }
+
     /// Whether the plan itself is wrong, so that trying it again is of no use.
     pub fn is_usage(&self) -> bool {
         match self {

@@ -9,23 +9,17 @@ use tick_feed::rabbitmq::control::{CommitDelay, ShardCursor};
 use tick_feed::rabbitmq::{ConnectionState, Control, FeedState, SubscriberHandle};
 use tick_sdk::names::{RunId, StrategyName};
 
+use super::closing::wait_for_acknowledged_end;
 use super::delays::Delays;
-use super::session::{Session, check_ledger, check_taken_in};
-use super::watch::{LostBroker, Sighting, Watch};
-use super::{Cancellation, POLL, PartEnd, RunError, RunEvent, RunPlan, RunProgress, RunReport};
-use crate::host::membership::{Beat, Member, MembershipEvent, Waker, waker};
+use super::session::{Session, check_ledger, check_taken_in, lanes_of};
+use super::watch::{LostBroker, Sighting, Standstill, Watch};
+use super::{AtEnd, Cancellation, POLL, PartEnd, RunError, RunEvent, RunPlan, RunProgress, RunReport};
+use crate::host::membership::{Beat, Member, MembershipEvent, Waker, has_ended, waker};
 use crate::host::{CommitObserver, FollowPlan, HostReport, LaneProgress, Membership, RunningHost};
-use crate::ledger::{self, Commit, LaneRow};
+use crate::ledger::{self, Commit, LaneRow, LedgerError, MEMBER_CALL_TIMEOUT};
 
 /// Between reports of progress.
 const REPORT: Duration = Duration::from_secs(1);
-/// An ingester may be silent for so long while its run's end is to be acknowledged: one that was killed is
-/// started again meanwhile, and waits for ever for strategies of which no instance is left.
-const CLOSING: Duration = Duration::from_secs(20);
-/// How long that is waited for where a broker is away.
-const LONGEST_CLOSING: Duration = Duration::from_secs(60);
-/// Nothing came for so long: nothing is on its way.
-const QUIET: Duration = Duration::from_millis(250);
 /// So many changes of the lease wait to be reported; there are two a beat at most.
 const WAITING_EVENTS: usize = 64;
 
@@ -93,7 +87,8 @@ pub(super) fn host(
     let part = Part { plan, cancellation, handle, state, known, host, membership, ledger_id };
     let end = part.watch(&lease_changes, on_event);
     if matches!(end, Ok(PartEnd::RunEnded)) {
-        wait_for_acknowledged_end(&part.handle, &part.state, &plan.name);
+        // The beats announce it, each for the shards that this member has by then.
+        wait_for_acknowledged_end(&part.handle, &part.state, &plan.name, cancellation, || {});
     }
     let Part { handle, state, host, membership, .. } = part;
     handle.stop();
@@ -119,32 +114,30 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Reports what happens until there is an end. Where the host or the membership has failed, that is
-    /// [`PartEnd::Cancelled`], and they say why.
+    /// Reports what happens until there is an end.
     fn watch(
         &self,
         lease_changes: &Receiver<RunEvent>,
         on_event: &mut dyn FnMut(RunEvent),
     ) -> Result<PartEnd, RunError> {
         let mut watch = Watch::new(Some(self.state.run), Instant::now());
+        let mut standstill = Standstill::new(Instant::now());
         let mut reported = (Instant::now(), 0);
         loop {
             std::thread::sleep(POLL);
             lease_changes.try_iter().for_each(&mut *on_event);
             let state = self.handle.state().unwrap_or_else(|| self.state.clone());
-            if self.known.has_ended.load(Ordering::Acquire) {
-                return Ok(PartEnd::RunEnded);
+            if let Some(end) = self.end(&state)? {
+                return Ok(end);
             }
-            if state.run != self.state.run {
-                return Ok(PartEnd::Abandoned);
+            let seen = sighting(&self.handle);
+            // Whoever goes on to the next run waits for that one here.
+            if self.plan.at_end == AtEnd::Stop
+                && standstill.is_reached(Instant::now(), self.progress_since_closed(&state, &seen))
+            {
+                return Err(RunError::closed_early(self.plan, self.state.run));
             }
-            check_ledger(self.plan, &state, &self.ledger_id)?;
-            check_taken_in(self.plan, &self.handle, self.state.run)?;
-            let has_failed = self.host.has_ended() || self.membership.has_ended();
-            if has_failed || self.cancellation.is_cancelled() {
-                return Ok(PartEnd::Cancelled);
-            }
-            if let Some(event) = watch.look(Instant::now(), sighting(&self.handle)) {
+            if let Some(event) = watch.look(Instant::now(), seen) {
                 on_event(event);
             }
             let (at, ticks_before) = reported;
@@ -154,6 +147,48 @@ impl Part<'_> {
                 on_event(RunEvent::Progress(progress));
             }
         }
+    }
+
+    /// How the part has ended, if it has. Where the host or the membership has failed, that is
+    /// [`PartEnd::Cancelled`], and they say why.
+    fn end(&self, state: &FeedState) -> Result<Option<PartEnd>, RunError> {
+        if self.known.has_ended.load(Ordering::Acquire) {
+            return Ok(Some(PartEnd::RunEnded));
+        }
+        let has_failed = self.host.has_ended() || self.membership.has_ended();
+        if has_failed || self.cancellation.is_cancelled() {
+            return Ok(Some(PartEnd::Cancelled));
+        }
+        if state.run != self.state.run {
+            return match self.end_of_replaced_run() {
+                Ok(end) => Ok(Some(end)),
+                // It is looked at again.
+                Err(error) if error.is_temporary() => Ok(None),
+                Err(error) => Err(error.into()),
+            };
+        }
+        check_ledger(self.plan, state, &self.ledger_id)?;
+        check_taken_in(self.plan, &self.handle, self.state.run)?;
+        Ok(None)
+    }
+
+    /// How the part ends where the feed has another run by now: the next one may begin before a beat has
+    /// shown the ends that other members have committed.
+    fn end_of_replaced_run(&self) -> Result<PartEnd, LedgerError> {
+        let mut ledger = ledger::open_to_read(&self.plan.state)?;
+        ledger.set_call_timeout(MEMBER_CALL_TIMEOUT);
+        let lanes = lanes_of(&*ledger, self.state.run, &self.plan.name)?;
+        let has_ended = has_ended(&lanes, self.state.shards.len() as u16);
+        Ok(if has_ended { PartEnd::RunEnded } else { PartEnd::Abandoned })
+    }
+
+    /// Grows with every frame that comes here and with what any member commits, in a run that is closed.
+    /// `None` in one that is not, and while that cannot be seen.
+    fn progress_since_closed(&self, state: &FeedState, seen: &Sighting) -> Option<u64> {
+        let known = self.known.beat();
+        let (beat, _) = known.as_ref().filter(|_| state.closed && seen.lost.is_none())?;
+        let committed = beat.lanes.iter().map(|row| row.cursor + row.state_seq + u64::from(row.ended));
+        Some(seen.frames + committed.sum::<u64>())
     }
 
     fn progress(&self, since: Instant, ticks_before: u64) -> RunProgress {
@@ -218,40 +253,6 @@ fn summarise(
         received: handle.counts(),
         elapsed: started.elapsed(),
     }
-}
-
-/// Waits until the ingester knows that the strategy has ended, if it lives: until then it waits for
-/// that, and sends on. What is left in the queues is taken from them.
-pub(super) fn wait_for_acknowledged_end(
-    handle: &SubscriberHandle,
-    state: &FeedState,
-    strategy: &StrategyName,
-) {
-    let has_ended =
-        |now: &FeedState| now.strategies.iter().any(|one| *strategy == one.name.as_str() && one.ended);
-    let is_acknowledged = |now: &FeedState| now.closed || now.run != state.run || has_ended(now);
-    let latest = Instant::now() + LONGEST_CLOSING;
-    while handle.wait_for_state(POLL, is_acknowledged).is_none() {
-        if Instant::now() > latest || !may_live(handle) {
-            return;
-        }
-    }
-    let mut before = handle.counts().frames;
-    while Instant::now() < latest {
-        std::thread::sleep(QUIET);
-        let now = handle.counts().frames;
-        if std::mem::replace(&mut before, now) == now {
-            return;
-        }
-    }
-}
-
-/// Whether there may be an ingester: one that lives says so each second. Where a broker was lost after
-/// its last state, its silence means nothing until that is past.
-fn may_live(handle: &SubscriberHandle) -> bool {
-    let Some(announced) = handle.announced_at() else { return false };
-    let lost = handle.last_error().map_or(announced, |(at, _)| at);
-    announced.max(lost).elapsed() < CLOSING
 }
 
 /// What each beat is for: it says whose shards are whose, and how far they are. Without a lease this

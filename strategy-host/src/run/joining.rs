@@ -7,7 +7,7 @@ use tick_feed::rabbitmq::{Control, FeedState};
 
 use super::session::{Session, active, lanes_of};
 use super::watch::SILENCE;
-use super::{Begin, POLL, RunError, RunEvent};
+use super::{AtEnd, Begin, POLL, RunError, RunEvent};
 use crate::ledger::LaneRow;
 
 /// Between two requests to join.
@@ -18,7 +18,7 @@ impl Session<'_> {
     /// sequence number that it is given of each shard. `None` if that was cancelled.
     ///
     /// # Errors
-    /// The ingester refuses the strategy, or it commits to another ledger.
+    /// The ingester refuses the strategy, or has closed the run, or the strategy commits to another ledger.
     pub(super) fn join(
         &self,
         lanes: &[LaneRow],
@@ -37,6 +37,11 @@ impl Session<'_> {
                 return Ok(Some(
                     active(&state, name).map_or_else(|| vec![0; shards], |one| one.begins_at.clone()),
                 ));
+            }
+            // Nobody takes it in any more, and it takes part in no other run.
+            let is_closed = |state: &FeedState| state.run == self.run() && state.closed;
+            if self.plan.at_end == AtEnd::Stop && self.handle.state().is_some_and(|state| is_closed(&state)) {
+                return Err(RunError::closed_early(self.plan, self.run()));
             }
             // The first state may be one that was kept, from before somebody else joined.
             let is_due = asked.is_none_or(|at| at.elapsed() > JOIN_AGAIN);
@@ -77,8 +82,11 @@ impl Session<'_> {
 
     /// Whether the strategy was there before the run: its member has waited for the run, or the strategy has part
     /// in the one before, as where its hosts were started again in between.
+    ///
+    /// One begin may go unseen: that of the first run that this process sees, where it was not connected just then
+    /// and had waited for less than a minute. There the strategy begins at the next tick.
     fn began_before_run(&self) -> Result<bool, RunError> {
-        if self.has_waited {
+        if self.has_waited || self.handle.saw_begin(self.run()) {
             return Ok(true);
         }
         let runs = self.ledger.runs(self.plan.feed.as_str())?;

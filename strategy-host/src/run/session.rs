@@ -14,13 +14,16 @@ use tracing::{info, warn};
 
 use super::from_time::FromTime;
 use super::watch::Watch;
-use super::{AtEnd, Begin, Cancellation, POLL, PartEnd, RunError, RunEvent, RunPlan, hosting};
+use super::{AtEnd, Begin, Cancellation, POLL, PartEnd, RunError, RunEvent, RunPlan, closing, hosting};
 use crate::host::Instance;
 use crate::host::membership::has_ended;
 use crate::ledger::{self, LaneRow, Ledger, LedgerError};
 
 /// A feed's state comes within this time if there is one.
 const STATE_COMES: Duration = Duration::from_secs(2);
+/// No process is so slow that it needs this long to see the state of a run that goes on: one that comes after it
+/// was waited for.
+const LONG_WAIT: Duration = Duration::from_secs(60);
 /// Between attempts to reach what is away.
 const RETRY: Duration = Duration::from_secs(1);
 /// So often the ingester is asked to take a strategy out.
@@ -35,7 +38,8 @@ pub(super) struct Session<'a> {
     pub(super) subscriber: Subscriber,
     pub(super) handle: SubscriberHandle,
     pub(super) state: Arc<FeedState>,
-    /// The run was waited for: it has begun since.
+    /// The run was waited for: it has begun since. Where not, that may yet have been seen:
+    /// [`SubscriberHandle::saw_begin`].
     pub(super) has_waited: bool,
 }
 
@@ -75,8 +79,8 @@ impl<'a> Session<'a> {
     pub(super) fn take_part(self, on_event: &mut dyn FnMut(RunEvent)) -> Result<PartEnd, RunError> {
         let lanes = lanes_of(&*self.ledger, self.run(), &self.plan.name)?;
         if has_ended(&lanes, self.shards()) {
-            self.announce_end(&lanes);
             on_event(RunEvent::EndedBefore { run: self.run() });
+            self.announce_end(&lanes);
             return Ok(PartEnd::RunEnded);
         }
         let Some(begins_at) = self.join(&lanes, on_event)? else { return Ok(PartEnd::Cancelled) };
@@ -96,20 +100,15 @@ impl<'a> Session<'a> {
         Err(RunError::LeaveUnanswered { strategy: name.clone(), feed: self.plan.feed.clone(), run })
     }
 
-    /// The ingester may not know the end, if whoever committed it was killed before saying so.
+    /// The ingester may not know the end, if whoever committed it was killed before saying so, or said so while
+    /// the ingester was away.
     fn announce_end(&self, lanes: &[LaneRow]) {
         if self.state.closed {
             return;
         }
-        self.handle.send(hosting::cursors(
-            self.run(),
-            &self.plan.name,
-            self.member,
-            self.ledger.id(),
-            lanes,
-            None,
-        ));
-        hosting::wait_for_acknowledged_end(&self.handle, &self.state, &self.plan.name);
+        let (run, name, ledger) = (self.run(), &self.plan.name, self.ledger.id());
+        let announce = || self.handle.send(hosting::cursors(run, name, self.member, ledger, lanes, None));
+        closing::wait_for_acknowledged_end(&self.handle, &self.state, name, self.cancellation, announce);
     }
 
     /// Records the run in the ledger, and refuses what does not go with it.
@@ -211,7 +210,8 @@ struct FoundRun {
 /// Waits for a run to take part in; `None` if that was cancelled.
 ///
 /// A closed run is none, but for a plan that stops at the end: there it is the end, if the strategy has
-/// come to it.
+/// come to it. The one that is `passed` is one again where its ingester has come back and does not know that
+/// the strategy has ended: it would wait for that for ever.
 fn wait_for_run(
     plan: &RunPlan,
     ledger: &dyn Ledger,
@@ -226,12 +226,15 @@ fn wait_for_run(
     let mut closed: Option<RunId> = None;
     while !cancellation.is_cancelled() {
         let is_other = |state: &FeedState| Some(state.run) != passed && Some(state.run) != closed;
-        let is_open = |state: &FeedState| Some(state.run) != passed && !state.closed;
+        // A state that was kept does not say that there is an ingester.
+        let is_announced = handle.announced_at().is_some();
+        let is_open = |state: &FeedState| {
+            !state.closed && (Some(state.run) != passed || (is_announced && lacks_end(state, &plan.name)))
+        };
         if let Some(state) = handle.wait_for_state(POLL, |state| is_open(state) || is_other(state)) {
             if !state.closed {
                 info!(feed = %plan.feed, run = %state.run, "a run to take part in");
-                // A state comes within a second where there is one.
-                let has_waited = closed.or(passed).is_some() || started.elapsed() > STATE_COMES;
+                let has_waited = closed.or(passed).is_some() || started.elapsed() > LONG_WAIT;
                 return Ok(Some(FoundRun { state, has_waited }));
             }
             if plan.at_end == AtEnd::Stop
@@ -283,6 +286,11 @@ pub(super) fn check_taken_in(plan: &RunPlan, handle: &SubscriberHandle, run: Run
 
 pub(super) fn active<'a>(state: &'a FeedState, name: &StrategyName) -> Option<&'a StrategyState> {
     state.strategies.iter().find(|one| *name == one.name.as_str() && one.active)
+}
+
+/// Whether the ingester waits for the strategy's end.
+fn lacks_end(state: &FeedState, name: &StrategyName) -> bool {
+    state.strategies.iter().any(|one| *name == one.name.as_str() && !one.ended)
 }
 
 /// A plan's strategy, for each of its runs anew.

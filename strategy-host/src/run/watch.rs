@@ -108,6 +108,36 @@ impl Watch {
     }
 }
 
+/// So long may a strategy stand still that has not ended in a run that is closed. What is left in its queues
+/// may be with a host whose machine has died: its broker finds that out in 6 s, the other members in 3 s, and
+/// then one of them has to begin.
+const STANDSTILL: Duration = Duration::from_secs(30);
+
+/// Decides whether a strategy comes to no end in a run that its ingester has closed without waiting for it: it
+/// takes what is left in its queues, and nobody sends anything any more.
+pub(super) struct Standstill {
+    progress: Option<u64>,
+    since: Instant,
+    looked_at: Instant,
+}
+
+impl Standstill {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { progress: None, since: now, looked_at: now }
+    }
+
+    /// Whether `progress` has stayed as it is for too long; `None` where nothing follows from that.
+    pub(super) fn is_reached(&mut self, now: Instant, progress: Option<u64>) -> bool {
+        let was_stopped = now.saturating_duration_since(self.looked_at) > STOPPED;
+        self.looked_at = now;
+        if was_stopped || progress.is_none() || progress != self.progress {
+            self.progress = progress;
+            self.since = now;
+        }
+        now.saturating_duration_since(self.since) > STANDSTILL
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +165,20 @@ mod tests {
         let started = Instant::now();
         let mut watch = Watch::new(Some(RunId([1; 16])), started);
         assert!(watch.look(started + seconds(300), Sighting::default()).is_none());
+    }
+
+    #[test]
+    fn a_closed_run_is_over_where_nothing_comes_and_nobody_commits_for_half_a_minute() {
+        let started = Instant::now();
+        let mut standstill = Standstill::new(started);
+        let mut look = |after, progress| standstill.is_reached(started + seconds(after), progress);
+        assert!((0..60).all(|after| !look(after, None)), "it is not closed, or cannot be seen");
+        assert!((60..120).all(|after| !look(after, Some(after / 20))), "it gets on");
+        assert!((120..131).all(|after| !look(after, Some(5))));
+        assert!(!look(131, None), "a broker is lost");
+        assert!((132..163).all(|after| !look(after, Some(5))));
+        assert!(look(163, Some(5)));
+        assert!(!look(300, Some(5)), "this process was stopped, and has seen nothing meanwhile");
     }
 
     #[test]

@@ -12,6 +12,8 @@ struct HeldRoll {
     began: Sender<()>,
     answers: Receiver<Result<(), LedgerError>>,
     left: Sender<()>,
+    /// What comes of leaving.
+    leaving: Result<(), LedgerError>,
 }
 
 impl Roll for HeldRoll {
@@ -25,7 +27,7 @@ impl Roll for HeldRoll {
 
     fn leave(&mut self) -> Result<(), LedgerError> {
         let _ = self.left.send(());
-        Ok(())
+        std::mem::replace(&mut self.leaving, Ok(()))
     }
 }
 
@@ -39,11 +41,15 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::leaving_with(Ok(()))
+    }
+
+    fn leaving_with(leaving: Result<(), LedgerError>) -> Self {
         let (answers, held) = unbounded();
         let (sender, events) = unbounded();
         let (leaves, left) = unbounded();
         let (begins, began) = unbounded();
-        let roll = HeldRoll { began: begins, answers: held, left: leaves };
+        let roll = HeldRoll { began: begins, answers: held, left: leaves, leaving };
         let on_event = move |event| drop(sender.send(event));
         let membership = Membership::start_with(roll, waker(), on_event, tracing::Span::none());
         Self { membership, answers, began, events, left }
@@ -93,5 +99,17 @@ fn a_ledger_that_fails_for_good_ends_the_membership_with_its_error() {
     while !stage.membership.has_ended() && Instant::now() < ended {
         std::thread::yield_now();
     }
+    assert!(matches!(stage.membership.leave(), Err(LedgerError::Damaged(_))));
+}
+
+#[test]
+fn a_ledger_that_is_away_while_a_member_leaves_is_no_failure() {
+    let busy = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None);
+    let stage = Stage::leaving_with(Err(LedgerError::Sqlite { place: "x".to_owned(), source: busy }));
+    drop(stage.answers);
+    stage.membership.leave().unwrap();
+    stage.left.recv_timeout(SOON).unwrap();
+    let stage = Stage::leaving_with(Err(LedgerError::Damaged("x".to_owned())));
+    drop(stage.answers);
     assert!(matches!(stage.membership.leave(), Err(LedgerError::Damaged(_))));
 }

@@ -116,6 +116,12 @@ impl SubscriberHandle {
         self.shared.announced_at()
     }
 
+    /// Whether this end has listened since before the run began: its ingester has announced that meanwhile. Who
+    /// comes later, or is not connected just then, does not see it.
+    pub fn saw_begin(&self, run: RunId) -> bool {
+        self.shared.saw_begin(run)
+    }
+
     /// Whether each of the feed's broker nodes is connected, in the order of the subscription.
     pub fn connections(&self) -> Vec<NodeConnection> {
         self.shared.connections()

@@ -21,6 +21,8 @@ struct Known {
     state: Option<Arc<FeedState>>,
     /// When the ingester itself announced a state last.
     announced_at: Option<Instant>,
+    /// The last run whose begin its ingester announced while this end listened.
+    begun: Option<RunId>,
     last_error: Option<(Instant, String)>,
     /// The run that the strategy may not take part in, and why.
     join_refused: Option<(RunId, String)>,
@@ -127,7 +129,14 @@ impl Shared {
             Node { broker: url.to_string(), control: state.clone(), frames: state }
         };
         let nodes = subscription.brokers.iter().map(node).collect();
-        let known = Known { state: None, announced_at: None, last_error: None, join_refused: None, nodes };
+        let known = Known {
+            state: None,
+            announced_at: None,
+            begun: None,
+            last_error: None,
+            join_refused: None,
+            nodes,
+        };
         Self {
             known: Mutex::new(known),
             state_changed: Condvar::new(),
@@ -146,6 +155,10 @@ impl Shared {
 
     pub(super) fn announced_at(&self) -> Option<Instant> {
         self.lock().announced_at
+    }
+
+    pub(super) fn saw_begin(&self, run: RunId) -> bool {
+        self.lock().begun == Some(run)
     }
 
     pub(super) fn last_error(&self) -> Option<(Instant, String)> {
@@ -192,6 +205,9 @@ impl Shared {
         let is_new_run = known.state.as_ref().is_none_or(|known| known.run != state.run);
         if is_new_run {
             tracing::info!(feed = %state.feed, run = %state.run, live, "feed state of another run");
+        }
+        if live && is_of_begin(&state) {
+            known.begun = Some(state.run);
         }
         let state = Arc::new(state);
         known.state = Some(state.clone());
@@ -241,6 +257,15 @@ impl Shared {
     }
 }
 
+/// Whether whoever receives this as it is announced has listened since before the run's first tick, or before
+/// anybody was told of the run.
+fn is_of_begin(state: &FeedState) -> bool {
+    let mut shards = state.shards.iter();
+    // Its first ticks may overtake it. The attempts of a run that is resumed go on above those before.
+    let is_first = state.version.counter == 1 && shards.clone().all(|shard| shard.attempt == 0);
+    is_first || shards.all(|shard| shard.published == 0)
+}
+
 impl Node {
     fn state_mut(&mut self, purpose: Purpose) -> &mut ConnectionState {
         match purpose {
@@ -276,6 +301,7 @@ impl ConnectionState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rabbitmq::control::ShardState;
     use crate::rabbitmq::{Durability, StateVersion};
 
     #[test]
@@ -338,5 +364,31 @@ mod tests {
         assert!(shared.on_feed_state(feed_state(2, 2, 1, 600), true).is_some(), "five minutes behind");
         assert!(shared.on_feed_state(feed_state(1, 1, 8, 990), true).is_none(), "of the ingester before");
         assert_eq!(run(), Some(2));
+    }
+
+    #[test]
+    fn the_begin_of_a_run_is_seen_by_who_listens_then_and_by_nobody_else() {
+        let subscription = Subscription {
+            brokers: Vec::new(),
+            feed: "test".parse().expect("a name"),
+            strategy: "apple".parse().unwrap(),
+            member: "m".to_owned(),
+            prefetch_bytes: 1,
+        };
+        let state = |run, counter, published, attempt| FeedState {
+            shards: vec![ShardState { published, attempt, ..ShardState::default() }, ShardState::default()],
+            ..feed_state(run, u64::from(run), counter, 0)
+        };
+        let sees = |states: &[(FeedState, bool)]| {
+            let shared = Shared::new(&subscription);
+            states.iter().for_each(|(state, live)| drop(shared.on_feed_state(state.clone(), *live)));
+            shared.saw_begin(RunId([2; 16]))
+        };
+        assert!(!sees(&[(state(1, 3, 0, 0), true)]), "it is another run's");
+        assert!(sees(&[(state(2, 3, 0, 0), true), (state(2, 4, 9, 0), true)]));
+        assert!(sees(&[(state(2, 1, 9, 0), true)]), "its first ticks have overtaken the state");
+        assert!(!sees(&[(state(2, 2, 9, 0), true)]), "it goes on already");
+        assert!(!sees(&[(state(2, 3, 0, 0), false), (state(2, 4, 9, 0), true)]), "a state that was kept");
+        assert!(!sees(&[(state(2, 1, 9, 1 << 16), true)]), "it is resumed");
     }
 }
