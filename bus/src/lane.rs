@@ -217,7 +217,11 @@ impl Place {
     ) -> Result<(), StoreError> {
         let next = Next::failed(due, error, policy.retry, now_ms);
         let mut transaction = self.store.begin()?;
-        self.change(&mut *transaction, due, &next, now_ms)?;
+        if !self.change(&mut *transaction, due, &next, now_ms)? {
+            // Somebody else had it meanwhile, and may be at its next attempt: that one's note stays.
+            drop(transaction);
+            return self.forget_note(begun, due.command.command_id.0);
+        }
         begun.settle(&mut *transaction, due.command.command_id.0, next.failed_as().is_none())?;
         transaction.commit()
     }

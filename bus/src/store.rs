@@ -198,6 +198,12 @@ pub trait Store: Send + Sync + 'static {
     /// The store failed.
     fn note(&self, message: Uuid) -> Result<Note, StoreError>;
 
+    /// Removes the note of a message where it is this process's own; one that another has made or kept stays.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn forget_note(&self, message: Uuid) -> Result<(), StoreError>;
+
     /// Whether there is a note of this message.
     ///
     /// # Errors

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use bus::{
-    Bus, Consumer, EventSource, Handled, Handler, HandlerError, Message, Retry, SendOptions, SqliteStore,
-    Work,
+    Bus, Consumer, EventSource, Handled, Handler, HandlerError, Message, Retry, SendError, SendOptions,
+    SqliteStore, Work,
 };
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -170,7 +170,10 @@ fn be_killed(folder: &Path) {
                     let number = next.fetch_add(1, Ordering::AcqRel);
                     let command_id = Some(CommandId::of_key("kills", &number.to_string()));
                     let options = SendOptions { command_id, ..SendOptions::default() };
-                    bus.send(&Do { number }, options).await.unwrap();
+                    // A disk that is busy for too long: it is sent again under its id.
+                    while let Err(error) = bus.send(&Do { number }, options.clone()).await {
+                        assert!(matches!(error, SendError::Unavailable { .. }), "{error}");
+                    }
                     println!("{number}");
                 }
             }

@@ -94,12 +94,16 @@ impl Intake {
         let _ = tokio::time::timeout(timeout, self.taken.notified()).await;
     }
 
-    /// What has waited for so long while no lane came by.
-    pub(crate) fn overdue(&self, patience: Duration) -> Vec<Arrival> {
+    /// What has come by this channel, and has waited for so long while no lane came by. What a lane has put back of a
+    /// channel before it is dropped: it comes again, and its tag is another delivery's here.
+    pub(crate) fn overdue(&self, patience: Duration, to: &UnboundedSender<Settled>) -> Vec<Arrival> {
         let mut state = self.lock();
         let is_overdue = state.visited.elapsed() > patience
             && state.waiting.front().is_some_and(|first| first.at.elapsed() > patience);
-        if is_overdue { state.waiting.drain(..).collect() } else { Vec::new() }
+        if !is_overdue {
+            return Vec::new();
+        }
+        state.waiting.drain(..).filter(|arrival| arrival.ticket.to.same_channel(to)).collect()
     }
 
     /// Drops what waits: its channel is gone.
@@ -169,5 +173,48 @@ pub(crate) fn settle(tickets: &[Ticket]) {
 pub(crate) fn give_back(arrivals: Vec<Arrival>) {
     for Arrival { due, ticket, .. } in arrivals {
         let _ = ticket.to.send(Settled::Back(ticket.tag, due));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tick_sdk::contracts::{CommandId, ConversationId};
+    use tokio::sync::mpsc::unbounded_channel;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::NewCommand;
+
+    fn arrival(tag: u64, to: &UnboundedSender<Settled>, at: Instant) -> Arrival {
+        let command = NewCommand {
+            command_id: CommandId(Uuid::new_v4()),
+            conversation_id: ConversationId(Uuid::new_v4()),
+            initiator_id: None,
+            name: "Do".to_owned(),
+            version: 1,
+            endpoint: "tests".to_owned(),
+            caller: "test".to_owned(),
+            body: "{}".to_owned(),
+            original: None,
+        };
+        let due = DueCommand { command, attempts: 0, accepted_ms: 0, is_suspect: false };
+        Arrival { due: Box::new(due), ticket: Ticket { tag, to: to.clone() }, at }
+    }
+
+    #[test]
+    fn deliveries_of_a_lost_channel_are_not_taken_for_those_of_the_next_one() {
+        let intake = Intake::new(9);
+        let long_ago = Instant::now().checked_sub(Duration::from_millis(1)).unwrap();
+        let ((lost, _), (to, _settled)) = (unbounded_channel(), unbounded_channel());
+        // The channel is lost, the next one brings its first delivery, and then a lane's store is away.
+        intake.clear();
+        assert!(intake.push(arrival(1, &to, long_ago)).is_ok());
+        intake.put_back([1, 2, 3].map(|tag| arrival(tag, &lost, long_ago)).into());
+        intake.lock().visited = long_ago;
+        let overdue = intake.overdue(Duration::ZERO, &to);
+        assert_eq!(overdue.iter().map(|one| one.ticket.tag).collect::<Vec<_>>(), [1]);
+        assert!(overdue[0].ticket.to.same_channel(&to));
+        // Nothing of the lost one stays, either.
+        assert!(intake.take(9).is_empty());
     }
 }

@@ -103,13 +103,12 @@ impl Place {
         })
     }
 
-    /// Removes the note of a message that another process has handled meanwhile.
+    /// Removes this process's own note of a message that another process has handled meanwhile. The note of a process
+    /// that has ended is that other's: it has removed it, or keeps it so that the next attempt counts.
     pub(super) fn forget_note(&self, begun: &Begun<'_>, message: Uuid) -> Result<(), StoreError> {
-        if matches!(begun, Begun::Freely) {
-            return Ok(());
+        match begun {
+            Begun::Noted(_) => self.store.forget_note(message),
+            Begun::Freely | Begun::Ended(_) => Ok(()),
         }
-        let mut transaction = self.store.begin()?;
-        begun.settle(&mut *transaction, message, false)?;
-        transaction.commit()
     }
 }

@@ -407,6 +407,14 @@ impl Store for PostgresStore {
         Ok(ended.map_or(Note::Begun, |deaths| Note::Ended { deaths: deaths as u32 }))
     }
 
+    fn forget_note(&self, message: Uuid) -> Result<(), StoreError> {
+        let sql = "DELETE FROM handling WHERE id = $1 AND own = $2";
+        self.pool.run(async |connection| {
+            let forgetting = sqlx::query(sql).bind(message).bind(self.own);
+            forgetting.execute(connection).await.map(drop)
+        })
+    }
+
     fn is_noted(&self, message: Uuid) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT FROM handling WHERE id = $1)";
         self.pool.run(async |connection| sqlx::query_scalar(sql).bind(message).fetch_one(connection).await)

@@ -363,6 +363,12 @@ impl Store for SqliteStore {
         Ok(note)
     }
 
+    fn forget_note(&self, message: Uuid) -> Result<(), StoreError> {
+        let transaction = self.transaction()?;
+        serving::forget(&transaction, self.own, message)?;
+        Box::new(transaction).commit()
+    }
+
     fn is_noted(&self, message: Uuid) -> Result<bool, StoreError> {
         self.read(|reader| {
             reader.prepare_cached("SELECT 1 FROM handling WHERE id = ?1")?.exists([message.as_bytes()])

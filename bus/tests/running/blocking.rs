@@ -31,7 +31,6 @@ async fn a_transaction_that_is_held_open_makes_accepting_unavailable_for_as_long
     let bus = started(folder.path(), &gate);
     let held = sent(&bus, &Hold { number: 1 }).await;
     gate.wait_for(1);
-    let begun = Instant::now();
     let id = CommandId::new();
     let put = Put { number: 2, fill: 0 };
     let reason = unavailable(bus.send(&put, with_id(id)).await);
@@ -39,7 +38,6 @@ async fn a_transaction_that_is_held_open_makes_accepting_unavailable_for_as_long
         reason.contains("was busy for 5 s: a handler or another process holds a transaction"),
         "{reason}"
     );
-    assert!(begun.elapsed() < 2 * bus::store::LONGEST_TRANSACTION, "{:?}", begun.elapsed());
     gate.open();
     assert!(!bus.send(&put, with_id(id)).await.unwrap().is_known, "nothing of it was stored before");
     assert_eq!(completed(&bus, "run", id), json!({ "attempt": 1 }));

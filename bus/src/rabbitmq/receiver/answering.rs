@@ -39,7 +39,9 @@ impl Receiver {
         let (endpoint, name) = (self.endpoint.as_str(), request.name);
         let Some(publication) = self.answer_to(request).await else { return };
         self.session.spend(1).await;
-        let Ok(publisher) = self.session.publisher() else {
+        // After a loss requests may come again before there is a connection to answer by.
+        let publisher = tokio::time::timeout(LONGEST_ANSWER, self.session.open_publisher()).await;
+        let Ok(Some(publisher)) = publisher else {
             tracing::warn!(endpoint, request = name, "an answer was dropped: the broker takes nothing");
             return;
         };

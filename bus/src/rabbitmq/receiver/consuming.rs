@@ -221,7 +221,7 @@ impl Consuming {
             return;
         }
         self.looked = Instant::now();
-        let overdue: Vec<_> = self.intakes().flat_map(|intake| intake.overdue(PATIENCE)).collect();
+        let overdue: Vec<_> = self.intakes().flat_map(|intake| intake.overdue(PATIENCE, &self.to)).collect();
         self.for_inbox.extend(overdue.into_iter().map(|one| (one.ticket.tag, one.due.command)));
     }
 

@@ -25,12 +25,16 @@ pub(super) fn a_note_is_kept_until_it_is_settled(store: &dyn Store) {
     drop(settle(one, None));
     assert!(store.is_noted(one).unwrap(), "nothing was committed");
     settle(one, Some(3)).commit().unwrap();
-    assert!(store.is_noted(one).unwrap());
+    store.forget_note(one).unwrap();
+    assert!(store.is_noted(one).unwrap(), "it is no longer this process's own");
     assert_eq!(store.note(one).unwrap(), Note::Begun, "nobody was at it");
     settle(one, None).commit().unwrap();
     assert!(!store.is_noted(one).unwrap());
     settle(other, None).commit().unwrap();
     settle(other, Some(1)).commit().unwrap();
     assert!(!store.is_noted(other).unwrap(), "there was nothing to keep");
+    assert_eq!(store.note(other).unwrap(), Note::Begun);
+    store.forget_note(other).unwrap();
+    assert!(!store.is_noted(other).unwrap());
     assert_eq!(names(store), [""; 0], "no event says so");
 }

@@ -32,6 +32,13 @@ pub(super) fn note(transaction: &SqliteTransaction, own: Uuid, message: Uuid) ->
     Ok(Note::Begun)
 }
 
+/// As [`Store::forget_note`](crate::store::Store::forget_note), in this transaction.
+pub(super) fn forget(transaction: &SqliteTransaction, own: Uuid, message: Uuid) -> Result<(), StoreError> {
+    let values = params![message.as_bytes(), own.as_bytes()];
+    transaction.write("DELETE FROM handling WHERE id = ?1 AND own = ?2", values)?;
+    Ok(())
+}
+
 /// As [`StoreTransaction::settle_note`](crate::store::StoreTransaction::settle_note), in this transaction.
 pub(super) fn settle(
     transaction: &SqliteTransaction,

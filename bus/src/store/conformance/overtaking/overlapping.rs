@@ -100,6 +100,9 @@ impl Store for OverlappingStore {
     fn note(&self, _: Uuid) -> Result<Note, StoreError> {
         unreachable!("{UNUSED}")
     }
+    fn forget_note(&self, _: Uuid) -> Result<(), StoreError> {
+        unreachable!("{UNUSED}")
+    }
     fn is_noted(&self, _: Uuid) -> Result<bool, StoreError> {
         unreachable!("{UNUSED}")
     }
