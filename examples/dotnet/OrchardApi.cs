@@ -114,7 +114,9 @@ public interface IOrchardApi
     [Get("/api/commands"), Paged(Items = "Items", Next = "Next")] PagedEnumerable<Page<CommandView>, CommandView> AllCommands([AliasAs("state")] string? state = null, [AliasAs("limit")] int? limit = null, [AliasAs("after")] Guid? after = null, [AliasAs("cursor"), PageToken] string? cursor = null);
 
     /// <summary>What has become of a command.</summary>
-    /// <remarks><c>wait</c>: wait so long for the end: 5s, 500ms.</remarks>
+    /// <remarks>
+    /// <c>wait</c>: wait so long for the end, and for a command that is not known yet: 5s, 500ms.
+    /// </remarks>
     [Get("/api/commands/{id}")] Task<CommandView> Command([AliasAs("id")] Guid commandId, [AliasAs("wait")] string? wait = null, [AliasAs("after")] Guid? after = null, CancellationToken cancellationToken = default);
     /// <summary>
     /// What has become of a command. Status 304 without content where <c>etag</c> is still right.

@@ -122,6 +122,9 @@ pub struct Stop {
 pub struct Commit {
     /// Collection, id and change; at most one for each document.
     pub changes: Vec<(&'static Collection, String, Change)>,
+    /// Where the cursors are that move, as whoever commits knows it: 0 where there is none yet. A file's store compares
+    /// them, so that two writers do not apply an event twice; in a database the lease says who may commit.
+    pub expected: Vec<Cursor>,
     /// The cursors from now on.
     pub cursors: Vec<Cursor>,
     /// Events that stopped a projection, or that are skipped from now on.
@@ -215,6 +218,12 @@ pub enum DocumentError {
     /// Another process makes the documents anew.
     #[error("another process rebuilds the read model: wait until it has done so, or until it has ended")]
     Rebuilding,
+    /// A cursor is not where it was expected: nothing was stored.
+    #[error("another program writes the read model {place}, too: end one of them")]
+    WrittenElsewhere {
+        /// The file.
+        place: String,
+    },
     /// The file was closed to be replaced, and the new one could not be opened.
     #[error("the read model is closed: restart the program")]
     Closed,

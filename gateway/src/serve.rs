@@ -252,10 +252,14 @@ impl Gateway {
     }
 
     /// Ends within this time: clients of hubs are told to connect again, then nothing more is accepted, and requests may
-    /// end; those that wait for a command are answered at once with what is known of it. Whether all have ended.
+    /// end; those that wait for a command are answered at once with what is known of it. Whether all have ended, and the
+    /// projections with them: then nothing more is written into the documents, and another gateway may open them.
     pub async fn shutdown(mut self, timeout: Duration) -> bool {
         let until = tokio::time::Instant::now() + timeout;
         self.stop.send_replace(true);
+        // Nobody waits any more for what they make.
+        let projector = self.projector.clone();
+        let projections = tokio::task::spawn_blocking(move || projector.stop());
         // The server would wait for the hubs' connections, which do not end by themselves.
         self.hubs.shutdown(timeout / 2).await;
         self.close.send_replace(true);
@@ -263,7 +267,8 @@ impl Gateway {
         let aborts: Vec<_> = servers.iter().map(JoinHandle::abort_handle).collect();
         let ended = tokio::time::timeout_at(until, futures_util::future::join_all(servers)).await.is_ok();
         aborts.iter().for_each(tokio::task::AbortHandle::abort);
-        ended
+        let stopped = tokio::time::timeout_at(until, projections).await;
+        ended && stopped.is_ok_and(|stopped| stopped.is_ok())
     }
 }
 

@@ -116,7 +116,7 @@ fn any_text_is_an_id(store: &dyn DocumentStore) {
 fn another_version_begins_anew(store: &dyn DocumentStore) {
     let cursor = Cursor { projection: "noting".into(), context: "ticks".into(), position: 7 };
     let changes = vec![put("a", "1", 1, None)];
-    store.commit(&Commit { changes, cursors: vec![cursor.clone()], stops: vec![] }).unwrap();
+    store.commit(&Commit { changes, cursors: vec![cursor.clone()], ..Commit::default() }).unwrap();
     store.prepare("noting", 1, &[&NOTES]).unwrap();
     assert_eq!(store.cursors().unwrap(), [cursor]);
     store.prepare("noting", 2, &[&NOTES]).unwrap();
@@ -140,7 +140,10 @@ fn a_commit_is_whole(store: &dyn DocumentStore) {
         is_skipped: false,
     };
     let missing = (&MISSING, "x".to_owned(), Change::Put { body: "{}".into(), keys: vec![] });
-    let whole = |changes| Commit { changes, cursors: vec![cursor.clone()], stops: vec![stop.clone()] };
+    let whole = |changes| {
+        let (cursors, stops) = (vec![cursor.clone()], vec![stop.clone()]);
+        Commit { changes, cursors, stops, ..Commit::default() }
+    };
     store.commit(&whole(vec![put("a", "1", 1, None), missing])).unwrap_err();
     assert_eq!(store.get(&NOTES, "a").unwrap(), None);
     assert!(store.cursors().unwrap().is_empty() && store.stops().unwrap().is_empty());

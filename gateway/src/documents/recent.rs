@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::Collection;
 use super::served::{PARTS, Text};
-use super::{Change, Collection};
 
 /// So many bytes of bodies and ids are kept in memory, in two halves of each part.
 const KEPT_BYTES: usize = 64 << 20;
@@ -15,6 +15,8 @@ pub(super) struct Recent {
     old: Kept,
     /// Committed changes so far: what was read before one is not kept after it.
     pub(super) commits: u64,
+    /// Changes that are being committed: what is read meanwhile is not kept.
+    pending: u64,
 }
 
 #[derive(Default)]
@@ -40,7 +42,7 @@ impl Recent {
         id: String,
         text: Text,
     ) {
-        if seen == self.commits {
+        if seen == self.commits && self.pending == 0 {
             self.insert(collection, id, text);
         }
     }
@@ -53,10 +55,17 @@ impl Recent {
         self.young.documents.entry(collection.name).or_default().insert(id, text);
     }
 
-    pub(super) fn take_over(&mut self, collection: &'static Collection, id: &str, change: &Change) {
+    /// Forgets the document, and keeps none until the change has ended. Whether it was kept.
+    pub(super) fn begin_change(&mut self, collection: &'static Collection, id: &str) -> bool {
+        self.pending += 1;
+        self.young.forget(collection, id) | self.old.forget(collection, id)
+    }
+
+    /// Keeps the document again, where it has a text that is to be kept.
+    pub(super) fn end_change(&mut self, collection: &'static Collection, id: &str, body: Option<&str>) {
+        self.pending -= 1;
         self.commits += 1;
-        let is_known = self.young.forget(collection, id) | self.old.forget(collection, id);
-        if let (true, Some(body)) = (is_known, change.body()) {
+        if let Some(body) = body {
             self.insert(collection, id.to_owned(), Text::of(body));
         }
     }
@@ -89,7 +98,8 @@ mod tests {
     #[test]
     fn what_was_read_before_a_commit_is_not_kept_after_it() {
         let change = |recent: &mut Recent, body: &str| {
-            recent.take_over(&NOTES, "a", &Change::Put { body: body.into(), keys: vec![] });
+            let was_kept = recent.begin_change(&NOTES, "a");
+            recent.end_change(&NOTES, "a", Some(body).filter(|_| was_kept));
         };
         let mut recent = Recent::default();
         let seen = recent.commits;

@@ -10,8 +10,8 @@ use tokio::sync::{Notify, watch};
 
 use super::recent::Recent;
 use super::{
-    Closed, Collection, Commit, Cursor, Document, DocumentError, DocumentStore, Found, IndexQuery, Sharing,
-    Stop, Stored,
+    Change, Closed, Collection, Commit, Cursor, Document, DocumentError, DocumentStore, Found, IndexQuery,
+    Sharing, Stop, Stored,
 };
 
 /// What is kept in memory is in so many parts by id, so that reads at the same time seldom meet.
@@ -163,7 +163,8 @@ impl Documents {
         self.recent[sum % PARTS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn forget_all(&self) {
+    /// Nothing is in memory any more.
+    pub(crate) fn forget_all(&self) {
         for part in &self.recent {
             part.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
@@ -171,6 +172,26 @@ impl Documents {
 
     fn with_store<T>(&self, operation: impl FnOnce(&dyn DocumentStore) -> T) -> T {
         operation(self.store.read().unwrap_or_else(PoisonError::into_inner).as_ref())
+    }
+
+    /// Commits, and meanwhile has nothing in memory of what changes: whoever has read a new document from the store is not
+    /// to find an older one here.
+    fn change(
+        &self,
+        changes: &[(&'static Collection, String, Change)],
+        commit: impl FnOnce() -> Result<(), DocumentError>,
+    ) -> Result<(), DocumentError> {
+        let kept = if self.sharing.is_none() { changes } else { &[] };
+        let mut were_kept = Vec::with_capacity(kept.len());
+        for (collection, id, _) in kept {
+            were_kept.push(self.recent(id).begin_change(collection, id));
+        }
+        let done = commit();
+        for ((collection, id, change), was_kept) in kept.iter().zip(were_kept) {
+            let body = change.body().filter(|_| was_kept && done.is_ok());
+            self.recent(id).end_change(collection, id, body);
+        }
+        done
     }
 
     fn wake(&self, commit: &Commit) {
@@ -226,11 +247,7 @@ impl DocumentStore for Documents {
     }
 
     fn commit(&self, commit: &Commit) -> Result<(), DocumentError> {
-        self.with_store(|store| store.commit(commit))?;
-        let kept = if self.sharing.is_none() { &commit.changes[..] } else { &[] };
-        for (collection, id, change) in kept {
-            self.recent(id).take_over(collection, id, change);
-        }
+        self.change(&commit.changes, || self.with_store(|store| store.commit(commit)))?;
         self.wake(commit);
         Ok(())
     }
@@ -278,8 +295,10 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         let mut watched = self.documents.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        // One is the map's own, one is this one's: nobody else waits.
-        if Arc::strong_count(&self.notify) <= 2 {
+        // Under the lock, so that of two that end together the second finds that nobody else waits.
+        drop(std::mem::take(&mut self.notify));
+        // The map's own is left.
+        if watched.get(&self.id).is_some_and(|notify| Arc::strong_count(notify) == 1) {
             watched.remove(&self.id);
         }
     }
@@ -287,7 +306,7 @@ impl Drop for Watch {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Change, Durability, SqliteDocuments};
+    use super::super::{Durability, SqliteDocuments};
     use super::*;
 
     static NOTES: Collection = Collection { name: "notes", indexes: &[] };
@@ -303,7 +322,7 @@ mod tests {
         let store = SqliteDocuments::open(&folder.path().join("read"), Durability::None).unwrap();
         store.prepare("noting", 1, &[&NOTES]).unwrap();
         let documents = Arc::new(Documents::new(Box::new(store)));
-        let (one, other) = (documents.watch("a"), documents.watch("b"));
+        let (one, other, second) = (documents.watch("a"), documents.watch("b"), documents.watch("a"));
         let (one_changed, other_changed) = (one.changed(), other.changed());
         documents.commit(&put("a", "1")).unwrap();
         one_changed.await;
@@ -314,6 +333,37 @@ mod tests {
         assert!(pending.await);
         drop(other_changed);
         drop((one, other));
+        assert_eq!(documents.watched.lock().unwrap().len(), 1);
+        drop(second);
         assert!(documents.watched.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_has_read_a_new_document_finds_no_older_one_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteDocuments::open(&folder.path().join("read"), Durability::None).unwrap();
+        store.prepare("noting", 1, &[&NOTES]).unwrap();
+        let documents = Arc::new(Documents::new(Box::new(store)));
+        let both = |body: &str| {
+            let changes = [put("a", body), put("b", body)].into_iter().flat_map(|commit| commit.changes);
+            Commit { changes: changes.collect(), ..Commit::default() }
+        };
+        let read = |id: &str| {
+            let reading = documents.read(&NOTES, id);
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(reading))
+        };
+        documents.commit(&both("1")).unwrap();
+        // It is in memory from now on.
+        assert_eq!(read("a").unwrap(), Some(Text::of("1")));
+        let next = both("2");
+        let done = documents.change(&next.changes, || {
+            documents.with_store(|store| store.commit(&next))?;
+            let new = Some(Text::of("2"));
+            assert_eq!((read("b")?, read("a")?), (new.clone(), new));
+            Ok(())
+        });
+        done.unwrap();
+        assert_eq!(documents.recent("a").get(&NOTES, "a"), Some(Text::of("2")));
+        assert_eq!(documents.recent("b").get(&NOTES, "b"), None, "it was read before the commit had ended");
     }
 }

@@ -176,8 +176,13 @@ impl DocumentStore for SqliteDocuments {
 
     fn commit(&self, commit: &Commit) -> Result<(), DocumentError> {
         let writer = self.writer();
+        let failed = failed(&self.place);
         let transaction = Open(&writer);
-        transaction.commit(commit).map_err(failed(&self.place))?;
+        transaction.begin().map_err(&failed)?;
+        if !are_as_expected(&writer, &commit.expected).map_err(&failed)? {
+            return Err(DocumentError::WrittenElsewhere { place: self.place.display().to_string() });
+        }
+        transaction.commit(commit).map_err(&failed)?;
         if let Some(checkpoints) = &self.checkpoints {
             checkpoints.complete(&writer);
         }
@@ -239,10 +244,11 @@ impl DocumentStore for SqliteDocuments {
 struct Open<'a>(&'a Connection);
 
 impl Open<'_> {
+    fn begin(&self) -> rusqlite::Result<()> {
+        if self.0.is_autocommit() { self.0.execute_batch("BEGIN IMMEDIATE") } else { Ok(()) }
+    }
+
     fn commit(&self, commit: &Commit) -> rusqlite::Result<()> {
-        if self.0.is_autocommit() {
-            self.0.execute_batch("BEGIN IMMEDIATE")?;
-        }
         write(self.0, commit)?;
         self.0.execute_batch("COMMIT")
     }
@@ -341,6 +347,20 @@ fn bind(statement: &mut Statement<'_>, first: usize, id: &str, change: &Change) 
     Ok(place)
 }
 
+/// Whether every cursor is there. In a transaction that has only read so far, SQLite refuses what is written next where
+/// somebody else has written since.
+fn are_as_expected(connection: &Connection, expected: &[Cursor]) -> rusqlite::Result<bool> {
+    let mut statement =
+        connection.prepare_cached("SELECT position FROM cursor WHERE projection = ?1 AND context = ?2")?;
+    for Cursor { projection, context, position } in expected {
+        let found: Option<i64> = statement.query_row([projection, context], |row| row.get(0)).optional()?;
+        if found.unwrap_or(0) as u64 != *position {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn write(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
     let mut prepared = None;
     let mut left = &commit.changes[..];
@@ -405,6 +425,33 @@ mod tests {
         connection.pragma_update(None, "user_version", 99).unwrap();
         let refused = SqliteDocuments::open(&place, Durability::None).unwrap_err().to_string();
         assert!(refused.contains("schema 99") && refused.contains("--rebuild"), "{refused}");
+    }
+
+    #[test]
+    fn a_commit_that_expects_another_cursor_stores_nothing() {
+        static NOTES: Collection = Collection { name: "notes", indexes: &[] };
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("read.sqlite");
+        let open = || SqliteDocuments::open(&place, Durability::None).unwrap();
+        let (store, other) = (open(), open());
+        store.prepare("noting", 1, &[&NOTES]).unwrap();
+        let cursor = |position| Cursor { projection: "noting".into(), context: "ticks".into(), position };
+        let commit = |from, to, body: &str| {
+            let change = Change::Put { body: body.into(), keys: vec![] };
+            let changes = vec![(&NOTES, "a".to_owned(), change)];
+            let (expected, cursors) = (vec![cursor(from)], vec![cursor(to)]);
+            Commit { changes, expected, cursors, stops: vec![] }
+        };
+        store.commit(&commit(0, 3, "1")).unwrap();
+        for from in [0, 2, 4] {
+            let refused = other.commit(&commit(from, 5, "2")).unwrap_err();
+            assert!(matches!(refused, DocumentError::WrittenElsewhere { .. }), "{refused}");
+        }
+        assert_eq!(store.get(&NOTES, "a").unwrap().as_deref(), Some("1"));
+        assert_eq!(store.cursors().unwrap(), [cursor(3)]);
+        // What was refused is rolled back, and keeps nobody from writing.
+        other.commit(&commit(3, 5, "2")).unwrap();
+        store.commit(&commit(5, 6, "3")).unwrap();
     }
 
     /// Any page costs what the first one does.

@@ -8,7 +8,7 @@ use axum::http::{StatusCode, Uri};
 use tick_sdk::api::{CommandNode, CommandTree, CommandView, command_state};
 use tick_sdk::contracts::CommandId;
 
-use super::read::{Known, UNKNOWN_WAIT, document, of_prefix, state_of, tagged};
+use super::read::{Known, UNKNOWN_WAIT, document, of_prefix, state_of, tagged, unknown};
 use super::refusal::Refusal;
 use super::scope::Asked;
 use super::{Answer, GatewayState, Named, Shared, id_of, send};
@@ -31,19 +31,17 @@ pub(super) async fn list(State(state): Shared, uri: Uri) -> Answer {
     state.page(&COMMANDS, page.await?).await
 }
 
-/// Waits until the command has ended, or, where the client names a status that it has, until there is another.
+/// Waits until the command has ended, or, where the client names a status that it has, until there is another. It was
+/// answered before it is known here: as long as the client waits, it may still come.
 pub(super) async fn one(State(state): Shared, named: Named, known: Known, uri: Uri) -> Answer {
     let id: CommandId = id_of(named)?;
-    let wait = state.query(&uri, &["wait"], |query| query.wait()).await?;
+    let wait = state.query(&uri, &["wait"], |query| query.wait()).await?.unwrap_or(Duration::ZERO);
+    let unknown_wait = wait.max(UNKNOWN_WAIT);
     let is_enough = |text: &Text| {
         command_state::is_final(state_of(text.as_str())) || (known.is_any() && !known.has(text))
     };
-    let body = state.command_when(id, wait.unwrap_or(Duration::ZERO), is_enough).await?;
-    Ok(document(&known, body.ok_or_else(|| unknown(id))?))
-}
-
-fn unknown(id: CommandId) -> Refusal {
-    Refusal::not_found(format!("there is no command {id}, nor came one within {} s", UNKNOWN_WAIT.as_secs()))
+    let body = state.command_when(id, wait, unknown_wait, is_enough).await?;
+    Ok(document(&known, body.ok_or_else(|| Refusal::not_found(unknown(id, unknown_wait)))?))
 }
 
 pub(super) async fn requeue(State(state): Shared, asked: Asked, named: Named) -> Answer {
@@ -85,8 +83,8 @@ pub(super) async fn tree(State(state): Shared, named: Named, known: Known, uri: 
 
 impl GatewayState {
     async fn command(&self, id: CommandId) -> Result<CommandView, Refusal> {
-        let body = self.command_when(id, Duration::ZERO, |_| true).await?;
-        parse(body.ok_or_else(|| unknown(id))?.as_str())
+        let body = self.command_when(id, Duration::ZERO, UNKNOWN_WAIT, |_| true).await?;
+        parse(body.ok_or_else(|| Refusal::not_found(unknown(id, UNKNOWN_WAIT)))?.as_str())
     }
 }
 

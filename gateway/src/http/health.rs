@@ -49,7 +49,8 @@ pub(crate) struct Parts {
     projections: Part,
     /// Projections that stopped at an event.
     pub(crate) stopped: Vec<ProjectionView>,
-    events_behind: u64,
+    /// `None` where it is not known.
+    events_behind: Option<u64>,
     /// Whether a command that came now would be taken.
     takes_commands: bool,
 }
@@ -74,7 +75,9 @@ struct Ready {
     store: Part,
     projections: Part,
     stopped_projections: Vec<String>,
-    events_behind: u64,
+    /// Absent where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events_behind: Option<u64>,
 }
 
 /// Answers 503 where no command could be taken now: the broker that carries them is away or takes none, or their own
@@ -106,12 +109,17 @@ fn broker_part(status: RabbitStatus) -> Result<(), String> {
     })
 }
 
+/// By how many events the projection is behind that is farthest behind.
+fn events_behind(views: &[ProjectionView]) -> u64 {
+    let cursors = views.iter().flat_map(|view| &view.cursors);
+    cursors.map(|at| at.head.saturating_sub(at.position)).max().unwrap_or(0)
+}
+
 impl GatewayState {
     /// How every part stands; it takes a little longer than [`LONGEST_LOOK`] at most.
     pub(crate) async fn parts(&self) -> Parts {
         let (store, views, keeper) = tokio::join!(self.store_part(), self.views(), self.keeper());
-        let cursors = views.iter().flatten().flat_map(|view| &view.cursors);
-        let events_behind = cursors.map(|at| at.head.saturating_sub(at.position)).max().unwrap_or(0);
+        let events_behind = views.as_ref().ok().map(|views| events_behind(views));
         let stopped: Vec<_> = views.iter().flatten().filter(|view| view.stopped.is_some()).cloned().collect();
         let projections = match views {
             Err(reason) => Err(reason),

@@ -39,7 +39,7 @@ fn openapi() -> Value {
             "summary": "Replay market captures through strategies.",
             "description": "Whatever changes something answers 202 before it is done; its status says what became \
                             of it. What is asked for under `/api/errors` is done at once instead, and by no command. Reads come from documents made of events; `?after=COMMANDID` waits until what \
-                            that command made can be read. Lists come in pages: `next` is the next one's `cursor`.",
+                            that command made can be read, and answers 409 where that takes longer: ask again. Lists come in pages: `next` is the next one's `cursor`.",
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}, {"apiKey": []}, {}],

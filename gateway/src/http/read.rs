@@ -21,8 +21,8 @@ use super::refusal::Refusal;
 use crate::documents::{Collection, DocumentStore, Found, IndexQuery, Key, Text, encode_cursor};
 use crate::projections::commands::COMMANDS;
 
-/// An id that is not known yet is waited for so long: whoever asks has it from somebody, who has it from the answer
-/// that it was accepted.
+/// An id that is not known yet is waited for so long at least: whoever asks has it from somebody, who has it from the
+/// answer that it was accepted.
 pub(super) const UNKNOWN_WAIT: Duration = Duration::from_secs(2);
 /// What a command makes is waited for so long where `after` names it.
 const AFTER_WAIT: Duration = Duration::from_secs(10);
@@ -54,28 +54,26 @@ impl GatewayState {
     }
 
     async fn wait_after(&self, command_id: CommandId) -> Result<(), Refusal> {
-        let body = self.command_when(command_id, AFTER_WAIT, is_final).await?;
-        match body {
-            Some(text) if is_final(&text) => Ok(()),
-            Some(_) => Err(Refusal::new(
-                StatusCode::CONFLICT,
+        let body = self.command_when(command_id, AFTER_WAIT, UNKNOWN_WAIT, is_final).await?;
+        let detail = match body {
+            Some(text) if is_final(&text) => return Ok(()),
+            Some(_) => {
                 format!(
                     "what command {command_id} makes cannot be read yet: ask again, or ask for its status"
-                ),
-            )
-            .retry_after(1)),
-            None => {
-                let detail = format!("there is no command {command_id}");
-                Err(Refusal::bad_request("the query cannot be answered").parameter(AFTER, detail))
+                )
             }
-        }
+            None => unknown(command_id, UNKNOWN_WAIT),
+        };
+        Err(Refusal::new(StatusCode::CONFLICT, detail).retry_after(1))
     }
 
-    /// A command's status, as soon as `is_enough`, or as it is when the time is over.
+    /// A command's status, as soon as `is_enough`, or as it is when the time is over: `wait`, or `unknown_wait` as long
+    /// as there is no such command.
     pub(super) async fn command_when(
         &self,
         command_id: CommandId,
         wait: Duration,
+        unknown_wait: Duration,
         is_enough: impl Fn(&Text) -> bool,
     ) -> Result<Option<Text>, Refusal> {
         let mut buffer = Uuid::encode_buffer();
@@ -89,20 +87,19 @@ impl GatewayState {
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
         })?;
         let begun = Instant::now();
-        let (unknown_until, until) = (begun + UNKNOWN_WAIT, begun + wait);
         let watch = self.documents.watch(id);
         let mut stopping = self.stopping.clone();
         loop {
             let changed = watch.changed();
+            let asked = Instant::now();
             let body = self.documents.read(&COMMANDS, id).await?;
-            if body.as_ref().is_some_and(&is_enough) {
+            let until = begun + if body.is_some() { wait } else { unknown_wait };
+            // When the time is over, it is read once more.
+            if body.as_ref().is_some_and(&is_enough) || asked >= until {
                 return Ok(body);
             }
-            let until = if body.is_some() { until } else { unknown_until };
             tokio::select! {
-                waited = timeout_at(until, changed) => if waited.is_err() {
-                    return Ok(body);
-                },
+                _ = timeout_at(until, changed) => {}
                 // It also ends when the sender is gone.
                 _ = stopping.wait_for(|is_stopping| *is_stopping) => {
                     return body.map(Some).ok_or_else(stops);
@@ -136,6 +133,14 @@ impl GatewayState {
         let found = self.documents.blocking(move |documents| documents.page(collection, &query)).await?;
         Ok(listed(&found, limit))
     }
+}
+
+/// What is said of a command that did not come within this time.
+pub(super) fn unknown(command_id: CommandId, waited: Duration) -> String {
+    let seconds = waited.as_secs_f64();
+    format!(
+        "there is no command {command_id}, nor came one within {seconds} s: ask again where it was answered 202"
+    )
 }
 
 fn stops() -> Refusal {

@@ -30,7 +30,7 @@ const AFTER_ERROR: Duration = Duration::from_millis(500);
 /// The threads that keep documents up to date. Dropped, it stops them.
 pub struct Projector {
     pub(super) inner: Arc<Inner>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// Why the projections do not start, or not go on.
@@ -98,7 +98,7 @@ impl Projector {
             let name = format!("projections {context}");
             threads.push(std::thread::Builder::new().name(name).spawn(move || inner.follow(&context))?);
         }
-        Ok(Self { inner, threads })
+        Ok(Self { inner, threads: Mutex::new(threads) })
     }
 
     /// Of documents that other processes keep: it says how far they are.
@@ -109,7 +109,7 @@ impl Projector {
         documents: Arc<Documents>,
         source: Arc<dyn EventSource>,
     ) -> Result<Self, ProjectorError> {
-        Ok(Self { inner: Arc::new(Inner::new(documents, source)?), threads: Vec::new() })
+        Ok(Self { inner: Arc::new(Inner::new(documents, source)?), threads: Mutex::default() })
     }
 
     /// How far every projection is, and which has stopped. It blocks.
@@ -128,10 +128,12 @@ impl Projector {
         self.inner.skip(name)
     }
 
-    /// Ends the threads after the batch that each is at.
-    pub fn stop(&mut self) {
+    /// Ends the threads after the batch that each is at: when it returns, nothing is applied any more. It blocks.
+    pub fn stop(&self) {
         self.inner.set(&self.inner.stopping, true);
-        for thread in self.threads.drain(..) {
+        // It is held until they have ended, for whoever else calls this.
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in threads.drain(..) {
             // A thread that panicked has said so; there is nothing left to end.
             let _ = thread.join();
         }
@@ -296,14 +298,22 @@ impl Inner {
             (projection.settle)(&readable, &mut batch)?;
         }
         let moved = self.projections.iter().zip(before.iter().zip(&after)).filter(|(_, (b, a))| b != a);
-        let cursors = moved.map(|(projection, (_, position))| Cursor {
+        let cursor = |projection: &RegisteredProjection, position: u64| Cursor {
             projection: projection.name.to_owned(),
             context: context.to_owned(),
-            position: *position,
-        });
-        let cursors = cursors.collect();
+            position,
+        };
+        let moves =
+            moved.map(|(projection, (from, to))| (cursor(projection, *from), cursor(projection, *to)));
+        let (expected, cursors) = moves.unzip();
         let changes = batch.into_changes().collect();
-        self.documents.commit(&Commit { changes, cursors, stops: stops.clone() })?;
+        let done = self.documents.commit(&Commit { changes, expected, cursors, stops: stops.clone() });
+        if let Err(DocumentError::WrittenElsewhere { .. }) = done {
+            // What is known of the documents here is old. It goes on from where they are.
+            self.documents.forget_all();
+            self.load(&mut state)?;
+        }
+        done?;
         state.cursors.insert(context.to_owned(), after);
         state.stops.extend(stops);
         Ok(events.len())

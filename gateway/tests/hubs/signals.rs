@@ -66,6 +66,8 @@ async fn a_client_begins_with_the_latest_or_behind_its_cursor_and_sees_what_it_a
             signals("r2", "pear", "ETH", begin * 10, 10),
         ]);
     }
+    // What the documents do not have yet would come, too.
+    service.settle().await;
     let follow = async |watch: Value| {
         let mut client = Client::connect(service.gateway.local_addr(), "signals").await;
         client.stream("Follow", watch).await;
@@ -101,6 +103,20 @@ async fn a_client_begins_with_the_latest_or_behind_its_cursor_and_sees_what_it_a
     client.stream("Follow", json!({"latest": 10_001})).await;
     let refused = client.next().await.unwrap();
     assert!(refused["error"].as_str().unwrap().contains("10000"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_without_a_cursor_is_sent_what_documents_do_not_have() {
+    let service = Service::start().await;
+    service.publish(&[signals("r1", "apple", "BTC", 0, 3)]);
+    service.settle().await;
+    // The projection of signals stops here.
+    let mut refused = signals("r1", "apple", "BTC", 3, 1);
+    refused.signals[0].side = "none".to_owned();
+    service.publish(&[refused, signals("r1", "apple", "BTC", 4, 2)]);
+    let mut client = Client::connect(service.gateway.local_addr(), "signals").await;
+    client.stream("Follow", json!({"latest": 0})).await;
+    assert_eq!(seqs(&client.item().await.unwrap()), [3, 4, 5]);
 }
 
 /// Follows from the cursor on until told to stop, or the connection ends.
@@ -168,7 +184,7 @@ async fn every_signal_comes_once_over_cuts_restarts_and_at_another_gateway() {
             // It is ended while somebody looks, and comes again with its documents.
             let address = restarted.local_addr();
             let (ended, ()) =
-                tokio::join!(restarted.shutdown(Duration::from_secs(5)), viewer.view(address, usize::MAX));
+                tokio::join!(restarted.shutdown(Duration::from_secs(20)), viewer.view(address, usize::MAX));
             assert!(ended);
             restarted = gateway(&bus, folder.join("restarted.sqlite")).await;
         }

@@ -88,13 +88,24 @@ async fn a_failed_command_says_why_and_is_done_when_requeued() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_command_is_waited_for_and_then_not_found() {
     let service = Service::start().await;
-    let begun = Instant::now();
-    let (status, problem) = answered(service.get(&format!("/api/commands/{}", CommandId::new()))).await;
-    assert_eq!((status, problem["status"].as_u64()), (404, Some(404)));
-    assert!(begun.elapsed() >= Duration::from_secs(2));
+    let id = CommandId::new();
+    let asked = [
+        (format!("/api/commands/{id}"), 404_u16, 2_000),
+        (format!("/api/commands/{id}?wait=2500ms"), 404, 2_500),
+        (format!("/api/users?after={id}"), 409, 2_000),
+    ];
+    let service = &service;
+    let asked = asked.map(|(path, expected, least_ms)| async move {
+        let begun = Instant::now();
+        let (status, problem) = answered(service.get(&path)).await;
+        assert_eq!((status, problem["status"].as_u64()), (expected, Some(expected.into())), "{path}");
+        assert!(problem["detail"].as_str().unwrap().contains("ask again"), "{problem}");
+        assert!(begun.elapsed() >= Duration::from_millis(least_ms), "{path}");
+    });
+    futures_util::future::join_all(asked).await;
     // One that arrives meanwhile is found.
     let id = CommandId::of_key("local", "later");
-    let path = format!("/api/commands/{id}");
+    let path = format!("/api/commands/{id}?wait=30s");
     let (found, _) = tokio::join!(answered(service.get(&path)), async {
         answered(service.request("POST", "/api/users").header("Idempotency-Key", "later").json(&ann())).await
     });

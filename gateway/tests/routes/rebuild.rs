@@ -216,6 +216,8 @@ async fn who_waits_for_a_command_is_answered_when_the_server_stops() {
     service.held.1.store(true, Ordering::Release);
     let (_, accepted) = service.send("POST", "/api/users", json!({"email": "a@x", "name": "A"})).await;
     let status = accepted["status"].as_str().unwrap();
+    // Whoever waits for one that is not known is refused when the server stops, and would come again.
+    service.known(status).await;
     let waiting = service.get(&format!("{status}?wait=60s"));
     let waits = tokio::spawn(async move {
         loop {
@@ -227,9 +229,12 @@ async fn who_waits_for_a_command_is_answered_when_the_server_stops() {
         }
     });
     // Only one may wait: another is refused as soon as the first does.
-    while answered(service.get(&format!("{status}?wait=1ms"))).await.0 != 503 {
-        tokio::task::yield_now().await;
-    }
+    let refused = async {
+        while answered(service.get(&format!("{status}?wait=1ms"))).await.0 != 503 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), refused).await.expect("somebody waits");
     let begun = Instant::now();
     assert!(service.gateway.shutdown(Duration::from_secs(30)).await);
     let (code, command) = waits.await.unwrap();

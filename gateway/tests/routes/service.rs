@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::{
     Bus, CommandEnd, EndedCommand, Handled, Handler, HandlerError, Message, SqliteStore, StoreError, Work,
@@ -20,6 +20,9 @@ use tick_sdk::contracts::strategies::{
 };
 use tick_sdk::contracts::ticks::{CancelReplay, ForgetReplay, ReplayAccepted, ReplayForgotten, StartReplay};
 use tick_sdk::contracts::{CommandId, ConversationId, Event};
+
+/// Everything that a test waits for comes within it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether `CreateUser` is refused whatever it asks for.
 #[derive(Clone, Default)]
@@ -217,9 +220,27 @@ impl Service {
 
     /// Waits until everything that was written can be read.
     pub(crate) async fn settle(&self) {
-        let behind = async || self.read("/health/ready").await["eventsBehind"].as_u64().unwrap();
-        while behind().await > 0 {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let ready = self.read("/health/ready").await;
+            // Where it is not known, it is absent.
+            if ready["eventsBehind"] == 0 {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{ready}");
             tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Waits until a command's status can be read, and gives it.
+    pub(crate) async fn known(&self, status: &str) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (code, command) = answered(self.get(status)).await;
+            if code == 200 {
+                return command;
+            }
+            assert!(Instant::now() < deadline, "{status}: {code} {command}");
         }
     }
 }

@@ -86,9 +86,18 @@ const MOST_ITEMS: u64 = 1000;
 const LIMIT: Query =
     Query::new("limit", "items of a page", u16::TYPE, Form::Between { least: 1, most: MOST_ITEMS });
 const CURSOR: Query = Query::new("cursor", "`next` of the page before", Type::Text, Form::Any);
-const AFTER: Query =
-    Query::new("after", "wait until what this command made can be read", Type::Guid, Form::Any);
-const WAIT: Query = Query::new("wait", "wait so long for the end: 5s, 500ms", Type::Text, Form::Any);
+const AFTER: Query = Query::new(
+    "after",
+    "wait until what this command made can be read; 409 where that takes longer",
+    Type::Guid,
+    Form::Any,
+);
+const WAIT: Query = Query::new(
+    "wait",
+    "wait so long for the end, and for a command that is not known yet: 5s, 500ms",
+    Type::Text,
+    Form::Any,
+);
 const FROM: Query = Query::new("from", "receive time, with its zone", Type::Text, Form::Time);
 const TO: Query = Query::new("to", "receive time, with its zone", Type::Text, Form::Time);
 const SIDE: Query = Query::new("side", "in any case", Type::Text, Form::OneOf(&side::TEXTS));

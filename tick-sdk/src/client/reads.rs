@@ -44,9 +44,9 @@ pub struct Readiness {
     /// Projections that wait for somebody to look at an event.
     #[serde(default)]
     pub stopped_projections: Vec<String>,
-    /// By so many events the documents are behind.
-    #[serde(default)]
-    pub events_behind: u64,
+    /// By so many events the documents are behind; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events_behind: Option<u64>,
 }
 
 impl Client {

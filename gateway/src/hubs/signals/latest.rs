@@ -10,7 +10,7 @@ use super::Filter;
 use super::log::READ;
 
 /// So many events are looked at, at most.
-const MOST_LOOKED_AT: u64 = 50_000;
+pub(super) const MOST_LOOKED_AT: u64 = 50_000;
 
 /// The position behind which there are about so many signals that the filter takes, where they are not too far back.
 pub(super) fn position_of_latest(

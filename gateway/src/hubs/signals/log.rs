@@ -12,8 +12,8 @@ use tick_sdk::contracts::strategies::{AccountMarked, CommittedSignal, STRATEGIES
 use tokio::sync::{broadcast, watch};
 
 use super::Filter;
-use super::latest::position_of_latest;
-use crate::documents::{Cursor, DocumentStore};
+use super::latest::{MOST_LOOKED_AT, position_of_latest};
+use crate::documents::{Cursor, DocumentError, DocumentStore, Documents};
 use crate::http::GatewayState;
 use crate::hubs::payloads::{MarkedAccount, SignalState, SignalsUpdate};
 use crate::hubs::tail::{Followers, Tail, unreadable};
@@ -29,7 +29,9 @@ const AFTER_ERROR: Duration = Duration::from_millis(500);
 /// That an account was marked waits so long for the documents that are read then.
 const MARKS_WAIT: Duration = Duration::from_millis(500);
 
-/// As the projection is called whose documents a mark refers to.
+/// As the projection is called that makes the documents of signals.
+const SIGNALS: &str = "signals";
+/// And the one whose documents a mark refers to.
 const POSITIONS: &str = "positions";
 
 const NAMES: &[&str] = &[SignalsCommitted::NAME, AccountMarked::NAME];
@@ -138,18 +140,26 @@ impl SignalLog {
         self.state.stopping.clone()
     }
 
-    /// Where a client begins. A cursor that is ahead of the log is of a log that was lost: it is as good as none.
+    /// Where a client begins. A cursor that is ahead of the log is of a log that was lost: it is as good as none. Whoever
+    /// has none reads the past from documents: it begins no later than these go, if that is not too far back.
     pub(super) async fn begin(
         &self,
         after: Option<u64>,
         latest: u64,
         filter: Filter,
     ) -> Result<u64, HubError> {
-        let begin = move |source: &dyn EventSource| match after {
-            Some(after) if after <= source.head(STRATEGIES)? => Ok(after),
-            _ => position_of_latest(source, latest, &filter),
-        };
-        self.read(begin).await
+        if let Some(after) = after
+            && after <= self.read(|source| source.head(STRATEGIES)).await?
+        {
+            return Ok(after);
+        }
+        let projected = self.state.documents.blocking(|documents| projected(documents, SIGNALS)).await;
+        let projected = projected.map_err(|error| unreadable("the documents of signals", &error))?;
+        self.read(move |source| {
+            let oldest = source.head(STRATEGIES)?.saturating_sub(MOST_LOOKED_AT);
+            Ok(position_of_latest(source, latest, &filter)?.min(projected.max(oldest)))
+        })
+        .await
     }
 
     async fn read<T: Send + 'static>(
@@ -176,13 +186,15 @@ pub(super) struct SignalReader {
     pages: VecDeque<Arc<Page>>,
     tail: broadcast::Receiver<Arc<Page>>,
     is_behind: bool,
+    /// Whether what is read waits for the documents of marks. Once that was in vain it does not, up to the log's end.
+    waits_for_marks: bool,
 }
 
 impl SignalReader {
     pub(super) fn new(log: Arc<SignalLog>, position: u64) -> Self {
         // It joins before it reads, so that nothing comes between.
         let tail = log.join();
-        Self { log, position, pages: VecDeque::new(), tail, is_behind: true }
+        Self { log, position, pages: VecDeque::new(), tail, is_behind: true, waits_for_marks: true }
     }
 
     /// The next page. It may begin before what was given last; then only what is new of it counts.
@@ -190,12 +202,18 @@ impl SignalReader {
         loop {
             if let Some(page) = self.pages.pop_front() {
                 self.position = page.to;
-                self.is_behind &= !page.is_latest;
+                if page.is_latest {
+                    self.is_behind = false;
+                    self.waits_for_marks = true;
+                }
                 return Ok(page);
             }
             if self.is_behind {
                 let position = self.position;
                 let pages = self.log.read(move |source| pages(source, position)).await?;
+                if self.waits_for_marks {
+                    self.waits_for_marks = self.log.state.wait_for_marks(&pages).await;
+                }
                 self.pages.extend(pages.into_iter().map(Arc::new));
                 continue;
             }
@@ -222,7 +240,7 @@ async fn follow(state: Arc<GatewayState>, followers: Followers<Page>) {
             Ok(pages) => {
                 for page in pages {
                     position = Some(page.to);
-                    state.wait_for_marks(&page).await;
+                    state.wait_for_marks(std::slice::from_ref(&page)).await;
                     followers.send(page);
                 }
             }
@@ -276,27 +294,34 @@ fn pages(source: &dyn EventSource, position: u64) -> Result<Vec<Page>, StoreErro
     Ok(pages)
 }
 
+/// Up to where a projection's documents are made.
+fn projected(documents: &Documents, projection: &str) -> Result<u64, DocumentError> {
+    let is_it = |cursor: &&Cursor| cursor.projection == projection && cursor.context == STRATEGIES;
+    Ok(documents.cursors()?.iter().find(is_it).map_or(0, |cursor| cursor.position))
+}
+
 impl GatewayState {
     /// Whoever learns that an account was marked reads the documents: they are to be there, but a projection that stopped
-    /// holds back no signals.
-    async fn wait_for_marks(&self, page: &Page) {
-        let marked = |entry: &&Entry| matches!(entry.content, Content::Equity(_));
-        let Some(position) = page.entries.iter().rfind(marked).map(|entry| entry.position) else { return };
+    /// holds back no signals. Whether they are.
+    async fn wait_for_marks(&self, pages: &[Page]) -> bool {
+        let is_mark = |entry: &&Entry| matches!(entry.content, Content::Equity(_));
+        let last = pages.iter().flat_map(|page| &page.entries).rfind(is_mark);
+        let Some(position) = last.map(|entry| entry.position) else { return true };
         let mut commits = self.documents.commits();
         let wait = async {
             loop {
                 commits.mark_unchanged();
-                let read = self.documents.blocking(|documents| documents.cursors()).await;
-                let Ok(cursors) = read else { return };
-                let is_of_positions =
-                    |cursor: &&Cursor| cursor.projection == POSITIONS && cursor.context == STRATEGIES;
-                let at = cursors.iter().find(is_of_positions).map_or(0, |cursor| cursor.position);
-                if at >= position || commits.changed().await.is_err() {
-                    return;
+                let read = self.documents.blocking(|documents| projected(documents, POSITIONS)).await;
+                let Ok(at) = read else { return false };
+                if at >= position {
+                    return true;
+                }
+                if commits.changed().await.is_err() {
+                    return false;
                 }
             }
         };
         // After it the client reads what there is.
-        let _ = tokio::time::timeout(MARKS_WAIT, wait).await;
+        tokio::time::timeout(MARKS_WAIT, wait).await.unwrap_or(false)
     }
 }

@@ -3,7 +3,7 @@
 use thiserror::Error;
 use tick_sdk::api::{ProjectionCursor, ProjectionView, StoppedProjection};
 
-use super::{Inner, ProjectorError};
+use super::{Inner, ProjectorError, State};
 use crate::documents::{Commit, DocumentError, DocumentStore, Stop};
 
 /// Why no event was skipped.
@@ -28,8 +28,9 @@ pub enum SkipError {
 impl Inner {
     pub(super) fn views(&self) -> Result<Vec<ProjectionView>, ProjectorError> {
         let heads = self.heads()?;
-        let mut state = self.state();
-        self.refresh(&mut state)?;
+        // From the store: what the threads share is locked while a batch is applied.
+        let mut state = State::default();
+        self.load(&mut state)?;
         let views = self.projections.iter().enumerate().map(|(place, projection)| {
             let cursors = heads.iter().map(|(context, head)| ProjectionCursor {
                 context: context.clone(),
