@@ -96,9 +96,12 @@ async fn run(
     };
     backoff.reset();
     connected.send_replace(true);
-    match session.run(state).await {
-        Ok(()) => Over::Ended,
-        Err(error) => error.into(),
+    // A request that the broker does not answer takes its ten seconds: whoever ends does not wait for that.
+    let wishes = state.wishes.clone();
+    tokio::select! {
+        biased;
+        ran = session.run(state) => ran.map_or_else(Over::from, |()| Over::Ended),
+        () = over(wishes) => Over::Ended,
     }
 }
 
