@@ -95,3 +95,10 @@ export async function read(path) {
   check(answer.ok, `${path}: ${answer.status} ${await answer.clone().text()}`);
   return answer.json();
 }
+
+/** Sends the gateway a command; what it answers. */
+export async function post(path, body) {
+  const answer = await fetch(`${base}${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  check(answer.status === 202, `${path}: ${answer.status} ${await answer.clone().text()}`);
+  return answer.json();
+}

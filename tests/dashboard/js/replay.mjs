@@ -1,6 +1,9 @@
 // Starts a replay by its form, watches it go, and compares what is shown with what `orchard replay --json` computes.
 import { base, check, equal, given, run, until } from "./browser.mjs";
 
+/** The replay ends within this time, also on a machine that is busy. */
+const PLAYED = 120_000;
+
 await run(async ({ page }) => {
   const { file, fast, expected } = given;
   await page.goto(`${base}/#/replays`);
@@ -11,7 +14,7 @@ await run(async ({ page }) => {
   await dialog.getByLabel("Strategy", { exact: true }).selectOption("apple");
   await dialog.getByLabel("Fast", { exact: true }).fill(fast);
   // As fast as it goes it would be over before it is seen to run.
-  await dialog.getByLabel("Speed").fill("30");
+  await dialog.getByLabel("Speed").fill("12");
   await dialog.getByRole("button", { name: "Start", exact: true }).dblclick();
 
   await page.waitForURL(/#\/replays\/[0-9a-f-]{36}/);
@@ -25,7 +28,7 @@ await run(async ({ page }) => {
   await seesPrices(chart, id);
   await chart.close();
 
-  await page.locator("[data-signals]").waitFor();
+  await page.locator("[data-signals]").waitFor({ timeout: PLAYED });
   const strategy = expected.strategies.find((one) => one.strategy === "apple");
   equal(Number(await page.locator("[data-signals]").getAttribute("data-signals")), strategy.signals, "signals");
   for (const [figure, value] of [["equity", strategy.net_profit], ["sharpe", strategy.sharpe], ["drawdown", strategy.max_drawdown]]) {

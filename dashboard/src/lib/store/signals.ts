@@ -24,6 +24,28 @@ export function followSignals(watch: SignalFilter, take: (update: SignalsUpdate)
   );
 }
 
+/** A stream that has not begun after so long is not waited for any longer. */
+const BEGIN_MS = 3_000;
+
+/** As `followSignals`; `readPast` reads what was before. It is called once the stream has begun: that begins no later than what can be
+ *  read then, so that nothing is between. Where the hub is away it is called after a moment, and again once the stream begins. What
+ *  comes by both is for the caller to leave out. */
+export function followWithPast(watch: SignalFilter, take: (update: SignalsUpdate) => void, readPast: () => void): () => void {
+  let hasBegun = false;
+  const timer = setTimeout(readPast, BEGIN_MS);
+  const end = followSignals(watch, (update) => {
+    take(update);
+    if (hasBegun) return;
+    hasBegun = true;
+    clearTimeout(timer);
+    readPast();
+  });
+  return () => {
+    clearTimeout(timer);
+    end();
+  };
+}
+
 /** Keeps the last so many and draws them, at most once a frame, until what is returned is called. */
 export function followLatest(watch: SignalFilter, most: number, draw: (signals: readonly SignalState[]) => void): () => void {
   let latest: readonly SignalState[] = [];
