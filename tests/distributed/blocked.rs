@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::count::{check_commands, check_documents, check_published, wait_until};
+use crate::count::{check_commands, check_documents, check_published, known, wait_health, wait_until};
 use crate::load::{Load, command_id, try_create};
 use crate::place::Place;
 use crate::servers::Turn;
@@ -28,22 +28,24 @@ fn a_broker_that_takes_nothing_is_a_503_and_nothing_accepted_is_lost() {
             let answer = try_create(gateway.host(), 1_000_000).unwrap();
             answer.status == 503 && answer.header("retry-after").is_some()
         });
-        let ready = gateway.get("/health/ready");
-        let parts = ready.json();
-        assert_eq!((ready.status, &parts["status"]), (503, &"unavailable".into()), "{parts}");
-        assert!(parts["broker"]["reason"].as_str().unwrap().contains("lacks memory"), "{parts}");
-        assert_eq!((&parts["store"]["ready"], &parts["projections"]["ready"]), (&true.into(), &true.into()));
+        wait_health(gateway, |status, parts| {
+            let reason = parts["broker"]["reason"].as_str();
+            status == 503
+                && parts["status"] == "unavailable"
+                && reason.is_some_and(|reason| reason.contains("lacks memory"))
+                && ["store", "projections"].iter().all(|part| parts[part]["ready"] == true)
+        });
     }
     let before = load.refused.load(Ordering::Acquire);
     wait_until("clients are refused, all of them", || load.refused.load(Ordering::Acquire) > before + 40);
     // What was accepted can be read all the while.
-    let known = load.accepted.lock().unwrap().keys().next().unwrap().clone();
-    assert_eq!(gateways[0].get(&format!("/api/commands/{known}")).status, 200);
+    let id = load.accepted.lock().unwrap().keys().next().unwrap().clone();
+    known(&gateways[0], &format!("/api/commands/{id}"));
     place.servers.act("alarm", &["1", "off", "memory"]);
     let least = load.accepted.lock().unwrap().len() + 50;
     wait_until("commands are accepted again", || has_accepted(least));
     for gateway in &gateways {
-        assert_eq!(gateway.get("/health/ready").status, 200);
+        wait_health(gateway, |status, _| status == 200);
     }
     clients.stop();
     let mut accepted = std::mem::take(&mut *load.accepted.lock().unwrap());

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
 use crate::documents::wait_at_head;
+use crate::http::Answer;
 use crate::place::Place;
 use crate::server::Server;
 
@@ -31,6 +33,36 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let until = Instant::now() + SOON;
     while !is_so() {
         assert!(Instant::now() < until, "{what}: not within {SOON:?}");
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// What a gateway answers to a read once it knows the command that the path names: by itself it waits for an unknown one
+/// for a moment only. What a command that has ended has made is not waited for: it must be there.
+pub(crate) fn known(gateway: &Server, path: &str) -> Answer {
+    let unknown: &[u16] = if path.contains("after=") { &[400, 409] } else { &[404] };
+    let mut answer = gateway.get(path);
+    wait_until("the gateway knows the command", || {
+        if unknown.contains(&answer.status) {
+            answer = gateway.get(path);
+        }
+        !unknown.contains(&answer.status)
+    });
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    answer
+}
+
+/// Waits until a gateway says so of itself, by the status and the body of `/health/ready`: on a machine that is busy a
+/// part may not answer in time.
+pub(crate) fn wait_health(gateway: &Server, is_so: impl Fn(u16, &Value) -> bool) {
+    let until = Instant::now() + SOON;
+    loop {
+        let answer = gateway.get("/health/ready");
+        let parts = answer.json();
+        if is_so(answer.status, &parts) {
+            return;
+        }
+        assert!(Instant::now() < until, "{}: {parts}", answer.status);
         std::thread::sleep(LOOK);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::count::{number, wait_until};
+use crate::count::{known, number, wait_until};
 use crate::http::{Answer, send};
 use crate::load::{command_id, create};
 use crate::place::Place;
@@ -30,12 +30,12 @@ fn is_taken_twice(gateways: &[Server], number: u64) -> bool {
     let accepted: Vec<_> = answers.iter().filter(|answer| answer.status == 202).map(command_id).collect();
     assert!(!accepted.is_empty() && accepted.iter().all(|id| *id == accepted[0]), "{accepted:?}");
     let id = &accepted[0];
-    let done = gateways[0].get(&format!("/api/commands/{id}?wait=30s")).json();
+    let done = known(&gateways[0], &format!("/api/commands/{id}?wait=30s")).json();
     assert_eq!(done["state"], "completed", "{done}");
-    let name = gateways[1].get(&format!("/api/users/{id}?after={id}")).json()["name"].clone();
+    let name = known(&gateways[1], &format!("/api/users/{id}?after={id}")).json()["name"].clone();
     let (winner, loser) = if name == "Ann" { ("Ann", "Bob") } else { ("Bob", "Ann") };
     for gateway in gateways {
-        gateway.get(&format!("/api/users/{id}?after={id}"));
+        known(gateway, &format!("/api/users/{id}?after={id}"));
         assert_eq!(create_other(gateway.host(), number, winner).status, 202);
         assert_eq!(create_other(gateway.host(), number, loser).status, 422);
     }
@@ -57,8 +57,7 @@ fn a_key_that_was_used_with_another_body_is_refused_at_every_gateway() {
     let gateways = [place.start("gateway", 0), place.start("gateway", 1)];
     let refused = |number: u64| {
         for gateway in &gateways {
-            let shown = gateway.get(&format!("/api/commands/{}", create(gateways[0].host(), number)));
-            assert_eq!(shown.status, 200, "{}", shown.text());
+            known(gateway, &format!("/api/commands/{}", create(gateways[0].host(), number)));
             let answer = create_other(gateway.host(), number, "Bob");
             assert_eq!(answer.status, 422, "{}", answer.text());
             assert!(answer.json()["errors"]["Idempotency-Key"].is_array(), "{}", answer.text());
@@ -68,7 +67,7 @@ fn a_key_that_was_used_with_another_body_is_refused_at_every_gateway() {
     let first = create(gateways[0].host(), 1);
     refused(1);
     let services = place.start("services", 0);
-    let done = gateways[1].get(&format!("/api/commands/{first}?wait=30s")).json();
+    let done = known(&gateways[1], &format!("/api/commands/{first}?wait=30s")).json();
     assert_eq!(done["state"], "completed", "{done}");
     refused(1);
     // The same body is the same command, and another contract under the key is another.
@@ -77,7 +76,7 @@ fn a_key_that_was_used_with_another_body_is_refused_at_every_gateway() {
     let other =
         send(gateways[0].host(), "PATCH", &format!("/api/users/{first}"), &headers, b"{\"name\":\"Ann\"}");
     assert_eq!(other.status, 422, "{}", other.text());
-    let user = gateways[0].get(&format!("/api/users/{first}?after={first}")).json();
+    let user = known(&gateways[0], &format!("/api/users/{first}?after={first}")).json();
     assert_eq!(user["name"], "Ann");
     // Where both are sent before anybody knows either, the inbox takes the first that comes, and the status says so.
     let both = (2..60).find(|number| is_taken_twice(&gateways, *number));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
-use crate::count::{check_commands, check_documents, wait_quiet, wait_until};
+use crate::count::{check_commands, check_documents, known, wait_health, wait_quiet, wait_until};
 use crate::documents::wait_at_head;
 use crate::load::{Load, create};
 use crate::place::{Place, stop};
@@ -26,11 +26,7 @@ fn start(place: &Place<'_>, role: &str, number: usize, options: &[&str]) -> Serv
 fn check_read(gateways: &[Server], number: u64) -> (String, u64) {
     let id = create(gateways[0].host(), number);
     for gateway in gateways {
-        wait_until("what the command has made can be read", || {
-            let answer = gateway.get(&format!("/api/users/{id}?after={id}"));
-            assert!([200, 400, 409].contains(&answer.status), "{}", answer.text());
-            answer.status == 200
-        });
+        known(gateway, &format!("/api/users/{id}?after={id}"));
         let command = gateway.get(&format!("/api/commands/{id}?wait=30s")).json();
         assert_eq!(command["state"], "completed", "{command}");
     }
@@ -76,8 +72,7 @@ fn gateways_read_what_one_process_makes_whichever_is_killed() {
     let turn = Turn::wait();
     let place = Place::new(turn.servers(), "shared", "");
     let gateways = [0, 1].map(|number| start(&place, "gateway", number, &[]));
-    let ready = gateways[0].get("/health/ready");
-    assert_eq!((ready.status, &ready.json()["status"]), (200, &"degraded".into()), "{}", ready.text());
+    wait_health(&gateways[0], |status, parts| status == 200 && parts["status"] == "degraded");
     let services = place.start("services", 0);
     let mut keepers = [0, 1].map(|number| Some(start(&place, "projections", number, &[])));
     let mut read = vec![check_read(&gateways, 1_000_000)];

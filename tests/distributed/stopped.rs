@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use crate::count::{check_commands, check_documents, check_published, wait_quiet};
+use crate::count::{check_commands, check_documents, check_published, known, wait_quiet};
 use crate::load::create;
 use crate::place::{Place, check_rebuilt, stop};
 use crate::server::Server;
@@ -21,9 +19,8 @@ fn send_while_away(gateways: &[Server], numbers: std::ops::Range<u64>) -> BTreeM
         let taker = number as usize % gateways.len();
         let id = create(gateways[taker].host(), number);
         for place in taker..taker + gateways.len() {
-            let shown = gateways[place % gateways.len()].get(&format!("/api/commands/{id}"));
-            assert_eq!(shown.status, 200, "command {number}: {}", shown.text());
-            assert_eq!(shown.json()["state"], "accepted", "{}", shown.text());
+            let shown = known(&gateways[place % gateways.len()], &format!("/api/commands/{id}"));
+            assert_eq!(shown.json()["state"], "accepted", "command {number}: {}", shown.text());
         }
         accepted.insert(id, number);
     }
@@ -33,9 +30,8 @@ fn send_while_away(gateways: &[Server], numbers: std::ops::Range<u64>) -> BTreeM
 /// What a command has made can be read where its id is named, at a gateway that did not take it.
 fn check_read_after(gateways: &[Server], number: u64) -> String {
     let id = create(gateways[0].host(), number);
-    let user = gateways[1].get(&format!("/api/users/{id}?after={id}"));
-    assert_eq!(user.status, 200, "{}", user.text());
-    let command: Value = gateways[0].get(&format!("/api/commands/{id}?wait=10s")).json();
+    known(&gateways[1], &format!("/api/users/{id}?after={id}"));
+    let command = known(&gateways[0], &format!("/api/commands/{id}?wait=30s")).json();
     assert_eq!(command["state"], "completed", "{command}");
     id
 }

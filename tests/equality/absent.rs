@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::case::{Case, Instance, STARTS};
 use crate::disturber::RECOVERY;
-use crate::input::{SHARDS, durabilities, is_long};
+use crate::input::{durabilities, is_long};
 use crate::program::Program;
 use crate::servers::Turn;
 use crate::waiting::{pause, wait_until};
@@ -113,8 +113,7 @@ fn case_13_a_run_that_ends_while_its_ingester_is_away_is_known_to_the_next() {
         case.last_for(60);
         case.start_all();
         let disturber = case.disturber();
-        let lanes = case.input.strategies().len() * usize::from(SHARDS);
-        wait_until("every lane is claimed", STARTS, || disturber.cursors().len() == lanes);
+        case.wait_claimed(&disturber);
         case.instances.iter().for_each(|instance| instance.program.freeze());
         case.ingester.as_mut().expect("it runs").kill();
         case.pace = Vec::new();
@@ -125,8 +124,7 @@ fn case_13_a_run_that_ends_while_its_ingester_is_away_is_known_to_the_next() {
         case.ingester.as_mut().expect("it runs").kill();
         case.instances.iter().for_each(|instance| instance.program.thaw());
         wait_until("every lane has ended", RECOVERY, || {
-            let cursors = disturber.cursors();
-            cursors.len() == lanes && cursors.values().all(|(_, ended)| *ended)
+            disturber.cursors().values().all(|(_, ended)| *ended)
         });
         // The hosts wait for it, but not for ever.
         pause(Duration::from_secs(1));
@@ -144,8 +142,7 @@ fn case_13_hosts_that_have_left_with_the_run_are_not_waited_for_after_a_kill() {
         case.last_for(60);
         case.start_all();
         let disturber = case.disturber();
-        let lanes = case.input.strategies().len() * usize::from(SHARDS);
-        wait_until("every lane is claimed", STARTS, || disturber.cursors().len() == lanes);
+        case.wait_claimed(&disturber);
         let of = |name: &'static str| move |one: &&Instance| one.strategy == name;
         case.instances.iter().filter(of("pear")).for_each(|instance| instance.program.freeze());
         case.ingester.as_mut().expect("it runs").kill();

@@ -92,7 +92,7 @@ fn play_a_copy(case: &mut Case<'_>) -> PathBuf {
     let converted = ["convert", &source, &copy, "--to", "2024-08-08T23:54:30Z"];
     assert_eq!(Program::run(case.folder(), &converted, STARTS).code, Some(0));
     case.sources = Some(vec![copy]);
-    case.pace = ["--rate", "1000"].map(str::to_owned).into();
+    case.pace = ["--rate", "100"].map(str::to_owned).into();
     path
 }
 

@@ -126,6 +126,19 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// Waits until every instance takes part and every lane is claimed: an instance that is still starting
+    /// ends with an error where the ledger or the broker is away.
+    #[track_caller]
+    pub(crate) fn wait_claimed(&mut self, disturber: &Disturber) {
+        let takes_part = format!("run {}", self.run());
+        for instance in &mut self.instances {
+            instance.program.wait_for_line(&takes_part, STARTS);
+        }
+        let lanes = self.input.strategies().len() * usize::from(SHARDS);
+        let what = format!("{}: every lane is claimed", self.name);
+        wait_until(&what, STARTS, || disturber.cursors().len() == lanes);
+    }
+
     /// Adds options of `ingest`, each with its value, in place of what they were before.
     pub(crate) fn options(&mut self, options: &[&str]) {
         for option in options.chunks(2) {
@@ -307,8 +320,18 @@ impl<'a> Case<'a> {
     }
 
     /// The queues of frames and of dead letters, each with its number of messages.
-    pub(crate) fn queues(&self) -> Vec<(String, u64)> {
-        let list = self.servers.ctl("1", &["list_queues", "--no-table-headers", "name", "messages"]);
+    fn queues(&self) -> Vec<(String, u64)> {
+        self.counted("messages")
+    }
+
+    /// The same queues, each with the number of messages that no host has been sent.
+    pub(crate) fn waiting(&self) -> Vec<(String, u64)> {
+        self.counted("messages_ready")
+    }
+
+    /// `column` is what `rabbitmqctl list_queues` is to count.
+    fn counted(&self, column: &str) -> Vec<(String, u64)> {
+        let list = self.servers.ctl("1", &["list_queues", "--no-table-headers", "name", column]);
         let prefix = format!("orchard.{}.", self.feed);
         let rows = list.lines().filter_map(|line| line.split_once('\t'));
         rows.filter(|(name, _)| name.starts_with(&prefix) && !name.ends_with(".run"))

@@ -77,14 +77,15 @@ fn case_04_the_broker_restarted_gracefully_and_killed() {
     for durability in durabilities() {
         let mut case = Case::new(turn.servers(), "restarted-broker", durability);
         // The broker is ready some time after it delivers again, and there must be something left to do then.
-        case.last_for(60);
+        case.last_for(180);
         case.start_all();
         let mut disturber = case.disturber();
-        case.wait_committed(&disturber, 0.05);
+        case.wait_claimed(&disturber);
+        case.wait_committed(&disturber, 0.02);
         case.servers.act("restart", &["1"]);
         disturber.note("restarted the broker", None);
         disturber.wait_for_recovery();
-        case.wait_committed(&disturber, 0.2);
+        case.wait_committed(&disturber, 0.07);
         case.servers.act("kill", &["1"]);
         case.servers.act("up", &["1"]);
         disturber.note("killed the broker", None);
@@ -136,10 +137,10 @@ fn case_15_groups_timers_and_the_end_while_everything_is_killed() {
     let turn = Turn::wait();
     for durability in durabilities() {
         let mut case = Case::of(basket_input(), turn.servers(), "killed-baskets", durability);
-        case.last_for(30);
+        case.last_for(120);
         case.start_all();
         let mut disturber = case.disturber();
-        for (kill, share) in [0.1, 0.25, 0.4, 0.55].into_iter().enumerate() {
+        for (kill, share) in [0.025, 0.06, 0.1, 0.14].into_iter().enumerate() {
             case.wait_committed(&disturber, share);
             if kill != 2 {
                 let place = kill % case.instances.len();
@@ -152,12 +153,14 @@ fn case_15_groups_timers_and_the_end_while_everything_is_killed() {
             }
             // An instance that is about to start needs a broker, so none is replaced beside this.
             if kill == 2 {
+                case.wait_claimed(&disturber);
                 case.servers.act("kill", &["1"]);
                 case.servers.act("up", &["1"]);
                 disturber.note("killed the broker", None);
             }
         }
         disturber.wait_for_recovery();
+        case.hurry(&mut disturber);
         case.finish(disturber);
     }
 }

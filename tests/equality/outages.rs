@@ -37,17 +37,22 @@ fn case_07_connections_half_open_and_slow() {
 fn case_08_postgres_restarted() {
     let turn = Turn::wait();
     for durability in durabilities() {
-        let case = Case::start(&turn, turn.servers(), "restarted-ledger", durability);
+        let mut case = Case::new(turn.servers(), "restarted-ledger", durability);
+        // However long a server takes to start, there must be something left to do then.
+        case.last_for(60);
+        case.start_all();
         let mut disturber = case.disturber();
-        case.wait_committed(&disturber, 0.2);
+        case.wait_claimed(&disturber);
+        case.wait_committed(&disturber, 0.02);
         case.servers.act("postgres-restart", &[]);
         disturber.note("restarted PostgreSQL", None);
         disturber.wait_for_recovery();
-        case.wait_committed(&disturber, 0.5);
+        case.wait_committed(&disturber, 0.08);
         case.servers.act("kill", &["postgres"]);
         case.servers.act("up", &["postgres"]);
         disturber.note("killed PostgreSQL", None);
         disturber.wait_for_recovery();
+        case.hurry(&mut disturber);
         case.finish(disturber);
     }
 }
@@ -57,9 +62,13 @@ fn case_08_postgres_restarted() {
 fn case_09_a_memory_alarm() {
     let turn = Turn::wait();
     for durability in durabilities() {
-        let mut case = Case::start(&turn, turn.servers(), "memory-alarm", durability);
+        let mut case = Case::new(turn.servers(), "memory-alarm", durability);
+        // The alarm must come while there is something left to publish.
+        case.last_for(60);
+        case.start_all();
         let mut disturber = case.disturber();
-        case.wait_committed(&disturber, 0.2);
+        case.wait_claimed(&disturber);
+        case.wait_committed(&disturber, 0.05);
         case.servers.act("alarm", &["1", "on"]);
         let mut before = disturber.committed();
         wait_until("what was published is used up", Duration::from_secs(20), || {
@@ -70,6 +79,7 @@ fn case_09_a_memory_alarm() {
         case.servers.act("alarm", &["1", "off"]);
         disturber.note("raised and cleared a memory alarm", None);
         disturber.wait_for_recovery();
+        case.hurry(&mut disturber);
         case.finish(disturber);
     }
 }

@@ -164,11 +164,16 @@ fn give_out(mut to: TcpStream, chunks: &Receiver<Chunk>, control: &Control, link
 mod tests {
     use super::*;
 
+    /// An echo comes within this time, where there is one.
+    const COMES: Duration = Duration::from_secs(10);
+    /// Where there is to be none, it is waited for so long.
+    const STAYS_AWAY: Duration = Duration::from_millis(500);
+
     /// Sends a byte and waits for its echo; `None` if there is none in time.
-    fn echo(stream: &mut TcpStream) -> Option<Duration> {
+    fn echo(stream: &mut TcpStream, time: Duration) -> Option<Duration> {
         let started = Instant::now();
         stream.write_all(b"x").expect("it is taken");
-        stream.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+        stream.set_read_timeout(Some(time)).expect("a timeout");
         stream.read_exact(&mut [0]).ok().map(|()| started.elapsed())
     }
 
@@ -185,18 +190,18 @@ mod tests {
         let proxy = Proxy::to(&address);
         let url = proxy.instead_of(&format!("amqp://me:secret@{address}/%2f"));
         let mut first = TcpStream::connect(address_of(&url)).expect("the proxy listens");
-        assert!(echo(&mut first).is_some());
+        assert!(echo(&mut first, COMES).is_some());
         proxy.slow_down(Duration::from_millis(50));
-        assert!(echo(&mut first) >= Some(Duration::from_millis(100)));
+        assert!(echo(&mut first, COMES) >= Some(Duration::from_millis(100)));
         assert_eq!(proxy.fall_silent(), 1);
-        assert_eq!(echo(&mut first), None);
+        assert_eq!(echo(&mut first, STAYS_AWAY), None);
         let mut second = TcpStream::connect(address_of(&url)).expect("the proxy listens");
-        assert!(echo(&mut second).is_some());
+        assert!(echo(&mut second, COMES).is_some());
         proxy.cut();
         let mut third = TcpStream::connect(address_of(&url)).expect("the proxy listens");
-        assert_eq!((echo(&mut second), echo(&mut third)), (None, None));
+        assert_eq!((echo(&mut second, STAYS_AWAY), echo(&mut third, STAYS_AWAY)), (None, None));
         proxy.mend();
         let mut fourth = TcpStream::connect(address_of(&url)).expect("the proxy listens");
-        assert!(echo(&mut fourth).is_some());
+        assert!(echo(&mut fourth, COMES).is_some());
     }
 }

@@ -1,14 +1,19 @@
 //! Killed in the middle of requeueing: nothing is lost, and what is there twice has the same message id.
 
 use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Stdio;
 
 use broker::Table;
 use serde_json::Value;
 
-use crate::queue::{Endpoint, command, id, json, wait_for};
+use crate::queue::{Endpoint, amqp, command_at, id, json, wait_for};
 
 const MESSAGES: usize = 3_000;
+/// The program may send the broker so many bytes: enough to requeue the 200 messages that it takes at once, and less
+/// than a third of all, as each takes more than 300 bytes.
+const LINK_BYTES: u64 = 200_000;
 
 #[test]
 #[ignore = "needs servers: run scripts/test"]
@@ -30,13 +35,14 @@ fn killed_again_and_again(arguments: Table, kind: &str) {
     endpoint.fail(MESSAGES, 0);
     let requeue = ["errors", "requeue", "--all", "--endpoint", &endpoint.name];
     let mut kills = 0;
-    for share in [1, 2, 3] {
+    for _ in 0..3 {
         let before = endpoint.count(&endpoint.name);
-        let child = command(&requeue).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        // It cannot come to its end, so that it is in the middle whenever this test looks.
+        let mut requeuing = command_at(&link(LINK_BYTES), &requeue);
+        let child = requeuing.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut child = child.expect("the program starts");
-        let wanted = before.max(MESSAGES * share / 5);
         wait_for("some are requeued", || {
-            endpoint.count(&endpoint.name) > wanted || child.try_wait().unwrap().is_some()
+            endpoint.count(&endpoint.name) > before || child.try_wait().unwrap().is_some()
         });
         kills += usize::from(child.try_wait().unwrap().is_none());
         // It may have ended by itself.
@@ -57,6 +63,33 @@ fn killed_again_and_again(arguments: Table, kind: &str) {
     let twice = taken.len() - MESSAGES;
     println!("{kind}: {kills} kills, {MESSAGES} messages, lost 0, {twice} twice with the same message id");
     assert!(ids.into_iter().eq((0..MESSAGES).map(id)));
+}
+
+/// The URL of a link to the broker for one connection, which brings it so many bytes. What is sent after them is lost,
+/// so that whoever sends waits.
+fn link(bytes: u64) -> String {
+    let url = amqp();
+    let (login, place) = url.rsplit_once('@').expect("a URL with a login");
+    let (address, vhost) = place.split_once('/').expect("a URL with a vhost");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("its address").port();
+    let address = address.to_owned();
+    std::thread::spawn(move || carry(&listener, &address, bytes));
+    format!("{login}@127.0.0.1:{port}/{vhost}")
+}
+
+fn carry(listener: &TcpListener, address: &str, bytes: u64) -> io::Result<()> {
+    let (client, _) = listener.accept()?;
+    let broker = TcpStream::connect(address)?;
+    client.set_nodelay(true)?;
+    broker.set_nodelay(true)?;
+    let (mut answers, mut back) = (broker.try_clone()?, client.try_clone()?);
+    std::thread::spawn(move || io::copy(&mut answers, &mut back));
+    let carried = io::copy(&mut (&client).take(bytes), &mut &broker);
+    // Whoever sends is killed at last, which ends this, with an error or without.
+    let lost = io::copy(&mut &client, &mut io::sink());
+    broker.shutdown(Shutdown::Both)?;
+    carried.and(lost).map(drop)
 }
 
 fn message_id(body: &[u8]) -> String {

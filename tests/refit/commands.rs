@@ -45,7 +45,10 @@ pub(crate) fn users(peer: &mut Peer) {
 /// Deployments, by a name that is no GUID.
 pub(crate) fn deployments(peer: &mut Peer) {
     let trend = json!({ "name": "trend", "strategy": "apple", "parameters": { "fast": "8" } });
-    peer.accepted("DeployStrategy", json!({ "body": trend }));
+    let deployed = peer.accepted("DeployStrategy", json!({ "body": trend }));
+    // Commands of two kinds overtake each other: the change is sent when the deployment is there.
+    let view = peer.call("Deployment", json!({ "name": "trend", "after": deployed }));
+    assert_eq!(text(&view, "lane"), "trend@1");
     let change = json!({ "name": "trend", "body": { "parameters": { "slow": "20" } } });
     let changed = peer.accepted("ChangeParameters", change);
     let view = peer.call("Deployment", json!({ "name": "trend", "after": changed }));

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// What it is to say comes within this time.
-const SOON: Duration = Duration::from_secs(60);
+/// What it is to say comes within this time, though it may have to be compiled first.
+const SOON: Duration = Duration::from_secs(120);
 
 /// The program that starts .NET peers, where there is one; ORCHARD_DOTNET_PEER without a value is none.
 pub(crate) fn program() -> Option<PathBuf> {

@@ -196,6 +196,7 @@ fn a_gateway_shows_what_another_process_plays_whenever_it_comes() {
     drop(player);
     publisher.finish(SOON);
     is_equal(&early, &played);
+    is_equal(&late, &played);
     assert!(late.sources().iter().all(|source| source.has_ended));
 }
 

@@ -26,6 +26,9 @@ pub(super) struct Programs {
 /// What the load has seen.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Load {
+    /// All that it has counted.
+    updates: u64,
+    /// Of the time for which it counted.
     pub(super) updates_per_s: f64,
     pub(super) p99_ms: f64,
 }
@@ -37,10 +40,10 @@ pub(super) struct Limit {
 }
 
 impl Load {
-    /// It counted for longer than there was something to count.
+    /// It counted for longer than there was something to count: the rate is that of the time for which updates were
+    /// sent, in whole seconds as the programs are told.
     fn within(mut self, serving: Serving) -> Self {
-        let counted = serving.duration + LONGER;
-        self.updates_per_s *= counted.as_secs_f64() / serving.duration.as_secs_f64();
+        self.updates_per_s = self.updates as f64 / serving.duration.as_secs().max(1) as f64;
         self
     }
 }

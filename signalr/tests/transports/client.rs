@@ -52,7 +52,12 @@ impl Client {
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
-        tokio::time::timeout(PATIENCE, self.stream.write_all(bytes)).await.unwrap().unwrap();
+        self.try_write(bytes).await.unwrap();
+    }
+
+    /// Fails once the other side has broken the connection.
+    pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        tokio::time::timeout(PATIENCE, self.stream.write_all(bytes)).await.unwrap()
     }
 
     /// Whether the other side has ended or broken the connection; bytes before it are kept.

@@ -100,6 +100,9 @@ pub(crate) fn options() -> Options {
 /// So short that a test may wait for it.
 pub(crate) const SHORT: Duration = Duration::from_millis(200);
 
+/// So long that what is there is seen before it ends, on a machine that is busy, too; a test may still wait for it.
+pub(crate) const LONG_ENOUGH: Duration = Duration::from_secs(2);
+
 /// Waits for a condition.
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);

@@ -5,7 +5,7 @@ use signalr::Options;
 use signalr::transports::{Endpoint, Redirect, Transport};
 
 use crate::client::request;
-use crate::echo::{Echo, SHORT, Server, authenticate, eventually, options};
+use crate::echo::{Echo, LONG_ENOUGH, Server, authenticate, eventually, options};
 
 const TRANSPORTS: &str = r#"[{"transport":"WebSockets","transferFormats":["Text","Binary"]},{"transport":"ServerSentEvents","transferFormats":["Text"]},{"transport":"LongPolling","transferFormats":["Text","Binary"]}]"#;
 
@@ -115,7 +115,7 @@ async fn clients_are_sent_elsewhere_where_the_application_says_so() {
 
 #[tokio::test]
 async fn abandoned_ids_end_in_time() {
-    let server = Server::start(Options { disconnect_timeout: SHORT, ..options() }).await;
+    let server = Server::start(Options { disconnect_timeout: LONG_ENOUGH, ..options() }).await;
     let id = request(server.address, "POST /echo/negotiate", &[], "").await.field("connectionId");
     assert_eq!(server.endpoint.counts().negotiated, 1);
     eventually("it ends", || server.endpoint.counts().negotiated == 0).await;

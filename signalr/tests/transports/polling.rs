@@ -1,7 +1,7 @@
 use signalr::Options;
 
 use crate::client::{Answer, Client, negotiate, request};
-use crate::echo::{SHORT, Server, eventually, options};
+use crate::echo::{LONG_ENOUGH, SHORT, Server, eventually, options};
 
 async fn open(server: &Server) -> String {
     let id = negotiate(server.address, &[]).await;
@@ -163,7 +163,7 @@ async fn delete_ends_it_and_a_pending_poll_learns_so() {
 
 #[tokio::test]
 async fn without_a_poll_it_ends_in_time() {
-    let server = Server::start(Options { disconnect_timeout: SHORT, ..options() }).await;
+    let server = Server::start(Options { disconnect_timeout: LONG_ENOUGH, ..options() }).await;
     let id = open(&server).await;
     assert_eq!(server.endpoint.counts().long_polling, 1);
     eventually("it is gone", || server.endpoint.counts() == Default::default()).await;

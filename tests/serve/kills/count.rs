@@ -61,7 +61,10 @@ pub(super) fn check_logs(copy: &Path, accepted: &BTreeMap<String, Fate>) {
         let connection = open(copy, context);
         let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
         let events = number("SELECT count(*) FROM event");
-        assert_eq!(number("SELECT max(position) FROM event"), events, "{context} has holes");
+        // Of how far a replay is only the last is kept, so the log of those has holes.
+        if context != "ticks" {
+            assert_eq!(number("SELECT max(position) FROM event"), events, "{context} has holes");
+        }
         assert_eq!(number("SELECT count(*) FROM inbox WHERE state < 2"), 0, "{context} has more to do");
         assert_eq!(number("SELECT count(*) FROM outgoing"), 0, "{context} has more to send");
         let logged = logged(&connection);

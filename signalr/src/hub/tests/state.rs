@@ -1,4 +1,5 @@
-//! Stateful connections: numbers, the moment from which the client counts, and other sockets.
+//! Stateful connections: numbers, the moment from which the client counts, and other sockets. Time is not real: it
+//! goes on while nothing runs.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ fn greeting() -> Value {
     json!({"type": 1, "target": "Said", "arguments": ["hello"]})
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_countable_is_sent_before_the_client_counts() {
     let server = Server::new(Options { stateful_reconnect: true, ..Options::default() });
     let mut client = server.client_of(visitor()).await;
@@ -28,7 +29,7 @@ async fn nothing_countable_is_sent_before_the_client_counts() {
     assert_eq!(client.next().await, greeting());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_was_not_acknowledged_is_sent_again_on_another_socket() {
     let server = Server::new(Options { stateful_reconnect: true, ..Options::default() });
     let mut client = server.client_of(visitor()).await;
@@ -56,7 +57,7 @@ async fn what_was_not_acknowledged_is_sent_again_on_another_socket() {
     assert_eq!(server.hub.alive(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_of_version_1_is_not_numbered_though_it_was_granted() {
     let server = Server::new(Options { stateful_reconnect: true, ..Options::default() });
     let mut client = server.connect(visitor());
@@ -69,7 +70,7 @@ async fn a_client_of_version_1_is_not_numbered_though_it_was_granted() {
     assert!(ack.is_err(), "{ack:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_sequence_that_leaves_a_gap_ends_the_connection() {
     let server = Server::new(Options { stateful_reconnect: true, ..Options::default() });
     let mut client = server.client_of(Visitor { uri: "/hub", ..visitor() }).await;

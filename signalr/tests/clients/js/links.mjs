@@ -79,7 +79,7 @@ const reattaching = ["json", "messagepack"].flatMap((protocol) =>
       await sameConnection(connection, seen, id);
     }],
     ["no server for a while begins a new connection", async (connection, seen, id) => {
-      await command("/refuse/300");
+      await command("/refuse/1400"); // longer than a busy client takes to see the cut and come back once
       await until(() => seen.reconnected.length === 1, "a new connection");
       sameAs((await connection.invoke("MyId")) !== id, true);
       await connection.invoke("CallMany", 20);
