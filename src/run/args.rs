@@ -34,7 +34,7 @@ pub(crate) struct RunArgs {
     /// Go on behind ticks that cannot be had again, and count them
     #[arg(long)]
     pub(super) accept_gap: bool,
-    /// End when the feed's run has ended, at once if it had before; else the next run is waited for
+    /// End when the feed's run has ended, also if it had before; else the next run is waited for
     #[arg(long)]
     pub(super) once: bool,
     /// Bytes of each shard that may be under way or not yet stored

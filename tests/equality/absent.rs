@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::case::{Case, Instance, STARTS};
-use crate::disturber::RECOVERY;
+use crate::case::{Case, STARTS};
+use crate::disturber::{Disturber, RECOVERY};
 use crate::input::{durabilities, is_long};
 use crate::program::Program;
 use crate::servers::Turn;
@@ -103,31 +103,62 @@ fn case_13_strategies_join_late_from_start_and_from_now() {
     }
 }
 
+/// A run of which everything can be published, while the instances of these strategies stand still.
+fn start_and_freeze<'a>(
+    turn: &'a Turn,
+    name: &str,
+    durability: &str,
+    strategies: &[&str],
+) -> (Case<'a>, Disturber) {
+    let mut case = Case::new(turn.servers(), name, durability);
+    // No host is done before it is frozen.
+    case.last_for(60);
+    case.start_all();
+    let disturber = case.disturber();
+    case.wait_claimed(&disturber);
+    let still = case.instances.iter().filter(|instance| strategies.contains(&instance.strategy.as_str()));
+    still.for_each(|instance| instance.program.freeze());
+    case.ingester.as_mut().expect("it runs").kill();
+    case.pace = Vec::new();
+    case.start_ingester();
+    (case, disturber)
+}
+
+/// A run that has come to its end in every lane, which its ingester was killed before it could know.
+fn end_without_ingester<'a>(turn: &'a Turn, name: &str, durability: &str) -> (Case<'a>, Disturber) {
+    let (mut case, disturber) = start_and_freeze(turn, name, durability, &["apple", "pear"]);
+    wait_until("everything is published", STARTS, || case.feed_state().is_some_and(|state| state.published));
+    case.ingester.as_mut().expect("it runs").kill();
+    case.instances.iter().for_each(|instance| instance.program.thaw());
+    wait_until("every lane has ended", RECOVERY, || disturber.cursors().values().all(|(_, ended)| *ended));
+    (case, disturber)
+}
+
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn case_13_a_run_that_ends_while_its_ingester_is_away_is_known_to_the_next() {
     let turn = Turn::wait();
     for durability in durabilities() {
-        let mut case = Case::new(turn.servers(), "ended-meanwhile", durability);
-        // No host is done before it is frozen.
-        case.last_for(60);
-        case.start_all();
-        let disturber = case.disturber();
-        case.wait_claimed(&disturber);
-        case.instances.iter().for_each(|instance| instance.program.freeze());
-        case.ingester.as_mut().expect("it runs").kill();
-        case.pace = Vec::new();
-        case.start_ingester();
-        wait_until("everything is published", STARTS, || {
-            case.feed_state().is_some_and(|state| state.published)
-        });
-        case.ingester.as_mut().expect("it runs").kill();
-        case.instances.iter().for_each(|instance| instance.program.thaw());
-        wait_until("every lane has ended", RECOVERY, || {
-            disturber.cursors().values().all(|(_, ended)| *ended)
-        });
+        let (mut case, disturber) = end_without_ingester(&turn, "ended-meanwhile", durability);
         // The hosts wait for it, but not for ever.
         pause(Duration::from_secs(1));
+        case.start_ingester();
+        case.finish(disturber);
+    }
+}
+
+#[test]
+#[ignore = "needs servers: run scripts/test"]
+fn case_13_hosts_that_come_after_the_end_tell_it_to_an_ingester_that_comes_back() {
+    let turn = Turn::wait();
+    for durability in durabilities() {
+        let (mut case, disturber) = end_without_ingester(&turn, "ended-before", durability);
+        for place in 0..case.instances.len() {
+            case.replace_instance(place);
+        }
+        for instance in &mut case.instances {
+            instance.program.wait_for_line("ended before", STARTS);
+        }
         case.start_ingester();
         case.finish(disturber);
     }
@@ -138,16 +169,7 @@ fn case_13_a_run_that_ends_while_its_ingester_is_away_is_known_to_the_next() {
 fn case_13_hosts_that_have_left_with_the_run_are_not_waited_for_after_a_kill() {
     let turn = Turn::wait();
     for durability in durabilities() {
-        let mut case = Case::new(turn.servers(), "left", durability);
-        case.last_for(60);
-        case.start_all();
-        let disturber = case.disturber();
-        case.wait_claimed(&disturber);
-        let of = |name: &'static str| move |one: &&Instance| one.strategy == name;
-        case.instances.iter().filter(of("pear")).for_each(|instance| instance.program.freeze());
-        case.ingester.as_mut().expect("it runs").kill();
-        case.pace = Vec::new();
-        case.start_ingester();
+        let (mut case, disturber) = start_and_freeze(&turn, "left", durability, &["pear"]);
         wait_until("the hosts of apple are told that they have ended", RECOVERY, || {
             let states = case.feed_state().into_iter().flat_map(|state| state.strategies);
             states.into_iter().any(|state| state.name == "apple" && state.ended)
@@ -157,7 +179,8 @@ fn case_13_hosts_that_have_left_with_the_run_are_not_waited_for_after_a_kill() {
             assert_eq!(instance.program.wait(RECOVERY).code, Some(0), "{}", instance.program.said());
         }
         case.start_ingester();
-        case.instances.iter().filter(of("pear")).for_each(|instance| instance.program.thaw());
+        let pear = case.instances.iter().filter(|instance| instance.strategy == "pear");
+        pear.for_each(|instance| instance.program.thaw());
         case.finish(disturber);
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn deployments(peer: &mut Peer) {
     let deployed = peer.accepted("DeployStrategy", json!({ "body": trend }));
     // Commands of two kinds overtake each other: the change is sent when the deployment is there.
     let view = peer.call("Deployment", json!({ "name": "trend", "after": deployed }));
-    assert_eq!(text(&view, "lane"), "trend@1");
+    assert_eq!(text(&view, "lane"), "trend");
     let change = json!({ "name": "trend", "body": { "parameters": { "slow": "20" } } });
     let changed = peer.accepted("ChangeParameters", change);
     let view = peer.call("Deployment", json!({ "name": "trend", "after": changed }));

@@ -40,7 +40,7 @@ export type SignalWatch = {
   strategies: Array<string>;
   /**
    * Without `after`: about so many of these signals of the past, up to 10,000 and within the last 50,000 events of the log; 100
-   * where absent. Older ones are read: `/api/signals`.
+   * where absent; and all that cannot be read yet. Older ones are read: `/api/signals`.
    */
   latest: number | null;
 };
