@@ -28,6 +28,10 @@ pub struct Connection {
     lost: watch::Receiver<Option<String>>,
 }
 
+/// lapin 4.12 keeps the error of a channel that the broker closed, and refuses the next channel of the same number
+/// with it, when all 2,047 numbers have been used once: so many such channels in a row are passed over.
+const USED_NUMBERS: u32 = 256;
+
 impl Connection {
     /// Connects under this name, which the broker's own tools show. To be called within tokio's runtime,
     /// on which the connection then lives.
@@ -109,8 +113,19 @@ impl Connection {
     /// # Errors
     /// The connection is lost, or has no more channels.
     pub async fn open_channel(&self) -> Result<Channel, BrokerError> {
-        let channel = answer(&self.url, self.inner.create_channel()).await?;
-        Ok(Channel::new(self.url.clone(), channel))
+        let mut left = USED_NUMBERS;
+        loop {
+            match answer(&self.url, self.inner.create_channel()).await {
+                Ok(channel) => return Ok(Channel::new(self.url.clone(), channel)),
+                Err(error) if !error.is_of_a_channel() => return Err(error),
+                // The next one has the next number.
+                Err(_) if left > 0 => left -= 1,
+                Err(error) => {
+                    let reason = format!("it has no number left for a channel: {error}");
+                    return Err(BrokerError::Lost { url: self.url.to_string(), reason });
+                }
+            }
+        }
     }
 
     /// Ends it, and waits until the broker knows.

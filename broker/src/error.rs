@@ -128,6 +128,14 @@ impl BrokerError {
         self.is_temporary() || matches!(self, Self::Tls { .. })
     }
 
+    /// Whether the broker closes a channel, and not its connection, to say so.
+    pub(crate) fn is_of_a_channel(&self) -> bool {
+        matches!(
+            self,
+            Self::Arguments { .. } | Self::NotFound { .. } | Self::Refused { .. } | Self::Locked { .. }
+        )
+    }
+
     /// What an error of an established connection means.
     pub(crate) fn of_established(url: &BrokerUrl, error: &lapin::Error) -> Self {
         let url = url.to_string();

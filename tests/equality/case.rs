@@ -264,19 +264,25 @@ impl<'a> Case<'a> {
     /// As [`Case::finish`], where only these strategies are compared.
     #[track_caller]
     pub(crate) fn finish_with(mut self, mut disturber: Disturber, strategies: &[&str]) -> Vec<String> {
-        self.wait_for_ingester();
-        let programs = self.instances.iter_mut().map(|instance| &mut instance.program);
-        for program in self.ingester.iter_mut().chain(programs) {
-            let ended = program.wait(ends());
-            assert_eq!(ended.code, Some(0), "{}: {}: {}", self.name, program.name(), ended.said);
-        }
-        let counts = self.verify(strategies);
+        let counts = self.wait_for_end(strategies);
         self.expect_empty_queues();
         let (disturbed, recovered) = (disturber.disturbed, disturber.recovered());
         say(&format!("{}: {counts}, recovered {recovered} of {disturbed}", self.name));
         assert_eq!(recovered, disturbed, "{}", self.name);
         self.remove_queues();
         self.instances.iter().map(|instance| instance.program.said()).collect()
+    }
+
+    /// Waits until every program has ended well, and compares the signals of these strategies.
+    #[track_caller]
+    pub(crate) fn wait_for_end(&mut self, strategies: &[&str]) -> String {
+        self.wait_for_ingester();
+        let programs = self.instances.iter_mut().map(|instance| &mut instance.program);
+        for program in self.ingester.iter_mut().chain(programs) {
+            let ended = program.wait(ends());
+            assert_eq!(ended.code, Some(0), "{}: {}: {}", self.name, program.name(), ended.said);
+        }
+        self.verify(strategies)
     }
 
     /// Waits until the ingester has ended; what every instance said is shown where it does not.
@@ -340,7 +346,7 @@ impl<'a> Case<'a> {
     }
 
     /// Later cases need the broker's memory.
-    fn remove_queues(&self) {
+    pub(crate) fn remove_queues(&self) {
         let management = self.management();
         for (queue, _) in self.queues() {
             management.delete_queue(&queue);

@@ -87,6 +87,24 @@ fn a_refused_login_and_a_missing_vhost_are_different_errors() {
     assert!(!error.is_temporary() && error.to_string().contains("rabbitmqctl add_vhost"), "{error}");
 }
 
+/// Channels are numbered up to 2,047, and then from 1 on again.
+#[tokio::test]
+#[ignore = "needs servers: run scripts/test"]
+async fn a_connection_outlives_the_numbers_of_channels_that_the_broker_closed() {
+    let url: BrokerUrl = servers("ORCHARD_TEST_AMQP").parse().unwrap();
+    let connection = Connection::open(&url, "test").await.unwrap();
+    for number in 0..2_100 {
+        let channel = connection.open_channel().await.unwrap_or_else(|error| panic!("{number}: {error}"));
+        if number % 7 == 0 {
+            let error = channel.inspect_queue("no-such-queue").await.unwrap_err();
+            assert!(matches!(error, BrokerError::NotFound { .. }), "{error}");
+        } else {
+            channel.close().await.unwrap();
+        }
+    }
+    connection.close().await.unwrap();
+}
+
 /// The URL of the broker's TLS port, with these files of the servers' folder of certificates.
 fn tls_url(ca: Option<&str>, client: Option<&str>) -> String {
     let folder = servers("ORCHARD_TEST_TLS_DIR");

@@ -86,13 +86,26 @@ fn what_was_stored_and_not_acknowledged_is_known_when_it_comes_again() {
     assert_eq!(shop.events(SHOP, CommandAccepted::NAME).len(), 6);
 }
 
+/// From now on the queue takes nothing, or takes again what it is given.
+fn fill(vhost: &Vhost, queue: &str, is_full: bool) {
+    let path = format!("/api/policies/{}/full", vhost.encoded());
+    let definition = json!({ "max-length": 0, "overflow": "reject-publish" });
+    let policy = json!({ "pattern": format!("^{queue}$"), "apply-to": "queues", "definition": definition });
+    let (method, body) = if is_full { ("PUT", policy.to_string()) } else { ("DELETE", String::new()) };
+    vhost.ask(method, &path, &body);
+}
+
 #[test]
 #[ignore = "needs servers: run scripts/test"]
 fn what_cannot_be_moved_is_kept_and_named_and_moved_later() {
     let vhost = Vhost::new("unmovable");
     let peer = Peer::new(&vhost.url());
-    let full = broker::Table::default().with("x-max-length", 0i64).with("x-overflow", "reject-publish");
-    peer.declare_queue("shop_error", &QueueOptions::durable().with_arguments(full));
+    peer.declare_queue("shop_error", &QueueOptions::durable());
+    fill(&vhost, "shop_error", true);
+    wait_until("it takes nothing", || {
+        let outcome = peer.publish("", "shop_error", b"", Properties::default());
+        outcome == Outcome::Refused || !peer.next("shop_error").body.is_empty()
+    });
     let quorum = broker::Table::default().with("x-queue-type", "quorum").with("x-delivery-limit", 2i64);
     peer.declare_queue(SHOP, &QueueOptions::durable().with_arguments(quorum));
     let shop = Served::start(&vhost.url(), Some(SHOP));
@@ -115,7 +128,7 @@ fn what_cannot_be_moved_is_kept_and_named_and_moved_later() {
     assert_eq!(read(&peer.next(&sent))["message"]["number"], TO_DELIVER);
     // It is in hand, and not on its way round and round.
     assert_eq!(peer.waiting(SHOP), 0);
-    peer.delete_queue("shop_error");
+    fill(&vhost, "shop_error", false);
     let mut moved = [peer.next("shop_error"), peer.next("shop_error")];
     moved.sort_by_key(|moved| moved.body.len());
     let [garbage, failed] = moved;

@@ -35,7 +35,7 @@ impl Vhost {
             // One with a slash, as others have them.
             name: format!("bus/{test}-{}-{count}", std::process::id()),
         };
-        vhost.ask("PUT", &format!("/api/vhosts/{}", vhost.encoded()));
+        vhost.ask("PUT", &format!("/api/vhosts/{}", vhost.encoded()), "");
         vhost
     }
 
@@ -60,16 +60,17 @@ impl Vhost {
         format!("{beginning}/{}", self.encoded())
     }
 
-    fn encoded(&self) -> String {
+    pub(crate) fn encoded(&self) -> String {
         self.name.replace('/', "%2f")
     }
 
     /// What the management API answers; nothing of it is looked at but that it is no error.
-    pub(crate) fn ask(&self, method: &str, path: &str) -> String {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.management).unwrap();
         let request = format!(
             "{method} {path} HTTP/1.0\r\nAuthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\nContent-Type: application/json\r\n\
-             Content-Length: 0\r\n\r\n"
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
         );
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = Vec::new();
@@ -81,6 +82,6 @@ impl Vhost {
 
 impl Drop for Vhost {
     fn drop(&mut self) {
-        self.ask("DELETE", &format!("/api/vhosts/{}", self.encoded()));
+        self.ask("DELETE", &format!("/api/vhosts/{}", self.encoded()), "");
     }
 }

@@ -1,5 +1,7 @@
 //! Another service on the broker.
 
+use std::time::Duration;
+
 use broker::{
     BrokerUrl, Channel, Connection, Delivery, ExchangeKind, ExchangeOptions, Message, Outcome, Properties,
     QueueOptions,
@@ -8,6 +10,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::wait_for;
+
+/// After a look at a queue that is not there.
+const NOT_THERE: Duration = Duration::from_millis(50);
 
 /// A service that speaks to the bus over the broker, a step at a time.
 pub(crate) struct Peer {
@@ -77,10 +82,11 @@ impl Peer {
 
     fn get(&self, queue: &str) -> Option<Delivery> {
         self.runtime.block_on(async {
-            // A queue that is not there yet closes the channel.
+            // A queue that is not there yet closes the channel, whose number is used up: there are 2,047.
             let channel = self.connection.open_channel().await.unwrap();
             let there = channel.inspect_queue(queue).await;
             if there.is_err() {
+                tokio::time::sleep(NOT_THERE).await;
                 return None;
             }
             self.channel.get(queue).await.unwrap()
